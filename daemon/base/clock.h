@@ -1,0 +1,11 @@
+/* The two clocks. Deadlines that outlive the process are wall-clock ms since 1970; waiting is
+ * measured on the monotonic clock. model/ never calls these: it is given the time. */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stdint.h>
+
+int64_t clock_wall_ms(void);
+int64_t clock_mono_ms(void);
+
+#endif

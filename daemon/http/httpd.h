@@ -1,0 +1,63 @@
+/* The HTTP server: libmicrohttpd by external epoll in the loop, behind a wrapper that closes its
+ * traps (tech.md 1.2: lost resume, deaf at the limit, starved loop, handshake spin, abort on stop,
+ * slow headers, silent disconnects). Requests are numbered; an answer may be given now or later. */
+#ifndef HTTP_HTTPD_H
+#define HTTP_HTTPD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "loop/loop.h"
+
+struct httpd;
+struct httpd_request; /* valid from the handler's call until it was answered or went away */
+
+struct httpd_limits { /* zero: the default */
+	size_t max_body;         /* 256 KiB: 413 */
+	size_t max_header;       /* 32 KiB: 431 */
+	int max_connections;     /* 256; more wait in the kernel */
+	int64_t idle_timeout_ms; /* 60 s */
+	int64_t header_deadline_ms; /* 10 s for a whole header, 30 s for a whole body */
+};
+
+typedef void httpd_handler(void *ctx, struct httpd_request *request);
+/* Told when a request that was not answered yet (or a stream) has lost its client. */
+typedef void httpd_gone(void *ctx, uint64_t number);
+
+struct httpd *httpd_new(struct loop *loop, const struct httpd_limits *limits, httpd_handler *handler,
+    httpd_gone *gone, void *ctx);
+/* "127.0.0.1:8080", "[::1]:0"; *port gets the real port. Not loopback: refused by the caller, not here. */
+must_check int httpd_listen_tcp(struct httpd *httpd, const char *address, int *port, struct err *e);
+/* Removes a stale socket (nobody listens), refuses a live one; mode such as 0660. */
+must_check int httpd_listen_unix(
+    struct httpd *httpd, const char *path, unsigned mode, struct err *e);
+/* Open requests get 503, streams end; then everything is closed. */
+void httpd_free(struct httpd *httpd);
+
+uint64_t httpd_number(const struct httpd_request *request);
+const char *httpd_method(const struct httpd_request *request);
+const char *httpd_path(const struct httpd_request *request);        /* decoded, starts with / */
+const char *httpd_query(const struct httpd_request *request, const char *name);  /* NULL: not given */
+/* Calls each for every query argument. */
+void httpd_each_query(const struct httpd_request *request,
+    void (*each)(void *ctx, const char *name, const char *value), void *ctx);
+const char *httpd_header(const struct httpd_request *request, const char *name); /* NULL: none */
+const char *httpd_body(const struct httpd_request *request, size_t *length);
+bool httpd_is_local(const struct httpd_request *request); /* came by the Unix socket */
+/* "uid=1000 pid=123" for the socket, "127.0.0.1:4711" for TCP. */
+const char *httpd_peer(const struct httpd_request *request);
+
+/* Answer by number, now or in a later turn; unknown numbers (client gone) are ignored. headers:
+ * "Name: value" …, NULL-terminated, may be NULL. */
+void httpd_answer(struct httpd *httpd, uint64_t number, int status, const char *content_type,
+    const char *const *headers, const char *body, size_t length);
+/* Server-Sent Events or any chunked stream: start, then send pieces. Returns false when the client's
+ * bounded queue (1 MiB) is full or it is gone: the stream is then ended. */
+void httpd_stream_start(
+    struct httpd *httpd, uint64_t number, const char *content_type, const char *const *headers);
+bool httpd_stream_send(struct httpd *httpd, uint64_t number, const char *bytes, size_t count);
+void httpd_stream_end(struct httpd *httpd, uint64_t number);
+int httpd_connections(const struct httpd *httpd);
+
+#endif

@@ -1,0 +1,45 @@
+/* The one event loop (libevent), and the only place that knows libevent. Everything that the
+ * daemon knows is owned by the thread that runs it. Each turn: events, timers, deferred work
+ * (bounded), then the end-of-turn hooks. A turn over 50 ms is logged. */
+#ifndef LOOP_LOOP_H
+#define LOOP_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct loop;
+struct loop_timer;
+struct loop_fd;
+struct loop_signal;
+
+struct loop *loop_new(void);
+void loop_free(struct loop *loop);
+void loop_run(struct loop *loop);  /* until loop_stop */
+void loop_stop(struct loop *loop);
+
+/* One-shot timer on the monotonic clock; set again at will. A timer may be freed in its callback. */
+struct loop_timer *loop_timer_new(struct loop *loop, void (*fire)(void *ctx), void *ctx);
+void loop_timer_set(struct loop_timer *timer, int64_t delay_ms); /* 0: the next turn */
+void loop_timer_clear(struct loop_timer *timer);
+void loop_timer_free(struct loop_timer *timer); /* NULL is allowed */
+
+enum loop_ready { LOOP_READ = 1, LOOP_WRITE = 2, LOOP_CLOSED = 4 };
+/* Level-triggered and persistent. LOOP_CLOSED: the peer closed (EPOLLRDHUP). */
+struct loop_fd *loop_fd_new(
+    struct loop *loop, int fd, int wanted, void (*ready)(void *ctx, int what), void *ctx);
+void loop_fd_want(struct loop_fd *watch, int wanted);
+void loop_fd_free(struct loop_fd *watch); /* before the descriptor is closed; NULL is allowed */
+
+struct loop_signal *loop_signal_new(
+    struct loop *loop, int signal, void (*fire)(void *ctx), void *ctx);
+void loop_signal_free(struct loop_signal *signal);
+
+/* Runs once, at the end of this turn, in order. Loop thread only. */
+void loop_defer(struct loop *loop, void (*run)(void *ctx), void *ctx);
+/* Runs at the end of every turn (after deferred work), e.g. reaping. */
+void loop_each_turn(struct loop *loop, void (*run)(void *ctx), void *ctx);
+/* Like loop_defer, from any thread (eventfd). */
+void loop_post(struct loop *loop, void (*run)(void *ctx), void *ctx);
+uint64_t loop_slow_turns(const struct loop *loop);
+
+#endif
