@@ -1,0 +1,52 @@
+/* Act: one change of the cluster, the smallest that is safe by itself. converge chooses it, the
+ * journal has it before it is sent, the cluster room carries it out. Every act can be repeated:
+ * it says the state wanted, and what has it already is left alone. */
+#ifndef MODEL_ACT_H
+#define MODEL_ACT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "model/app.h"
+
+enum act_kind {
+	ACT_NONE,
+	ACT_HPA_FLOOR,       /* number: minReplicas of the HPA on the stable workload */
+	ACT_CREATE_SERVICE,  /* host mode: the canary's Service, cloned from the stable one */
+	ACT_ADD_SUBSETS,     /* DestinationRule: both subsets are there (it is created if there is none) */
+	ACT_NAME_STABLE,     /* subset mode: the route names the stable subset, and no canary yet */
+	ACT_CREATE_CANARY,   /* number: replicas; text: image. Cloned from the stable workload */
+	ACT_SCALE_CANARY,    /* number: replicas */
+	ACT_WEIGHT,          /* number: the canary's percent; the canary destination is added if it is not there */
+	ACT_SET_IMAGE,       /* text: the stable workload's image */
+	ACT_ROUTE_HOME,      /* the route has its baseline shape again (destinations we added are gone) */
+	ACT_DELETE_CANARY,
+	ACT_REMOVE_SUBSETS,  /* those that we added; the whole DestinationRule if we created it */
+	ACT_DELETE_SERVICE,  /* the canary's, if ours */
+	ACT_KINDS
+};
+
+struct act {
+	enum act_kind kind;
+	int number;
+	char text[APP_IMAGE];
+	bool urgent; /* goes in the lane kept for aborts */
+};
+
+enum act_outcome {
+	ACT_DONE,     /* the cluster has it; the cache shows it */
+	ACT_ALREADY,  /* nothing had to be written */
+	ACT_CONFLICT, /* the object was newer than what was decided on; it was read again */
+	ACT_UNKNOWN,  /* no answer; the object was read again, decide anew */
+	ACT_REFUSED,  /* the cluster said no (4xx, a webhook): text says what it said */
+	ACT_UNREACHED /* nothing was sent, or the cluster is down or throttles: try later */
+};
+
+const char *act_name(enum act_kind kind); /* "weight"; used in the journal and the API */
+enum act_kind act_kind_of(const char *name); /* ACT_NONE: no such */
+const char *act_outcome_name(enum act_outcome outcome);
+enum act_outcome act_outcome_of(const char *name);
+/* One line for people: "VirtualService airis-mon/web: canary weight 25, stable 75". */
+void act_text(const struct act *act, const struct app *app, char *to, size_t size);
+
+#endif

@@ -1,0 +1,13 @@
+/* The socket for time: production asks the system, simulation and tests move it by hand. */
+#ifndef PORTS_CLOCK_H
+#define PORTS_CLOCK_H
+
+#include <stdint.h>
+
+struct clock_port {
+	void *ctx;
+	int64_t (*wall_ms)(void *ctx); /* since 1970, kept monotonic by the engine against jumps */
+	int64_t (*mono_ms)(void *ctx);
+};
+
+#endif

@@ -1,0 +1,37 @@
+/* The socket for a cluster: look, be told of changes, act. The engine holds it as a table of
+ * functions; production is cluster/, tests have their own. Everything runs in the loop thread, and
+ * no callback comes before the call that causes it has returned. */
+#ifndef PORTS_CLUSTER_H
+#define PORTS_CLUSTER_H
+
+#include <jansson.h>
+#include "model/act.h"
+#include "model/app.h"
+#include "model/baseline.h"
+#include "model/observed.h"
+
+struct cluster_events {
+	void *ctx;
+	/* Something of this app changed (or may have). */
+	void (*changed)(void *ctx, const char *app);
+	/* The answer to act number; text is what the cluster said, "" if nothing. retry_after_ms: -1 none. */
+	void (*acted)(void *ctx, uint64_t number, enum act_outcome outcome, const char *text,
+	    int64_t retry_after_ms);
+};
+
+struct cluster_port {
+	void *ctx;
+	/* Follow an app's objects while a rollout needs them. The app is copied as far as needed. Following
+	 * again replaces. Unfollowed namespaces are watched a little longer, then let go. */
+	void (*follow)(void *ctx, const struct app *app);
+	void (*unfollow)(void *ctx, const char *app);
+	/* What is there now, from the caches; new_image tells which ready pods run the release. */
+	void (*observe)(void *ctx, const struct app *app, const char *new_image, struct observed *seen);
+	/* Read the app's objects directly, past the caches, then call changed; observed.verified_ms tells. */
+	void (*verify)(void *ctx, const struct app *app);
+	/* Carries an act out; returns its number, never 0. The answer comes by acted, always, with a deadline. */
+	uint64_t (*act)(void *ctx, const struct app *app, const struct baseline *baseline,
+	    const struct act *act);
+};
+
+#endif

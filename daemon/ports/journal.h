@@ -1,0 +1,62 @@
+/* The socket for the store. Appending is asynchronous and grouped; reading small things is not. One
+ * batch is atomic. Sequence numbers are given when the batch is handed over, in order, and are
+ * never used twice. */
+#ifndef PORTS_JOURNAL_H
+#define PORTS_JOURNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+
+enum journal_kind {
+	JOURNAL_EVENT,      /* key: rollout; name: event kind; text: its JSON; number: out, the sequence number */
+	JOURNAL_ROLLOUT,    /* key: rollout; app, cluster; name: phase; text: summary JSON; number: release;
+			     * final: nothing follows. An index for lists: always derived from the events */
+	JOURNAL_APP,        /* key: app; text: its spec as JSON; NULL text: deleted */
+	JOURNAL_RELEASE,    /* key: app; number: release; text: JSON. Written once, never changed */
+	JOURNAL_KEY         /* key: Idempotency-Key; name: hash of the request; text: the answer's JSON */
+};
+
+struct journal_write {
+	enum journal_kind kind;
+	const char *key, *app, *cluster, *name, *text, *actor; /* copied */
+	int64_t number;
+	int64_t at_ms;
+	bool final;
+};
+
+struct journal_row { /* what reading gives; strings are valid during the callback */
+	int64_t seq, at_ms, number;
+	const char *key, *app, *cluster, *name, *text, *actor;
+	bool final;
+};
+typedef bool journal_each(void *ctx, const struct journal_row *row); /* false: enough */
+
+struct journal_filter { /* for rollouts; NULL or 0: any */
+	const char *app, *phase, *cluster;
+	const char *before; /* cursor: ids older than this one, newest first */
+	int limit;
+	bool live; /* only those that are not final; oldest first */
+};
+
+struct journal_port {
+	void *ctx;
+	/* Sequence numbers of EVENT writes are filled into writes[i].number before it returns. done comes in
+	 * a later turn: ok after the commit, or not, with the reason (then nothing of the batch is there). */
+	void (*append)(void *ctx, struct journal_write *writes, int count,
+	    void (*done)(void *done_ctx, uint64_t ticket, bool ok, const char *why), void *done_ctx,
+	    uint64_t ticket);
+	/* Synchronous, indexed, bounded reads. 0 or -1. */
+	int (*events)(void *ctx, const char *rollout, int64_t after_seq, int limit, journal_each *each,
+	    void *each_ctx, struct err *e); /* rollout NULL: of all */
+	int (*rollouts)(void *ctx, const struct journal_filter *filter, journal_each *each,
+	    void *each_ctx, struct err *e);
+	int (*apps)(void *ctx, journal_each *each, void *each_ctx, struct err *e);
+	int (*releases)(void *ctx, const char *app, int before, int limit, journal_each *each,
+	    void *each_ctx, struct err *e); /* newest first; before 0: from the newest */
+	/* Calls each at most once. */
+	int (*key)(void *ctx, const char *key, journal_each *each, void *each_ctx, struct err *e);
+	int64_t (*last_seq)(void *ctx); /* the newest durable event */
+};
+
+#endif
