@@ -14,6 +14,6 @@ void mem_json_hook(void); /* makes jansson allocate with the same rule; call onc
 void mem_wipe(void *secret, size_t size);
 
 #define must_check __attribute__((warn_unused_result))
-#define printf_like(format, first) __attribute__((format(printf, format, first)))
+#define printf_like(text, first) __attribute__((format(printf, text, first)))
 
 #endif
