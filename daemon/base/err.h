@@ -19,13 +19,12 @@ struct errlist {
 	struct err_item {
 		char *path; /* such as "strategy.canary.weights[2]"; "" for the whole */
 		char *text;
-		int line;   /* 1-based; 0 unknown */
-	} *items;
+		int line; /* 1-based; 0 unknown */
+	} * items;
 	size_t count;
 };
 void errlist_init(struct errlist *list);
 void errlist_done(struct errlist *list);
-void errlist_add(struct errlist *list, const char *path, const char *format, ...)
-    printf_like(3, 4);
+void errlist_add(struct errlist *list, const char *path, const char *format, ...) printf_like(3, 4);
 
 #endif

@@ -1,6 +1,7 @@
 /* Log lines on stderr, as text or JSON. Low floors log at debug only; the floor that gives up
- * logs once. Lines that concern a rollout carry it: log_about() sets the subject. Control
- * characters are escaped; a line is at most 8 KiB. */
+ * logs once. Lines that concern a rollout carry its id and app. Control characters are escaped;
+ * a line is at most 8 KiB and one write. Any thread may log. Under journald (JOURNAL_STREAM)
+ * text lines start with "<priority>" in place of the time. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
@@ -10,6 +11,8 @@
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 enum log_format { LOG_TEXT, LOG_JSON };
 
+/* May be called again, e.g. after a reload. program is copied (31 bytes). Before the first call:
+ * text from info on. */
 void log_setup(enum log_level level, enum log_format format, const char *program);
 enum log_level log_current_level(void);
 

@@ -14,10 +14,11 @@ struct loop_signal;
 
 struct loop *loop_new(void);
 void loop_free(struct loop *loop);
-void loop_run(struct loop *loop);  /* until loop_stop */
+void loop_run(struct loop *loop); /* until loop_stop */
 void loop_stop(struct loop *loop);
 
-/* One-shot timer on the monotonic clock; set again at will. A timer may be freed in its callback. */
+/* One-shot timer on the monotonic clock; set again at will. A timer may be freed in its callback.
+ */
 struct loop_timer *loop_timer_new(struct loop *loop, void (*fire)(void *ctx), void *ctx);
 void loop_timer_set(struct loop_timer *timer, int64_t delay_ms); /* 0: the next turn */
 void loop_timer_clear(struct loop_timer *timer);

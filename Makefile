@@ -1,0 +1,149 @@
+# airis: everything goes to $(O); `make help` lists the targets.
+
+O ?= build
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+DESTDIR ?=
+prefix ?= /usr/local
+SAN ?=
+VERSION := $(shell cat VERSION)
+
+FORMAT ?= clang-format-14
+FUZZ_CC ?= clang-14
+FUZZ_SECONDS ?= 20
+
+all:
+.PHONY: all clean help format check-format deps unit lint fuzz force
+
+# --- flags ------------------------------------------------------------------------------------
+# Hardening after the OpenSSF guide, as far as gcc 12 has it. SAN=1 (address, undefined) and
+# SAN=thread replace it; give them a build folder of their own: make SAN=1 O=build/asan.
+
+warnings := -Wall -Wextra -Werror -Wshadow -Wvla -Wformat=2 -Wimplicit-fallthrough \
+	-Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef
+language := -std=c11 -D_GNU_SOURCE -Idaemon -ffile-prefix-map=$(CURDIR)=.
+
+ifeq ($(SAN),)
+hardening := -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong \
+	-fstack-clash-protection -fno-delete-null-pointer-checks -fno-strict-overflow \
+	-fno-strict-aliasing -fPIE
+hardening_link := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,nodlopen,-z,separate-code \
+	-Wl,--as-needed,--no-copy-dt-needed-entries
+ifeq (,$(findstring clang,$(CC)))
+hardening += -ftrivial-auto-var-init=zero -fzero-call-used-regs=used-gpr
+warnings += -Wtrampolines -Wbidi-chars=any
+endif
+ifeq ($(shell uname -m),x86_64)
+hardening += -fcf-protection=full
+endif
+else
+comma := ,
+sanitizers := $(if $(filter 1,$(SAN)),address$(comma)undefined,$(SAN))
+hardening = -O1 -fsanitize=$(sanitizers) -fno-omit-frame-pointer -fno-sanitize-recover=all
+hardening_link = -fsanitize=$(sanitizers) -Wl,--as-needed
+endif
+
+CFLAGS ?= -g
+all_cflags = $(language) $(warnings) $(hardening) $(CFLAGS)
+compile = @echo "  CC    $@"; $(CC) $(all_cflags) -MMD -MP -c -o $@ $<
+link = @echo "  LINK  $@"; $(CC) $(all_cflags) $(hardening_link) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
+
+base_libs := -ljansson -lyaml -lm
+daemon_libs := $(base_libs) -levent_core -lcurl -lmicrohttpd -lsqlite3 -lssl -lcrypto -lpthread
+cli_libs := $(base_libs) -lcurl -lcrypto
+sim_libs := $(base_libs) -lmicrohttpd -lgnutls -lpthread
+
+# --- what there is ----------------------------------------------------------------------------
+
+object = $(patsubst %.c,$(O)/%.o,$(1))
+base_objects := $(call object,$(wildcard daemon/base/*.c))
+roof := $(wildcard daemon/main.c)
+daemon_objects := $(call object,$(filter-out daemon/main.c,$(wildcard daemon/*/*.c daemon/*.c)))
+cli_objects := $(call object,$(wildcard cli/*.c))
+sim_objects := $(call object,$(wildcard tests/sim/*.c))
+unit_tests := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/test_*.c))
+fuzz_targets := $(patsubst %.c,$(O)/fuzz/%,$(notdir $(wildcard tests/fuzz/fuzz_*.c)))
+migrations := $(sort $(wildcard migrations/[0-9]*.sql))
+ifneq ($(migrations),)
+daemon_objects += $(O)/gen/migrations.o
+endif
+
+programs := $(if $(roof),$(O)/airisd) $(if $(cli_objects),$(O)/airisctl) \
+	$(if $(sim_objects),$(O)/airis-sim)
+
+all: $(programs) $(O)/libairis.a
+
+help:
+	@echo "make [all]         $(notdir $(programs)) in $(O)/ (O=folder, SAN=1, SAN=thread)"
+	@echo "make unit          unit tests"
+	@echo "make lint          floors, sizes, banned functions, format, cppcheck"
+	@echo "make fuzz          every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)"
+	@echo "make format        apply the formatter; check-format only looks"
+	@echo "make deps          install the Debian packages this needs"
+	@echo "make clean         remove $(O)/"
+
+# --- rules ------------------------------------------------------------------------------------
+
+# Compiles everything again when the flags have changed.
+$(O)/flags: force
+	@mkdir -p $(O)
+	@echo '$(CC) $(all_cflags)' | cmp -s - $@ || echo '$(CC) $(all_cflags)' > $@
+
+$(O)/%.o: %.c $(O)/flags
+	@mkdir -p $(@D)
+	$(compile)
+
+$(O)/daemon/base/version.o: language += -DAIRIS_VERSION='"$(VERSION)"'
+$(O)/daemon/base/version.o: VERSION
+
+$(O)/gen/migrations.c: $(migrations) tools/embed-migrations.sh
+	@mkdir -p $(@D)
+	tools/embed-migrations.sh $(migrations) > $@.new
+	@mv $@.new $@
+
+$(O)/gen/migrations.o: $(O)/gen/migrations.c $(O)/flags
+	$(compile)
+
+# Archives, so that a program takes in only the objects it uses.
+$(O)/libbase.a: $(base_objects)
+$(O)/libairis.a: $(daemon_objects)
+$(O)/%.a:
+	@rm -f $@
+	@ar rcsD $@ $^
+
+$(O)/airisd: $(call object,$(roof)) $(O)/libairis.a
+	$(link) $(daemon_libs)
+
+$(O)/airisctl: $(cli_objects) $(O)/libbase.a
+	$(link) $(cli_libs)
+
+$(O)/airis-sim: $(sim_objects) $(O)/libbase.a
+	$(link) $(sim_libs)
+
+$(O)/tests/unit/%: $(O)/tests/unit/%.o $(O)/libairis.a
+	$(link) $(daemon_libs) -lcmocka
+
+unit: $(unit_tests)
+	@tools/run-unit.sh $(unit_tests)
+
+clean:
+	rm -rf $(O)
+
+# --- looking after the code -------------------------------------------------------------------
+
+sources = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
+
+format:
+	$(FORMAT) -i $(sources)
+
+check-format:
+	@$(FORMAT) --dry-run --Werror $(sources)
+
+deps:
+	@tools/deps.sh
+
+# --- the rest: test, demo, install, bench, asan, test-cluster ---------------------------------
+
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
