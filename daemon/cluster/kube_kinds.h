@@ -1,0 +1,41 @@
+/* The kinds of objects that are cached, one line of a table each: adding a kind is adding a line
+ * here and in kube_kinds.c. Pure. */
+#ifndef CLUSTER_KUBE_KINDS_H
+#define CLUSTER_KUBE_KINDS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum kube_kind {
+	KUBE_DEPLOYMENTS,
+	KUBE_REPLICASETS,
+	KUBE_PODS,
+	KUBE_SERVICES,
+	KUBE_ENDPOINTSLICES,
+	KUBE_HPAS,
+	KUBE_VIRTUALSERVICES,
+	KUBE_DESTINATIONRULES
+};
+enum { KUBE_KINDS = KUBE_DESTINATIONRULES + 1 };
+
+struct kube_kind_info {
+	const char *name;	 /* "Deployment" */
+	const char *plural;	 /* "deployments" */
+	const char *group;	 /* "apps"; "": core */
+	const char *versions[3]; /* tried in this order (404: the next), NULL-terminated */
+	bool managed_fields;	 /* kept (manager, operation, time, fieldsV1), else dropped */
+	/* What cached objects do without: "a.b" or "a[].b" for each element; NULL-terminated. */
+	const char *const *dropped;
+	/* Writes the key it is indexed by; false: it has none. NULL: no index. */
+	bool (*index)(const json_t *object, char *to, size_t size);
+};
+
+const struct kube_kind_info *kube_kind_info(enum kube_kind kind);
+/* Drops in place what nobody reads: a pod keeps metadata, nodeName, its containers' names, images
+ * and resources, and its status. */
+void kube_slim(enum kube_kind kind, json_t *object);
+/* Is resourceVersion a older than b? Not numbers: false. */
+bool kube_older(const char *a, const char *b);
+
+#endif
