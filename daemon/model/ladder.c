@@ -1,0 +1,62 @@
+/* A ladder as JSON for the journal, and back. */
+#include <string.h>
+#include "base/jsonx.h"
+#include "base/str.h"
+#include "model/ladder.h"
+
+struct target
+target_home(void)
+{
+	return (struct target){.home = true};
+}
+
+static json_t *
+stage_json(const struct stage *stage)
+{
+	const struct target *target = &stage->target;
+	return json_pack("{s:s, s:i, s:i, s:b, s:b, s:I, s:b, s:I, s:I, s:b}", "name", stage->name,
+	    "weight", target->weight, "canary", target->canary, "stable_new", target->stable_new,
+	    "home", target->home, "hold_ms", (json_int_t)stage->hold_ms, "approve", stage->approve,
+	    "gates", (json_int_t)stage->gates, "watch", (json_int_t)stage->watch, "serves",
+	    stage->serves);
+}
+
+json_t *
+ladder_json(const struct ladder *ladder)
+{
+	json_t *stages = json_array();
+	for (int i = 0; i < ladder->count; i++)
+		json_array_append_new(stages, stage_json(&ladder->stages[i]));
+	return json_pack("{s:o, s:i}", "stages", stages, "full", ladder->full);
+}
+
+static void
+stage_parse(const json_t *json, struct stage *stage)
+{
+	*stage = (struct stage){
+	    .target = {.weight = (int)jsonx_int(json, "weight", 0),
+		.canary = (int)jsonx_int(json, "canary", 0),
+		.stable_new = jsonx_bool(json, "stable_new", false),
+		.home = jsonx_bool(json, "home", false)},
+	    .hold_ms = jsonx_int(json, "hold_ms", 0),
+	    .approve = jsonx_bool(json, "approve", false),
+	    .gates = (uint32_t)jsonx_int(json, "gates", 0),
+	    .watch = (uint32_t)jsonx_int(json, "watch", 0),
+	    .serves = jsonx_bool(json, "serves", false),
+	};
+	str_copy(stage->name, sizeof(stage->name), jsonx_text_or(json, "name", ""));
+}
+
+int
+ladder_parse(const json_t *json, struct ladder *ladder, struct err *e)
+{
+	const json_t *stages = jsonx_at(json, "stages");
+	size_t count = json_array_size(stages);
+	if (count == 0 || count > LADDER_STAGES)
+		return err_set(
+		    e, "a ladder has 1 to %d stages, this one has %zu", LADDER_STAGES, count);
+	*ladder = (struct ladder){.count = (int)count, .full = (int)jsonx_int(json, "full", 0)};
+	for (size_t i = 0; i < count; i++)
+		stage_parse(json_array_get(stages, i), &ladder->stages[i]);
+	return 0;
+}

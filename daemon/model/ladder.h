@@ -1,0 +1,39 @@
+/* Ladder: the ordered stages that a strategy compiles an app and a release into. A stage says what
+ * the world should look like and what must be true before going on; how to get there is converge's.
+ */
+#ifndef MODEL_LADDER_H
+#define MODEL_LADDER_H
+
+#include <jansson.h>
+#include "model/app.h"
+
+#define LADDER_STAGES (APP_STAGES + 6)
+
+struct target {
+	int weight;	 /* the canary's percent of the traffic */
+	int canary;	 /* the canary's size in percent of the stable side's; 0: it is gone */
+	bool stable_new; /* the stable workload runs the release's image */
+	bool home;	 /* routing and HPA as they were, nothing left over */
+};
+
+struct stage {
+	char name[48];
+	struct target target;
+	int64_t hold_ms;
+	bool approve;
+	uint32_t gates; /* bit i: gate i must pass to leave */
+	uint32_t watch; /* bit i: gate i is measured and may abort, but is not waited for */
+	bool serves;	/* a stage of the user's own list (the others are the strategy's) */
+};
+
+struct ladder {
+	struct stage stages[LADDER_STAGES];
+	int count;
+	int full; /* the stage that `promote --full` goes to */
+};
+
+json_t *ladder_json(const struct ladder *ladder); /* new reference */
+must_check int ladder_parse(const json_t *json, struct ladder *ladder, struct err *e);
+struct target target_home(void); /* where an abort goes */
+
+#endif

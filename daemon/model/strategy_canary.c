@@ -1,0 +1,105 @@
+/* Canary: preflight, one stage a weight, full, promote (the stable workload takes the new image
+ * while it serves nothing), return (the traffic goes back to it), clean. */
+#include "base/str.h"
+#include "model/strategy.h"
+
+static struct stage *
+add(struct ladder *ladder, const char *name, struct target target)
+{
+	struct stage *stage = &ladder->stages[ladder->count++];
+	*stage = (struct stage){.target = target};
+	str_copy(stage->name, sizeof(stage->name), name);
+	return stage;
+}
+
+static void
+add_weight(struct ladder *ladder, const struct stage_spec *spec, uint32_t all)
+{
+	struct target target = {.weight = spec->weight, .canary = spec->weight};
+	struct stage *stage = add(ladder, "", target);
+	str_print(stage->name, sizeof(stage->name), "canary %d%%", spec->weight);
+	stage->hold_ms = spec->hold_ms;
+	stage->approve = spec->approve;
+	stage->gates = spec->gates;
+	stage->watch = all;
+	stage->serves = true;
+}
+
+static void
+compile(const struct app *app, const struct baseline *baseline, struct ladder *ladder)
+{
+	(void)baseline;
+	const struct canary_spec *plan = &app->plan;
+	uint32_t all = app->gate_count == 0 ? 0 : UINT32_MAX >> (32 - app->gate_count);
+	*ladder = (struct ladder){0};
+	add(ladder, "preflight", (struct target){.home = true});
+	for (int i = 0; i < plan->stage_count; i++)
+		add_weight(ladder, &plan->stages[i], all);
+	struct target full = {.weight = 100, .canary = 100};
+	if (plan->stages[plan->stage_count - 1].weight != 100)
+		add(ladder, "full", full)->watch = all;
+	ladder->full = ladder->count - 1;
+	full.stable_new = true;
+	add(ladder, "promote", full)->watch = all;
+	full.weight = 0;
+	add(ladder, "return", full)->watch = all;
+	add(ladder, "clean", (struct target){.stable_new = true, .home = true});
+}
+
+static void
+check_workload(const struct app *app, const struct observed *seen, struct errlist *problems)
+{
+	const struct workload_seen *stable = &seen->stable;
+	if (!stable->exists) {
+		errlist_add(problems, "workload", "Deployment %s/%s does not exist; apply it first",
+		    app->namespace, app->workload);
+		return;
+	}
+	if (stable->replicas == 0)
+		errlist_add(problems, "workload",
+		    "Deployment %s/%s has 0 replicas: there is nothing to compare with and no side "
+		    "to go home to; scale it to 1 or more first",
+		    app->namespace, app->workload);
+	else if (stable->ready == 0)
+		errlist_add(problems, "workload",
+		    "Deployment %s/%s has no ready endpoint in Service %s: it could not carry the "
+		    "traffic that stays; see kubectl get pods",
+		    app->namespace, app->workload, app->istio.service);
+	if (seen->canary.exists && !seen->canary.ours)
+		errlist_add(problems, "workload",
+		    "Deployment %s/%s exists and airisd did not make it; rename or delete it",
+		    app->namespace, app->canary);
+}
+
+static void
+check_traffic(const struct app *app, const struct observed *seen, struct errlist *problems)
+{
+	const struct route_seen *route = &seen->route;
+	if (!seen->service)
+		errlist_add(problems, "traffic.istio.service", "Service %s/%s does not exist",
+		    app->namespace, app->istio.service);
+	if (!route->exists)
+		errlist_add(problems, "traffic.istio.virtualService",
+		    "VirtualService %s/%s does not exist", app->namespace,
+		    app->istio.virtual_service);
+	else if (!route->fits)
+		errlist_add(problems, "traffic.istio", "%s", route->why_not);
+	else if (route->weight != 0)
+		errlist_add(problems, "traffic.istio.virtualService",
+		    "VirtualService %s/%s already gives the canary %d percent; set it to 0 first",
+		    app->namespace, app->istio.virtual_service, route->weight);
+	if (app->istio.mode == TRAFFIC_SUBSET && seen->subsets.why_not[0] != '\0')
+		errlist_add(problems, "traffic.istio", "%s", seen->subsets.why_not);
+}
+
+static void
+preflight(const struct app *app, const struct observed *seen, struct errlist *problems)
+{
+	check_workload(app, seen, problems);
+	check_traffic(app, seen, problems);
+	if (seen->preflight[0] != '\0')
+		errlist_add(problems, "", "%s", seen->preflight);
+}
+
+const struct strategy strategy_canary = {
+    .name = "canary", .compile = compile, .preflight = preflight};
