@@ -14,6 +14,7 @@ FUZZ_CC ?= clang-14
 FUZZ_SECONDS ?= 20
 
 all:
+.SECONDARY:
 .PHONY: all clean help format check-format deps unit lint fuzz force
 
 # --- flags ------------------------------------------------------------------------------------
