@@ -127,7 +127,7 @@ test_refusals_say_where(void **state)
 	expect_refusal("a: 1\n---\nb: 2\n", "line 2, column 1: a second document");
 	expect_refusal("? [a]\n: b\n", "must be a text");
 	expect_refusal("{{a: b}: c}", "must be a text");
-	expect_refusal("{: b}", "without a key");
+	expect_refusal("?\n: b\n", "without a key");
 	expect_refusal(": b\n", "line 1");
 	expect_refusal("a: b: c\n", "line 1");
 	expect_refusal("a: 'b\n", "line 2");
