@@ -1,5 +1,6 @@
 /* Inside the room httpc only: one request on its way. httpc.c owns the list and the multi handle,
- * httpc_easy.c turns a request into curl's options, httpc_answer.c a finished one into an answer. */
+ * httpc_easy.c turns a request into curl's options, httpc_answer.c a finished one into an answer.
+ */
 #ifndef HTTP_HTTPC_TRANSFER_H
 #define HTTP_HTTPC_TRANSFER_H
 
@@ -8,8 +9,8 @@
 #include "http/httpc.h"
 
 enum httpc_state {
-	HTTPC_WAITING,  /* started, not yet given to curl */
-	HTTPC_RUNNING,  /* in the multi handle */
+	HTTPC_WAITING,	/* started, not yet given to curl */
+	HTTPC_RUNNING,	/* in the multi handle */
 	HTTPC_CANCELLED /* in the multi handle, says nothing any more, is reaped soon */
 };
 
@@ -18,7 +19,7 @@ enum httpc_cut {
 	HTTPC_CUT_NONE,
 	HTTPC_CUT_STOPPED,  /* on_data returned false */
 	HTTPC_CUT_TOO_BIG,  /* over max_body */
-	HTTPC_CUT_IDLE,     /* silent for idle_timeout_ms */
+	HTTPC_CUT_IDLE,	    /* silent for idle_timeout_ms */
 	HTTPC_CUT_DEADLINE, /* over timeout_ms, mostly waiting for a free connection */
 	HTTPC_CUT_REFUSED   /* the request itself is wrong; see refused */
 };
@@ -37,7 +38,7 @@ struct httpc_transfer {
 	struct str collected;
 	char curl_error[CURL_ERROR_SIZE];
 	struct loop_timer *timer; /* for deadline_ms and idle_ms, whichever is next */
-	int64_t started_ms;       /* monotonic */
+	int64_t started_ms;	  /* monotonic */
 	int64_t last_byte_ms;
 	int64_t timeout_ms; /* 0: none */
 	int64_t idle_ms;    /* 0: none */
@@ -47,7 +48,8 @@ struct httpc_transfer {
 	void *ctx;
 };
 
-/* Makes transfer->easy with everything that the request asks for. -1: it cannot be sent, e says why. */
+/* Makes transfer->easy with everything that the request asks for. -1: it cannot be sent, e says
+ * why. */
 must_check int httpc_easy_setup(
     struct httpc_transfer *transfer, const struct httpc_request *request, struct err *e);
 void httpc_easy_done(struct httpc_transfer *transfer);

@@ -59,5 +59,7 @@ void httpd_stream_start(
 bool httpd_stream_send(struct httpd *httpd, uint64_t number, const char *bytes, size_t count);
 void httpd_stream_end(struct httpd *httpd, uint64_t number);
 int httpd_connections(const struct httpd *httpd);
+/* How often a busy client was slowed down (tech.md T4); for the metrics. */
+uint64_t httpd_spins(const struct httpd *httpd);
 
 #endif
