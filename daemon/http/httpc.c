@@ -417,6 +417,7 @@ httpc_start(struct httpc_pool *pool, const struct httpc_request *request)
 
 	t->pool = pool;
 	t->number = ++last_number;
+	t->on_open = request->on_open;
 	t->on_data = request->on_data;
 	t->on_done = request->on_done;
 	t->ctx = request->ctx;

@@ -56,6 +56,8 @@ struct httpc_request {
 	int64_t timeout_ms;         /* whole request; 0 for streams: none */
 	int64_t idle_timeout_ms;    /* streams: end when no byte came for so long; 0: none */
 	size_t max_body;            /* default 8 MiB */
+	/* The answer's header is here (once; not for 1xx). NULL: not wanted. */
+	void (*on_open)(void *ctx, uint64_t number, int status, bool http2);
 	/* Streams: called for each chunk; return false to stop. NULL: the body is collected. */
 	bool (*on_data)(void *ctx, uint64_t number, int status, const char *bytes, size_t count);
 	void (*on_done)(void *ctx, const struct httpc_answer *answer);

@@ -55,6 +55,25 @@ take_bytes(char *bytes, size_t size, size_t count, void *ctx)
 	return t->state == HTTPC_RUNNING && t->cut == HTTPC_CUT_NONE ? count : 0;
 }
 
+/* Called for each line of the header; the empty one ends it. */
+static size_t
+take_header(char *bytes, size_t size, size_t count, void *ctx)
+{
+	struct httpc_transfer *t = ctx;
+	long status = 0, version = 0;
+
+	count *= size;
+	if (t->state != HTTPC_RUNNING || t->opened || count > 2 || bytes[0] == ' ')
+		return count;
+	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version);
+	if (status < 200)
+		return count;
+	t->opened = true;
+	t->on_open(t->ctx, t->number, (int)status, version == CURL_HTTP_VERSION_2_0);
+	return count;
+}
+
 static void
 set_blob(CURL *easy, CURLoption option, const char *pem)
 {
@@ -241,6 +260,10 @@ setup_callbacks(struct httpc_transfer *t, const struct httpc_request *request)
 		curl_easy_setopt(t->easy, CURLOPT_ACCEPT_ENCODING, "");
 	curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, take_bytes);
 	curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
+	if (t->on_open != NULL) {
+		curl_easy_setopt(t->easy, CURLOPT_HEADERFUNCTION, take_header);
+		curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
+	}
 	curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
 	curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->curl_error);
 }

@@ -43,6 +43,8 @@ struct httpc_transfer {
 	int64_t timeout_ms; /* 0: none */
 	int64_t idle_ms;    /* 0: none */
 	bool proxied;
+	bool opened;
+	void (*on_open)(void *ctx, uint64_t number, int status, bool http2);
 	bool (*on_data)(void *ctx, uint64_t number, int status, const char *bytes, size_t count);
 	void (*on_done)(void *ctx, const struct httpc_answer *answer);
 	void *ctx;
