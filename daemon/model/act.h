@@ -11,18 +11,21 @@
 
 enum act_kind {
 	ACT_NONE,
-	ACT_HPA_FLOOR,       /* number: minReplicas of the HPA on the stable workload */
-	ACT_CREATE_SERVICE,  /* host mode: the canary's Service, cloned from the stable one */
-	ACT_ADD_SUBSETS,     /* DestinationRule: both subsets are there (it is created if there is none) */
-	ACT_NAME_STABLE,     /* subset mode: the route names the stable subset, and no canary yet */
-	ACT_CREATE_CANARY,   /* number: replicas; text: image. Cloned from the stable workload */
-	ACT_SCALE_CANARY,    /* number: replicas */
-	ACT_WEIGHT,          /* number: the canary's percent; the canary destination is added if it is not there */
-	ACT_SET_IMAGE,       /* text: the stable workload's image */
-	ACT_ROUTE_HOME,      /* the route has its baseline shape again (destinations we added are gone) */
+	ACT_HPA_FLOOR,	    /* number: minReplicas of the HPA on the stable workload */
+	ACT_CREATE_SERVICE, /* host mode: the canary's Service, cloned from the stable one */
+	ACT_ADD_SUBSETS, /* DestinationRule: both subsets are there (it is created if there is none)
+			  */
+	ACT_NAME_STABLE, /* subset mode: the route names the stable subset, and no canary yet */
+	ACT_CREATE_CANARY, /* number: replicas; text: image. Cloned from the stable workload */
+	ACT_SCALE_CANARY,  /* number: replicas */
+	ACT_WEIGHT,    /* number: the canary's percent; the canary destination is added if it is not
+			  there */
+	ACT_SET_IMAGE, /* text: the stable workload's image */
+	ACT_ROUTE_HOME, /* the route has its baseline shape again (destinations we added are gone)
+			 */
 	ACT_DELETE_CANARY,
-	ACT_REMOVE_SUBSETS,  /* those that we added; the whole DestinationRule if we created it */
-	ACT_DELETE_SERVICE,  /* the canary's, if ours */
+	ACT_REMOVE_SUBSETS, /* those that we added; the whole DestinationRule if we created it */
+	ACT_DELETE_SERVICE, /* the canary's, if ours */
 	ACT_KINDS
 };
 
@@ -42,7 +45,7 @@ enum act_outcome {
 	ACT_UNREACHED /* nothing was sent, or the cluster is down or throttles: try later */
 };
 
-const char *act_name(enum act_kind kind); /* "weight"; used in the journal and the API */
+const char *act_name(enum act_kind kind);    /* "weight"; used in the journal and the API */
 enum act_kind act_kind_of(const char *name); /* ACT_NONE: no such */
 const char *act_outcome_name(enum act_outcome outcome);
 enum act_outcome act_outcome_of(const char *name);

@@ -1,6 +1,6 @@
 /* Baseline: what was there before the rollout's first act, kept in the journal, so that home can be
- * reached after any crash: the image, the size, the HPA's floor, and which parts of the routing were
- * already the user's own. */
+ * reached after any crash: the image, the size, the HPA's floor, and which parts of the routing
+ * were already the user's own. */
 #ifndef MODEL_BASELINE_H
 #define MODEL_BASELINE_H
 
@@ -9,15 +9,19 @@
 
 struct baseline {
 	char image[APP_IMAGE];
-	char uid[64];     /* of the stable workload: another uid is another workload (F67) */
-	int replicas;     /* size at the start, >= 0 */
-	int hpa_min;      /* -1: no HPA */
+	char uid[64]; /* of the stable workload: another uid is another workload (F67) */
+	int replicas; /* size at the start, >= 0 */
+	int hpa_min;  /* -1: no HPA */
 	bool had_canary_destination; /* the route named the canary already (at weight 0) */
 	bool had_stable_subset_named;
 	bool had_canary_subset, had_stable_subset, had_destination_rule;
 	bool had_canary_service;
+	/* The shape of each route of the app, as in struct route_seen: what goes back is what was
+	 * there. */
+	uint32_t bare, with_canary, with_subset;
 };
 
+/* What is ours from an earlier rollout counts as not there: it is to go. */
 void baseline_take(struct baseline *baseline, const struct observed *seen);
 json_t *baseline_json(const struct baseline *baseline); /* new reference */
 must_check int baseline_parse(const json_t *json, struct baseline *baseline, struct err *e);

@@ -42,6 +42,10 @@ struct route_seen {
 	bool names_canary;        /* a canary destination is there, with whatever weight */
 	int weight;               /* the canary's percent of the two sides; 0 when not named */
 	bool even;                /* all the app's routes agree on it */
+	/* One bit per route of the app, in the app's order (bit 0: the only one): */
+	uint32_t bare;         /* the stable destination has no weight field */
+	uint32_t with_canary;  /* it names a canary destination */
+	uint32_t with_subset;  /* its stable destination names a subset */
 	char resource_version[64];
 	char edited_by[APP_NAME]; /* field manager of spec.http, if not airisd; "" unknown */
 	int64_t edited_at_ms;

@@ -1,0 +1,118 @@
+/* Acts: their names and how they read in a log, a plan and the journal. */
+#include "model/act.h"
+
+#include <string.h>
+#include "base/str.h"
+
+static const char *const kinds[ACT_KINDS] = {
+    [ACT_NONE] = "none",
+    [ACT_HPA_FLOOR] = "hpa_floor",
+    [ACT_CREATE_SERVICE] = "create_service",
+    [ACT_ADD_SUBSETS] = "add_subsets",
+    [ACT_NAME_STABLE] = "name_stable",
+    [ACT_CREATE_CANARY] = "create_canary",
+    [ACT_SCALE_CANARY] = "scale_canary",
+    [ACT_WEIGHT] = "weight",
+    [ACT_SET_IMAGE] = "set_image",
+    [ACT_ROUTE_HOME] = "route_home",
+    [ACT_DELETE_CANARY] = "delete_canary",
+    [ACT_REMOVE_SUBSETS] = "remove_subsets",
+    [ACT_DELETE_SERVICE] = "delete_service",
+};
+
+static const char *const outcomes[] = {
+    [ACT_DONE] = "done",
+    [ACT_ALREADY] = "already",
+    [ACT_CONFLICT] = "conflict",
+    [ACT_UNKNOWN] = "unknown",
+    [ACT_REFUSED] = "refused",
+    [ACT_UNREACHED] = "unreached",
+};
+
+const char *
+act_name(enum act_kind kind)
+{
+	return (unsigned)kind < ACT_KINDS ? kinds[kind] : kinds[ACT_NONE];
+}
+
+enum act_kind
+act_kind_of(const char *name)
+{
+	for (int i = 0; i < ACT_KINDS; i++)
+		if (str_equal(name, kinds[i]))
+			return (enum act_kind)i;
+	return ACT_NONE;
+}
+
+const char *
+act_outcome_name(enum act_outcome outcome)
+{
+	return outcomes[outcome];
+}
+
+enum act_outcome
+act_outcome_of(const char *name)
+{
+	for (int i = 0; i <= ACT_UNREACHED; i++)
+		if (str_equal(name, outcomes[i]))
+			return (enum act_outcome)i;
+	return ACT_UNKNOWN;
+}
+
+void
+act_text(const struct act *act, const struct app *app, char *to, size_t size)
+{
+	const char *ns = app->namespace;
+	const struct istio_spec *istio = &app->istio;
+
+	switch (act->kind) {
+	case ACT_NONE:
+	case ACT_KINDS:
+		str_print(to, size, "nothing");
+		break;
+	case ACT_HPA_FLOOR:
+		str_print(to, size, "HorizontalPodAutoscaler of %s/%s: minReplicas %d", ns,
+		    app->workload, act->number);
+		break;
+	case ACT_CREATE_SERVICE:
+		str_print(to, size, "Service %s/%s: create, cloned from %s", ns,
+		    istio->canary_service, istio->service);
+		break;
+	case ACT_ADD_SUBSETS:
+		str_print(to, size, "DestinationRule %s/%s: subsets %s and %s", ns,
+		    istio->destination_rule, istio->stable_subset, istio->canary_subset);
+		break;
+	case ACT_NAME_STABLE:
+		str_print(to, size, "VirtualService %s/%s: route to subset %s", ns,
+		    istio->virtual_service, istio->stable_subset);
+		break;
+	case ACT_CREATE_CANARY:
+		str_print(to, size, "Deployment %s/%s: create with %d replicas of %s", ns,
+		    app->canary, act->number, act->text);
+		break;
+	case ACT_SCALE_CANARY:
+		str_print(to, size, "Deployment %s/%s: %d replicas", ns, app->canary, act->number);
+		break;
+	case ACT_WEIGHT:
+		str_print(to, size, "VirtualService %s/%s: canary weight %d, stable %d", ns,
+		    istio->virtual_service, act->number, 100 - act->number);
+		break;
+	case ACT_SET_IMAGE:
+		str_print(to, size, "Deployment %s/%s: image %s", ns, app->workload, act->text);
+		break;
+	case ACT_ROUTE_HOME:
+		str_print(to, size, "VirtualService %s/%s: as it was before the rollout", ns,
+		    istio->virtual_service);
+		break;
+	case ACT_DELETE_CANARY:
+		str_print(to, size, "Deployment %s/%s: delete", ns, app->canary);
+		break;
+	case ACT_REMOVE_SUBSETS:
+		str_print(to, size, "DestinationRule %s/%s: remove what was added", ns,
+		    istio->destination_rule);
+		break;
+	case ACT_DELETE_SERVICE:
+		str_print(to, size, "Service %s/%s: delete", ns, istio->canary_service);
+		break;
+	}
+}

@@ -1,0 +1,137 @@
+/* Baseline: taken once, written once, read back after a crash. Every field goes through the one
+ * table of each type below, so that writing and reading cannot differ. */
+#include "model/baseline.h"
+
+#include <limits.h>
+#include <stddef.h>
+#include <string.h>
+#include "base/jsonx.h"
+
+void
+baseline_take(struct baseline *baseline, const struct observed *seen)
+{
+	const struct workload_seen *stable = &seen->stable;
+
+	memset(baseline, 0, sizeof(*baseline));
+	str_copy(baseline->image, sizeof(baseline->image), stable->image);
+	str_copy(baseline->uid, sizeof(baseline->uid), stable->uid);
+	/* Absent is not 1 (F35): then what runs is the size. */
+	baseline->replicas = stable->replicas >= 0 ? stable->replicas : stable->pods;
+	baseline->hpa_min = seen->hpa.exists ? seen->hpa.min : -1;
+	baseline->had_canary_destination = seen->route.names_canary;
+	baseline->had_stable_subset_named = seen->route.names_stable_subset;
+	baseline->had_destination_rule = seen->subsets.exists && !seen->subsets.ours;
+	baseline->had_canary_subset = baseline->had_destination_rule && seen->subsets.canary;
+	baseline->had_stable_subset = baseline->had_destination_rule && seen->subsets.stable;
+	baseline->had_canary_service = seen->canary_service && !seen->canary_service_ours;
+	baseline->bare = seen->route.bare;
+	baseline->with_canary = seen->route.with_canary;
+	baseline->with_subset = seen->route.with_subset;
+}
+
+struct field {
+	const char *name;
+	size_t offset;
+};
+#define FIELD(name)                                                                                \
+	{                                                                                          \
+#name, offsetof(struct baseline, name)                                             \
+	}
+
+static const struct field flags[] = {FIELD(had_canary_destination), FIELD(had_stable_subset_named),
+    FIELD(had_canary_subset), FIELD(had_stable_subset), FIELD(had_destination_rule),
+    FIELD(had_canary_service)};
+static const struct field masks[] = {FIELD(bare), FIELD(with_canary), FIELD(with_subset)};
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+json_t *
+baseline_json(const struct baseline *baseline)
+{
+	json_t *json = json_object();
+
+	json_object_set_new(json, "image", json_string(baseline->image));
+	json_object_set_new(json, "uid", json_string(baseline->uid));
+	json_object_set_new(json, "replicas", json_integer(baseline->replicas));
+	json_object_set_new(json, "hpa_min", json_integer(baseline->hpa_min));
+	for (size_t i = 0; i < COUNT(flags); i++) {
+		const bool *flag = (const void *)((const char *)baseline + flags[i].offset);
+
+		json_object_set_new(json, flags[i].name, json_boolean(*flag));
+	}
+	for (size_t i = 0; i < COUNT(masks); i++) {
+		const uint32_t *mask = (const void *)((const char *)baseline + masks[i].offset);
+
+		json_object_set_new(json, masks[i].name, json_integer(*mask));
+	}
+	return json;
+}
+
+static int
+read_text(const json_t *json, const char *name, char *to, size_t size, struct err *e)
+{
+	const char *text = json_string_value(json_object_get(json, name));
+
+	if (text == NULL)
+		return err_set(e, "baseline.%s is missing or no text", name);
+	if (!str_copy(to, size, text))
+		return err_set(e, "baseline.%s is longer than %zu bytes", name, size - 1);
+	return 0;
+}
+
+static int
+read_int(const json_t *json, const char *name, int64_t min, int64_t max, int64_t *to, struct err *e)
+{
+	const json_t *value = json_object_get(json, name);
+	int64_t number;
+
+	if (!json_is_integer(value))
+		return err_set(e, "baseline.%s is missing or no whole number", name);
+	number = json_integer_value(value);
+	if (number < min || number > max)
+		return err_set(e, "baseline.%s is %lld: allowed are %lld to %lld", name,
+		    (long long)number, (long long)min, (long long)max);
+	*to = number;
+	return 0;
+}
+
+static int
+read_tables(const json_t *json, struct baseline *to, struct err *e)
+{
+	for (size_t i = 0; i < COUNT(flags); i++) {
+		const json_t *value = json_object_get(json, flags[i].name);
+
+		if (!json_is_boolean(value))
+			return err_set(
+			    e, "baseline.%s is missing or not true or false", flags[i].name);
+		*(bool *)(void *)((char *)to + flags[i].offset) = json_is_true(value);
+	}
+	for (size_t i = 0; i < COUNT(masks); i++) {
+		int64_t mask;
+
+		if (read_int(json, masks[i].name, 0, UINT32_MAX, &mask, e) < 0)
+			return -1;
+		*(uint32_t *)(void *)((char *)to + masks[i].offset) = (uint32_t)mask;
+	}
+	return 0;
+}
+
+int
+baseline_parse(const json_t *json, struct baseline *baseline, struct err *e)
+{
+	struct baseline read = {0};
+	int64_t replicas, hpa_min;
+
+	if (!json_is_object(json))
+		return err_set(e, "the baseline is no JSON object");
+	if (read_text(json, "image", read.image, sizeof(read.image), e) < 0 ||
+	    read_text(json, "uid", read.uid, sizeof(read.uid), e) < 0 ||
+	    read_int(json, "replicas", 0, INT_MAX, &replicas, e) < 0 ||
+	    read_int(json, "hpa_min", -1, INT_MAX, &hpa_min, e) < 0 ||
+	    read_tables(json, &read, e) < 0)
+		return -1;
+	read.replicas = (int)replicas;
+	read.hpa_min = (int)hpa_min;
+	*baseline = read;
+	return 0;
+}
