@@ -13,19 +13,20 @@ struct loop_fd;
 struct loop_signal;
 
 struct loop *loop_new(void);
+/* After all its timers and watches; deferred work that is left is dropped. NULL is allowed. */
 void loop_free(struct loop *loop);
-void loop_run(struct loop *loop); /* until loop_stop */
-void loop_stop(struct loop *loop);
+void loop_run(struct loop *loop);  /* until loop_stop */
+void loop_stop(struct loop *loop); /* from any thread; the turn is finished first */
 
-/* One-shot timer on the monotonic clock; set again at will. A timer may be freed in its callback.
- */
+/* One-shot timer on the monotonic clock; set again at will. It may be freed in its callback. */
 struct loop_timer *loop_timer_new(struct loop *loop, void (*fire)(void *ctx), void *ctx);
 void loop_timer_set(struct loop_timer *timer, int64_t delay_ms); /* 0: the next turn */
 void loop_timer_clear(struct loop_timer *timer);
 void loop_timer_free(struct loop_timer *timer); /* NULL is allowed */
 
 enum loop_ready { LOOP_READ = 1, LOOP_WRITE = 2, LOOP_CLOSED = 4 };
-/* Level-triggered and persistent. LOOP_CLOSED: the peer closed (EPOLLRDHUP). */
+/* Level-triggered and persistent; may be freed in its callback. LOOP_CLOSED: the peer closed or
+ * reset the connection; told every turn, in a call of its own, while it is wanted. */
 struct loop_fd *loop_fd_new(
     struct loop *loop, int fd, int wanted, void (*ready)(void *ctx, int what), void *ctx);
 void loop_fd_want(struct loop_fd *watch, int wanted);
@@ -35,7 +36,8 @@ struct loop_signal *loop_signal_new(
     struct loop *loop, int signal, void (*fire)(void *ctx), void *ctx);
 void loop_signal_free(struct loop_signal *signal);
 
-/* Runs once, at the end of this turn, in order. Loop thread only. */
+/* Runs once, at the end of this turn, in order; from within deferred work or a hook: of the next.
+ * Loop thread only. */
 void loop_defer(struct loop *loop, void (*run)(void *ctx), void *ctx);
 /* Runs at the end of every turn (after deferred work), e.g. reaping. */
 void loop_each_turn(struct loop *loop, void (*run)(void *ctx), void *ctx);
