@@ -87,6 +87,8 @@ struct app {
 /* All errors are added to errors with their paths; NULL if there is one. The app is the caller's. */
 struct app *app_parse(const json_t *spec, struct errlist *errors);
 void app_free(struct app *app);
+/* Every key that an App may have, a line each: path, type, default, help. Owned by the caller. */
+char *app_reference(void);
 
 struct release {
 	char app[APP_LABEL];

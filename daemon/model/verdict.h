@@ -39,6 +39,7 @@ bool condition_holds(enum compare compare, double value, double limit); /* false
 struct reading {
 	enum verdict verdict; /* VERDICT_PASS here means: value is a number */
 	double value;
+	bool empty; /* NO_DATA because there was no series at all: what `empty: pass` is about */
 	char text[256];
 };
 void reading_decode(const char *body, size_t length, int http_status, enum reduce reduce,
