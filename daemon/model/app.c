@@ -7,10 +7,8 @@
 #include <string.h>
 #include "base/jsonx.h"
 #include "model/app_keys.h"
-#include "model/verdict.h"
-#if __has_include("model/strategy.h")
 #include "model/strategy.h"
-#endif
+#include "model/verdict.h"
 
 #define SECONDS INT64_C(1000)
 #define MINUTES (60 * SECONDS)
@@ -516,17 +514,6 @@ check_plan(const json_t *spec, struct keys_at *at)
 		error_at(at, "strategy.canary.stages", "needs at least one stage");
 }
 
-static const struct strategy *
-find_strategy(const char *name)
-{
-#if __has_include("model/strategy.h")
-	return strategy_find(name);
-#else
-	(void)name;
-	return NULL;
-#endif
-}
-
 /* --- the door -------------------------------------------------------------------------------- */
 
 static void
@@ -559,7 +546,7 @@ app_parse(const json_t *spec, struct errlist *errors)
 	check_gates(&draft->app, &at);
 	check_plan(spec, &at);
 	finish_stages(draft, &at);
-	draft->app.strategy = find_strategy("canary");
+	draft->app.strategy = strategy_find("canary");
 	if (errors->count == errors_before) {
 		draft->app.spec = json_deep_copy(spec);
 		app = mem_alloc(sizeof(*app));

@@ -8,7 +8,7 @@
 
 enum { FOUND_TEXT = 48, KEYS_OF_A_TABLE = 32 };
 
-/* Paths are written as base/jsonx.h reads them: a dot inside of a key has a backslash before it. */
+/* Paths are written as base/yaml.h has them, so that a line can be found for each. */
 size_t
 keys_enter(struct keys_at *at, const char *key)
 {
@@ -21,8 +21,6 @@ keys_enter(struct keys_at *at, const char *key)
 	for (const char *c = key; *c != '\0'; c++) {
 		bool control = (unsigned char)*c < 0x20 || *c == 0x7f;
 
-		if (*c == '.')
-			str_add(&step, "\\");
 		str_add_bytes(&step, control ? "?" : c, 1);
 	}
 	str_copy(at->path + mark, sizeof(at->path) - mark, str_text(&step));

@@ -7,6 +7,7 @@
 #include "base/jsonx.h"
 #include "base/str.h"
 #include "model/app.h"
+#include "model/strategy.h"
 
 static const char least[] =
     "{'kind':'App','name':'web','namespace':'shop','workload':{'kind':'Deployment','name':'web'},"
@@ -76,6 +77,7 @@ test_defaults(void **state)
 	struct app *app = parse_good(least);
 
 	(void)state;
+	assert_ptr_equal(app->strategy, &strategy_canary);
 	assert_string_equal(app->name, "web");
 	assert_string_equal(app->namespace, "shop");
 	assert_string_equal(app->cluster, "default");
@@ -211,7 +213,7 @@ static const struct mistake {
     {"cluster", "null", "cluster", "found: nothing (null)"},
     {"nmae", "'x'", "nmae", "did you mean \"name\"? Allowed here: kind, name, namespace,"},
     {"zzzzzzzz", "1", "zzzzzzzz", "no such key; allowed here: kind, name,"},
-    {"a.b", "1", "a\\.b", "no such key"},
+    {"a.b", "1", "a.b", "no such key"},
     {"workload", NULL, "workload", "is missing"},
     {"workload", "'web'", "workload", "expected: object"},
     {"workload.kind", "'StatefulSet'", "workload.kind", "Deployment"},
