@@ -135,20 +135,30 @@ str_text(const struct str *s)
 }
 
 char *
+str_vformat(const char *format, va_list args)
+{
+	char *text;
+	va_list again;
+	int length;
+
+	va_copy(again, args);
+	length = vsnprintf(NULL, 0, format, again);
+	va_end(again);
+	if (length < 0)
+		log_fatal("str_format: bad format \"%s\"", format);
+	text = mem_alloc((size_t)length + 1);
+	vsnprintf(text, (size_t)length + 1, format, args);
+	return text;
+}
+
+char *
 str_format(const char *format, ...)
 {
 	char *text;
 	va_list args;
-	int length;
 
 	va_start(args, format);
-	length = vsnprintf(NULL, 0, format, args);
-	va_end(args);
-	if (length < 0)
-		log_fatal("str_format: bad format \"%s\"", format);
-	text = mem_alloc((size_t)length + 1);
-	va_start(args, format);
-	vsnprintf(text, (size_t)length + 1, format, args);
+	text = str_vformat(format, args);
 	va_end(args);
 	return text;
 }

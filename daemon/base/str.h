@@ -2,6 +2,7 @@
 #ifndef BASE_STR_H
 #define BASE_STR_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,6 +26,7 @@ char *str_take(struct str *s); /* the caller owns the text ("" when empty); s is
 const char *str_text(const struct str *s); /* never NULL */
 
 char *str_format(const char *format, ...) printf_like(1, 2); /* owned by the caller */
+char *str_vformat(const char *format, va_list args) printf_like(1, 0);
 /* Copies with a bound and a NUL; false if it had to cut. */
 bool str_copy(char *to, size_t size, const char *from);
 bool str_print(char *to, size_t size, const char *format, ...) printf_like(3, 4);

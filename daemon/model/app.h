@@ -9,15 +9,15 @@
 #include <stdint.h>
 #include "base/err.h"
 
-#define APP_LABEL 64     /* RFC 1123 label and NUL */
-#define APP_NAME 254     /* RFC 1123 subdomain and NUL */
+#define APP_LABEL 64 /* RFC 1123 label and NUL */
+#define APP_NAME 254 /* RFC 1123 subdomain and NUL */
 #define APP_IMAGE 512
 #define APP_GATES 32
 #define APP_STAGES 32
 #define APP_ROUTES 16
 
 enum traffic_mode { TRAFFIC_HOST, TRAFFIC_SUBSET };
-enum edit_policy { EDIT_HOLD, EDIT_REPAIR, EDIT_ABORT };     /* a foreign edit was seen */
+enum edit_policy { EDIT_HOLD, EDIT_REPAIR, EDIT_ABORT };	  /* a foreign edit was seen */
 enum start_policy { START_QUEUE, START_REFUSE, START_SUPERSEDE }; /* a second start came */
 enum deadline_policy { DEADLINE_PAUSE, DEADLINE_ABORT };
 enum compare { COMPARE_LT, COMPARE_LE, COMPARE_GT, COMPARE_GE, COMPARE_EQ, COMPARE_NE };
@@ -25,26 +25,27 @@ enum reduce { REDUCE_NONE, REDUCE_MIN, REDUCE_MAX, REDUCE_SUM, REDUCE_AVG };
 
 struct gate_spec {
 	char name[APP_LABEL];
-	char source[APP_LABEL]; /* a data source of the daemon's settings; "default" when not given */
-	char *query;            /* PromQL with {{variables}} */
-	enum compare compare;   /* passes when value COMPARE limit */
+	char source[APP_LABEL]; /* a data source of the daemon's settings; "default" when not given
+				 */
+	char *query;		/* PromQL with {{variables}} */
+	enum compare compare;	/* passes when value COMPARE limit */
 	double limit;
-	enum reduce reduce;     /* several series where one is expected; NONE: an error */
-	bool empty_passes;      /* explicit `empty: pass` */
-	char *samples_query;    /* NULL: none. Its value under samples_min is too_few */
+	enum reduce reduce;  /* several series where one is expected; NONE: an error */
+	bool empty_passes;   /* explicit `empty: pass` */
+	char *samples_query; /* NULL: none. Its value under samples_min is too_few */
 	double samples_min;
 	int64_t every_ms, window_ms, warmup_ms;
 	int64_t deadline_ms; /* after the hold is over, how long to wait for a pass */
 	enum deadline_policy on_deadline;
-	int failures;     /* failing measurements a stage allows; one more aborts */
+	int failures;	  /* failing measurements a stage allows; one more aborts */
 	int measurements; /* passing measurements in a row that a stage needs, >= 1 */
 };
 
 struct stage_spec {
-	int weight;        /* percent, 1..100 */
+	int weight; /* percent, 1..100 */
 	int64_t hold_ms;
-	bool approve;      /* a person must approve before the next stage */
-	uint32_t gates;    /* bit i: gate i must pass to leave */
+	bool approve;	/* a person must approve before the next stage */
+	uint32_t gates; /* bit i: gate i must pass to leave */
 };
 
 struct canary_spec {
@@ -57,19 +58,20 @@ struct istio_spec {
 	char routes[APP_ROUTES][APP_LABEL]; /* names of http routes; none: the only one that fits */
 	int route_count;
 	enum traffic_mode mode;
-	char service[APP_NAME];        /* the stable host's Service; default: the workload's name */
+	char service[APP_NAME];	       /* the stable host's Service; default: the workload's name */
 	char canary_service[APP_NAME]; /* host mode; default SERVICE-canary */
 	char destination_rule[APP_NAME]; /* subset mode; default: the service's name */
 	char stable_subset[APP_LABEL], canary_subset[APP_LABEL]; /* default stable, canary */
-	char label[APP_NAME]; /* subset mode: the pod label that tells sides apart, default "track" */
+	char label[APP_NAME]; /* subset mode: the pod label that tells sides apart, default "track"
+			       */
 };
 
 struct strategy; /* model/strategy.h */
 
 struct app {
 	char name[APP_LABEL], namespace[APP_LABEL], cluster[APP_LABEL];
-	char workload[APP_NAME];  /* the user's Deployment */
-	char canary[APP_NAME];    /* WORKLOAD-canary */
+	char workload[APP_NAME];   /* the user's Deployment */
+	char canary[APP_NAME];	   /* WORKLOAD-canary */
 	char container[APP_LABEL]; /* "" : the first */
 	struct istio_spec istio;
 	const struct strategy *strategy;
@@ -80,11 +82,13 @@ struct app {
 	enum start_policy on_start;
 	int64_t deadline_ms; /* a stage that makes no progress for so long aborts; default 10m */
 	int64_t drain_ms;    /* after weight 0 was taken; default 30s */
-	int abort_capacity;  /* percent of its size that carries everything in an abort; default 50 */
-	json_t *spec;        /* as the user wrote it, owned */
+	int abort_capacity;  /* percent of its size that carries everything in an abort; default 50
+			      */
+	json_t *spec;	     /* as the user wrote it, owned */
 };
 
-/* All errors are added to errors with their paths; NULL if there is one. The app is the caller's. */
+/* All errors are added to errors with their paths; NULL if there is one. The app is the caller's.
+ */
 struct app *app_parse(const json_t *spec, struct errlist *errors);
 void app_free(struct app *app);
 /* Every key that an App may have, a line each: path, type, default, help. Owned by the caller. */

@@ -13,9 +13,10 @@
 /* Why pods do not get ready, from waiting reasons, conditions and events. "" : nothing wrong. */
 struct problem {
 	char object[APP_NAME + 16]; /* "Pod web-canary-5d9-x7x" */
-	char reason[64];            /* "ImagePullBackOff" */
+	char reason[64];	    /* "ImagePullBackOff" */
 	char message[OBSERVED_TEXT];
-	bool fatal; /* waiting will not help by itself: cannot pull, crash loop, cannot be created */
+	bool
+	    fatal; /* waiting will not help by itself: cannot pull, crash loop, cannot be created */
 };
 
 struct workload_seen {
@@ -24,37 +25,37 @@ struct workload_seen {
 	bool observed; /* status.observedGeneration >= metadata.generation */
 	char uid[64];
 	char image[APP_IMAGE]; /* of the released container, in the template */
-	int replicas;          /* spec.replicas; -1: the field is absent */
-	int pods;              /* status.replicas: pods of any template, also unready */
-	int updated;           /* status.updatedReplicas */
-	int ready;             /* endpoints that are ready in the side's Service and whose pod is ready */
-	int ready_new;         /* of these, pods that run the release's image */
-	int terminating;       /* pods that are still going */
+	int replicas;	       /* spec.replicas; -1: the field is absent */
+	int pods;	       /* status.replicas: pods of any template, also unready */
+	int updated;	       /* status.updatedReplicas */
+	int ready;	 /* endpoints that are ready in the side's Service and whose pod is ready */
+	int ready_new;	 /* of these, pods that run the release's image */
+	int terminating; /* pods that are still going */
 	char edited_by[APP_NAME]; /* field manager of the image, if not airisd; "" unknown */
 	struct problem problem;
 };
 
 struct route_seen {
 	bool exists;
-	bool fits;             /* the app's routes were found and have a shape we can prove */
+	bool fits;		     /* the app's routes were found and have a shape we can prove */
 	char why_not[OBSERVED_TEXT]; /* when it does not fit: what was found, what is needed */
-	bool names_stable_subset; /* subset mode: the stable destination has the stable subset */
-	bool names_canary;        /* a canary destination is there, with whatever weight */
-	int weight;               /* the canary's percent of the two sides; 0 when not named */
-	bool even;                /* all the app's routes agree on it */
+	bool names_stable_subset;    /* subset mode: the stable destination has the stable subset */
+	bool names_canary;	     /* a canary destination is there, with whatever weight */
+	int weight;		     /* the canary's percent of the two sides; 0 when not named */
+	bool even;		     /* all the app's routes agree on it */
 	/* One bit per route of the app, in the app's order (bit 0: the only one): */
-	uint32_t bare;         /* the stable destination has no weight field */
-	uint32_t with_canary;  /* it names a canary destination */
-	uint32_t with_subset;  /* its stable destination names a subset */
+	uint32_t bare;	      /* the stable destination has no weight field */
+	uint32_t with_canary; /* it names a canary destination */
+	uint32_t with_subset; /* its stable destination names a subset */
 	char resource_version[64];
 	char edited_by[APP_NAME]; /* field manager of spec.http, if not airisd; "" unknown */
 	int64_t edited_at_ms;
 };
 
-struct subsets_seen { /* subset mode: the DestinationRule */
-	bool exists, ours;    /* ours: created by airisd */
-	bool stable, canary;  /* these subsets are there */
-	bool stable_fits;     /* the stable subset's labels match the stable pods and no canary pod */
+struct subsets_seen {	     /* subset mode: the DestinationRule */
+	bool exists, ours;   /* ours: created by airisd */
+	bool stable, canary; /* these subsets are there */
+	bool stable_fits; /* the stable subset's labels match the stable pods and no canary pod */
 	char why_not[OBSERVED_TEXT];
 };
 
@@ -66,14 +67,16 @@ struct hpa_seen {
 };
 
 struct observed {
-	bool fresh;         /* every list was read and every watch lives; else nothing is decided on it */
+	bool fresh; /* every list was read and every watch lives; else nothing is decided on it */
 	char stale[OBSERVED_TEXT]; /* what is missing, for people */
 	int64_t stale_since_ms;
-	int64_t verified_ms; /* monotonic-free wall time of the last direct read of these objects; 0 never */
+	int64_t verified_ms; /* monotonic-free wall time of the last direct read of these objects; 0
+				never */
 	struct workload_seen stable, canary;
 	bool service, canary_service, canary_service_ours; /* host mode: the canary's */
-	bool service_selects_canary; /* host mode: the stable Service would catch canary pods */
-	char preflight[OBSERVED_TEXT]; /* something that forbids a start, found while looking; "" none */
+	bool service_selects_canary;   /* host mode: the stable Service would catch canary pods */
+	char preflight[OBSERVED_TEXT]; /* something that forbids a start, found while looking; ""
+					  none */
 	struct route_seen route;
 	struct subsets_seen subsets;
 	struct hpa_seen hpa;

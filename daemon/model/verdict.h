@@ -17,7 +17,7 @@ enum verdict {
 	VERDICT_TOO_FEW
 };
 const char *verdict_name(enum verdict verdict); /* "pass", "no_data" … */
-enum verdict verdict_of(const char *name);      /* unknown: VERDICT_ERROR */
+enum verdict verdict_of(const char *name);	/* unknown: VERDICT_ERROR */
 
 struct gate_sample {
 	enum verdict verdict;
@@ -25,17 +25,18 @@ struct gate_sample {
 	double value;
 	double samples; /* what the samples query said; -1: none */
 	char text[256]; /* why, for people: "no series", "HTTP 503 …" */
-	int64_t at_ms;  /* wall clock, when it was asked */
+	int64_t at_ms;	/* wall clock, when it was asked */
 };
 
 /* "< 0.5", ">= 99" …: comparison and limit. */
-must_check int condition_parse(const char *text, enum compare *compare, double *limit, struct err *e);
+must_check int condition_parse(
+    const char *text, enum compare *compare, double *limit, struct err *e);
 void condition_text(enum compare compare, double limit, char *to, size_t size);
 bool condition_holds(enum compare compare, double value, double limit); /* false for NaN */
 
-/* One answer of Prometheus (/api/v1/query) -> one number or why not. Strict: NaN and an empty vector are
- * NO_DATA, infinities and several series (without reduce) are ERROR, warnings are ERROR, a sample older
- * than max_age_ms or from the future is NO_DATA. now_ms: wall clock. */
+/* One answer of Prometheus (/api/v1/query) -> one number or why not. Strict: NaN and an empty
+ * vector are NO_DATA, infinities and several series (without reduce) are ERROR, warnings are ERROR,
+ * a sample older than max_age_ms or from the future is NO_DATA. now_ms: wall clock. */
 struct reading {
 	enum verdict verdict; /* VERDICT_PASS here means: value is a number */
 	double value;

@@ -1,0 +1,73 @@
+/* The order of acts. Each rule decides or lets the next one speak. */
+#include "base/str.h"
+#include "model/step.h"
+
+/* Going home, the stable workload must get its old image back. While it serves nothing and the
+ * canary can serve all, it gets it there; else in place, as a Deployment rolls by itself. */
+static bool
+restore_image(const struct view *v, struct step *step)
+{
+	const struct route_seen *route = &v->seen->route;
+	const struct workload_seen *canary = &v->seen->canary;
+	bool canary_serves =
+	    canary->exists && !canary->deleting && percent_of(v, canary->ready) >= 100;
+	if (!stable_has_image(v) && route->exists && route->weight < 100 && canary_serves)
+		return rule_weight(v, step, 100);
+	return rule_image(v, step);
+}
+
+static bool
+stable_ready(const struct view *v, struct step *step)
+{
+	if (!v->seen->stable.exists || stable_complete(v))
+		return false;
+	return step_pods(v, step, SIDE_STABLE, full_size(v));
+}
+
+static bool
+go_home(const struct view *v, struct step *step)
+{
+	if (v->seen->stable.exists && !v->adopt && restore_image(v, step))
+		return true;
+	if (rule_weight(v, step, 0))
+		return true;
+	/* Its own pods, changed by us, must be whole again before the canary goes. */
+	if (v->rollout->rolled && stable_ready(v, step))
+		return true;
+	return rule_clean(v, step);
+}
+
+static bool
+go_forward(const struct view *v, struct step *step)
+{
+	const struct target *target = &v->target;
+	if (target->canary > 0 && (rule_prepare(v, step) || rule_canary(v, step, target->canary)))
+		return true;
+	if (target->stable_new && target->weight == 100) {
+		if (rule_weight(v, step, 100) || rule_image(v, step))
+			return true;
+		return stable_ready(v, step);
+	}
+	if (rule_weight(v, step, target->weight))
+		return true;
+	return target->home && rule_clean(v, step);
+}
+
+static void
+mark_urgent(const struct view *v, struct step *step)
+{
+	if (step->kind == STEP_ACT)
+		step->act.urgent = v->urgent;
+}
+
+void
+converge(const struct view *v, struct step *step)
+{
+	*step = (struct step){.kind = STEP_SETTLED};
+	bool decided = rule_rescue(v, step);
+	if (!decided && v->held)
+		return;
+	if (!decided)
+		decided = v->urgent ? go_home(v, step) : go_forward(v, step);
+	mark_urgent(v, step);
+}

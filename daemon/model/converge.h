@@ -1,0 +1,44 @@
+/* converge: the next safe act that brings what is observed towards a target, or "settled", or what
+ * it is blocked on. The same function drives every stage, promotion, abort and undo; the five laws
+ * of the design stand here and nowhere else: 1 capacity before traffic      2 make before break 3
+ * traffic before teardown 4 an abort reduces risk first  5 touch only what is ours Pure: it looks
+ * at the view and nothing else. */
+#ifndef MODEL_CONVERGE_H
+#define MODEL_CONVERGE_H
+
+#include "model/observed.h"
+#include "model/rollout.h"
+
+struct view {
+	const struct rollout *rollout;
+	const struct observed *seen;
+	struct target target;
+	int64_t now_ms;
+	int64_t
+	    settle_ms; /* after so long a written weight, or a known endpoint, counts as taken */
+	bool urgent;   /* going home in an abort */
+	bool held;     /* a foreign edit holds it: only traffic away from what cannot serve */
+	bool adopt;    /* the stable workload is not the one of the start: leave its image alone */
+};
+
+enum step_kind { STEP_ACT, STEP_BLOCKED, STEP_SETTLED };
+
+struct step {
+	enum step_kind kind;
+	struct act act;		/* STEP_ACT */
+	struct waiting waiting; /* STEP_BLOCKED: object, what, next, until_ms */
+	bool on_pods;		/* blocked on readiness: the stage's deadline runs */
+};
+
+void converge(const struct view *view, struct step *step);
+
+/* Questions that converge asks, also asked by others. */
+int full_size(const struct view *view);		    /* what a whole side is, in endpoints, >= 1 */
+int size_for(const struct view *view, int percent); /* endpoints that carry percent, rounded up */
+int percent_of(const struct view *view, int ready); /* what ready endpoints carry, at most 100 */
+/* The one named condition for the data plane: has it taken the weight that is written? It is a wait
+ * of settle_ms since the write; a better answer replaces it here. */
+bool mesh_taken(const struct view *view, int64_t *at_ms);
+bool mesh_knows(const struct view *view, int64_t since_ms, int64_t *at_ms);
+
+#endif

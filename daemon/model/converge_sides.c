@@ -1,0 +1,152 @@
+/* The two sides: what must be there before traffic comes, and what goes after it left. */
+#include <string.h>
+#include "base/str.h"
+#include "model/step.h"
+
+static bool
+prepare_hpa(const struct view *v, struct step *step)
+{
+	const struct baseline *baseline = &v->rollout->baseline;
+	const struct hpa_seen *hpa = &v->seen->hpa;
+	if (!hpa->exists || baseline->hpa_min < 0)
+		return false;
+	int floor = baseline->replicas;
+	if (floor > hpa->max)
+		floor = hpa->max;
+	return hpa->min < floor && step_act(step, ACT_HPA_FLOOR, floor, NULL);
+}
+
+/* Law 2: the subset, then the route that names the stable one, then pods that it keeps out. */
+static bool
+prepare_subsets(const struct view *v, struct step *step)
+{
+	const struct subsets_seen *subsets = &v->seen->subsets;
+	const struct app *app = v->rollout->app;
+	char object[APP_NAME * 2];
+	step_object(object, sizeof(object), "DestinationRule", app, app->istio.destination_rule);
+	if (subsets->why_not[0] != '\0')
+		return step_blocked(step, object, 0, "mend it, or abort", "%s", subsets->why_not);
+	if (!subsets->stable || !subsets->canary)
+		return step_act(step, ACT_ADD_SUBSETS, 0, NULL);
+	if (v->seen->route.names_stable_subset)
+		return false;
+	if (step_routing_known(v, step))
+		return true;
+	return step_act(step, ACT_NAME_STABLE, 0, NULL);
+}
+
+bool
+rule_prepare(const struct view *v, struct step *step)
+{
+	if (prepare_hpa(v, step))
+		return true;
+	if (v->rollout->app->istio.mode == TRAFFIC_SUBSET)
+		return prepare_subsets(v, step);
+	return !v->seen->canary_service && step_act(step, ACT_CREATE_SERVICE, 0, NULL);
+}
+
+bool
+rule_canary(const struct view *v, struct step *step, int percent)
+{
+	const struct workload_seen *canary = &v->seen->canary;
+	const struct rollout *r = v->rollout;
+	int need = size_for(v, percent);
+	char object[APP_NAME * 2];
+	step_object(object, sizeof(object), "Deployment", r->app, r->app->canary);
+	if (canary->exists && canary->deleting)
+		return step_blocked(
+		    step, object, 0, "then it is made anew", "the old canary is still going");
+	if (!canary->exists) {
+		/* Subset mode: no canary pod before the mesh names the stable subset. */
+		if (r->app->istio.mode == TRAFFIC_SUBSET && step_routing_known(v, step))
+			return true;
+		return step_act(step, ACT_CREATE_CANARY, need, r->release.image);
+	}
+	if (!canary->ours)
+		return step_blocked(step, object, 0, "rename or delete it, or abort",
+		    "it exists and airisd did not make it");
+	if (strcmp(canary->image, r->release.image) != 0 || canary->replicas < need)
+		return step_act(step,
+		    canary->replicas < need ? ACT_SCALE_CANARY : ACT_CREATE_CANARY, need,
+		    r->release.image);
+	return false;
+}
+
+/* The stable workload takes an image only while it serves nothing, if the canary can serve instead.
+ */
+bool
+rule_image(const struct view *v, struct step *step)
+{
+	const struct route_seen *route = &v->seen->route;
+	if (!stable_has_image(v)) {
+		bool serves = route->exists && route->weight < 100;
+		if (!serves && route->exists &&
+		    step_drained(v, step, "then the stable workload takes the image"))
+			return true;
+		return step_act(step, ACT_SET_IMAGE, 0, wanted_image(v));
+	}
+	return false;
+}
+
+static bool
+remove_canary(const struct view *v, struct step *step)
+{
+	const struct workload_seen *canary = &v->seen->canary;
+	const struct rollout *r = v->rollout;
+	char object[APP_NAME * 2];
+	if (canary->exists && canary->ours && !canary->deleting) {
+		if (step_drained(v, step, "then the canary is deleted"))
+			return true;
+		return step_act(step, ACT_DELETE_CANARY, 0, NULL);
+	}
+	step_object(object, sizeof(object), "Deployment", r->app, r->app->canary);
+	if (canary->ours && (canary->exists || canary->terminating > 0))
+		return step_blocked(step, object, 0, "then its routing is removed",
+		    "the canary is being deleted, %d pods are still going", canary->terminating);
+	return false;
+}
+
+static bool
+remove_routing(const struct view *v, struct step *step)
+{
+	const struct baseline *baseline = &v->rollout->baseline;
+	const struct route_seen *route = &v->seen->route;
+	const struct side_facts *facts = &v->rollout->sides[SIDE_CANARY];
+	bool subset = v->rollout->app->istio.mode == TRAFFIC_SUBSET;
+	bool named = route->names_canary && !baseline->had_canary_destination;
+	bool subset_named =
+	    subset && route->names_stable_subset && !baseline->had_stable_subset_named;
+	char object[APP_NAME * 2];
+	int64_t at_ms;
+	if (route->exists && route->fits && (named || subset_named)) {
+		step_object(object, sizeof(object), "VirtualService", v->rollout->app,
+		    v->rollout->app->istio.virtual_service);
+		if (!mesh_knows(v, facts->since_ms, &at_ms))
+			return step_blocked(step, object, at_ms, "then the route goes home",
+			    "the canary's pods are gone; the mesh counts as knowing it after "
+			    "mesh.settle");
+		return step_act(step, ACT_ROUTE_HOME, 0, NULL);
+	}
+	bool subsets = subset && v->seen->subsets.exists &&
+		       ((v->seen->subsets.canary && !baseline->had_canary_subset) ||
+			   (v->seen->subsets.stable && !baseline->had_stable_subset) ||
+			   (v->seen->subsets.ours && !baseline->had_destination_rule));
+	bool service = !subset && v->seen->canary_service && v->seen->canary_service_ours &&
+		       !baseline->had_canary_service;
+	if (!subsets && !service)
+		return false;
+	if (step_routing_known(v, step))
+		return true;
+	return step_act(step, subsets ? ACT_REMOVE_SUBSETS : ACT_DELETE_SERVICE, 0, NULL);
+}
+
+bool
+rule_clean(const struct view *v, struct step *step)
+{
+	const struct baseline *baseline = &v->rollout->baseline;
+	if (remove_canary(v, step) || remove_routing(v, step))
+		return true;
+	return v->seen->hpa.exists && baseline->hpa_min >= 0 &&
+	       v->seen->hpa.min != baseline->hpa_min &&
+	       step_act(step, ACT_HPA_FLOOR, baseline->hpa_min, NULL);
+}

@@ -1,0 +1,145 @@
+/* Traffic: when the weight may move, and how far. */
+#include "base/str.h"
+#include "model/step.h"
+
+int
+full_size(const struct view *v)
+{
+	int full = v->rollout->baseline.replicas;
+	if (v->seen->stable.replicas > full)
+		full = v->seen->stable.replicas;
+	return full < 1 ? 1 : full;
+}
+
+int
+size_for(const struct view *v, int percent)
+{
+	return (full_size(v) * percent + 99) / 100;
+}
+
+int
+percent_of(const struct view *v, int ready)
+{
+	int percent = 100 * ready / full_size(v);
+	return percent > 100 ? 100 : percent;
+}
+
+/* What the stable side carries now. In an abort a part of its size (half by default) carries all.
+ */
+static int
+stable_carries(const struct view *v)
+{
+	int ready = v->seen->stable.ready;
+	if (!v->urgent)
+		return percent_of(v, ready);
+	int percent = 100 * ready * 100 / (full_size(v) * v->rollout->app->abort_capacity);
+	return percent > 100 ? 100 : percent;
+}
+
+static bool
+canary_can_carry(const struct view *v, int weight)
+{
+	return v->seen->canary.exists && v->seen->canary.ready >= size_for(v, weight);
+}
+
+/* Home means the old version: while ready stable pods still run the release and the canary can
+ * carry its share, moving would only mix versions on pods that are about to go. */
+static bool
+stable_is_mixed(const struct view *v)
+{
+	return v->rollout->rolled && !v->adopt && !v->target.stable_new &&
+	       v->seen->stable.ready_new > 0;
+}
+
+static void
+route_object(const struct view *v, char *to, size_t size)
+{
+	const struct app *app = v->rollout->app;
+	step_object(to, size, "VirtualService", app, app->istio.virtual_service);
+}
+
+/* The traffic leaves a side that cannot carry it, if the other one can, whatever else holds. */
+bool
+rule_rescue(const struct view *v, struct step *step)
+{
+	int weight = v->seen->route.weight;
+	const struct workload_seen *canary = &v->seen->canary, *stable = &v->seen->stable;
+	if (!v->seen->route.fits || weight == 0)
+		return false;
+	int carries = canary->exists ? percent_of(v, canary->ready) : 0;
+	if (carries >= weight || (carries > 0 && !stable_complete(v)) || stable->ready == 0)
+		return false;
+	int lowest = 100 - stable_carries(v);
+	int wanted = carries == 0 ? 0 : carries > lowest ? carries : lowest;
+	return wanted < weight && step_act(step, ACT_WEIGHT, wanted, NULL);
+}
+
+static bool
+lower(const struct view *v, struct step *step, int wanted)
+{
+	int weight = v->seen->route.weight;
+	int lowest = 100 - stable_carries(v);
+	int64_t at_ms;
+	char object[APP_NAME * 2];
+	if (stable_is_mixed(v) && canary_can_carry(v, weight))
+		return step_pods(v, step, SIDE_STABLE, full_size(v));
+	if (v->seen->canary.ready == 0 && v->seen->stable.ready > 0)
+		lowest = 0;
+	if (lowest > wanted && !v->urgent)
+		return step_pods(v, step, SIDE_STABLE, size_for(v, 100 - wanted));
+	if (lowest >= weight)
+		return step_pods(v, step, SIDE_STABLE, size_for(v, 100 - wanted));
+	const struct side_facts *facts = &v->rollout->sides[SIDE_STABLE];
+	route_object(v, object, sizeof(object));
+	if (!v->urgent && !mesh_knows(v, facts->since_ms, &at_ms))
+		return step_blocked(step, object, at_ms, "then the weight moves",
+		    "the stable side's %d endpoints are ready; the mesh counts as knowing them "
+		    "after mesh.settle",
+		    facts->ready);
+	return step_act(step, ACT_WEIGHT, lowest > wanted ? lowest : wanted, NULL);
+}
+
+static bool
+raise_weight(const struct view *v, struct step *step, int wanted)
+{
+	int need = size_for(v, wanted);
+	const struct side_facts *facts = &v->rollout->sides[SIDE_CANARY];
+	char object[APP_NAME * 2];
+	int64_t at_ms;
+	if (v->seen->canary.ready < need || facts->ready < need)
+		return step_pods(v, step, SIDE_CANARY, need);
+	if (step_routing_known(v, step))
+		return true;
+	route_object(v, object, sizeof(object));
+	if (!mesh_knows(v, facts->since_ms, &at_ms))
+		return step_blocked(step, object, at_ms, "then the weight moves",
+		    "the canary's %d endpoints are ready; the mesh counts as knowing them after "
+		    "mesh.settle",
+		    facts->ready);
+	return step_act(step, ACT_WEIGHT, wanted, NULL);
+}
+
+bool
+rule_weight(const struct view *v, struct step *step, int wanted)
+{
+	const struct route_seen *route = &v->seen->route;
+	char object[APP_NAME * 2];
+	int64_t at_ms;
+	route_object(v, object, sizeof(object));
+	if (!route->exists && v->urgent)
+		return false; /* without a route all traffic goes to the stable Service */
+	if (!route->exists)
+		return step_blocked(step, object, 0, "apply it again, or abort",
+		    "the VirtualService is gone; airisd did not make it and does not guess it");
+	if (!route->fits)
+		return step_blocked(step, object, 0, "mend it, or abort", "%s", route->why_not);
+	if (route->weight > wanted || (route->weight == wanted && !route->even))
+		return lower(v, step, wanted);
+	if (route->weight < wanted)
+		return raise_weight(v, step, wanted);
+	if (mesh_taken(v, &at_ms))
+		return false;
+	return step_blocked(step, object, at_ms, "then the stage is reached",
+	    "canary weight %d is written; the mesh counts as having taken it after mesh.settle",
+	    wanted);
+}

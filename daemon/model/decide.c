@@ -1,0 +1,314 @@
+/* The next move. */
+#include <stdarg.h>
+#include <string.h>
+#include "base/str.h"
+#include "model/gate.h"
+#include "model/move.h"
+#include "model/strategy.h"
+
+#define VERIFIED_FOR_MS 3000
+#define VERIFY_AGAIN_MS 2000
+
+void
+move_event(struct move *m, enum event_kind kind, json_t *data)
+{
+	events_add(&m->out->events, kind, m->at->now_ms, data);
+}
+
+void
+move_phase(struct move *m, enum phase to, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	char *reason = str_vformat(format, args);
+	va_end(args);
+	move_event(m, EVENT_PHASE, json_pack("{s:s, s:s}", "to", phase_name(to), "reason", reason));
+	free(reason);
+}
+
+void
+move_wake(struct move *m, int64_t at_ms)
+{
+	if (at_ms > 0 && (m->out->wake_ms == 0 || at_ms < m->out->wake_ms))
+		m->out->wake_ms = at_ms;
+}
+
+void
+move_waits(struct move *m, const struct waiting *waiting)
+{
+	const struct waiting *old = &m->r->waiting;
+	bool same = strcmp(old->object, waiting->object) == 0;
+	bool news = waiting->reason[0] != '\0' && strcmp(old->reason, waiting->reason) != 0;
+	m->out->waiting = *waiting;
+	m->out->waiting.since_ms = same ? old->since_ms : m->at->now_ms;
+	move_wake(m, waiting->until_ms);
+	if (!same || news || strcmp(old->next, waiting->next) != 0)
+		move_event(m, EVENT_WAITS,
+		    json_pack("{s:s, s:s, s:s, s:s, s:I}", "object", waiting->object, "what",
+			waiting->what, "reason", waiting->reason, "next", waiting->next, "until_ms",
+			(json_int_t)waiting->until_ms));
+}
+
+static void
+waits(struct move *m, int64_t until_ms, const char *next, const char *object, const char *what)
+{
+	struct waiting waiting = {.until_ms = until_ms};
+	str_copy(waiting.object, sizeof(waiting.object), object);
+	str_copy(waiting.what, sizeof(waiting.what), what);
+	str_copy(waiting.next, sizeof(waiting.next), next);
+	move_waits(m, &waiting);
+}
+
+/* What was true before the first act, and the ladder that follows from it. */
+static void
+compile(struct move *m)
+{
+	const struct app *app = m->r->app;
+	struct baseline baseline;
+	struct ladder ladder;
+	baseline_take(&baseline, m->at->seen);
+	app->strategy->compile(app, &baseline, &ladder);
+	move_event(m, EVENT_COMPILED,
+	    json_pack("{s:o, s:o}", "baseline", baseline_json(&baseline), "ladder",
+		ladder_json(&ladder)));
+}
+
+static void
+begin(struct move *m)
+{
+	struct errlist problems;
+	if (!m->at->seen->fresh) {
+		waits(m, 0, "then it begins", "Cluster", m->at->seen->stale);
+		return;
+	}
+	errlist_init(&problems);
+	m->r->app->strategy->preflight(m->r->app, m->at->seen, &problems);
+	if (problems.count > 0)
+		move_phase(m, PHASE_ABORTING, "preflight: %s%s", problems.items[0].text,
+		    problems.count > 1 ? " (and more; see plan)" : "");
+	else
+		compile(m);
+	errlist_done(&problems);
+}
+
+static void
+queued(struct move *m)
+{
+	if (m->at->before != NULL) {
+		char what[96];
+		str_print(
+		    what, sizeof(what), "rollout %s of the same app goes first", m->at->before);
+		waits(m, 0, "then it begins", "App", what);
+		return;
+	}
+	move_phase(m, PHASE_PROGRESSING, "%s", "");
+}
+
+/* Acts that cannot be taken back in a moment are not built on a watch that may have gone quiet. */
+static bool
+needs_verifying(const struct move *m, const struct act *act)
+{
+	if (act->urgent || m->at->seen->verified_ms + VERIFIED_FOR_MS >= m->at->now_ms)
+		return false;
+	return act->kind == ACT_WEIGHT || act->kind == ACT_SET_IMAGE ||
+	       act->kind == ACT_DELETE_CANARY;
+}
+
+static void
+send(struct move *m, const struct act *act)
+{
+	const struct attempt *attempt = &m->r->attempt;
+	bool again = attempt->act.kind == act->kind && attempt->act.number == act->number;
+	if (again && attempt->retry_ms > m->at->now_ms) {
+		char what[640], object[APP_NAME * 2];
+		act_text(act, m->r->app, object, sizeof(object));
+		str_print(what, sizeof(what), "the write was not taken (%s, %d in a row): %s",
+		    act_outcome_name(attempt->outcome), attempt->failures, attempt->text);
+		waits(m, attempt->retry_ms, "tried again until it is taken", object, what);
+		return;
+	}
+	if (needs_verifying(m, act)) {
+		m->out->verify = true;
+		move_wake(m, m->at->now_ms + VERIFY_AGAIN_MS);
+		return;
+	}
+	m->out->act = *act;
+	move_event(m, EVENT_ACT,
+	    json_pack("{s:I, s:s, s:i, s:s, s:b}", "attempt", (json_int_t)(attempt->number + 1),
+		"act", act_name(act->kind), "number", act->number, "text", act->text, "urgent",
+		act->urgent));
+}
+
+/* The stage's deadline runs while pods are waited for or writes are refused. */
+static bool
+past_deadline(struct move *m, const struct step *step)
+{
+	const struct rollout *r = m->r;
+	bool refused =
+	    step->kind == STEP_ACT && r->attempt.failures > 0 && r->attempt.outcome == ACT_REFUSED;
+	if (r->phase == PHASE_PAUSED || !(step->on_pods || refused))
+		return false;
+	int64_t end_ms = r->progress_ms + r->app->deadline_ms;
+	if (m->at->now_ms < end_ms) {
+		move_wake(m, end_ms);
+		return false;
+	}
+	char after[32];
+	str_duration_text(r->app->deadline_ms, after, sizeof(after));
+	move_phase(m, PHASE_ABORTING, "no progress in stage \"%s\" within %s: %s: %s",
+	    rollout_stage(r)->name, after, step->on_pods ? step->waiting.object : "write",
+	    step->on_pods ? step->waiting.what : r->attempt.text);
+	return true;
+}
+
+static void
+blocked(struct move *m, struct step *step)
+{
+	const struct rollout *r = m->r;
+	if (step->on_pods && !step->waiting.until_ms && phase_forward(r->phase))
+		step->waiting.until_ms = r->progress_ms + r->app->deadline_ms;
+	move_waits(m, &step->waiting);
+}
+
+static void
+view_of(const struct move *m, bool held, struct view *view)
+{
+	const struct rollout *r = m->r;
+	bool home = r->phase == PHASE_ABORTING;
+	*view = (struct view){.rollout = r,
+	    .seen = m->at->seen,
+	    .target = home ? target_home() : rollout_stage(r)->target,
+	    .now_ms = m->at->now_ms,
+	    .settle_ms = m->at->settle_ms,
+	    .urgent = home,
+	    .held = held,
+	    .adopt = home && strcmp(m->at->seen->stable.uid, r->baseline.uid) != 0};
+}
+
+/* A stage that had been reached and is not any more has to be reached again. */
+static void
+unsettle(struct move *m)
+{
+	if (m->r->records[m->r->stage].settled_ms != 0)
+		move_event(m, EVENT_UNSETTLED, NULL);
+}
+
+static void
+go_on(struct move *m, bool held)
+{
+	struct view view;
+	struct step step;
+	view_of(m, held, &view);
+	converge(&view, &step);
+	if (step.kind != STEP_SETTLED) {
+		unsettle(m);
+		if (past_deadline(m, &step))
+			return;
+	}
+	if (step.kind == STEP_ACT)
+		send(m, &step.act);
+	else if (step.kind == STEP_BLOCKED)
+		blocked(m, &step);
+	else if (!held)
+		leave(m);
+}
+
+static void
+forward(struct move *m)
+{
+	const struct rollout *r = m->r;
+	bool held = false;
+	if (strcmp(m->at->seen->stable.uid, r->baseline.uid) != 0) {
+		move_phase(m, PHASE_ABORTING, "Deployment %s/%s was deleted%s", r->app->namespace,
+		    r->app->workload, m->at->seen->stable.exists ? " and made anew" : "");
+		return;
+	}
+	int gate = gate_first_broken(r);
+	if (gate >= 0) {
+		move_phase(m, PHASE_ABORTING, "gate %s failed %d times in stage \"%s\": %s",
+		    r->app->gates[gate].name, r->gates[gate].failures, rollout_stage(r)->name,
+		    r->gates[gate].last.text);
+		return;
+	}
+	if (drift_answer(m, &held))
+		return;
+	if (m->out->repair.kind != ACT_NONE && m->out->repair.kind != ACT_WEIGHT)
+		send(m, &m->out->repair);
+	else
+		go_on(m, held);
+}
+
+/* Nothing was done yet, so nothing has to be undone. */
+static bool
+untouched(const struct rollout *r)
+{
+	return !r->compiled || r->attempt.number == 0;
+}
+
+static void
+home(struct move *m)
+{
+	struct view view;
+	struct step step;
+	if (untouched(m->r)) {
+		move_phase(m, PHASE_ABORTED, "%s", m->r->reason);
+		return;
+	}
+	view_of(m, false, &view);
+	converge(&view, &step);
+	int64_t end_ms = m->r->progress_ms + m->r->app->deadline_ms;
+	if (step.kind == STEP_ACT)
+		send(m, &step.act);
+	else if (step.kind == STEP_SETTLED)
+		move_phase(m, PHASE_ABORTED, "%s", m->r->reason);
+	else if (step.waiting.until_ms == 0 && m->at->now_ms >= end_ms)
+		move_phase(m, PHASE_FAILED, "%s; home is not reached: %s: %s", m->r->reason,
+		    step.waiting.object, step.waiting.what);
+	else {
+		move_wake(m, end_ms);
+		move_waits(m, &step.waiting);
+	}
+}
+
+/* An abort overtakes an act that is under way; everything else waits for its answer. */
+static bool
+waits_for_answer(struct move *m)
+{
+	const struct attempt *attempt = &m->r->attempt;
+	if (!attempt->pending)
+		return false;
+	return m->r->phase != PHASE_ABORTING || attempt->act.urgent;
+}
+
+static bool
+stale(struct move *m)
+{
+	const struct observed *seen = m->at->seen;
+	/* The abort's weight is tried on what was last seen: its resourceVersion guards it. */
+	if (seen->fresh || (m->r->phase == PHASE_ABORTING && seen->route.exists))
+		return false;
+	waits(m, 0, "goes on from there when it answers; nothing is torn down", "Cluster",
+	    seen->stale);
+	return true;
+}
+
+void
+decide(const struct situation *at, struct decision *out)
+{
+	struct move m = {.at = at, .r = at->rollout, .out = out};
+	*out = (struct decision){0};
+	if (phase_final(m.r->phase))
+		return;
+	if (m.r->phase == PHASE_QUEUED)
+		queued(&m);
+	else if (m.r->phase == PHASE_ABORTING && untouched(m.r))
+		home(&m);
+	else if (!m.r->compiled)
+		begin(&m);
+	else if (stale(&m) || waits_for_answer(&m) || track(&m))
+		return;
+	else if (m.r->phase == PHASE_ABORTING)
+		home(&m);
+	else
+		forward(&m);
+}

@@ -1,0 +1,30 @@
+/* decide: the whole next move of a rollout, as a pure function of its state, what is observed and
+ * the time: events to write, at most one act to send, what it waits for, when to look again. The
+ * engine writes, sends and calls again; it makes no decision of its own. */
+#ifndef MODEL_DECIDE_H
+#define MODEL_DECIDE_H
+
+#include "model/converge.h"
+#include "model/rollout.h"
+
+struct situation {
+	const struct rollout *rollout;
+	const struct observed *seen;
+	int64_t now_ms;
+	int64_t settle_ms;
+	const char *before; /* id of a rollout of the same app that goes first; NULL: none */
+};
+
+struct decision {
+	struct events events;	/* to be written, in order; the caller's to free */
+	struct act act;		/* kind ACT_NONE: none. Its ACT event is among the events */
+	struct waiting waiting; /* why it does not move now; object "": it does */
+	struct act repair;	/* scratch: what would undo a foreign edit */
+	bool verify;		/* read the objects directly first, then ask again */
+	int64_t wake_ms;	/* look again then, at the latest; 0: only when something happens */
+};
+
+/* Call again after folding its events, until it adds none. */
+void decide(const struct situation *situation, struct decision *decision);
+
+#endif

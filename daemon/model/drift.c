@@ -1,0 +1,163 @@
+/* Foreign edits: noticed, named, and answered by the app's policy (law 5). What somebody else wrote
+ * over our weight, the image or the canary is compared with what we left behind. */
+#include <string.h>
+#include "base/str.h"
+#include "model/move.h"
+
+#define REPAIRS_MAX 3
+
+struct edit {
+	const char *what;
+	char found[APP_IMAGE], expected[APP_IMAGE];
+	const char *by;
+	struct act repair;
+	char object[APP_NAME * 2];
+};
+
+static bool
+weight_edited(const struct move *m, struct edit *edit)
+{
+	const struct route_seen *route = &m->at->seen->route;
+	const struct app *app = m->r->app;
+	if (!route->exists || !route->fits || (route->weight == m->r->weight && route->even))
+		return false;
+	edit->what = "weight";
+	str_print(edit->found, sizeof(edit->found), "%d", route->weight);
+	str_print(edit->expected, sizeof(edit->expected), "%d", m->r->weight);
+	edit->by = route->edited_by;
+	edit->repair = (struct act){.kind = ACT_WEIGHT, .number = m->r->weight};
+	str_print(edit->object, sizeof(edit->object), "VirtualService %s/%s", app->namespace,
+	    app->istio.virtual_service);
+	return true;
+}
+
+static bool
+image_edited(const struct move *m, struct edit *edit)
+{
+	const struct rollout *r = m->r;
+	const char *expected = r->stable_new ? r->release.image : r->baseline.image;
+	const struct workload_seen *stable = &m->at->seen->stable;
+	if (strcmp(stable->image, expected) == 0)
+		return false;
+	edit->what = "image";
+	str_copy(edit->found, sizeof(edit->found), stable->image);
+	str_copy(edit->expected, sizeof(edit->expected), expected);
+	edit->by = stable->edited_by;
+	edit->repair = (struct act){.kind = ACT_SET_IMAGE};
+	str_copy(edit->repair.text, sizeof(edit->repair.text), expected);
+	str_print(edit->object, sizeof(edit->object), "Deployment %s/%s", r->app->namespace,
+	    r->app->workload);
+	return true;
+}
+
+static bool
+canary_edited(const struct move *m, struct edit *edit)
+{
+	const struct rollout *r = m->r;
+	const struct workload_seen *canary = &m->at->seen->canary;
+	bool image = canary->exists && strcmp(canary->image, r->release.image) != 0;
+	if (r->canary == 0 || (canary->exists && canary->replicas == r->canary && !image))
+		return false;
+	edit->what = image ? "canary image" : "canary size";
+	str_print(edit->expected, sizeof(edit->expected), "%d", r->canary);
+	if (image) {
+		str_copy(edit->found, sizeof(edit->found), canary->image);
+		str_copy(edit->expected, sizeof(edit->expected), r->release.image);
+	} else if (canary->exists)
+		str_print(edit->found, sizeof(edit->found), "%d", canary->replicas);
+	else
+		str_copy(edit->found, sizeof(edit->found), "deleted");
+	edit->by = canary->edited_by;
+	bool scale = canary->exists && !image;
+	edit->repair =
+	    (struct act){.kind = scale ? ACT_SCALE_CANARY : ACT_CREATE_CANARY, .number = r->canary};
+	str_copy(edit->repair.text, sizeof(edit->repair.text), r->release.image);
+	str_print(edit->object, sizeof(edit->object), "Deployment %s/%s", r->app->namespace,
+	    r->app->canary);
+	return true;
+}
+
+static void
+note(struct move *m, const struct edit *edit)
+{
+	const struct drift *drift = &m->r->drift;
+	if (strcmp(drift->what, edit->what) == 0 && strcmp(drift->found, edit->found) == 0)
+		return;
+	move_event(m, EVENT_DRIFT,
+	    json_pack("{s:s, s:s, s:s, s:s, s:s}", "what", edit->what, "found", edit->found,
+		"expected", edit->expected, "by", edit->by, "object", edit->object));
+}
+
+static void
+hold(struct move *m, const struct edit *edit)
+{
+	bool fight = m->r->drift.repairs >= REPAIRS_MAX;
+	struct waiting waiting = {0};
+	str_copy(waiting.object, sizeof(waiting.object), edit->object);
+	str_print(waiting.what, sizeof(waiting.what), "%s is %s, airisd left %s; edited by %s%s",
+	    edit->what, edit->found, edit->expected, edit->by[0] ? edit->by : "somebody else",
+	    fight ? ", again and again (a second controller or GitOps?)" : "");
+	str_copy(waiting.next, sizeof(waiting.next),
+	    "put it back, or `rollout retry` to write it again, or `rollout abort`");
+	move_waits(m, &waiting);
+}
+
+/* The write that we lost sight of has the value we wanted: it was ours. */
+static bool
+was_ours(struct move *m, const struct edit *edit)
+{
+	const struct attempt *attempt = &m->r->attempt;
+	if (attempt->number == 0 || attempt->outcome != ACT_UNKNOWN || attempt->failures == 0)
+		return false;
+	bool same = false;
+	if (attempt->act.kind == ACT_WEIGHT)
+		same = strcmp(edit->what, "weight") == 0 &&
+		       attempt->act.number == m->at->seen->route.weight;
+	else if (attempt->act.kind == ACT_SET_IMAGE)
+		same = strcmp(edit->found, attempt->act.text) == 0;
+	else if (attempt->act.kind == ACT_CREATE_CANARY || attempt->act.kind == ACT_SCALE_CANARY)
+		same = attempt->act.number == m->at->seen->canary.replicas;
+	else if (attempt->act.kind == ACT_DELETE_CANARY)
+		same = !m->at->seen->canary.exists || m->at->seen->canary.deleting;
+	if (same)
+		move_event(m, EVENT_ACTED,
+		    json_pack("{s:I, s:s, s:s}", "attempt", (json_int_t)attempt->number, "outcome",
+			act_outcome_name(ACT_DONE), "text", "read back: it took effect"));
+	return same;
+}
+
+static bool
+find_edit(const struct move *m, struct edit *edit)
+{
+	return weight_edited(m, edit) || image_edited(m, edit) || canary_edited(m, edit);
+}
+
+bool
+drift_answer(struct move *m, bool *held)
+{
+	const struct drift *drift = &m->r->drift;
+	struct edit edit = {.what = "", .by = ""};
+	if (!find_edit(m, &edit)) {
+		if (drift->what[0] != '\0')
+			move_event(m, EVENT_DRIFT_OVER, NULL);
+		return false;
+	}
+	if (was_ours(m, &edit))
+		return true;
+	note(m, &edit);
+	enum edit_policy policy = m->r->app->on_edit;
+	if (policy == EDIT_ABORT) {
+		move_phase(m, PHASE_ABORTING, "%s: %s is %s instead of %s, edited by %s",
+		    edit.object, edit.what, edit.found, edit.expected,
+		    edit.by[0] ? edit.by : "somebody else");
+		return true;
+	}
+	/* A weight is written again by converge, which keeps to the laws. */
+	if (drift->repair || (policy == EDIT_REPAIR && drift->repairs < REPAIRS_MAX)) {
+		m->out->repair = edit.repair;
+		return false;
+	}
+	hold(m, &edit);
+	*held = true;
+	return false;
+}

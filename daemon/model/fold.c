@@ -1,0 +1,272 @@
+/* The fold: the only code that changes a rollout. What an act's outcome does to it is in
+ * fold_act.c. */
+#include <string.h>
+#include "base/jsonx.h"
+#include "base/str.h"
+#include "model/fold.h"
+
+#define RELAPSES_FORGIVEN 3
+
+typedef int fold_event(struct rollout *r, const struct event *event, struct err *e);
+
+struct rollout *
+rollout_new(const char *id)
+{
+	struct rollout *r = mem_alloc(sizeof(*r));
+	str_copy(r->id, sizeof(r->id), id);
+	return r;
+}
+
+void
+rollout_free(struct rollout *r)
+{
+	if (r == NULL)
+		return;
+	app_free(r->app);
+	for (int i = 0; i < LADDER_STAGES; i++)
+		free(r->records[i].gates);
+	free(r);
+}
+
+const struct stage *
+rollout_stage(const struct rollout *r)
+{
+	return r->compiled ? &r->ladder.stages[r->stage] : NULL;
+}
+
+static int
+fold_created(struct rollout *r, const struct event *event, struct err *e)
+{
+	struct errlist errors;
+	errlist_init(&errors);
+	struct app *app = app_parse(jsonx_at(event->data, "app"), &errors);
+	int rc = 0;
+	if (app == NULL)
+		rc = err_set(e, "the app in the journal is not valid: %s",
+		    errors.count > 0 ? errors.items[0].text : "unknown");
+	errlist_done(&errors);
+	if (rc == 0)
+		rc = release_parse(jsonx_at(event->data, "release"), &r->release, e);
+	if (rc < 0) {
+		app_free(app);
+		return -1;
+	}
+	app_free(r->app);
+	r->app = app;
+	r->created_ms = r->phase_ms = event->at_ms;
+	r->phase = PHASE_QUEUED;
+	return 0;
+}
+
+static int
+fold_compiled(struct rollout *r, const struct event *event, struct err *e)
+{
+	struct ladder ladder;
+	struct baseline baseline;
+	if (ladder_parse(jsonx_at(event->data, "ladder"), &ladder, e) < 0 ||
+	    baseline_parse(jsonx_at(event->data, "baseline"), &baseline, e) < 0)
+		return -1;
+	r->ladder = ladder;
+	r->baseline = baseline;
+	r->compiled = r->confirmed = true;
+	r->stage = 0;
+	r->records[0].entered_ms = r->progress_ms = event->at_ms;
+	r->sides[SIDE_STABLE] = (struct side_facts){.ready = baseline.replicas};
+	return 0;
+}
+
+static int
+fold_phase(struct rollout *r, const struct event *event, struct err *e)
+{
+	enum phase to;
+	const char *name = jsonx_text_or(event->data, "to", "");
+	if (!phase_of(name, &to) || !phase_may(r->phase, to))
+		return err_set(
+		    e, "rollout %s cannot go from %s to \"%s\"", r->id, phase_name(r->phase), name);
+	fold_enter_phase(r, to, jsonx_text_or(event->data, "reason", ""), event->at_ms);
+	return 0;
+}
+
+static void
+keep_gates(struct rollout *r, struct stage_record *record)
+{
+	if (r->app->gate_count == 0)
+		return;
+	size_t size = (size_t)r->app->gate_count * sizeof(r->gates[0]);
+	free(record->gates);
+	record->gates = mem_alloc(size);
+	memcpy(record->gates, r->gates, size);
+}
+
+/* Leaves the stage that it is in: what its gates measured stays with it. */
+static void
+leave_stage(struct rollout *r, int64_t at_ms)
+{
+	struct stage_record *record = &r->records[r->stage];
+	record->left_ms = at_ms;
+	keep_gates(r, record);
+	memset(r->gates, 0, sizeof(r->gates));
+	r->skip = r->approved = false;
+	r->peak = r->relapses = 0;
+	r->drift.repairs = 0;
+}
+
+static int
+fold_stage(struct rollout *r, const struct event *event, struct err *e)
+{
+	int64_t index = jsonx_int(event->data, "index", -1);
+	if (!r->compiled || index <= r->stage || index >= r->ladder.count)
+		return err_set(e, "rollout %s is in stage %d and cannot enter stage %lld", r->id,
+		    r->stage, (long long)index);
+	leave_stage(r, event->at_ms);
+	for (int i = r->stage + 1; i < index; i++)
+		r->records[i].skipped = true;
+	r->stage = (int)index;
+	r->records[index].entered_ms = r->progress_ms = event->at_ms;
+	return 0;
+}
+
+static int
+fold_settled(struct rollout *r, const struct event *event, struct err *e)
+{
+	(void)e;
+	bool settled = event->kind == EVENT_SETTLED;
+	r->records[r->stage].settled_ms = settled ? event->at_ms : 0;
+	/* A side that comes and goes must not put the deadline off for ever. */
+	if (!settled && ++r->relapses <= RELAPSES_FORGIVEN)
+		r->progress_ms = event->at_ms;
+	return 0;
+}
+
+static int
+fold_ready(struct rollout *r, const struct event *event, struct err *e)
+{
+	(void)e;
+	bool canary = str_equal(jsonx_text(event->data, "side"), "canary");
+	struct side_facts *facts = &r->sides[canary ? SIDE_CANARY : SIDE_STABLE];
+	int count = (int)jsonx_int(event->data, "count", 0);
+	if (count > facts->ready || count == 0)
+		facts->since_ms = event->at_ms;
+	facts->ready = count;
+	if (count > r->peak) {
+		r->peak = count;
+		r->progress_ms = event->at_ms;
+	}
+	return 0;
+}
+
+static int
+fold_seen(struct rollout *r, const struct event *event, struct err *e)
+{
+	(void)e;
+	fold_weight(r, (int)jsonx_int(event->data, "weight", 0), event->at_ms);
+	return 0;
+}
+
+static int
+fold_taken(struct rollout *r, const struct event *event, struct err *e)
+{
+	(void)e;
+	r->taken = (int)jsonx_int(event->data, "weight", 0);
+	r->confirmed = true;
+	r->taken_ms = jsonx_int(event->data, "since_ms", event->at_ms);
+	str_copy(r->known, sizeof(r->known), jsonx_text_or(event->data, "known", "assumed"));
+	return 0;
+}
+
+static int
+fold_measured(struct rollout *r, const struct event *event, struct err *e)
+{
+	const char *name = jsonx_text_or(event->data, "gate", "");
+	int i = 0;
+	while (i < r->app->gate_count && strcmp(r->app->gates[i].name, name) != 0)
+		i++;
+	if (i == r->app->gate_count)
+		return err_set(e, "rollout %s has no gate \"%s\"", r->id, name);
+	struct gate_state *gate = &r->gates[i];
+	const json_t *value = jsonx_at(event->data, "value");
+	gate->last = (struct gate_sample){
+	    .verdict = verdict_of(jsonx_text_or(event->data, "verdict", "error")),
+	    .has_value = json_is_number(value),
+	    .value = json_number_value(value),
+	    .samples = jsonx_real(event->data, "samples", -1),
+	    .at_ms = event->at_ms,
+	};
+	str_copy(gate->last.text, sizeof(gate->last.text), jsonx_text_or(event->data, "text", ""));
+	gate->count++;
+	gate->failures += gate->last.verdict == VERDICT_FAIL;
+	gate->passes = gate->last.verdict == VERDICT_PASS ? gate->passes + 1 : 0;
+	return 0;
+}
+
+static int
+fold_drift(struct rollout *r, const struct event *event, struct err *e)
+{
+	(void)e;
+	struct drift *drift = &r->drift;
+	int repairs = drift->repairs;
+	*drift = (struct drift){.repairs = repairs, .since_ms = event->at_ms};
+	if (event->kind == EVENT_DRIFT_OVER)
+		return 0;
+	str_copy(drift->what, sizeof(drift->what), jsonx_text_or(event->data, "what", ""));
+	str_copy(drift->found, sizeof(drift->found), jsonx_text_or(event->data, "found", ""));
+	str_copy(
+	    drift->expected, sizeof(drift->expected), jsonx_text_or(event->data, "expected", ""));
+	str_copy(drift->by, sizeof(drift->by), jsonx_text_or(event->data, "by", ""));
+	return 0;
+}
+
+static int
+fold_waits(struct rollout *r, const struct event *event, struct err *e)
+{
+	(void)e;
+	struct waiting *waiting = &r->waiting;
+	bool same = strcmp(waiting->object, jsonx_text_or(event->data, "object", "")) == 0;
+	str_copy(
+	    waiting->object, sizeof(waiting->object), jsonx_text_or(event->data, "object", ""));
+	str_copy(waiting->what, sizeof(waiting->what), jsonx_text_or(event->data, "what", ""));
+	str_copy(waiting->next, sizeof(waiting->next), jsonx_text_or(event->data, "next", ""));
+	str_copy(
+	    waiting->reason, sizeof(waiting->reason), jsonx_text_or(event->data, "reason", ""));
+	if (!same)
+		waiting->since_ms = event->at_ms;
+	waiting->until_ms = jsonx_int(event->data, "until_ms", 0);
+	return 0;
+}
+
+static int
+fold_superseded(struct rollout *r, const struct event *event, struct err *e)
+{
+	(void)e;
+	str_copy(r->superseded_by, sizeof(r->superseded_by),
+	    jsonx_text_or(event->data, "by_rollout", ""));
+	return 0;
+}
+
+static fold_event *const folds[EVENT_KINDS] = {
+    [EVENT_CREATED] = fold_created,
+    [EVENT_COMPILED] = fold_compiled,
+    [EVENT_PHASE] = fold_phase,
+    [EVENT_STAGE] = fold_stage,
+    [EVENT_SETTLED] = fold_settled,
+    [EVENT_UNSETTLED] = fold_settled,
+    [EVENT_READY] = fold_ready,
+    [EVENT_SEEN] = fold_seen,
+    [EVENT_TAKEN] = fold_taken,
+    [EVENT_ACT] = fold_act,
+    [EVENT_ACTED] = fold_acted,
+    [EVENT_MEASURED] = fold_measured,
+    [EVENT_DRIFT] = fold_drift,
+    [EVENT_DRIFT_OVER] = fold_drift,
+    [EVENT_WAITS] = fold_waits,
+    [EVENT_COMMAND] = fold_command,
+    [EVENT_SUPERSEDED] = fold_superseded,
+};
+
+int
+rollout_fold(struct rollout *r, const struct event *event, struct err *e)
+{
+	if ((event->kind == EVENT_CREATED) != (r->app == NULL))
+		return err_set(e, "the journal of rollout %s begins with \"created\", once", r->id);
+	return folds[event->kind](r, event, e);
+}

@@ -1,0 +1,14 @@
+/* Inside of the fold: what its files share. Not for others. */
+#ifndef MODEL_FOLD_H
+#define MODEL_FOLD_H
+
+#include "model/rollout.h"
+
+void fold_enter_phase(struct rollout *r, enum phase to, const char *reason, int64_t at_ms);
+/* The route has this weight since then: gates start anew, the data plane has yet to take it. */
+void fold_weight(struct rollout *r, int weight, int64_t at_ms);
+int fold_act(struct rollout *r, const struct event *event, struct err *e);
+int fold_acted(struct rollout *r, const struct event *event, struct err *e);
+int fold_command(struct rollout *r, const struct event *event, struct err *e);
+
+#endif

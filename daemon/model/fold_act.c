@@ -1,0 +1,167 @@
+/* What acts, their outcomes and commands do to a rollout. */
+#include <string.h>
+#include "base/jsonx.h"
+#include "base/str.h"
+#include "model/fold.h"
+
+#define RETRY_FIRST_MS 250
+#define RETRY_MAX_MS 30000
+#define RETRY_URGENT_MAX_MS 2000
+
+void
+fold_enter_phase(struct rollout *r, enum phase to, const char *reason, int64_t at_ms)
+{
+	if (r->phase == PHASE_QUEUED && to == PHASE_PROGRESSING)
+		r->started_ms = at_ms;
+	if (to == PHASE_ABORTING) {
+		r->attempt.failures = 0;
+		r->attempt.retry_ms = 0;
+		r->progress_ms = at_ms;
+	}
+	r->phase = to;
+	r->phase_ms = at_ms;
+	str_copy(r->reason, sizeof(r->reason), reason);
+	r->ended_ms = phase_final(to) ? at_ms : 0;
+	if (phase_final(to))
+		r->waiting = (struct waiting){0};
+}
+
+/* Failures stay counted for the stage; passes do not: they were of another weight. */
+void
+fold_weight(struct rollout *r, int weight, int64_t at_ms)
+{
+	if (weight == r->seen)
+		return;
+	r->seen = weight;
+	r->seen_ms = at_ms;
+	r->confirmed = false;
+	for (int i = 0; i < APP_GATES; i++)
+		r->gates[i].passes = 0;
+}
+
+int
+fold_act(struct rollout *r, const struct event *event, struct err *e)
+{
+	const char *name = jsonx_text_or(event->data, "act", "");
+	struct act act = {
+	    .kind = act_kind_of(name),
+	    .number = (int)jsonx_int(event->data, "number", 0),
+	    .urgent = jsonx_bool(event->data, "urgent", false),
+	};
+	if (act.kind == ACT_NONE)
+		return err_set(e, "rollout %s: no act is called \"%s\"", r->id, name);
+	str_copy(act.text, sizeof(act.text), jsonx_text_or(event->data, "text", ""));
+	struct attempt *attempt = &r->attempt;
+	if (act.kind != attempt->act.kind || act.number != attempt->act.number)
+		attempt->failures = 0;
+	attempt->act = act;
+	attempt->number = (uint64_t)jsonx_int(event->data, "attempt", 0);
+	attempt->pending = true;
+	attempt->text[0] = '\0';
+	r->drift.repair = false;
+	r->drift.repairs += r->drift.what[0] != '\0';
+	return 0;
+}
+
+/* The act took effect: this is now what we left behind. */
+static void
+take_effect(struct rollout *r, const struct act *act, int64_t at_ms)
+{
+	switch (act->kind) {
+	case ACT_WEIGHT:
+		r->weight = act->number;
+		fold_weight(r, act->number, at_ms);
+		break;
+	case ACT_CREATE_CANARY:
+	case ACT_SCALE_CANARY:
+		r->canary = act->number;
+		break;
+	case ACT_DELETE_CANARY:
+		r->canary = 0;
+		break;
+	case ACT_SET_IMAGE:
+		r->stable_new = strcmp(act->text, r->baseline.image) != 0;
+		r->rolled = true;
+		r->sides[SIDE_STABLE] = (struct side_facts){0, at_ms};
+		r->peak = 0;
+		r->progress_ms = at_ms;
+		break;
+	case ACT_CREATE_SERVICE:
+	case ACT_ADD_SUBSETS:
+	case ACT_NAME_STABLE:
+	case ACT_ROUTE_HOME:
+	case ACT_REMOVE_SUBSETS:
+	case ACT_DELETE_SERVICE:
+		r->routing_ms = at_ms;
+		break;
+	case ACT_HPA_FLOOR:
+	case ACT_NONE:
+	case ACT_KINDS:
+		break;
+	}
+}
+
+static int64_t
+retry_after(const struct attempt *attempt, int64_t asked_ms)
+{
+	int64_t most = attempt->act.urgent ? RETRY_URGENT_MAX_MS : RETRY_MAX_MS;
+	int shift = attempt->failures > 8 ? 8 : attempt->failures - 1;
+	int64_t wait = (int64_t)RETRY_FIRST_MS << shift;
+	if (asked_ms > wait)
+		wait = asked_ms;
+	return wait > most ? most : wait;
+}
+
+int
+fold_acted(struct rollout *r, const struct event *event, struct err *e)
+{
+	struct attempt *attempt = &r->attempt;
+	if ((uint64_t)jsonx_int(event->data, "attempt", 0) != attempt->number)
+		return 0; /* an answer to what nobody waits for any more */
+	(void)e;
+	attempt->outcome = act_outcome_of(jsonx_text_or(event->data, "outcome", ""));
+	attempt->pending = false;
+	str_copy(attempt->text, sizeof(attempt->text), jsonx_text_or(event->data, "text", ""));
+	if (attempt->outcome == ACT_DONE || attempt->outcome == ACT_ALREADY) {
+		attempt->failures = 0;
+		attempt->retry_ms = 0;
+		take_effect(r, &attempt->act, event->at_ms);
+		return 0;
+	}
+	attempt->failures++;
+	/* A conflict was read again already: the first is answered at once. */
+	bool at_once = attempt->outcome == ACT_CONFLICT && attempt->failures <= 1;
+	attempt->retry_ms =
+	    at_once ? 0
+		    : event->at_ms + retry_after(attempt, jsonx_int(event->data, "retry_ms", -1));
+	return 0;
+}
+
+static void
+start_waiting_anew(struct rollout *r, int64_t at_ms)
+{
+	r->resumed_ms = r->progress_ms = at_ms;
+	r->attempt.failures = 0;
+	r->attempt.retry_ms = 0;
+	for (int i = 0; i < APP_GATES; i++)
+		r->gates[i] = (struct gate_state){.last = r->gates[i].last};
+}
+
+int
+fold_command(struct rollout *r, const struct event *event, struct err *e)
+{
+	(void)e;
+	const char *name = jsonx_text_or(event->data, "name", "");
+	if (strcmp(name, "promote") == 0)
+		r->skip = true;
+	else if (strcmp(name, "approve") == 0)
+		r->approved = true;
+	else if (strcmp(name, "resume") == 0)
+		start_waiting_anew(r, event->at_ms);
+	else if (strcmp(name, "retry") == 0) {
+		start_waiting_anew(r, event->at_ms);
+		r->drift.repair = r->drift.what[0] != '\0';
+		r->drift.repairs = 0;
+	}
+	return 0;
+}

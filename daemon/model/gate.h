@@ -1,0 +1,21 @@
+/* What a row of samples means for a stage: which gates are due, which pass, which end the rollout.
+ * Pure; the asking is done through ports/gate.h. */
+#ifndef MODEL_GATE_H
+#define MODEL_GATE_H
+
+#include "model/rollout.h"
+
+/* Wall time at which gate i is to be asked next; 0: not now (no weight that is taken, not in this
+ * stage). */
+int64_t gate_due_ms(const struct rollout *rollout, int gate);
+/* How far back it may look then: never before the weight was taken plus the warm-up. */
+int64_t gate_window_ms(const struct rollout *rollout, int gate, int64_t now_ms);
+/* More failures than it allows. */
+bool gate_broken(const struct rollout *rollout, int gate);
+/* Enough passes in a row, the last one recent enough to be believed after a pause or an outage. */
+bool gate_passes(const struct rollout *rollout, int gate, int64_t now_ms);
+/* The first gate that the stage waits for; -1: none. */
+int gate_waited_for(const struct rollout *rollout, int64_t now_ms);
+int gate_first_broken(const struct rollout *rollout); /* -1: none */
+
+#endif

@@ -1,0 +1,113 @@
+/* The stage is reached: hold, approval, gates, and then the next one. */
+#include "base/str.h"
+#include "model/gate.h"
+#include "model/move.h"
+
+static void
+wait_for(struct move *m, int64_t until_ms, const char *object, const char *what, const char *next)
+{
+	struct waiting waiting = {.until_ms = until_ms};
+	str_copy(waiting.object, sizeof(waiting.object), object);
+	str_copy(waiting.what, sizeof(waiting.what), what);
+	str_copy(waiting.next, sizeof(waiting.next), next);
+	move_waits(m, &waiting);
+}
+
+static int64_t
+held_until(const struct rollout *r)
+{
+	return r->records[r->stage].settled_ms + rollout_stage(r)->hold_ms;
+}
+
+static bool
+in_hold(struct move *m)
+{
+	const struct rollout *r = m->r;
+	char what[128];
+	int64_t until_ms = held_until(r);
+	if (m->at->now_ms >= until_ms)
+		return false;
+	str_print(what, sizeof(what), "held at canary weight %d", rollout_stage(r)->target.weight);
+	wait_for(
+	    m, until_ms, "Stage", what, "then its gates decide; `rollout promote` skips the hold");
+	return true;
+}
+
+static bool
+not_approved(struct move *m)
+{
+	if (!rollout_stage(m->r)->approve || m->r->approved)
+		return false;
+	wait_for(m, 0, "Approval", "a person must approve the next stage",
+	    "`rollout approve` goes on, `rollout abort` goes home");
+	return true;
+}
+
+static void
+gate_deadline(struct move *m, int gate, const char *why)
+{
+	const struct gate_spec *spec = &m->r->app->gates[gate];
+	char after[32];
+	str_duration_text(spec->deadline_ms, after, sizeof(after));
+	if (spec->on_deadline == DEADLINE_ABORT)
+		move_phase(m, PHASE_ABORTING, "gate %s did not pass within %s: %s", spec->name,
+		    after, why);
+	else
+		move_phase(
+		    m, PHASE_PAUSED, "gate %s did not pass within %s: %s", spec->name, after, why);
+}
+
+static bool
+gates_wait(struct move *m)
+{
+	const struct rollout *r = m->r;
+	int gate = gate_waited_for(r, m->at->now_ms);
+	if (gate < 0)
+		return false;
+	const struct gate_spec *spec = &r->app->gates[gate];
+	const struct gate_sample *last = &r->gates[gate].last;
+	char object[96], what[400];
+	str_print(object, sizeof(object), "Gate %s", spec->name);
+	str_print(what, sizeof(what), "%s%s%s",
+	    r->gates[gate].count == 0 ? "not measured yet" : verdict_name(last->verdict),
+	    last->text[0] ? ": " : "", last->text);
+	int64_t from_ms = held_until(r);
+	if (r->resumed_ms > from_ms)
+		from_ms = r->resumed_ms;
+	int64_t until_ms = from_ms + spec->deadline_ms;
+	if (m->at->now_ms >= until_ms && r->phase == PHASE_PROGRESSING)
+		gate_deadline(m, gate, what);
+	else
+		wait_for(m, r->phase == PHASE_PAUSED ? 0 : until_ms, object, what,
+		    spec->on_deadline == DEADLINE_ABORT ? "aborts at the deadline"
+							: "pauses at the deadline");
+	return true;
+}
+
+static void
+next_stage(struct move *m)
+{
+	const struct rollout *r = m->r;
+	if (r->stage + 1 < r->ladder.count)
+		move_event(m, EVENT_STAGE, json_pack("{s:i}", "index", r->stage + 1));
+	else
+		move_phase(m, PHASE_SUCCEEDED, "%s", "");
+}
+
+void
+leave(struct move *m)
+{
+	const struct rollout *r = m->r;
+	if (r->records[r->stage].settled_ms == 0) {
+		move_event(m, EVENT_SETTLED, NULL);
+		return;
+	}
+	if (r->phase == PHASE_PAUSED) {
+		wait_for(m, 0, "Rollout", r->reason[0] ? r->reason : "paused",
+		    "`rollout resume` goes on, `rollout abort` goes home");
+		return;
+	}
+	if (!r->skip && (in_hold(m) || not_approved(m) || gates_wait(m)))
+		return;
+	next_stage(m);
+}

@@ -1,0 +1,26 @@
+/* Inside of decide: what its files share. */
+#ifndef MODEL_MOVE_H
+#define MODEL_MOVE_H
+
+#include "model/decide.h"
+
+struct move {
+	const struct situation *at;
+	const struct rollout *r;
+	struct decision *out;
+};
+
+void move_event(struct move *m, enum event_kind kind, json_t *data);
+void move_phase(struct move *m, enum phase to, const char *format, ...) printf_like(3, 4);
+void move_wake(struct move *m, int64_t at_ms);
+/* It waits; written when the object or the kind of reason changes, so that it has a "since". */
+void move_waits(struct move *m, const struct waiting *waiting);
+
+/* track.c: events for what is newly seen. True if any was added (then decide again). */
+bool track(struct move *m);
+/* drift.c: true if a foreign edit decided the move. held: only rescue is allowed. */
+bool drift_answer(struct move *m, bool *held);
+/* leave.c: the stage is reached: hold, approval, gates, the next stage. */
+void leave(struct move *m);
+
+#endif

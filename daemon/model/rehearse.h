@@ -1,0 +1,27 @@
+/* Rehearse: a rollout against a made-up cluster where every act works at once and every gate
+ * passes. Pure: it is decide and fold in compressed time, so the plan that it prints is the plan
+ * that runs. */
+#ifndef MODEL_REHEARSE_H
+#define MODEL_REHEARSE_H
+
+#include "model/decide.h"
+
+/* What an act does to what is observed; pods get ready at once. */
+void rehearse_act(struct observed *seen, const struct rollout *rollout, const struct act *act);
+
+struct plan_step {
+	int stage;
+	struct act act;
+};
+struct plan {
+	struct ladder ladder;
+	struct plan_step *steps;
+	int count;
+	struct errlist problems; /* what forbids the start; then there are no steps */
+};
+/* 0, or -1 if the rehearsal does not end (a bug, or an app that cannot be released). */
+must_check int plan_make(const struct app *app, const struct release *release,
+    const struct observed *seen, int64_t now_ms, struct plan *plan, struct err *e);
+void plan_done(struct plan *plan);
+
+#endif

@@ -1,0 +1,34 @@
+/* Inside of converge: how its rules answer. Each rule returns true if it has decided the step. */
+#ifndef MODEL_STEP_H
+#define MODEL_STEP_H
+
+#include "model/converge.h"
+
+#define NO_WEIGHT (-1)
+
+bool step_act(struct step *step, enum act_kind kind, int number, const char *text);
+bool step_blocked(struct step *step, const char *object, int64_t until_ms, const char *next,
+    const char *format, ...) printf_like(5, 6);
+void step_object(char *to, size_t size, const char *kind, const struct app *app, const char *name);
+/* Blocked on the pods of a side: says how many of how many, and why. */
+bool step_pods(const struct view *v, struct step *step, enum side side, int need);
+/* Weight 0 (or 100) was taken and the longest request is over; or blocked until then. */
+bool step_drained(const struct view *v, struct step *step, const char *what_next);
+/* The routing we wrote is known to the mesh; or blocked until then. */
+bool step_routing_known(const struct view *v, struct step *step);
+
+const char *wanted_image(const struct view *v);
+bool stable_has_image(const struct view *v); /* in its template */
+bool stable_complete(
+    const struct view *v); /* and all of its pods run it, ready, none left of another */
+
+/* converge_traffic.c */
+bool rule_rescue(const struct view *v, struct step *step);
+bool rule_weight(const struct view *v, struct step *step, int wanted);
+/* converge_sides.c */
+bool rule_prepare(const struct view *v, struct step *step);
+bool rule_canary(const struct view *v, struct step *step, int percent);
+bool rule_image(const struct view *v, struct step *step);
+bool rule_clean(const struct view *v, struct step *step);
+
+#endif
