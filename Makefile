@@ -95,7 +95,7 @@ $(O)/%.o: %.c $(O)/flags
 	@mkdir -p $(@D)
 	$(compile)
 
-$(O)/daemon/base/version.o: language += -DAIRIS_VERSION='"$(VERSION)"'
+$(O)/daemon/base/version.o: private language += -DAIRIS_VERSION='"$(VERSION)"'
 $(O)/daemon/base/version.o: VERSION
 
 $(O)/gen/migrations.c: $(migrations) tools/embed-migrations.sh
@@ -139,7 +139,34 @@ format:
 	$(FORMAT) -i $(sources)
 
 check-format:
-	@$(FORMAT) --dry-run --Werror $(sources)
+	@for file in $(sources); do $(FORMAT) $$file | cmp -s - $$file || \
+		{ echo "  $$file: run make format"; failed=1; }; done; [ -z "$$failed" ]
+
+# Looks at the object files too, so it builds them first.
+lint: $(daemon_objects) $(cli_objects) $(call object,$(roof))
+	@tools/lint/lint.sh $(O)
+
+# Each target is one tests/fuzz/fuzz_X.c, together with all of the daemon, built with clang.
+# Seeds: tests/fuzz/corpus/X/, if there is one; what is found new goes to $(O)/fuzz/corpus/X/.
+fuzz_flags = $(language) -g -O1 -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer
+fuzz_objects := $(patsubst $(O)/%.o,$(O)/fuzz/%.o,$(daemon_objects))
+
+$(O)/fuzz/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  FUZZ  $@"; $(FUZZ_CC) $(fuzz_flags) -MMD -MP -c -o $@ $<
+
+$(O)/fuzz/gen/%.o: $(O)/gen/%.c
+	@mkdir -p $(@D)
+	@echo "  FUZZ  $@"; $(FUZZ_CC) $(fuzz_flags) -MMD -MP -c -o $@ $<
+
+$(O)/fuzz/libairis.a: $(fuzz_objects)
+
+$(O)/fuzz/fuzz_%: $(O)/fuzz/tests/fuzz/fuzz_%.o $(O)/fuzz/libairis.a
+	@echo "  LINK  $@"; $(FUZZ_CC) $(fuzz_flags) -fsanitize=fuzzer -o $@ $^ $(daemon_libs)
+
+fuzz: $(fuzz_targets)
+	@tools/run-fuzz.sh $(FUZZ_SECONDS) $(O)/fuzz/corpus $(fuzz_targets)
 
 deps:
 	@tools/deps.sh

@@ -2,11 +2,13 @@
  * the value, a getter gives the thing of the asked type or "not there". */
 #include "base/jsonx.h"
 
+#include <math.h>
 #include <string.h>
 #include "base/log.h"
 
 #define KEY_MAX 512
 #define DEPTH_MAX 64
+#define EXACT_MAX 9007199254740992.0 /* 2^53: up to here a real holds every integer */
 
 /* Copies the next step of the path, up to an unescaped dot, and moves *path behind it. */
 static bool
@@ -72,7 +74,7 @@ jsonx_int(const json_t *root, const char *path, int64_t otherwise)
 	if (!json_is_real(value))
 		return otherwise;
 	real = json_real_value(value);
-	if (real < -0x1p53 || real > 0x1p53 || (double)(int64_t)real != real)
+	if (fabs(real) > EXACT_MAX || (double)(int64_t)real != real)
 		return otherwise;
 	return (int64_t)real;
 }
