@@ -19,26 +19,27 @@ struct httpc_tls {
 	const char *ca_pem;   /* PEM text; NULL: the system's */
 	const char *cert_pem; /* client certificate and key; NULL: none */
 	const char *key_pem;
-	const char *server_name; /* verify and SNI by this name instead of the URL's host; NULL: the URL's */
+	const char *server_name; /* verify and SNI by this name instead of the URL's host; NULL: the
+				    URL's */
 	bool insecure;
 };
 
 enum httpc_outcome {
-	HTTPC_ANSWERED,  /* a status was received, whole body */
-	HTTPC_NOT_SENT,  /* failed before a byte of the request left: safe to send again */
-	HTTPC_UNKNOWN,   /* sent, but no whole answer: it may have taken effect */
-	HTTPC_TOO_BIG    /* the body went over max_body */
+	HTTPC_ANSWERED, /* a status was received, whole body */
+	HTTPC_NOT_SENT, /* failed before a byte of the request left: safe to send again */
+	HTTPC_UNKNOWN,	/* sent, but no whole answer: it may have taken effect */
+	HTTPC_TOO_BIG	/* the body went over max_body */
 };
 
 struct httpc_answer {
 	uint64_t number;
 	enum httpc_outcome outcome;
-	int status;              /* when ANSWERED */
-	int64_t retry_after_ms;  /* -1: no such header */
-	const char *body;        /* NUL-terminated; valid during the callback; "" for streams */
+	int status;		/* when ANSWERED */
+	int64_t retry_after_ms; /* -1: no such header */
+	const char *body;	/* NUL-terminated; valid during the callback; "" for streams */
 	size_t body_length;
 	const char *content_type;
-	const char *error;       /* text when not ANSWERED */
+	const char *error; /* text when not ANSWERED */
 	int64_t took_ms;
 };
 
@@ -46,16 +47,16 @@ struct httpc_request {
 	const char *method; /* all strings are copied */
 	const char *url;
 	const char *const *headers; /* "Name: value" …, NULL-terminated; may be NULL */
-	const char *body;           /* may be NULL */
+	const char *body;	    /* may be NULL */
 	size_t body_length;
-	const char *basic;          /* "user:password" or NULL */
-	const char *proxy;          /* URL or NULL */
+	const char *basic; /* "user:password" or NULL */
+	const char *proxy; /* URL or NULL */
 	struct httpc_tls tls;
-	bool http2;                 /* try HTTP/2 over TLS and share connections */
+	bool http2;		    /* try HTTP/2 over TLS and share connections */
 	int64_t connect_timeout_ms; /* default 5000 */
-	int64_t timeout_ms;         /* whole request; 0 for streams: none */
+	int64_t timeout_ms;	    /* whole request; 0 for streams: none */
 	int64_t idle_timeout_ms;    /* streams: end when no byte came for so long; 0: none */
-	size_t max_body;            /* default 8 MiB */
+	size_t max_body;	    /* default 8 MiB */
 	/* The answer's header is here (once; not for 1xx). NULL: not wanted. */
 	void (*on_open)(void *ctx, uint64_t number, int status, bool http2);
 	/* Streams: called for each chunk; return false to stop. NULL: the body is collected. */

@@ -13,11 +13,11 @@
 struct httpd;
 struct httpd_request; /* valid from the handler's call until it was answered or went away */
 
-struct httpd_limits { /* zero: the default */
-	size_t max_body;         /* 256 KiB: 413 */
-	size_t max_header;       /* 32 KiB: 431 */
-	int max_connections;     /* 256; more wait in the kernel */
-	int64_t idle_timeout_ms; /* 60 s */
+struct httpd_limits {		    /* zero: the default */
+	size_t max_body;	    /* 256 KiB: 413 */
+	size_t max_header;	    /* 32 KiB: 431 */
+	int max_connections;	    /* 256; more wait in the kernel */
+	int64_t idle_timeout_ms;    /* 60 s */
 	int64_t header_deadline_ms; /* 10 s for a whole header, 30 s for a whole body */
 };
 
@@ -25,9 +25,10 @@ typedef void httpd_handler(void *ctx, struct httpd_request *request);
 /* Told when a request that was not answered yet (or a stream) has lost its client. */
 typedef void httpd_gone(void *ctx, uint64_t number);
 
-struct httpd *httpd_new(struct loop *loop, const struct httpd_limits *limits, httpd_handler *handler,
-    httpd_gone *gone, void *ctx);
-/* "127.0.0.1:8080", "[::1]:0"; *port gets the real port. Not loopback: refused by the caller, not here. */
+struct httpd *httpd_new(struct loop *loop, const struct httpd_limits *limits,
+    httpd_handler *handler, httpd_gone *gone, void *ctx);
+/* "127.0.0.1:8080", "[::1]:0"; *port gets the real port. Not loopback: refused by the caller, not
+ * here. */
 must_check int httpd_listen_tcp(struct httpd *httpd, const char *address, int *port, struct err *e);
 /* Removes a stale socket (nobody listens), refuses a live one; mode such as 0660. */
 must_check int httpd_listen_unix(
@@ -37,8 +38,9 @@ void httpd_free(struct httpd *httpd);
 
 uint64_t httpd_number(const struct httpd_request *request);
 const char *httpd_method(const struct httpd_request *request);
-const char *httpd_path(const struct httpd_request *request);        /* decoded, starts with / */
-const char *httpd_query(const struct httpd_request *request, const char *name);  /* NULL: not given */
+const char *httpd_path(const struct httpd_request *request); /* decoded, starts with / */
+const char *httpd_query(
+    const struct httpd_request *request, const char *name); /* NULL: not given */
 /* Calls each for every query argument. */
 void httpd_each_query(const struct httpd_request *request,
     void (*each)(void *ctx, const char *name, const char *value), void *ctx);
@@ -52,8 +54,8 @@ const char *httpd_peer(const struct httpd_request *request);
  * "Name: value" …, NULL-terminated, may be NULL. */
 void httpd_answer(struct httpd *httpd, uint64_t number, int status, const char *content_type,
     const char *const *headers, const char *body, size_t length);
-/* Server-Sent Events or any chunked stream: start, then send pieces. Returns false when the client's
- * bounded queue (1 MiB) is full or it is gone: the stream is then ended. */
+/* Server-Sent Events or any chunked stream: start, then send pieces. Returns false when the
+ * client's bounded queue (1 MiB) is full or it is gone: the stream is then ended. */
 void httpd_stream_start(
     struct httpd *httpd, uint64_t number, const char *content_type, const char *const *headers);
 bool httpd_stream_send(struct httpd *httpd, uint64_t number, const char *bytes, size_t count);
