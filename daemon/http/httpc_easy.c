@@ -63,7 +63,9 @@ take_header(char *bytes, size_t size, size_t count, void *ctx)
 	long status = 0, version = 0;
 
 	count *= size;
-	if (t->state != HTTPC_RUNNING || t->opened || count > 2 || bytes[0] == ' ')
+	t->last_byte_ms = clock_mono_ms();
+	if (t->state != HTTPC_RUNNING || t->opened || t->on_open == NULL || count > 2 ||
+	    bytes[0] == ' ')
 		return count;
 	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version);
@@ -260,10 +262,8 @@ setup_callbacks(struct httpc_transfer *t, const struct httpc_request *request)
 		curl_easy_setopt(t->easy, CURLOPT_ACCEPT_ENCODING, "");
 	curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, take_bytes);
 	curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
-	if (t->on_open != NULL) {
-		curl_easy_setopt(t->easy, CURLOPT_HEADERFUNCTION, take_header);
-		curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
-	}
+	curl_easy_setopt(t->easy, CURLOPT_HEADERFUNCTION, take_header);
+	curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
 	curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
 	curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->curl_error);
 }

@@ -1,7 +1,6 @@
 /* A request's life. MHD calls httpd_request_begin with the first line, httpd_request_step when the
  * head is there, for each piece of body, when all is there, and after each resume; and
  * httpd_request_over exactly once at the end, which frees it. */
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -69,46 +68,13 @@ stop_watching(struct httpd_request *request)
 {
 	loop_fd_free(request->watch);
 	request->watch = NULL;
-	loop_timer_free(request->probe);
-	request->probe = NULL;
-}
-
-static bool
-has_hung_up(int fd)
-{
-	struct pollfd p = {.fd = fd, .events = POLLRDHUP};
-
-	return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0;
 }
 
 static void
-on_probe(void *ctx)
+on_client_closed(void *ctx, int what)
 {
-	struct httpd_request *request = ctx;
-
-	if (has_hung_up(request->connection->fd))
-		httpd_request_cut(request);
-	else
-		loop_timer_set(request->probe, PROBE_MS);
-}
-
-/* READ is watched as well, because libevent reports a reset only to who reads or writes; else it
- * would spin. A client that sends more although it has no answer yet is looked at once a second. */
-static void
-on_client(void *ctx, int what)
-{
-	struct httpd_request *request = ctx;
-	struct loop *loop = request->connection->port->httpd->loop;
-
 	(void)what;
-	if (has_hung_up(request->connection->fd)) {
-		httpd_request_cut(request);
-		return;
-	}
-	loop_fd_free(request->watch);
-	request->watch = NULL;
-	request->probe = loop_timer_new(loop, on_probe, request);
-	loop_timer_set(request->probe, PROBE_MS);
+	httpd_request_cut(ctx);
 }
 
 /* MHD forgets the socket of a suspended connection (T7), so we watch it. */
@@ -119,8 +85,8 @@ httpd_request_sleep(struct httpd_request *request)
 
 	MHD_suspend_connection(request->mhd);
 	request->suspended = true;
-	request->watch = loop_fd_new(connection->port->httpd->loop, connection->fd,
-	    LOOP_READ | LOOP_CLOSED, on_client, request);
+	request->watch = loop_fd_new(
+	    connection->port->httpd->loop, connection->fd, LOOP_CLOSED, on_client_closed, request);
 }
 
 void

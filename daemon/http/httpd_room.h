@@ -79,7 +79,6 @@ struct httpd_request {
 	int status;
 	struct MHD_Response *response; /* waits to be given to MHD */
 	struct loop_fd *watch;	       /* while suspended: does the client hang up? */
-	struct loop_timer *probe;      /* the same when the client sent more than it may */
 	char *out;		       /* stream: bytes from out_start to out_start + out_length */
 	size_t out_start, out_length, out_room;
 };
