@@ -19,21 +19,27 @@ enum kube_kind {
 };
 enum { KUBE_KINDS = KUBE_DESTINATIONRULES + 1 };
 
+/* Of the object at path ("spec", "spec.containers[]": each element) only these members are kept. */
+struct kube_kept {
+	const char *path; /* NULL ends the list */
+	const char *members[12];
+};
+
 struct kube_kind_info {
 	const char *name;	 /* "Deployment" */
 	const char *plural;	 /* "deployments" */
 	const char *group;	 /* "apps"; "": core */
 	const char *versions[3]; /* tried in this order (404: the next), NULL-terminated */
 	bool managed_fields;	 /* kept (manager, operation, time, fieldsV1), else dropped */
-	/* What cached objects do without: "a.b" or "a[].b" for each element; NULL-terminated. */
-	const char *const *dropped;
+	/* What cached objects keep; NULL: everything else than what is said above. */
+	const struct kube_kept *kept;
 	/* Writes the key it is indexed by; false: it has none. NULL: no index. */
 	bool (*index)(const json_t *object, char *to, size_t size);
 };
 
 const struct kube_kind_info *kube_kind_info(enum kube_kind kind);
-/* Drops in place what nobody reads: a pod keeps metadata, nodeName, its containers' names, images
- * and resources, and its status. */
+/* Drops in place what nobody reads: a pod keeps metadata without annotations, nodeName, its
+ * containers' names and images, and its status. */
 void kube_slim(enum kube_kind kind, json_t *object);
 /* Is resourceVersion a older than b? Not numbers: false. */
 bool kube_older(const char *a, const char *b);

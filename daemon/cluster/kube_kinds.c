@@ -1,0 +1,181 @@
+/* The table of cached kinds, what of them is kept, and the keys of their indexes. */
+#include <string.h>
+#include "base/jsonx.h"
+#include "base/str.h"
+#include "cluster/kube_kinds.h"
+
+static const struct kube_kept pod_kept[] = {
+    {"metadata", {"name", "namespace", "uid", "resourceVersion", "labels", "ownerReferences",
+		     "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"}},
+    {"spec", {"nodeName", "containers", "initContainers", "readinessGates"}},
+    {"spec.containers[]", {"name", "image"}},
+    {"spec.initContainers[]", {"name", "image"}},
+    {"status", {"phase", "conditions", "containerStatuses", "initContainerStatuses", "reason",
+		   "message", "podIP", "startTime"}},
+    {"status.containerStatuses[]",
+	{"name", "ready", "restartCount", "started", "state", "lastState", "image"}},
+    {"status.initContainerStatuses[]",
+	{"name", "ready", "restartCount", "started", "state", "lastState", "image"}},
+    {NULL, {NULL}},
+};
+
+static const struct kube_kept replicaset_kept[] = {
+    {"spec", {"replicas", "selector", "template", "minReadySeconds"}},
+    {"spec.template.spec", {"containers", "initContainers"}},
+    {"spec.template.spec.containers[]", {"name", "image"}},
+    {"spec.template.spec.initContainers[]", {"name", "image"}},
+    {NULL, {NULL}},
+};
+
+static const struct kube_kept slice_kept[] = {
+    {"endpoints[]", {"addresses", "conditions", "targetRef"}},
+    {NULL, {NULL}},
+};
+
+static bool
+by_controller(const json_t *object, char *to, size_t size)
+{
+	json_t *owners = jsonx_at(object, "metadata.ownerReferences");
+	json_t *owner;
+	size_t i;
+
+	json_array_foreach(owners, i, owner)
+	{
+		const char *uid = jsonx_text(owner, "uid");
+
+		if (uid && jsonx_bool(owner, "controller", false))
+			return str_copy(to, size, uid);
+	}
+	return false;
+}
+
+static bool
+by_service(const json_t *object, char *to, size_t size)
+{
+	const char *name = jsonx_text(object, "metadata.labels.kubernetes\\.io/service-name");
+
+	return name && str_copy(to, size, name);
+}
+
+static bool
+by_target(const json_t *object, char *to, size_t size)
+{
+	const char *kind = jsonx_text(object, "spec.scaleTargetRef.kind");
+	const char *name = jsonx_text(object, "spec.scaleTargetRef.name");
+
+	return kind && name && str_print(to, size, "%s/%s", kind, name);
+}
+
+#define ISTIO "networking.istio.io"
+
+static const struct kube_kind_info kinds[KUBE_KINDS] = {
+    [KUBE_DEPLOYMENTS] = {"Deployment", "deployments", "apps", {"v1"}, true, NULL, NULL},
+    [KUBE_REPLICASETS] = {"ReplicaSet", "replicasets", "apps", {"v1"}, false, replicaset_kept,
+	by_controller},
+    [KUBE_PODS] = {"Pod", "pods", "", {"v1"}, false, pod_kept, by_controller},
+    [KUBE_SERVICES] = {"Service", "services", "", {"v1"}, false, NULL, NULL},
+    [KUBE_ENDPOINTSLICES] = {"EndpointSlice", "endpointslices", "discovery.k8s.io", {"v1"}, false,
+	slice_kept, by_service},
+    [KUBE_HPAS] = {"HorizontalPodAutoscaler", "horizontalpodautoscalers", "autoscaling", {"v2"},
+	false, NULL, by_target},
+    [KUBE_VIRTUALSERVICES] = {"VirtualService", "virtualservices", ISTIO, {"v1", "v1beta1"}, true,
+	NULL, NULL},
+    [KUBE_DESTINATIONRULES] = {"DestinationRule", "destinationrules", ISTIO, {"v1", "v1beta1"},
+	true, NULL, NULL},
+};
+
+const struct kube_kind_info *
+kube_kind_info(enum kube_kind kind)
+{
+	return &kinds[kind];
+}
+
+static bool
+is_one_of(const char *const *members, const char *name)
+{
+	for (; *members; members++)
+		if (!strcmp(*members, name))
+			return true;
+	return false;
+}
+
+static void
+keep_only(json_t *object, const char *const *members)
+{
+	const char *name;
+	json_t *value;
+	void *next;
+
+	json_object_foreach_safe(object, next, name, value)
+	{
+		if (!is_one_of(members, name))
+			json_object_del(object, name);
+	}
+}
+
+static void
+keep(json_t *object, const struct kube_kept *kept)
+{
+	size_t length = strlen(kept->path);
+	char path[64];
+	json_t *element;
+	size_t i;
+
+	str_copy(path, sizeof path, kept->path);
+	if (!str_ends(path, "[]")) {
+		keep_only(jsonx_at(object, path), kept->members);
+		return;
+	}
+	path[length - 2] = '\0';
+	json_array_foreach(jsonx_at(object, path), i, element) keep_only(element, kept->members);
+}
+
+/* Entries of the status say nothing about who edits the spec, and are the largest. */
+static void
+slim_managed_fields(json_t *metadata)
+{
+	static const char *const members[] = {
+	    "manager", "operation", "time", "subresource", "fieldsV1", NULL};
+	json_t *entries = json_object_get(metadata, "managedFields");
+
+	for (size_t i = json_array_size(entries); i-- > 0;) {
+		json_t *entry = json_array_get(entries, i);
+
+		if (str_equal(jsonx_text(entry, "subresource"), "status"))
+			json_array_remove(entries, i);
+		else
+			keep_only(entry, members);
+	}
+}
+
+void
+kube_slim(enum kube_kind kind, json_t *object)
+{
+	const struct kube_kind_info *info = &kinds[kind];
+	json_t *metadata = json_object_get(object, "metadata");
+
+	if (info->managed_fields)
+		slim_managed_fields(metadata);
+	else
+		json_object_del(metadata, "managedFields");
+	for (const struct kube_kept *kept = info->kept; kept && kept->path; kept++)
+		keep(object, kept);
+}
+
+static bool
+is_number(const char *text)
+{
+	return text && *text && strspn(text, "0123456789") == strlen(text);
+}
+
+bool
+kube_older(const char *a, const char *b)
+{
+	if (!is_number(a) || !is_number(b))
+		return false;
+	a += strspn(a, "0");
+	b += strspn(b, "0");
+	if (strlen(a) != strlen(b))
+		return strlen(a) < strlen(b);
+	return strcmp(a, b) < 0;
+}
