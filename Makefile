@@ -15,7 +15,7 @@ FUZZ_SECONDS ?= 20
 
 all:
 .SECONDARY:
-.PHONY: all clean help format check-format deps unit lint fuzz force
+.PHONY: all clean help format check-format deps unit lint tidy test-lint fuzz force
 
 # --- flags ------------------------------------------------------------------------------------
 # Hardening after the OpenSSF guide, as far as gcc 12 has it. SAN=1 (address, undefined) and
@@ -79,6 +79,7 @@ help:
 	@echo "make [all]         $(notdir $(programs)) in $(O)/ (O=folder, SAN=1, SAN=thread)"
 	@echo "make unit          unit tests"
 	@echo "make lint          floors, sizes, banned functions, format, cppcheck"
+	@echo "make tidy          clang-tidy; make test-lint: does the linter find what it should?"
 	@echo "make fuzz          every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)"
 	@echo "make format        apply the formatter; check-format only looks"
 	@echo "make deps          install the Debian packages this needs"
@@ -145,6 +146,13 @@ check-format:
 # Looks at the object files too, so it builds them first.
 lint: $(daemon_objects) $(cli_objects) $(call object,$(roof))
 	@tools/lint/lint.sh $(O)
+
+# Slower than lint: about a second for each file.
+tidy:
+	@clang-tidy-14 --quiet $(wildcard daemon/*.c daemon/*/*.c cli/*.c) -- $(language)
+
+test-lint:
+	@/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/lint
 
 # Each target is one tests/fuzz/fuzz_X.c, together with all of the daemon, built with clang.
 # Seeds: tests/fuzz/corpus/X/, if there is one; what is found new goes to $(O)/fuzz/corpus/X/.

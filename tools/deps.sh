@@ -6,7 +6,7 @@ set -eu
 packages="build-essential pkg-config libevent-dev libcurl4-openssl-dev libmicrohttpd-dev
 libjansson-dev libsqlite3-dev libyaml-dev libssl-dev libgnutls28-dev libcmocka-dev prometheus
 python3 python3-pytest python3-yaml curl sqlite3 procps openssl
-clang-14 libclang-rt-14-dev clang-format-14 cppcheck"
+clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 cppcheck git"
 
 missing=
 for package in $packages; do
@@ -15,6 +15,11 @@ done
 if [ -z "$missing" ]; then
 	echo "deps: all packages are installed"
 	exit 0
+fi
+if [ "$(id -u)" -ne 0 ]; then
+	echo "deps: missing:$missing" >&2
+	echo "deps: run it as root, or: apt-get install --no-install-recommends$missing" >&2
+	exit 1
 fi
 echo "deps: installing$missing"
 
