@@ -1,0 +1,76 @@
+/* The store: SQLite behind the socket ports/journal.h. One thread writes, everything that waits in
+ * one transaction (group commit); small reads are done in the loop thread on a read-only
+ * connection. Only this process has the database open for writing: PATH.lock is held with flock.
+ *
+ * Always true: a batch is reported ok only after it is on the disk (synchronous=FULL), and reading
+ * sees it from then on. A batch reported as failed is not there, with one exception that no
+ * database can rule out: if the disk failed while it was asked to make the batch durable and the
+ * process died before the next successful commit, it may be there after the restart.
+ *
+ * All functions are for the loop thread. */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "loop/loop.h"
+#include "ports/journal.h"
+#include "store/migrations.h"
+
+struct store;
+
+struct store_settings {	  /* 0 or NULL in any but path: the default */
+	const char *path; /* copied */
+	const struct store_migration
+	    *migrations; /* default: those embedded; must outlive the store */
+	int migration_count;
+	const char *vfs;     /* tests: the name of an SQLite VFS that fails on demand; copied */
+	int queue_limit;     /* writes not yet reported; more are refused; 10000 */
+	int64_t queue_bytes; /* the same for their text; 64 MiB */
+	int group_limit;     /* writes in one transaction, unless one batch has more; 1000 */
+	int64_t probe_ms;    /* after a failure to write, how often it is tried again; 2000 */
+	int64_t read_ms;     /* SQLite's own time for one page of a read; 250 */
+};
+
+/* Takes the lock, checks the file (magic, application, version, quick_check), backs it up and
+ * migrates it when it is of an older version, and starts the writer. NULL: refused, the error
+ * says what to do, and an existing database was not changed. */
+struct store *store_open(const struct store_settings *settings, struct loop *loop, struct err *e);
+
+/* The socket; valid until store_close. What it does beyond journal.h:
+ * - append with more than the queue takes is reported as failed in a later turn, and may be
+ *   reported before older batches that are still waiting. All else is reported in order.
+ * - A batch that breaks a rule (a release or key that is there already, a missing field) fails
+ *   alone; when the disk fails all batches of the transaction do, and so does everything that
+ *   comes until a probe could be written.
+ * - Reads with limit 0 give everything, page by page. Reading within each is allowed. */
+struct journal_port store_port(struct store *store);
+
+/* Waits until everything appended so far is on the disk or failed, and reports it. Not from done.
+ */
+void store_flush(struct store *store);
+
+/* Commits everything appended, reports nothing any more, and closes. NULL is allowed. */
+void store_close(struct store *store);
+
+/* False while the database cannot be written; why (or NULL) says what happened and what to do. */
+bool store_healthy(struct store *store, struct err *why);
+
+/* Upper bounds of the commit-time histogram in microseconds; the last bucket has none. */
+#define STORE_BUCKETS 10
+extern const int64_t store_bucket_us[STORE_BUCKETS - 1];
+
+struct store_stats {
+	uint64_t commits, failed_commits; /* transactions */
+	uint64_t writes;		  /* journal writes in commits */
+	uint64_t failed_batches;	  /* also those refused because the queue was full */
+	uint64_t commit_buckets[STORE_BUCKETS];
+	int64_t commit_us, commit_max_us; /* sum and longest of all commits */
+	int waiting_writes;		  /* appended, not yet reported */
+	int64_t waiting_bytes;
+	int64_t db_bytes, wal_bytes; /* sizes of the files */
+};
+void store_stats(struct store *store, struct store_stats *stats);
+
+#endif
