@@ -63,6 +63,8 @@ roof := $(wildcard daemon/main.c)
 daemon_objects := $(call object,$(filter-out daemon/main.c,$(wildcard daemon/*/*.c daemon/*.c)))
 cli_objects := $(call object,$(wildcard cli/*.c))
 sim_objects := $(call object,$(wildcard tests/sim/*.c))
+# In tests/unit, what is no test_*.c is help for the tests.
+unit_help := $(call object,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
 unit_tests := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/test_*.c))
 fuzz_targets := $(patsubst %.c,$(O)/fuzz/%,$(notdir $(wildcard tests/fuzz/fuzz_*.c)))
 migrations := $(sort $(wildcard migrations/[0-9]*.sql))
@@ -110,6 +112,7 @@ $(O)/gen/migrations.o: $(O)/gen/migrations.c $(O)/flags
 # Archives, so that a program takes in only the objects it uses.
 $(O)/libbase.a: $(base_objects)
 $(O)/libairis.a: $(daemon_objects)
+$(O)/libunit.a: $(unit_help)
 $(O)/%.a:
 	@rm -f $@
 	@ar rcsD $@ $^
@@ -123,7 +126,7 @@ $(O)/airisctl: $(cli_objects) $(O)/libbase.a
 $(O)/airis-sim: $(sim_objects) $(O)/libbase.a
 	$(link) $(sim_libs)
 
-$(O)/tests/unit/%: $(O)/tests/unit/%.o $(O)/libairis.a
+$(O)/tests/unit/%: $(O)/tests/unit/%.o $(O)/libunit.a $(O)/libairis.a
 	$(link) $(daemon_libs) -lcmocka
 
 unit: $(unit_tests)
@@ -149,7 +152,9 @@ lint: $(daemon_objects) $(cli_objects) $(call object,$(roof))
 
 # Slower than lint: about a second for each file.
 tidy:
-	@clang-tidy-14 --quiet $(wildcard daemon/*.c daemon/*/*.c cli/*.c) -- $(language)
+	@for file in $(wildcard daemon/*.c daemon/*/*.c cli/*.c); do \
+		clang-tidy-14 --quiet $$file -- $(language) 2>/dev/null || failed=1; \
+	done; [ -z "$$failed" ]
 
 test-lint:
 	@/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/lint

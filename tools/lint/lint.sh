@@ -21,7 +21,7 @@ run_cppcheck() {
 	mkdir -p "$build/cppcheck"
 	cppcheck -q -j2 --std=c11 --language=c --error-exitcode=1 --inline-suppr \
 		--enable=warning,performance,portability --cppcheck-build-dir="$build/cppcheck" \
-		--suppress=missingIncludeSystem --library=posix -D_GNU_SOURCE -D__linux__ \
+		--suppress=missingIncludeSystem --library=posix --library="$here/macros.cfg" -D_GNU_SOURCE -D__linux__ \
 		--template='  {file}:{line}: {id}: {message}' -Idaemon \
 		$(ls -d daemon cli tests/sim 2>/dev/null)
 }
