@@ -22,8 +22,8 @@ for target in "$@"; do
 		runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$out")
 		echo "fuzz_$name: ok, $runs runs in $seconds s"
 	else
-		tail -n 60 "$out"
-		echo "fuzz_$name: FAILED; the input is $found-*"
+		grep -v '^#' "$out" | tail -n 40
+		echo "fuzz_$name: FAILED; the input is in $(ls -t "$found"-* | head -n 1)"
 		failed=1
 	fi
 done

@@ -11,6 +11,7 @@
 #include "base/yaml_plain.h"
 
 #define DEPTH_MAX 1000
+#define KEY_ROOM 1000 /* characters of a key as it is written, quotes included */
 
 static void add_value(struct str *to, const json_t *value, int depth);
 
@@ -156,6 +157,28 @@ add_text(struct str *to, const char *text)
 		add_quoted(to, text);
 }
 
+/* A key up to its colon. YAML takes at most 1024 characters before the colon, unless the key has
+ * a line of its own. */
+static void
+add_key(struct str *to, const char *key, int depth)
+{
+	size_t start = to->length;
+	struct str own;
+
+	add_text(to, key);
+	if (to->length - start <= KEY_ROOM) {
+		str_add(to, ":");
+		return;
+	}
+	str_init(&own, 0);
+	str_add(&own, to->data + start);
+	to->length = start;
+	str_addf(to, "? %s\n", str_text(&own));
+	str_done(&own);
+	add_indent(to, depth);
+	str_add(to, ":");
+}
+
 /* The members or items, each on lines of its own; the first one continues the current line. */
 static void
 add_members(struct str *to, const json_t *object, int depth)
@@ -172,8 +195,8 @@ add_members(struct str *to, const json_t *object, int depth)
 		if (!first)
 			add_indent(to, depth);
 		first = false;
-		add_text(to, key);
-		str_add(to, nested ? ":\n" : ": ");
+		add_key(to, key, depth);
+		str_add(to, nested ? "\n" : " ");
 		/* Items stand as far left as their key. */
 		if (nested)
 			add_indent(to, list ? depth : depth + 1);

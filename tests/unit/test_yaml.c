@@ -329,6 +329,23 @@ test_round_trip_of_texts(void **state)
 	}
 }
 
+static void
+test_round_trip_of_long_keys(void **state)
+{
+	(void)state;
+	for (size_t length = 990; length <= 1024; length++) {
+		char *key = repeat(length % 2 ? "k" : "\"", length);
+		json_t *value =
+		    json_pack("[{s:{s:[i,{}]}, s:[s], s:i}]", key, "a", 1, "b", "c", "d", 2);
+
+		json_object_set_new(json_array_get(value, 0), key + 1, json_integer(1));
+		json_object_set_new(json_array_get(value, 0), key + 2, json_pack("[s]", "x\ny"));
+		expect_round_trip(value);
+		json_decref(value);
+		free(key);
+	}
+}
+
 static json_t *
 random_value(unsigned *seed, int depth)
 {
@@ -386,6 +403,7 @@ main(void)
 	    cmocka_unit_test(test_lines_are_bounded),
 	    cmocka_unit_test(test_dump_reads_well),
 	    cmocka_unit_test(test_round_trip_of_texts),
+	    cmocka_unit_test(test_round_trip_of_long_keys),
 	    cmocka_unit_test(test_round_trip_of_anything),
 	};
 
