@@ -1,0 +1,45 @@
+/* Reading one side's workload: its Deployment, ReplicaSets, pods and endpoints, as JSON of the
+ * Kubernetes API. Pure; JSON is borrowed. Counts never go by names: a pod belongs to the side
+ * whose Deployment controls the ReplicaSet that controls it. */
+#ifndef CLUSTER_WORKLOAD_H
+#define CLUSTER_WORKLOAD_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include "base/map.h"
+#include "model/app.h"
+#include "model/observed.h"
+
+struct workload_side {
+	const json_t *deployment;    /* NULL: there is none */
+	const json_t *sets;	     /* array: the ReplicaSets that it controls */
+	const json_t *pods;	     /* array: the pods that these control */
+	const struct map *endpoints; /* of the side's Service: see workload_endpoints */
+};
+
+/* The label, and annotation with the app's name, that say that airisd created an object. */
+#define WORKLOAD_MANAGED_BY "app.kubernetes.io/managed-by"
+#define WORKLOAD_MANAGER "airisd"
+#define WORKLOAD_APP "airis.io/app"
+bool workload_is_ours(const json_t *object, const char *app);
+
+/* The place of the released container in a pod's spec ("": the first); -1: it is not there. */
+int workload_container(const json_t *pod_spec, const char *name);
+/* Its image; "" when there is none. */
+const char *workload_image(const json_t *pod_spec, const char *name);
+/* Does a Service's or a subset's plain selector choose these labels? No selector chooses nothing.
+ */
+bool workload_selects(const json_t *selector, const json_t *labels);
+/* Uids of the pods that have a ready endpoint in these slices (array; "endpoints" may be null).
+ * The caller frees the map; its values mean nothing. */
+struct map *workload_endpoints(const json_t *slices);
+/* Ready, and not going. */
+bool workload_pod_ready(const json_t *pod);
+
+void workload_look(const struct workload_side *side, const struct app *app, const char *new_image,
+    struct workload_seen *seen);
+/* Why the newest pods of this side do not get ready; all zero: nothing wrong. */
+void workload_problem(
+    const struct workload_side *side, const struct app *app, struct problem *problem);
+
+#endif
