@@ -1,0 +1,203 @@
+/* The JSON Patches of a VirtualService. Each names places by index, which is safe because it also
+ * sets the resourceVersion that the indexes were read from: anything newer is a conflict. */
+#include "cluster/istio.h"
+
+#include <string.h>
+#include "base/jsonx.h"
+
+/* --- building --- */
+
+void
+istio_patch_add(json_t *patch, const char *op, const char *path, json_t *value)
+{
+	json_t *step = json_pack("{s:s, s:s}", "op", op, "path", path);
+
+	if (value != NULL)
+		json_object_set_new(step, "value", value);
+	json_array_append_new(patch, step);
+}
+
+json_t *
+istio_patch_of(const json_t *object)
+{
+	json_t *patch = json_array();
+
+	istio_patch_add(patch, "add", "/metadata/resourceVersion",
+	    json_string(jsonx_text_or(object, "metadata.resourceVersion", "0")));
+	return patch;
+}
+
+json_t *
+istio_patch_end(json_t *patch)
+{
+	if (json_array_size(patch) > 1)
+		return patch;
+	json_decref(patch);
+	return json_null();
+}
+
+/* --- a VirtualService --- */
+
+struct place { /* one destination of one route */
+	const json_t *service;
+	int http, route;
+};
+
+static json_t *
+at_place(struct place place)
+{
+	const json_t *http = jsonx_at(place.service, "spec.http");
+	const json_t *route = json_object_get(json_array_get(http, (size_t)place.http), "route");
+
+	return json_array_get(route, (size_t)place.route);
+}
+
+static void
+step(json_t *patch, struct place place, const char *op, const char *member, json_t *value)
+{
+	char *path = str_format("/spec/http/%d/route/%d%s", place.http, place.route, member);
+
+	istio_patch_add(patch, op, path, value);
+	free(path);
+}
+
+/* Always explicit, 0 too: a missing weight means something else (F23). */
+static void
+set_weight(json_t *patch, struct place place, int weight)
+{
+	const json_t *old = json_object_get(at_place(place), "weight");
+
+	if (!json_is_integer(old) || json_integer_value(old) != weight)
+		step(patch, place, "add", "/weight", json_integer(weight));
+}
+
+static void
+set_stable_subset(
+    json_t *patch, struct place place, const struct app *app, const struct istio_pair *pair)
+{
+	if (app->istio.mode == TRAFFIC_SUBSET && !pair->subset)
+		step(patch, place, "add", "/destination/subset",
+		    json_string(app->istio.stable_subset));
+}
+
+/* The stable destination again (port, headers), with the canary's host or subset. */
+static json_t *
+canary_destination(const struct app *app, const json_t *stable, int weight)
+{
+	json_t *copy = json_deep_copy(stable);
+	json_t *destination = json_object_get(copy, "destination");
+	const char *host = jsonx_text_or(destination, "host", "");
+	char *other;
+
+	json_object_set_new(copy, "weight", json_integer(weight));
+	if (app->istio.mode == TRAFFIC_SUBSET) {
+		json_object_set_new(destination, "subset", json_string(app->istio.canary_subset));
+		return copy;
+	}
+	/* "web.shop.svc" becomes "web-canary.shop.svc": written as the user writes hosts. */
+	other = str_format("%s%s", app->istio.canary_service, host + strlen(app->istio.service));
+	json_object_set_new(destination, "host", json_string(other));
+	json_object_del(destination, "subset");
+	free(other);
+	return copy;
+}
+
+static void
+add_canary(json_t *patch, const struct app *app, struct place stable, int weight)
+{
+	char *path = str_format("/spec/http/%d/route/-", stable.http);
+
+	istio_patch_add(patch, "add", path, canary_destination(app, at_place(stable), weight));
+	free(path);
+}
+
+static int
+view_or_err(const struct app *app, const json_t *service, struct istio_view *view, struct err *e)
+{
+	istio_view(app, service, view);
+	return view->fits ? 0 : err_set(e, "%s", view->why_not);
+}
+
+json_t *
+istio_weight_patch(
+    const struct app *app, const json_t *service, int weight, bool has_stable_subset, struct err *e)
+{
+	struct istio_view view;
+	json_t *patch;
+
+	if (view_or_err(app, service, &view, e) < 0)
+		return NULL;
+	patch = istio_patch_of(service);
+	for (int i = 0; i < view.count; i++) {
+		const struct istio_pair *pair = &view.pairs[i];
+		struct place stable = {service, pair->http, pair->stable};
+		struct place canary = {service, pair->http, pair->canary};
+		int part = istio_part(pair->total, weight);
+
+		if (has_stable_subset)
+			set_stable_subset(patch, stable, app, pair);
+		/* Nothing is sent to a side that is not named: weight 0 needs no destination. */
+		if (pair->canary < 0 && part == 0)
+			continue;
+		set_weight(patch, stable, pair->total - part);
+		if (pair->canary >= 0)
+			set_weight(patch, canary, part);
+		else
+			add_canary(patch, app, stable, part);
+	}
+	return istio_patch_end(patch);
+}
+
+json_t *
+istio_name_patch(const struct app *app, const json_t *service, struct err *e)
+{
+	struct istio_view view;
+	json_t *patch;
+
+	if (view_or_err(app, service, &view, e) < 0)
+		return NULL;
+	patch = istio_patch_of(service);
+	for (int i = 0; i < view.count; i++) {
+		struct place stable = {service, view.pairs[i].http, view.pairs[i].stable};
+
+		set_stable_subset(patch, stable, app, &view.pairs[i]);
+	}
+	return istio_patch_end(patch);
+}
+
+/* The removal comes last: it moves the indexes behind it. */
+static void
+pair_home(json_t *patch, const struct app *app, const json_t *service,
+    const struct istio_pair *pair, const struct baseline *baseline, uint32_t bit)
+{
+	struct place stable = {service, pair->http, pair->stable};
+	struct place canary = {service, pair->http, pair->canary};
+	bool drop = pair->canary >= 0 && !(baseline->with_canary & bit);
+	bool alone = pair->destinations - (drop ? 1 : 0) == 1;
+
+	if (app->istio.mode == TRAFFIC_SUBSET && pair->subset && !(baseline->with_subset & bit))
+		step(patch, stable, "remove", "/destination/subset", NULL);
+	if (!(baseline->bare & bit) || !alone)
+		set_weight(patch, stable, pair->total);
+	else if (!pair->bare)
+		step(patch, stable, "remove", "/weight", NULL);
+	if (drop)
+		step(patch, canary, "remove", "", NULL);
+	else if (pair->canary >= 0)
+		set_weight(patch, canary, 0);
+}
+
+json_t *
+istio_home_patch(
+    const struct app *app, const json_t *service, const struct baseline *baseline, struct err *e)
+{
+	struct istio_view view;
+	json_t *patch;
+
+	if (view_or_err(app, service, &view, e) < 0)
+		return NULL;
+	patch = istio_patch_of(service);
+	for (int i = 0; i < view.count; i++)
+		pair_home(patch, app, service, &view.pairs[i], baseline, 1U << i);
+	return istio_patch_end(patch);
+}
