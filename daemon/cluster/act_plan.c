@@ -1,0 +1,406 @@
+/* The requests. A patch sets the resourceVersion it was made from, a deletion demands uid and
+ * resourceVersion, a creation demands that there is none: so each is applied to what was looked at
+ * or not at all. */
+#include "cluster/act_plan.h"
+
+#include <string.h>
+#include "base/jsonx.h"
+#include "cluster/clone.h"
+#include "cluster/istio.h"
+#include "cluster/istio_rule.h"
+#include "cluster/workload.h"
+
+struct wish { /* what every planner is given */
+	const struct app *app;
+	const struct baseline *baseline;
+	const struct act *act;
+	const struct observe_objects *objects;
+};
+
+const char *
+act_verb_method(enum act_verb verb)
+{
+	switch (verb) {
+	case ACT_POST:
+		return "POST";
+	case ACT_PATCH:
+		return "PATCH";
+	case ACT_DELETE:
+		return "DELETE";
+	}
+	return "";
+}
+
+const char *
+act_verb_content_type(enum act_verb verb)
+{
+	return verb == ACT_PATCH ? "application/json-patch+json" : "application/json";
+}
+
+void
+act_plan_done(struct act_plan *plan)
+{
+	json_decref(plan->body);
+	plan->body = NULL;
+}
+
+/* --- endings --- */
+
+static void
+answer(struct act_plan *plan, enum act_outcome outcome, const char *text)
+{
+	plan->outcome = outcome;
+	str_copy(plan->text, sizeof(plan->text), text);
+}
+
+static void
+about(struct act_plan *plan, enum kube_kind kind, const char *name)
+{
+	plan->kind = kind;
+	str_copy(plan->name, sizeof(plan->name), name);
+}
+
+static void
+send_body(struct act_plan *plan, enum act_verb verb, const json_t *object, json_t *body)
+{
+	plan->send = true;
+	plan->verb = verb;
+	plan->body = body;
+	str_copy(plan->uid, sizeof(plan->uid), jsonx_text_or(object, "metadata.uid", ""));
+}
+
+/* body: what a builder gave: NULL with its error, json_null for nothing to do, or the body. */
+static void
+send_built(struct act_plan *plan, enum act_verb verb, const json_t *object, json_t *body,
+    const struct err *e)
+{
+	if (body == NULL)
+		answer(plan, ACT_REFUSED, e->text);
+	else if (json_is_null(body))
+		answer(plan, ACT_ALREADY, "");
+	else
+		send_body(plan, verb, object, body);
+}
+
+static void
+not_there(struct act_plan *plan)
+{
+	plan->outcome = ACT_CONFLICT;
+	str_print(plan->text, sizeof(plan->text), "%s %s does not exist",
+	    kube_kind_info(plan->kind)->name, plan->name);
+}
+
+/* Foreground: a Deployment is there until its last pod is gone, so its end can be observed. */
+static void
+send_delete(struct act_plan *plan, const struct wish *w, const json_t *object)
+{
+	if (object == NULL || jsonx_at(object, "metadata.deletionTimestamp") != NULL) {
+		answer(plan, ACT_ALREADY, "");
+		return;
+	}
+	if (!workload_is_ours(object, w->app->name)) {
+		plan->outcome = ACT_REFUSED;
+		str_print(plan->text, sizeof(plan->text),
+		    "%s %s was not created by airisd for app %s: it is left alone",
+		    kube_kind_info(plan->kind)->name, plan->name, w->app->name);
+		return;
+	}
+	send_body(plan, ACT_DELETE, object,
+	    json_pack("{s:s, s:s, s:s, s:{s:s, s:s}}", "apiVersion", "v1", "kind", "DeleteOptions",
+		"propagationPolicy", "Foreground", "preconditions", "uid",
+		jsonx_text_or(object, "metadata.uid", ""), "resourceVersion",
+		jsonx_text_or(object, "metadata.resourceVersion", "")));
+}
+
+/* --- workloads --- */
+
+static bool
+same_stable(struct act_plan *plan, const struct wish *w)
+{
+	const json_t *stable = w->objects->stable;
+	const char *uid = jsonx_text_or(stable, "metadata.uid", "");
+
+	if (stable == NULL) {
+		not_there(plan);
+		return false;
+	}
+	if (w->baseline->uid[0] == '\0' || strcmp(uid, w->baseline->uid) == 0)
+		return true;
+	plan->outcome = ACT_REFUSED;
+	str_print(plan->text, sizeof(plan->text),
+	    "Deployment %s is not the one this rollout began with: it was deleted and created "
+	    "again",
+	    w->app->workload);
+	return false;
+}
+
+static void
+set_image(json_t *patch, const struct wish *w, const json_t *deployment)
+{
+	const json_t *pod = jsonx_at(deployment, "spec.template.spec");
+	int at = workload_container(pod, w->app->container);
+	char *path;
+
+	if (at < 0 || strcmp(workload_image(pod, w->app->container), w->act->text) == 0)
+		return;
+	path = str_format("/spec/template/spec/containers/%d/image", at);
+	istio_patch_add(patch, "replace", path, json_string(w->act->text));
+	free(path);
+}
+
+static void
+set_replicas(json_t *patch, const struct wish *w, const json_t *deployment)
+{
+	if (jsonx_int(deployment, "spec.replicas", -1) != w->act->number)
+		istio_patch_add(patch, "add", "/spec/replicas", json_integer(w->act->number));
+}
+
+static void
+plan_set_image(struct act_plan *plan, const struct wish *w)
+{
+	const json_t *stable = w->objects->stable;
+	json_t *patch;
+
+	about(plan, KUBE_DEPLOYMENTS, w->app->workload);
+	if (!same_stable(plan, w))
+		return;
+	if (workload_container(jsonx_at(stable, "spec.template.spec"), w->app->container) < 0) {
+		answer(plan, ACT_REFUSED, "the Deployment has no container of that name any more");
+		return;
+	}
+	patch = istio_patch_of(stable);
+	set_image(patch, w, stable);
+	send_built(plan, ACT_PATCH, stable, istio_patch_end(patch), NULL);
+}
+
+/* The canary exists already: ours and complete, or it is brought to what is asked for. */
+static void
+plan_same_canary(struct act_plan *plan, const struct wish *w, bool image)
+{
+	const json_t *canary = w->objects->canary;
+	json_t *patch;
+
+	if (!workload_is_ours(canary, w->app->name)) {
+		answer(plan, ACT_REFUSED,
+		    "the canary's Deployment exists and was not created by airisd for this app");
+		return;
+	}
+	if (jsonx_at(canary, "metadata.deletionTimestamp") != NULL) {
+		answer(plan, ACT_CONFLICT, "the canary's Deployment is being deleted");
+		return;
+	}
+	patch = istio_patch_of(canary);
+	if (image)
+		set_image(patch, w, canary);
+	set_replicas(patch, w, canary);
+	send_built(plan, ACT_PATCH, canary, istio_patch_end(patch), NULL);
+}
+
+static void
+plan_create_canary(struct act_plan *plan, const struct wish *w)
+{
+	json_t *labels, *body = NULL;
+	struct err e;
+
+	about(plan, KUBE_DEPLOYMENTS, w->app->canary);
+	if (w->objects->canary != NULL) {
+		plan_same_canary(plan, w, true);
+		return;
+	}
+	if (!same_stable(plan, w))
+		return;
+	labels = observe_canary_labels(w->app, w->objects, &e);
+	if (labels != NULL)
+		body = clone_deployment(
+		    w->app, w->objects->stable, labels, w->act->text, w->act->number, &e);
+	json_decref(labels);
+	send_built(plan, ACT_POST, NULL, body, &e);
+}
+
+static void
+plan_scale_canary(struct act_plan *plan, const struct wish *w)
+{
+	about(plan, KUBE_DEPLOYMENTS, w->app->canary);
+	if (w->objects->canary != NULL)
+		plan_same_canary(plan, w, false);
+	else if (w->act->number == 0)
+		answer(plan, ACT_ALREADY, "");
+	else
+		not_there(plan);
+}
+
+static void
+plan_delete_canary(struct act_plan *plan, const struct wish *w)
+{
+	about(plan, KUBE_DEPLOYMENTS, w->app->canary);
+	send_delete(plan, w, w->objects->canary);
+}
+
+/* An HPA that is gone has no floor to keep. */
+static void
+plan_hpa_floor(struct act_plan *plan, const struct wish *w)
+{
+	const json_t *hpa = json_array_get(w->objects->hpas, 0);
+	json_t *patch;
+
+	about(plan, KUBE_HPAS, jsonx_text_or(hpa, "metadata.name", w->app->workload));
+	if (hpa == NULL || jsonx_int(hpa, "spec.minReplicas", 1) == w->act->number) {
+		answer(plan, ACT_ALREADY, "");
+		return;
+	}
+	patch = istio_patch_of(hpa);
+	istio_patch_add(patch, "add", "/spec/minReplicas", json_integer(w->act->number));
+	send_body(plan, ACT_PATCH, hpa, patch);
+}
+
+/* --- Services --- */
+
+static void
+plan_create_service(struct act_plan *plan, const struct wish *w)
+{
+	const struct observe_objects *objects = w->objects;
+	json_t *labels, *body = NULL;
+	struct err e;
+
+	about(plan, KUBE_SERVICES, w->app->istio.canary_service);
+	if (objects->canary_service != NULL) {
+		bool ours = workload_is_ours(objects->canary_service, w->app->name);
+		bool going =
+		    jsonx_at(objects->canary_service, "metadata.deletionTimestamp") != NULL;
+
+		if (going)
+			answer(plan, ACT_CONFLICT, "the canary's Service is being deleted");
+		else if (ours || w->baseline->had_canary_service)
+			answer(plan, ACT_ALREADY, "");
+		else
+			answer(plan, ACT_REFUSED,
+			    "the canary's Service exists and was not created by airisd for this "
+			    "app");
+		return;
+	}
+	if (objects->service == NULL) {
+		about(plan, KUBE_SERVICES, w->app->istio.service);
+		not_there(plan);
+		return;
+	}
+	labels = observe_canary_labels(w->app, objects, &e);
+	if (labels != NULL)
+		body = clone_service(w->app, objects->service, labels, &e);
+	json_decref(labels);
+	send_built(plan, ACT_POST, NULL, body, &e);
+}
+
+static void
+plan_delete_service(struct act_plan *plan, const struct wish *w)
+{
+	about(plan, KUBE_SERVICES, w->app->istio.canary_service);
+	if (w->baseline->had_canary_service)
+		answer(plan, ACT_ALREADY, "");
+	else
+		send_delete(plan, w, w->objects->canary_service);
+}
+
+/* --- routing --- */
+
+/* Make before break: no weight to a name that is not there (law 2), also when it went since. */
+static bool
+canary_is_named(struct act_plan *plan, const struct wish *w)
+{
+	const struct istio_spec *istio = &w->app->istio;
+	bool host = istio->mode == TRAFFIC_HOST;
+
+	if (w->act->kind != ACT_WEIGHT || w->act->number == 0 ||
+	    (host ? w->objects->canary_service != NULL
+		  : istio_rule_has(w->objects->rule, istio->stable_subset) &&
+			istio_rule_has(w->objects->rule, istio->canary_subset)))
+		return true;
+	plan->outcome = ACT_CONFLICT;
+	str_print(plan->text, sizeof(plan->text), "no weight to the canary: %s %s %s",
+	    host ? "Service" : "DestinationRule",
+	    host ? istio->canary_service : istio->destination_rule,
+	    host ? "does not exist" : "has not both subsets");
+	return false;
+}
+
+static void
+plan_route(struct act_plan *plan, const struct wish *w)
+{
+	const struct app *app = w->app;
+	const json_t *service = w->objects->virtual_service;
+	json_t *body = NULL;
+	struct err e = {""};
+
+	about(plan, KUBE_VIRTUALSERVICES, app->istio.virtual_service);
+	if (service == NULL) {
+		not_there(plan);
+		return;
+	}
+	if (!canary_is_named(plan, w))
+		return;
+	if (w->act->kind == ACT_WEIGHT)
+		body = istio_weight_patch(app, service, w->act->number,
+		    istio_rule_has(w->objects->rule, app->istio.stable_subset), &e);
+	else if (w->act->kind == ACT_NAME_STABLE)
+		body = istio_name_patch(app, service, &e);
+	else
+		body = istio_home_patch(app, service, w->baseline, &e);
+	send_built(plan, ACT_PATCH, service, body, &e);
+}
+
+static void
+plan_add_subsets(struct act_plan *plan, const struct wish *w)
+{
+	const struct app *app = w->app;
+	const json_t *rule = w->objects->rule;
+	const char *version = jsonx_text(w->objects->virtual_service, "apiVersion");
+	json_t *body;
+	struct err e = {""};
+
+	about(plan, KUBE_DESTINATIONRULES, app->istio.destination_rule);
+	if (rule == NULL)
+		body = istio_rule_new(app, w->objects->stable, version, &e);
+	else
+		body = istio_rule_add_patch(app, rule, w->objects->stable, &e);
+	send_built(plan, rule == NULL ? ACT_POST : ACT_PATCH, rule, body, &e);
+}
+
+static void
+plan_remove_subsets(struct act_plan *plan, const struct wish *w)
+{
+	const json_t *rule = w->objects->rule;
+
+	about(plan, KUBE_DESTINATIONRULES, w->app->istio.destination_rule);
+	if (rule == NULL)
+		answer(plan, ACT_ALREADY, "");
+	else if (!w->baseline->had_destination_rule && workload_is_ours(rule, w->app->name))
+		send_delete(plan, w, rule);
+	else
+		send_built(plan, ACT_PATCH, rule,
+		    istio_rule_remove_patch(w->app, rule, w->baseline), NULL);
+}
+
+void
+act_plan(const struct app *app, const struct baseline *baseline, const struct act *act,
+    const struct observe_objects *objects, struct act_plan *plan)
+{
+	static void (*const planners[ACT_KINDS])(struct act_plan *, const struct wish *) = {
+	    [ACT_HPA_FLOOR] = plan_hpa_floor,
+	    [ACT_CREATE_SERVICE] = plan_create_service,
+	    [ACT_ADD_SUBSETS] = plan_add_subsets,
+	    [ACT_NAME_STABLE] = plan_route,
+	    [ACT_CREATE_CANARY] = plan_create_canary,
+	    [ACT_SCALE_CANARY] = plan_scale_canary,
+	    [ACT_WEIGHT] = plan_route,
+	    [ACT_SET_IMAGE] = plan_set_image,
+	    [ACT_ROUTE_HOME] = plan_route,
+	    [ACT_DELETE_CANARY] = plan_delete_canary,
+	    [ACT_REMOVE_SUBSETS] = plan_remove_subsets,
+	    [ACT_DELETE_SERVICE] = plan_delete_service,
+	};
+	const struct wish w = {app, baseline, act, objects};
+
+	memset(plan, 0, sizeof(*plan));
+	plan->outcome = ACT_ALREADY;
+	if (planners[act->kind] != NULL)
+		planners[act->kind](plan, &w);
+}

@@ -1,0 +1,142 @@
+/* Observing one app: each part of struct observed from the objects that say it. */
+#include "cluster/observe.h"
+
+#include <string.h>
+#include "base/jsonx.h"
+#include "cluster/clone.h"
+#include "cluster/istio.h"
+#include "cluster/istio_rule.h"
+#include "cluster/workload.h"
+
+static json_t **
+array_slot(struct observe_objects *objects, int i)
+{
+	json_t **const slots[] = {&objects->hpas, &objects->stable_sets, &objects->stable_pods,
+	    &objects->canary_sets, &objects->canary_pods, &objects->slices,
+	    &objects->canary_slices};
+
+	return i < (int)(sizeof(slots) / sizeof(slots[0])) ? slots[i] : NULL;
+}
+
+void
+observe_init(struct observe_objects *objects)
+{
+	json_t **slot;
+
+	memset(objects, 0, sizeof(*objects));
+	for (int i = 0; (slot = array_slot(objects, i)) != NULL; i++)
+		*slot = json_array();
+}
+
+void
+observe_done(struct observe_objects *objects)
+{
+	json_t **slot;
+
+	for (int i = 0; (slot = array_slot(objects, i)) != NULL; i++)
+		json_decref(*slot);
+	json_decref(objects->stable);
+	json_decref(objects->canary);
+	json_decref(objects->service);
+	json_decref(objects->canary_service);
+	json_decref(objects->virtual_service);
+	json_decref(objects->rule);
+	memset(objects, 0, sizeof(*objects));
+}
+
+json_t *
+observe_canary_labels(const struct app *app, const struct observe_objects *objects, struct err *e)
+{
+	const json_t *theirs = objects->canary_service;
+	json_t *stable, *canary;
+
+	if (app->istio.mode == TRAFFIC_HOST) {
+		if (theirs != NULL && workload_is_ours(theirs, app->name))
+			theirs = NULL;
+		return clone_host_labels(objects->service, theirs, e);
+	}
+	if (istio_rule_labels(app, objects->rule, objects->stable, &stable, &canary, e) < 0)
+		return NULL;
+	json_decref(stable);
+	return canary;
+}
+
+/* --- parts --- */
+
+static void
+look_workloads(const struct app *app, const char *new_image, const struct observe_objects *objects,
+    struct observed *seen)
+{
+	bool host = app->istio.mode == TRAFFIC_HOST;
+	struct map *stable = workload_endpoints(objects->slices);
+	struct map *canary = host ? workload_endpoints(objects->canary_slices) : stable;
+	struct workload_side sides[2] = {
+	    {objects->stable, objects->stable_sets, objects->stable_pods, stable},
+	    {objects->canary, objects->canary_sets, objects->canary_pods, canary}};
+
+	workload_look(&sides[0], app, new_image, &seen->stable);
+	workload_look(&sides[1], app, new_image, &seen->canary);
+	if (host)
+		map_free(canary, NULL);
+	map_free(stable, NULL);
+}
+
+/* Would the stable Service choose canary pods, those that are or those that would be? */
+static bool
+selects_canary(const struct app *app, const struct observe_objects *objects)
+{
+	const json_t *selector = jsonx_at(objects->service, "spec.selector");
+	json_t *labels, *pods;
+	bool selects;
+
+	if (objects->canary != NULL)
+		return workload_selects(
+		    selector, jsonx_at(objects->canary, "spec.template.metadata.labels"));
+	labels = observe_canary_labels(app, objects, NULL);
+	if (labels == NULL)
+		return false;
+	pods = clone_pod_labels(objects->stable, labels);
+	selects = workload_selects(selector, pods);
+	json_decref(pods);
+	json_decref(labels);
+	return selects;
+}
+
+static void
+look_services(const struct app *app, const struct observe_objects *objects, struct observed *seen)
+{
+	seen->service = objects->service != NULL;
+	if (app->istio.mode != TRAFFIC_HOST)
+		return;
+	seen->canary_service = objects->canary_service != NULL;
+	seen->canary_service_ours =
+	    seen->canary_service && workload_is_ours(objects->canary_service, app->name);
+	seen->service_selects_canary = selects_canary(app, objects);
+}
+
+static void
+look_hpa(const struct observe_objects *objects, struct hpa_seen *seen)
+{
+	const json_t *hpa = json_array_get(objects->hpas, 0);
+
+	if (hpa == NULL)
+		return;
+	seen->exists = true;
+	str_copy(seen->name, sizeof(seen->name), jsonx_text_or(hpa, "metadata.name", ""));
+	seen->min = (int)jsonx_int(hpa, "spec.minReplicas", 1);
+	seen->max = (int)jsonx_int(hpa, "spec.maxReplicas", 0);
+}
+
+void
+observe_look(const struct app *app, const char *new_image, const struct observe_objects *objects,
+    int asked, struct observed *seen)
+{
+	memset(seen, 0, sizeof(*seen));
+	look_workloads(app, new_image, objects, seen);
+	look_services(app, objects, seen);
+	istio_look(app, objects->virtual_service, asked, &seen->route);
+	istio_rule_look(app, objects->rule, objects->stable, objects->canary, objects->stable_pods,
+	    &seen->subsets);
+	look_hpa(objects, &seen->hpa);
+	observe_preflight(app, objects, seen, seen->preflight, sizeof(seen->preflight));
+}

@@ -1,0 +1,187 @@
+/* What forbids a start. Looked for on every observation, because it is cheap and the plan wants it
+ * too; only a start asks. The first reason found is told, the most basic first. */
+#include "cluster/observe.h"
+
+#include <string.h>
+#include "base/jsonx.h"
+#include "cluster/clone.h"
+#include "cluster/istio.h"
+#include "cluster/workload.h"
+
+struct check {
+	const struct app *app;
+	const struct observe_objects *objects;
+	const struct observed *seen;
+};
+typedef int check_one(const struct check *c, struct err *e); /* -1: e says what forbids a start */
+
+static int
+check_workload(const struct check *c, struct err *e)
+{
+	const struct app *app = c->app;
+	const json_t *stable = c->objects->stable;
+
+	if (stable == NULL)
+		return err_set(e, "Deployment %s/%s does not exist", app->namespace, app->workload);
+	if (c->seen->stable.deleting)
+		return err_set(e, "Deployment %s is being deleted", app->workload);
+	if (workload_container(jsonx_at(stable, "spec.template.spec"), app->container) < 0)
+		return err_set(e, "Deployment %s has no container %s: set workload.container",
+		    app->workload, app->container);
+	if (jsonx_bool(stable, "spec.paused", false))
+		return err_set(
+		    e, "Deployment %s is paused (spec.paused): resume it first", app->workload);
+	if (workload_is_ours(stable, app->name))
+		return err_set(e,
+		    "Deployment %s was created by airisd as a canary: the workload must be the "
+		    "user's",
+		    app->workload);
+	return 0;
+}
+
+static int
+check_hpas(const struct check *c, struct err *e)
+{
+	if (json_array_size(c->objects->hpas) < 2)
+		return 0;
+	return err_set(
+	    e, "several HorizontalPodAutoscalers target Deployment %s: keep one", c->app->workload);
+}
+
+static int
+check_service(const struct check *c, struct err *e)
+{
+	const struct app *app = c->app;
+	const json_t *service = c->objects->service;
+	const json_t *labels = jsonx_at(c->objects->stable, "spec.template.metadata.labels");
+
+	if (service == NULL)
+		return err_set(e, "Service %s/%s does not exist: set traffic.istio.service",
+		    app->namespace, app->istio.service);
+	if (str_equal(jsonx_text(service, "spec.type"), "ExternalName"))
+		return err_set(e, "Service %s is an ExternalName, which has no pods to weight",
+		    app->istio.service);
+	if (!workload_selects(jsonx_at(service, "spec.selector"), labels))
+		return err_set(e, "Service %s does not select the pods of Deployment %s",
+		    app->istio.service, app->workload);
+	return 0;
+}
+
+static int
+check_canary(const struct check *c, struct err *e)
+{
+	const struct app *app = c->app;
+
+	if (c->objects->canary == NULL || c->seen->canary.ours)
+		return 0;
+	return err_set(e,
+	    "Deployment %s exists and was not created by airisd for app %s: rename or delete it",
+	    app->canary, app->name);
+}
+
+/* Can the clones be made at all? Says so before anything is written. */
+static int
+check_clones(const struct check *c, struct err *e)
+{
+	const struct observe_objects *objects = c->objects;
+	json_t *labels = observe_canary_labels(c->app, objects, e);
+	json_t *deployment = NULL, *service = NULL;
+	int result = -1;
+
+	if (labels == NULL)
+		return -1;
+	deployment = clone_deployment(c->app, objects->stable, labels, "image", 1, e);
+	if (deployment == NULL)
+		goto out;
+	if (c->app->istio.mode == TRAFFIC_HOST && objects->canary_service == NULL) {
+		service = clone_service(c->app, objects->service, labels, e);
+		if (service == NULL)
+			goto out;
+	}
+	result = 0;
+out:
+	json_decref(service);
+	json_decref(deployment);
+	json_decref(labels);
+	return result;
+}
+
+static int
+check_selection(const struct check *c, struct err *e)
+{
+	const struct app *app = c->app;
+	const json_t *selector = jsonx_at(c->objects->service, "spec.selector");
+	json_t *labels, *pods;
+	bool selects;
+
+	if (app->istio.mode == TRAFFIC_HOST) {
+		if (!c->seen->service_selects_canary)
+			return 0;
+		return err_set(e,
+		    "Service %s would select the canary's pods too: its selector and that of %s "
+		    "must "
+		    "differ in a label",
+		    app->istio.service, app->istio.canary_service);
+	}
+	labels = observe_canary_labels(app, c->objects, e);
+	if (labels == NULL)
+		return -1;
+	pods = clone_pod_labels(c->objects->stable, labels);
+	selects = workload_selects(selector, pods);
+	json_decref(pods);
+	json_decref(labels);
+	if (selects)
+		return 0;
+	return err_set(e,
+	    "Service %s selects by a label that the canary's pods have another value of: in subset "
+	    "mode it must select both sides",
+	    app->istio.service);
+}
+
+static int
+check_route(const struct check *c, struct err *e)
+{
+	const struct route_seen *route = &c->seen->route;
+	struct istio_view view;
+	char text[OBSERVED_TEXT];
+
+	if (!route->exists)
+		return err_set(e, "VirtualService %s/%s does not exist", c->app->namespace,
+		    c->app->istio.virtual_service);
+	if (!route->fits)
+		return err_set(e, "%s", route->why_not);
+	if (route->weight > 0)
+		return err_set(e,
+		    "VirtualService %s already gives %d %% to the canary: give the stable side all",
+		    c->app->istio.virtual_service, route->weight);
+	istio_view(c->app, c->objects->virtual_service, &view);
+	if (istio_too_coarse(c->app, &view, text, sizeof(text)))
+		return err_set(e, "%s", text);
+	return 0;
+}
+
+static int
+check_subsets(const struct check *c, struct err *e)
+{
+	if (c->app->istio.mode != TRAFFIC_SUBSET || c->seen->subsets.stable_fits)
+		return 0;
+	return err_set(e, "%s", c->seen->subsets.why_not);
+}
+
+void
+observe_preflight(const struct app *app, const struct observe_objects *objects,
+    const struct observed *seen, char *to, size_t size)
+{
+	static check_one *const checks[] = {check_workload, check_hpas, check_service, check_canary,
+	    check_subsets, check_clones, check_selection, check_route};
+	const struct check c = {app, objects, seen};
+	struct err e;
+
+	to[0] = '\0';
+	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		if (checks[i](&c, &e) == 0)
+			continue;
+		str_copy(to, size, e.text);
+		return;
+	}
+}
