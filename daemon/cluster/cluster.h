@@ -1,0 +1,22 @@
+/* The cluster room's door: one cluster behind the socket of ports/cluster.h. Observing reads the
+ * caches of kube.h, an act is one request. Several clusters are several of these. */
+#ifndef CLUSTER_CLUSTER_H
+#define CLUSTER_CLUSTER_H
+
+#include "base/err.h"
+#include "cluster/kube.h"
+#include "loop/loop.h"
+#include "ports/cluster.h"
+
+struct cluster;
+
+/* Reads the credentials, does not connect yet. events is copied; its callbacks come from the loop.
+ * NULL: e says what is wrong with the settings or the kubeconfig. */
+must_check struct cluster *cluster_new(struct loop *loop, const struct kube_settings *settings,
+    const struct cluster_events *events, struct err *e);
+/* Acts under way are forgotten: what they did is to be read back after the next start. */
+void cluster_free(struct cluster *cluster);
+struct cluster_port cluster_port(struct cluster *cluster);
+struct kube *cluster_kube(struct cluster *cluster); /* for its counters */
+
+#endif

@@ -1,0 +1,326 @@
+/* One cluster behind its socket. Changes are gathered and told once per app in the next turn, so
+ * that a burst of events is one look, and nothing is told from within a call. */
+#include <string.h>
+#include "base/jsonx.h"
+#include "cluster/act_run.h"
+#include "cluster/cluster.h"
+#include "cluster/observe.h"
+#include "cluster/port_app.h"
+
+struct cluster {
+	struct loop *loop;
+	struct kube *kube;
+	struct cluster_events events;
+	struct map *apps; /* name -> struct port_app */
+	struct port_index *index;
+	struct map *dirty; /* names of apps to be told of a change */
+	struct loop_timer *teller;
+	struct act_runs *acts;
+};
+
+struct kube *
+cluster_kube(struct cluster *cluster)
+{
+	return cluster->kube;
+}
+
+struct loop *
+cluster_loop(struct cluster *cluster)
+{
+	return cluster->loop;
+}
+
+/* --- changes --- */
+
+void
+port_changed(struct cluster *cluster, const char *app)
+{
+	map_set(cluster->dirty, app, cluster);
+	loop_timer_set(cluster->teller, 0);
+}
+
+static void
+tell_changes(void *ctx)
+{
+	struct cluster *cluster = ctx;
+	struct map *batch = cluster->dirty;
+	const char *name;
+	size_t cursor = 0;
+
+	cluster->dirty = map_new();
+	while (map_next(batch, &cursor, &name, NULL))
+		cluster->events.changed(cluster->events.ctx, name);
+	map_free(batch, NULL);
+}
+
+static void
+mark_changed(void *ctx, const char *app)
+{
+	port_changed(ctx, app);
+}
+
+static void
+on_object(
+    void *ctx, enum kube_kind kind, const char *ns, const char *name, json_t *old, json_t *now)
+{
+	struct cluster *cluster = ctx;
+
+	port_index_find(
+	    cluster->index, cluster->kube, kind, ns, name, old, now, mark_changed, cluster);
+}
+
+static void
+on_freshness(void *ctx, enum kube_kind kind, const char *ns)
+{
+	struct cluster *cluster = ctx;
+
+	(void)kind;
+	port_index_namespace(cluster->index, ns, mark_changed, cluster);
+}
+
+/* --- following --- */
+
+/* Nothing that is pointed to: only names, modes and weights are of use here. */
+static void
+copy_plain(struct app *to, const struct app *from)
+{
+	*to = *from;
+	to->spec = NULL;
+	to->strategy = NULL;
+	to->gate_count = 0;
+	memset(to->gates, 0, sizeof(to->gates));
+}
+
+static void
+let_go(struct cluster *cluster, struct port_app *app)
+{
+	enum kube_kind kinds[KUBE_KINDS];
+	int count = port_kinds(&app->app, kinds);
+
+	port_verify_cancel(app);
+	port_index_remove(cluster->index, &app->app);
+	for (int i = 0; i < count; i++)
+		kube_unwatch(cluster->kube, kinds[i], app->app.namespace);
+	free(app);
+}
+
+static void
+port_follow(void *ctx, const struct app *app)
+{
+	struct cluster *cluster = ctx;
+	struct port_app *followed = mem_alloc(sizeof(*followed)), *old;
+	enum kube_kind kinds[KUBE_KINDS];
+	int count = port_kinds(app, kinds);
+
+	followed->cluster = cluster;
+	copy_plain(&followed->app, app);
+	followed->asked = -1;
+	for (int i = 0; i < count; i++)
+		kube_watch(cluster->kube, kinds[i], app->namespace);
+	old = map_set(cluster->apps, app->name, followed);
+	if (old != NULL)
+		let_go(cluster, old);
+	port_index_add(cluster->index, &followed->app);
+	port_changed(cluster, app->name);
+}
+
+static void
+port_unfollow(void *ctx, const char *app)
+{
+	struct cluster *cluster = ctx;
+	struct port_app *followed = map_remove(cluster->apps, app);
+
+	map_remove(cluster->dirty, app);
+	if (followed != NULL)
+		let_go(cluster, followed);
+}
+
+/* --- observing --- */
+
+static json_t *
+get(const struct cluster *cluster, enum kube_kind kind, const struct app *app, const char *name)
+{
+	return json_incref(kube_get(cluster->kube, kind, app->namespace, name));
+}
+
+static void
+find(const struct cluster *cluster, enum kube_kind kind, const struct app *app, const char *key,
+    json_t *to)
+{
+	struct kube_found found = kube_find(cluster->kube, kind, app->namespace, key);
+
+	for (size_t i = 0; i < found.count; i++)
+		json_array_append(to, found.objects[i]);
+}
+
+static void
+find_owned(const struct cluster *cluster, const struct app *app, const json_t *deployment,
+    json_t *sets, json_t *pods)
+{
+	const char *uid = jsonx_text(deployment, "metadata.uid");
+	const json_t *set;
+	size_t i;
+
+	if (uid == NULL)
+		return;
+	find(cluster, KUBE_REPLICASETS, app, uid, sets);
+	json_array_foreach(sets, i, set)
+	    find(cluster, KUBE_PODS, app, jsonx_text_or(set, "metadata.uid", ""), pods);
+}
+
+static void
+gather(const struct cluster *cluster, const struct app *app, struct observe_objects *o)
+{
+	const struct istio_spec *istio = &app->istio;
+	char *target = str_format("Deployment/%s", app->workload);
+
+	observe_init(o);
+	o->stable = get(cluster, KUBE_DEPLOYMENTS, app, app->workload);
+	o->canary = get(cluster, KUBE_DEPLOYMENTS, app, app->canary);
+	o->service = get(cluster, KUBE_SERVICES, app, istio->service);
+	o->virtual_service = get(cluster, KUBE_VIRTUALSERVICES, app, istio->virtual_service);
+	if (istio->mode == TRAFFIC_HOST) {
+		o->canary_service = get(cluster, KUBE_SERVICES, app, istio->canary_service);
+		find(cluster, KUBE_ENDPOINTSLICES, app, istio->canary_service, o->canary_slices);
+	} else {
+		o->rule = get(cluster, KUBE_DESTINATIONRULES, app, istio->destination_rule);
+	}
+	find(cluster, KUBE_ENDPOINTSLICES, app, istio->service, o->slices);
+	find(cluster, KUBE_HPAS, app, target, o->hpas);
+	find_owned(cluster, app, o->stable, o->stable_sets, o->stable_pods);
+	find_owned(cluster, app, o->canary, o->canary_sets, o->canary_pods);
+	free(target);
+}
+
+/* The first kind that is not fresh is told. */
+static void
+look_freshness(const struct cluster *cluster, const struct app *app,
+    const struct port_app *followed, struct observed *seen)
+{
+	enum kube_kind kinds[KUBE_KINDS];
+	int count = port_kinds(app, kinds);
+
+	seen->fresh = true;
+	for (int i = 0; i < count && seen->fresh; i++)
+		seen->fresh = kube_fresh(cluster->kube, kinds[i], app->namespace, seen->stale,
+		    sizeof(seen->stale), &seen->stale_since_ms);
+	if (followed == NULL)
+		return;
+	seen->verified_ms = followed->verified_ms;
+	if (seen->fresh && followed->unanswered[0] != '\0') {
+		seen->fresh = false;
+		str_copy(seen->stale, sizeof(seen->stale), followed->unanswered);
+		seen->stale_since_ms = followed->unanswered_since_ms;
+	}
+}
+
+static void
+port_observe(void *ctx, const struct app *app, const char *new_image, struct observed *seen)
+{
+	struct cluster *cluster = ctx;
+	const struct port_app *followed = map_get(cluster->apps, app->name);
+	struct observe_objects objects;
+
+	gather(cluster, app, &objects);
+	observe_look(app, new_image, &objects, followed != NULL ? followed->asked : -1, seen);
+	observe_done(&objects);
+	look_freshness(cluster, app, followed, seen);
+}
+
+static void
+port_verify_app(void *ctx, const struct app *app)
+{
+	struct cluster *cluster = ctx;
+	struct port_app *followed = map_get(cluster->apps, app->name);
+
+	if (followed != NULL)
+		port_verify(followed);
+}
+
+/* --- acting --- */
+
+/* "Nothing to do" must not rest on a cache that does not know: absent is only what a fresh list
+ * does not have (F57). */
+static void
+doubt(const struct cluster *cluster, const struct app *app, struct act_plan *plan)
+{
+	char why[OBSERVED_TEXT];
+
+	if (plan->send || plan->outcome != ACT_ALREADY ||
+	    kube_fresh(cluster->kube, plan->kind, app->namespace, why, sizeof(why), NULL))
+		return;
+	plan->outcome = ACT_UNREACHED;
+	str_copy(plan->text, sizeof(plan->text), why);
+}
+
+static uint64_t
+port_act(void *ctx, const struct app *app, const struct baseline *baseline, const struct act *act)
+{
+	struct cluster *cluster = ctx;
+	struct port_app *followed = map_get(cluster->apps, app->name);
+	struct observe_objects objects;
+	struct act_plan plan;
+
+	if (followed != NULL && act->kind == ACT_WEIGHT)
+		followed->asked = act->number;
+	gather(cluster, app, &objects);
+	act_plan(app, baseline, act, &objects, &plan);
+	observe_done(&objects);
+	doubt(cluster, app, &plan);
+	return act_run(cluster->acts, app, act->urgent, &plan);
+}
+
+struct cluster_port
+cluster_port(struct cluster *cluster)
+{
+	return (struct cluster_port){.ctx = cluster,
+	    .follow = port_follow,
+	    .unfollow = port_unfollow,
+	    .observe = port_observe,
+	    .verify = port_verify_app,
+	    .act = port_act};
+}
+
+/* --- life --- */
+
+struct cluster *
+cluster_new(struct loop *loop, const struct kube_settings *settings,
+    const struct cluster_events *events, struct err *e)
+{
+	struct cluster *cluster = mem_alloc(sizeof(*cluster));
+	struct kube_events kube_events = {
+	    .ctx = cluster, .changed = on_object, .freshness = on_freshness};
+
+	cluster->kube = kube_new(loop, settings, &kube_events, e);
+	if (cluster->kube == NULL) {
+		free(cluster);
+		return NULL;
+	}
+	cluster->loop = loop;
+	cluster->events = *events;
+	cluster->apps = map_new();
+	cluster->index = port_index_new();
+	cluster->dirty = map_new();
+	cluster->teller = loop_timer_new(loop, tell_changes, cluster);
+	cluster->acts = act_runs_new(loop, cluster->kube, events);
+	return cluster;
+}
+
+void
+cluster_free(struct cluster *cluster)
+{
+	size_t cursor = 0;
+	void *value;
+
+	if (cluster == NULL)
+		return;
+	while (map_next(cluster->apps, &cursor, NULL, &value))
+		let_go(cluster, value);
+	map_free(cluster->apps, NULL);
+	act_runs_free(cluster->acts);
+	kube_free(cluster->kube);
+	port_index_free(cluster->index);
+	map_free(cluster->dirty, NULL);
+	loop_timer_free(cluster->teller);
+	free(cluster);
+}

@@ -1,0 +1,236 @@
+/* The index: every object that is named by an app under "PLURAL/NAMESPACE/NAME". What belongs to a
+ * Deployment or a Service (ReplicaSets, pods, HPAs; EndpointSlices) is found under its name. */
+#include <string.h>
+#include "base/jsonx.h"
+#include "cluster/port_app.h"
+
+struct names {
+	char (*items)[APP_LABEL];
+	size_t count;
+};
+
+struct port_index {
+	struct map *map; /* key -> struct names */
+};
+
+int
+port_kinds(const struct app *app, enum kube_kind kinds[KUBE_KINDS])
+{
+	int count = 0;
+
+	for (int i = 0; i < KUBE_KINDS; i++)
+		if (i != KUBE_DESTINATIONRULES || app->istio.mode == TRAFFIC_SUBSET)
+			kinds[count++] = (enum kube_kind)i;
+	return count;
+}
+
+struct port_index *
+port_index_new(void)
+{
+	struct port_index *index = mem_alloc(sizeof(*index));
+
+	index->map = map_new();
+	return index;
+}
+
+static void
+names_free(void *value)
+{
+	struct names *names = value;
+
+	free(names->items);
+	free(names);
+}
+
+void
+port_index_free(struct port_index *index)
+{
+	if (index == NULL)
+		return;
+	map_free(index->map, names_free);
+	free(index);
+}
+
+static char *
+key_of(const char *what, const char *ns, const char *name)
+{
+	return str_format("%s/%s/%s", what, ns, name);
+}
+
+static void
+add_name(struct port_index *index, const char *key, const char *app)
+{
+	struct names *names = map_get(index->map, key);
+
+	if (names == NULL) {
+		names = mem_alloc(sizeof(*names));
+		map_set(index->map, key, names);
+	}
+	for (size_t i = 0; i < names->count; i++)
+		if (strcmp(names->items[i], app) == 0)
+			return;
+	names->items = mem_grow(names->items, names->count + 1, sizeof(names->items[0]));
+	str_copy(names->items[names->count++], APP_LABEL, app);
+}
+
+static void
+remove_name(struct port_index *index, const char *key, const char *app)
+{
+	struct names *names = map_get(index->map, key);
+
+	for (size_t i = 0; names != NULL && i < names->count; i++) {
+		if (strcmp(names->items[i], app) != 0)
+			continue;
+		names->count--;
+		memmove(names->items[i], names->items[names->count], APP_LABEL);
+		break;
+	}
+	if (names != NULL && names->count == 0) {
+		map_remove(index->map, key);
+		names_free(names);
+	}
+}
+
+static void
+each_key(struct port_index *index, const struct app *app,
+    void (*apply)(struct port_index *, const char *, const char *))
+{
+	const struct istio_spec *istio = &app->istio;
+	const struct {
+		const char *what, *name;
+	} keys[] = {{"deployments", app->workload}, {"deployments", app->canary},
+	    {"services", istio->service}, {"services", istio->canary_service},
+	    {"virtualservices", istio->virtual_service},
+	    {"destinationrules", istio->destination_rule}, {"namespace", ""}};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		char *key = key_of(keys[i].what, app->namespace, keys[i].name);
+
+		apply(index, key, app->name);
+		free(key);
+	}
+}
+
+void
+port_index_add(struct port_index *index, const struct app *app)
+{
+	each_key(index, app, add_name);
+}
+
+void
+port_index_remove(struct port_index *index, const struct app *app)
+{
+	each_key(index, app, remove_name);
+}
+
+/* --- finding --- */
+
+struct search {
+	const struct port_index *index;
+	const struct kube *kube;
+	const char *ns;
+	void (*each)(void *ctx, const char *app);
+	void *ctx;
+};
+
+static void
+tell(const struct search *s, const char *what, const char *name)
+{
+	char *key = key_of(what, s->ns, name);
+	const struct names *names = map_get(s->index->map, key);
+
+	for (size_t i = 0; names != NULL && i < names->count; i++)
+		s->each(s->ctx, names->items[i]);
+	free(key);
+}
+
+static const char *
+controller_name(const json_t *object, const char *kind)
+{
+	const json_t *owner;
+	size_t i;
+
+	json_array_foreach(jsonx_at(object, "metadata.ownerReferences"), i, owner)
+	{
+		if (jsonx_bool(owner, "controller", false) &&
+		    str_equal(jsonx_text(owner, "kind"), kind))
+			return jsonx_text(owner, "name");
+	}
+	return NULL;
+}
+
+/* The Deployment of a pod: that of its ReplicaSet, or, when that is not known any more, what its
+ * name says ("DEPLOYMENT-HASH"). */
+static void
+tell_pod(const struct search *s, const json_t *pod)
+{
+	const char *set = controller_name(pod, "ReplicaSet");
+	const char *deployment, *dash;
+	char *name;
+
+	if (set == NULL)
+		return;
+	deployment = controller_name(kube_get(s->kube, KUBE_REPLICASETS, s->ns, set), "Deployment");
+	dash = strrchr(set, '-');
+	if (deployment != NULL) {
+		tell(s, "deployments", deployment);
+	} else if (dash != NULL) {
+		name = mem_strndup(set, (size_t)(dash - set));
+		tell(s, "deployments", name);
+		free(name);
+	}
+}
+
+static void
+tell_object(const struct search *s, enum kube_kind kind, const char *name, const json_t *object)
+{
+	const char *owner = NULL;
+
+	switch (kind) {
+	case KUBE_DEPLOYMENTS:
+	case KUBE_SERVICES:
+	case KUBE_VIRTUALSERVICES:
+	case KUBE_DESTINATIONRULES:
+		tell(s, kube_kind_info(kind)->plural, name);
+		return;
+	case KUBE_REPLICASETS:
+		owner = controller_name(object, "Deployment");
+		break;
+	case KUBE_HPAS:
+		if (str_equal(jsonx_text(object, "spec.scaleTargetRef.kind"), "Deployment"))
+			owner = jsonx_text(object, "spec.scaleTargetRef.name");
+		break;
+	case KUBE_PODS:
+		tell_pod(s, object);
+		return;
+	case KUBE_ENDPOINTSLICES:
+		owner = jsonx_text(object, "metadata.labels.kubernetes\\.io/service-name");
+		if (owner != NULL)
+			tell(s, "services", owner);
+		return;
+	}
+	if (owner != NULL)
+		tell(s, "deployments", owner);
+}
+
+void
+port_index_find(const struct port_index *index, const struct kube *kube, enum kube_kind kind,
+    const char *ns, const char *name, json_t *old, json_t *now,
+    void (*each)(void *ctx, const char *app), void *ctx)
+{
+	const struct search s = {index, kube, ns, each, ctx};
+
+	tell_object(&s, kind, name, now != NULL ? now : old);
+	/* What an object pointed to before matters as well. */
+	if (old != NULL && now != NULL && (kind == KUBE_HPAS || kind == KUBE_ENDPOINTSLICES))
+		tell_object(&s, kind, name, old);
+}
+
+void
+port_index_namespace(const struct port_index *index, const char *ns,
+    void (*each)(void *ctx, const char *app), void *ctx)
+{
+	const struct search s = {index, NULL, ns, each, ctx};
+
+	tell(&s, "namespace", "");
+}

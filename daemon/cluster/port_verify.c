@@ -1,0 +1,129 @@
+/* Verifying: the objects that decide (routes, Deployments, endpoints) are read directly, and the
+ * caches take what was read. It counts from when it began. Until it succeeds it is repeated, with
+ * growing waits, as long as the app is followed. */
+#include <string.h>
+#include "base/clock.h"
+#include "base/str.h"
+#include "cluster/cluster.h"
+#include "cluster/port_app.h"
+
+#define RETRY_FIRST_MS 1000
+#define RETRY_MOST_MS 30000
+
+static void
+settle(struct port_app *app)
+{
+	struct port_verify *v = &app->verify;
+
+	if (v->failed) {
+		v->retry_ms = v->retry_ms == 0 ? RETRY_FIRST_MS : v->retry_ms * 2;
+		if (v->retry_ms > RETRY_MOST_MS)
+			v->retry_ms = RETRY_MOST_MS;
+		loop_timer_set(v->retry, v->retry_ms);
+	} else {
+		app->verified_ms = v->begun_ms;
+		app->unanswered[0] = '\0';
+		v->retry_ms = 0;
+		loop_timer_clear(v->retry);
+	}
+	port_changed(app->cluster, app->app.name);
+	if (v->again) {
+		v->again = false;
+		port_verify(app);
+	}
+}
+
+static void
+note_failure(struct port_app *app, const struct kube_answer *answer)
+{
+	app->verify.failed = true;
+	if (app->unanswered[0] == '\0')
+		app->unanswered_since_ms = clock_wall_ms();
+	if (answer->outcome == KUBE_ANSWERED)
+		str_print(app->unanswered, sizeof(app->unanswered),
+		    "the API server answered HTTP %d %s to a direct read: %s", answer->status,
+		    answer->reason, answer->message);
+	else
+		str_print(app->unanswered, sizeof(app->unanswered),
+		    "the API server does not answer: %s", answer->message);
+}
+
+static void
+on_read(void *ctx, const struct kube_answer *answer)
+{
+	struct port_app *app = ctx;
+	struct port_verify *v = &app->verify;
+	bool ok = answer->outcome == KUBE_ANSWERED &&
+		  ((answer->status >= 200 && answer->status < 300) || answer->status == 404);
+
+	for (int i = 0; i < PORT_READS; i++)
+		if (v->reads[i] == answer->number)
+			v->reads[i] = 0;
+	if (!ok)
+		note_failure(app, answer);
+	if (--v->waiting == 0)
+		settle(app);
+}
+
+static void
+read_one(struct port_app *app, enum kube_kind kind, const char *name)
+{
+	struct port_verify *v = &app->verify;
+	struct kube *kube = cluster_kube(app->cluster);
+
+	v->reads[v->waiting++] =
+	    kube_read(kube, KUBE_NORMAL, kind, app->app.namespace, name, on_read, app);
+}
+
+static void
+read_slices(struct port_app *app, const char *service)
+{
+	struct port_verify *v = &app->verify;
+	struct kube *kube = cluster_kube(app->cluster);
+	char *labels = str_format("kubernetes.io/service-name=%s", service);
+
+	v->reads[v->waiting++] = kube_read_list(
+	    kube, KUBE_NORMAL, KUBE_ENDPOINTSLICES, app->app.namespace, labels, on_read, app);
+	free(labels);
+}
+
+static void
+retry(void *ctx)
+{
+	port_verify(ctx);
+}
+
+void
+port_verify(struct port_app *app)
+{
+	struct port_verify *v = &app->verify;
+	const struct istio_spec *istio = &app->app.istio;
+
+	if (v->waiting > 0) { /* those reads began too early for this wish */
+		v->again = true;
+		return;
+	}
+	if (v->retry == NULL)
+		v->retry = loop_timer_new(cluster_loop(app->cluster), retry, app);
+	loop_timer_clear(v->retry);
+	v->failed = false;
+	v->begun_ms = clock_wall_ms();
+	read_one(app, KUBE_VIRTUALSERVICES, istio->virtual_service);
+	read_one(app, KUBE_DEPLOYMENTS, app->app.workload);
+	read_one(app, KUBE_DEPLOYMENTS, app->app.canary);
+	read_slices(app, istio->service);
+	if (istio->mode == TRAFFIC_HOST)
+		read_slices(app, istio->canary_service);
+	else
+		read_one(app, KUBE_DESTINATIONRULES, istio->destination_rule);
+}
+
+void
+port_verify_cancel(struct port_app *app)
+{
+	for (int i = 0; i < PORT_READS; i++)
+		if (app->verify.reads[i] != 0)
+			kube_cancel(cluster_kube(app->cluster), app->verify.reads[i]);
+	loop_timer_free(app->verify.retry);
+	memset(&app->verify, 0, sizeof(app->verify));
+}
