@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/jsonx.h"
-#include "model/app_keys.h"
+#include "base/keys.h"
 #include "model/strategy.h"
 #include "model/verdict.h"
 

@@ -1,6 +1,6 @@
 /* Reading objects by a table of keys. Always true: a slot is written only with a value that its
  * key allows, and every key that is there but not in the table is an error. */
-#include "model/app_keys.h"
+#include "base/keys.h"
 
 #include <stdlib.h>
 #include <string.h>

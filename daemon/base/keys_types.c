@@ -1,11 +1,10 @@
 /* The types of values that a key may have: one parser each. Always true: a parser either stores
  * a checked value or adds an error, never both. */
-#include "model/app_keys.h"
+#include "base/keys.h"
 
 #include <math.h>
 #include <string.h>
 #include "base/jsonx.h"
-#include "model/app.h"
 
 static bool
 is_one_line(const char *text)
@@ -36,7 +35,7 @@ parse_label(const struct key *key, const json_t *value, void *slot, struct keys_
 	if (!str_is_dns_label(text))
 		keys_wrong(at, key, value);
 	else
-		str_copy(slot, APP_LABEL, text);
+		str_copy(slot, KEYS_LABEL, text);
 }
 
 static void

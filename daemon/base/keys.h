@@ -1,8 +1,8 @@
 /* A table of keys: what may stand in an object that a user wrote, where its value goes, what it is
  * when it is not given, and one line of help. The same table parses, checks, fills in defaults and
  * writes the reference. All errors are collected; none stops the reading of the rest. */
-#ifndef MODEL_APP_KEYS_H
-#define MODEL_APP_KEYS_H
+#ifndef BASE_KEYS_H
+#define BASE_KEYS_H
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include "base/err.h"
 #include "base/str.h"
+
+#define KEYS_LABEL 64 /* RFC 1123 label and NUL */
 
 struct key;
 
@@ -42,7 +44,7 @@ struct key {
 
 /* Types and their slots. */
 extern const struct key_type keys_text;	    /* char[max]: one line, not empty */
-extern const struct key_type keys_label;    /* char[APP_LABEL]: DNS label */
+extern const struct key_type keys_label;    /* char[KEYS_LABEL]: DNS label */
 extern const struct key_type keys_name;	    /* char[max]: DNS name */
 extern const struct key_type keys_int;	    /* int */
 extern const struct key_type keys_real;	    /* double */
