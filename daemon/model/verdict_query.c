@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/str.h"
-#include "model/app_keys.h"
+#include "base/keys.h"
 
 enum { EXPANDED_MAX = 32768, VARIABLE_MAX = 32 };
 
