@@ -1,0 +1,264 @@
+/* defaults: see defaults.h. */
+#include "defaults.h"
+
+#include "jx.h"
+#include "select.h"
+#include "util.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+static void
+text(json_t *o, const char *key, const char *value)
+{
+	if (json_object_get(o, key) == NULL)
+		jx_set_str(o, key, value);
+}
+
+static void
+number(json_t *o, const char *key, int64_t value)
+{
+	if (!json_is_number(json_object_get(o, key)))
+		jx_set_int(o, key, value);
+}
+
+static void
+empty(json_t *o, const char *key)
+{
+	if (json_object_get(o, key) == NULL)
+		json_object_set_new(o, key, json_object());
+}
+
+/* An own copy of a list of objects, each of them an own copy. */
+static json_t *
+own_list(json_t *parent, const char *key)
+{
+	json_t *list = json_object_get(parent, key), *copy, *item;
+	size_t i;
+
+	if (!json_is_array(list))
+		return NULL;
+	copy = json_array();
+	json_array_foreach(list, i, item)
+	    json_array_append_new(copy, json_is_object(item) ? json_copy(item) : json_incref(item));
+	json_object_set_new(parent, key, copy);
+	return copy;
+}
+
+static void
+default_pod_spec(json_t *spec)
+{
+	json_t *c, *port, *ports, *list = own_list(spec, "containers");
+	size_t i, j;
+
+	json_array_foreach(list, i, c)
+	{
+		const char *image = jx_str(c, "image"), *tag;
+
+		tag = image != NULL ? strrchr(image, ':') : NULL;
+		empty(c, "resources");
+		text(c, "terminationMessagePath", "/dev/termination-log");
+		text(c, "terminationMessagePolicy", "File");
+		text(c, "imagePullPolicy",
+		    tag == NULL || strcmp(tag, ":latest") == 0 ? "Always" : "IfNotPresent");
+		ports = own_list(c, "ports");
+		json_array_foreach(ports, j, port) text(port, "protocol", "TCP");
+	}
+	text(spec, "restartPolicy", "Always");
+	number(spec, "terminationGracePeriodSeconds", 30);
+	text(spec, "dnsPolicy", "ClusterFirst");
+	empty(spec, "securityContext");
+	text(spec, "schedulerName", "default-scheduler");
+}
+
+static void
+default_deployment(json_t *root)
+{
+	json_t *spec = jx_own(root, "spec"), *strategy, *rolling;
+
+	number(spec, "replicas", 1);
+	number(spec, "revisionHistoryLimit", 10);
+	number(spec, "progressDeadlineSeconds", 600);
+	strategy = jx_own(spec, "strategy");
+	text(strategy, "type", "RollingUpdate");
+	if (strcmp(jx_str(strategy, "type"), "RollingUpdate") == 0) {
+		rolling = jx_own(strategy, "rollingUpdate");
+		text(rolling, "maxUnavailable", "25%");
+		text(rolling, "maxSurge", "25%");
+	}
+	default_pod_spec(jx_own_path(spec, "template.spec"));
+}
+
+static void
+default_service(json_t *root)
+{
+	static uint32_t next_ip;
+	json_t *spec = jx_own(root, "spec"), *ports = own_list(spec, "ports"), *port;
+	char ip[32];
+	size_t i;
+
+	text(spec, "type", "ClusterIP");
+	text(spec, "sessionAffinity", "None");
+	text(spec, "internalTrafficPolicy", "Cluster");
+	if (jx_str(spec, "clusterIP") == NULL) {
+		next_ip++;
+		snprintf(ip, sizeof(ip), "10.%u.%u.%u", 96 + next_ip / 65536 % 16,
+		    next_ip / 256 % 256, next_ip % 256);
+		jx_set_str(spec, "clusterIP", ip);
+		json_object_set_new(spec, "clusterIPs", json_pack("[s]", ip));
+	}
+	json_array_foreach(ports, i, port)
+	{
+		text(port, "protocol", "TCP");
+		if (json_object_get(port, "targetPort") == NULL)
+			json_object_set(port, "targetPort", json_object_get(port, "port"));
+	}
+}
+
+void
+defaults_add(const struct kind *k, json_t *root)
+{
+	switch (k->id) {
+	case K_DEPLOYMENT:
+		default_deployment(root);
+		break;
+	case K_REPLICASET:
+		number(jx_own(root, "spec"), "replicas", 1);
+		default_pod_spec(jx_own_path(root, "spec.template.spec"));
+		break;
+	case K_POD:
+		default_pod_spec(jx_own(root, "spec"));
+		text(jx_own(root, "status"), "phase", "Pending");
+		break;
+	case K_SERVICE:
+		default_service(root);
+		break;
+	case K_HPA:
+		number(jx_own(root, "spec"), "minReplicas", 1);
+		break;
+	case K_NAMESPACE:
+		text(jx_own(root, "status"), "phase", "Active");
+		break;
+	case K_NODE:
+	case K_EVENT:
+	case K_CONFIGMAP:
+	case K_QUOTA:
+	case K_SLICE:
+	case K_LEASE:
+	case K_VS:
+	case K_DR:
+	case K_COUNT:
+		break;
+	}
+}
+
+static bool
+good_name(const char *name)
+{
+	size_t n = strlen(name);
+
+	if (n == 0 || n > 253 || !isalnum((unsigned char)name[0]) ||
+	    !isalnum((unsigned char)name[n - 1]))
+		return false;
+	for (; *name != '\0'; name++)
+		if (!islower((unsigned char)*name) && !isdigit((unsigned char)*name) &&
+		    *name != '-' && *name != '.')
+			return false;
+	return true;
+}
+
+static int
+check_workload(const struct kind *k, const json_t *old, const json_t *next, struct reply *r)
+{
+	const char *name = jx_str(next, "metadata.name");
+	json_t *match = jx_at(next, "spec.selector.matchLabels");
+	json_t *containers = jx_at(next, "spec.template.spec.containers"), *c;
+	size_t i;
+
+	if (json_object_size(match) == 0 && jx_at(next, "spec.selector.matchExpressions") == NULL)
+		return fail_invalid(
+		    r, k, name, "spec.selector", "FieldValueRequired", "Required value");
+	if (match != NULL && !labels_match(match, jx_at(next, "spec.template.metadata.labels")))
+		return fail_invalid(r, k, name, "spec.template.metadata.labels",
+		    "FieldValueInvalid",
+		    "Invalid value: \"labels\": `selector` does not match template `labels`");
+	if (old != NULL && !json_equal(jx_at(old, "spec.selector"), jx_at(next, "spec.selector")))
+		return fail_invalid(r, k, name, "spec.selector", "FieldValueInvalid",
+		    "Invalid value: \"selector\": field is immutable");
+	if (jx_int(next, "spec.replicas", 0) < 0)
+		return fail_invalid(r, k, name, "spec.replicas", "FieldValueInvalid",
+		    "Invalid value: -1: must be greater than or equal to 0");
+	if (json_array_size(containers) == 0)
+		return fail_invalid(r, k, name, "spec.template.spec.containers",
+		    "FieldValueRequired", "Required value");
+	json_array_foreach(containers, i,
+	    c) if (jx_str(c, "name") == NULL || jx_str(c, "image") == NULL) return fail_invalid(r,
+	    k, name, "spec.template.spec.containers[0].image", "FieldValueRequired",
+	    "Required value");
+	return 0;
+}
+
+static int
+check_hpa(const struct kind *k, const json_t *next, struct reply *r)
+{
+	const char *name = jx_str(next, "metadata.name");
+	int64_t min = jx_int(next, "spec.minReplicas", 1),
+		max = jx_int(next, "spec.maxReplicas", 0);
+
+	if (max < 1)
+		return fail_invalid(r, k, name, "spec.maxReplicas", "FieldValueInvalid",
+		    "Invalid value: 0: must be greater than 0");
+	if (max < min)
+		return fail_invalid(r, k, name, "spec.maxReplicas", "FieldValueInvalid",
+		    "Invalid value: must be greater than or equal to `minReplicas`");
+	return 0;
+}
+
+/* As the CRD's schema does, and as the mesh's own webhook would for weights. */
+static int
+check_routes(const struct kind *k, const json_t *next, struct reply *r)
+{
+	const char *name = jx_str(next, "metadata.name");
+	json_t *http = jx_at(next, "spec.http"), *route, *dest;
+	size_t i, j;
+
+	if (http != NULL && !json_is_array(http))
+		return fail_invalid(r, k, name, "spec.http", "FieldValueTypeInvalid",
+		    "Invalid value: \"object\": spec.http in body must be of type array");
+	json_array_foreach(http, i, route)
+	    json_array_foreach(json_object_get(route, "route"), j, dest)
+	{
+		json_t *w = json_object_get(dest, "weight");
+
+		if (w != NULL && !json_is_integer(w))
+			return fail_invalid(r, k, name, "spec.http[0].route[0].weight",
+			    "FieldValueTypeInvalid",
+			    "Invalid value: weight in body must be of type integer");
+		if (w != NULL && json_integer_value(w) < 0)
+			return fail_request(r,
+			    "admission webhook \"validation.istio.io\" denied the "
+			    "request: configuration is invalid: weight must not be "
+			    "negative");
+	}
+	return 0;
+}
+
+int
+defaults_check(const struct kind *k, const json_t *old, const json_t *next, struct reply *r)
+{
+	const char *name = jx_str(next, "metadata.name");
+
+	if (old == NULL && (name == NULL || !good_name(name)))
+		return fail_invalid(r, k, name, "metadata.name", "FieldValueInvalid",
+		    "Invalid value: a lowercase RFC 1123 subdomain must consist of lower case "
+		    "alphanumeric characters, '-' or '.', and must start and end with an "
+		    "alphanumeric character");
+	if (k->id == K_DEPLOYMENT || k->id == K_REPLICASET)
+		return check_workload(k, old, next, r);
+	if (k->id == K_HPA)
+		return check_hpa(k, next, r);
+	if (k->id == K_VS)
+		return check_routes(k, next, r);
+	return 0;
+}

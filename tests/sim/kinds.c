@@ -1,0 +1,74 @@
+/* kinds: see kinds.h. */
+#include "kinds.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ISTIO "networking.istio.io"
+
+const struct kind kinds[K_COUNT] = {
+    {K_NAMESPACE, "", "v1", "namespaces", "namespace", "Namespace", "ns", false, false, true, false,
+	false},
+    {K_NODE, "", "v1", "nodes", "node", "Node", "no", false, false, true, false, false},
+    {K_POD, "", "v1", "pods", "pod", "Pod", "po", true, false, true, false, false},
+    {K_SERVICE, "", "v1", "services", "service", "Service", "svc", true, false, true, false, false},
+    {K_EVENT, "", "v1", "events", "event", "Event", "ev", true, false, false, false, false},
+    {K_CONFIGMAP, "", "v1", "configmaps", "configmap", "ConfigMap", "cm", true, false, false, false,
+	false},
+    {K_QUOTA, "", "v1", "resourcequotas", "resourcequota", "ResourceQuota", "quota", true, false,
+	true, false, false},
+    {K_DEPLOYMENT, "apps", "v1", "deployments", "deployment", "Deployment", "deploy", true, false,
+	true, true, true},
+    {K_REPLICASET, "apps", "v1", "replicasets", "replicaset", "ReplicaSet", "rs", true, false, true,
+	true, true},
+    {K_HPA, "autoscaling", "v2", "horizontalpodautoscalers", "horizontalpodautoscaler",
+	"HorizontalPodAutoscaler", "hpa", true, false, true, false, false},
+    {K_SLICE, "discovery.k8s.io", "v1", "endpointslices", "endpointslice", "EndpointSlice", NULL,
+	true, false, false, false, true},
+    {K_LEASE, "coordination.k8s.io", "v1", "leases", "lease", "Lease", NULL, true, false, false,
+	false, false},
+    {K_VS, ISTIO, "v1", "virtualservices", "virtualservice", "VirtualService", "vs", true, true,
+	true, false, true},
+    {K_DR, ISTIO, "v1", "destinationrules", "destinationrule", "DestinationRule", "dr", true, true,
+	true, false, true},
+};
+
+const struct kind *
+kind_find(const char *group, const char *version, const char *plural)
+{
+	for (int i = 0; i < K_COUNT; i++) {
+		const struct kind *k = &kinds[i];
+
+		if (strcmp(k->group, group) != 0 || strcmp(k->plural, plural) != 0)
+			continue;
+		if (strcmp(k->version, version) == 0 ||
+		    (k->crd &&
+			(strcmp(version, "v1beta1") == 0 || strcmp(version, "v1alpha3") == 0)))
+			return k;
+	}
+	return NULL;
+}
+
+const struct kind *
+kind_named(const char *name)
+{
+	for (int i = 0; i < K_COUNT; i++)
+		if (strcmp(kinds[i].name, name) == 0 || strcmp(kinds[i].plural, name) == 0)
+			return &kinds[i];
+	return NULL;
+}
+
+const char *
+kind_api_version(const struct kind *k, const char *version, char *out)
+{
+	snprintf(out, 96, "%s%s%s", k->group, *k->group ? "/" : "",
+	    version != NULL ? version : k->version);
+	return out;
+}
+
+const char *
+kind_resource(const struct kind *k, char *out)
+{
+	snprintf(out, 96, "%s%s%s", k->plural, *k->group ? "." : "", k->group);
+	return out;
+}

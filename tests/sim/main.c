@@ -1,0 +1,273 @@
+/* airis-sim: a Kubernetes cluster with a mesh and its clients, simulated in one process that is
+ * known by HTTP alone. It stands where a real control plane (kubelab) would stand in a test:
+ * same use, same image tags, same annotations, same metrics.
+ *
+ *	airis-sim -dir DIR [-ready-after 300ms] [-mesh-delay 500ms] [-rps 100] [-seed 1]
+ *	          [-port N] [-metrics-port N] [-tls] [-token T] [-history 5000] [-bookmark 60s]
+ *
+ * It stays in the foreground, writes DIR/kubeconfig, DIR/apiserver.pid and DIR/ready (with
+ * KUBECONFIG=, METRICS=, APISERVER=), and ends cleanly on SIGTERM or SIGINT.
+ *
+ * Served: namespaces (made on demand), nodes, pods, services, events, configmaps,
+ * resourcequotas (only spec.hard.pods counts), deployments, replicasets, HPAs, endpointslices,
+ * leases, virtualservices, destinationrules, selfsubjectaccessreviews.
+ *
+ * Pods, by their image's tag: -nopull -crash -never -slow -flap -nosched -errN -latN.
+ * Annotations: pod lab/ready-after, pod lab/rps (capacity), Service lab/rps (traffic without a
+ * route), VirtualService lab/headers, and, only here, VirtualService lab/rps (traffic instead of
+ * -rps; 0: none) and HPA lab/hpa-desired (what it would scale to).
+ *
+ * Faults, on the API's port, without a token:
+ *
+ *	POST /sim/faults      one rule or a list: {"match": {…}, "count": 3 | "percent": 20,
+ *	                      "effect": {…}}; without count and percent it befalls every request
+ *	  match: verb         get list watch create update patch delete deletecollection, read,
+ *	                      write, or a method such as PATCH
+ *	         path         a regular expression (POSIX extended), anywhere in the path
+ *	         kind         Deployment or deployments
+ *	         namespace    of the path;  user_agent: a part of it
+ *	  effect: latency_ms  before the request is looked at; goes with any other
+ *	          status      answered instead, with retry_after (seconds) if given; after: true
+ *	                      means that the request takes effect all the same
+ *	          drop        the connection is closed; nothing took effect
+ *	          drop_after  the request takes effect, its answer is lost
+ *	          conflict    409, as if the object had been modified
+ *	          webhook_refuses  500 "failed calling webhook" for writes of Istio objects
+ *	          cut_watches, mute_watches   now, the open watches that match: cut off, or left
+ *	                      open and silent for ever
+ *	          expire_history   now: every resourceVersion so far is too old (410)
+ *	          quota       number of pods that match.namespace may have (FailedCreate beyond)
+ *	GET /sim/faults       the rules, with hits and what is left of the count
+ *	DELETE /sim/faults    none any more
+ *	GET /sim/requests     counts by verb, kind and user agent, and the last 1000 requests
+ *	POST /sim/requests/reset
+ *	GET /sim/state        resourceVersion, open watches, objects by kind */
+#include "files.h"
+#include "http.h"
+#include "plan.h"
+#include "store.h"
+#include "util.h"
+#include "watch.h"
+#include "world.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct options {
+	char *dir;
+	int64_t ready_after, mesh_delay, bookmark;
+	double rps;
+	long long seed, history;
+	const char *token;
+	bool tls;
+	struct http_settings http;
+};
+
+static const char help[] =
+    "usage: airis-sim -dir DIR [options]\n"
+    "A Kubernetes cluster with a mesh and its clients, simulated. Foreground; SIGTERM ends it.\n"
+    "  -dir DIR           where kubeconfig, apiserver.pid and ready are written (made if missing)\n"
+    "  -ready-after 300ms how long a pod takes to be ready\n"
+    "  -mesh-delay 500ms  how late routing changes reach the mesh\n"
+    "  -rps 100           requests per second for each route\n"
+    "  -seed 1            random seed\n"
+    "  -port N            of the API server; a free one if not given\n"
+    "  -metrics-port N    of /metrics; a free one if not given\n"
+    "  -tls               HTTPS with a certificate of its own (DIR/apiserver.crt)\n"
+    "  -token T           a bearer token that every request must carry\n"
+    "  -history 5000      changes of each kind that watches can go back\n"
+    "  -bookmark 60s      how often a watch gets a bookmark\n"
+    "Faults on demand: POST, GET, DELETE /sim/faults on the API's port, a JSON rule or list:\n"
+    "  {\"match\": {verb, path, kind, namespace, user_agent}, \"count\": N or \"percent\": P,\n"
+    "   \"effect\": {latency_ms, status, retry_after, after, drop, drop_after, conflict,\n"
+    "              webhook_refuses, cut_watches, mute_watches, expire_history, quota}}\n"
+    "Requests seen: GET /sim/requests, POST /sim/requests/reset; objects: GET /sim/state.\n"
+    "The top of tests/sim/main.c says what each of these means.\n";
+
+static int
+bad(const char *flag, const char *value, const char *allowed)
+{
+	fprintf(stderr, "airis-sim: %s: \"%s\" is not %s\n", flag, value, allowed);
+	return -1;
+}
+
+static int
+read_duration(const char *flag, const char *value, int64_t *out)
+{
+	int64_t ms = duration_ms(value);
+
+	if (ms < 0)
+		return bad(flag, value, "a duration such as 300ms or 2s");
+	*out = ms;
+	return 0;
+}
+
+static int
+read_number(const char *flag, const char *value, double most, double *out)
+{
+	char *end;
+	double v = strtod(value, &end);
+
+	if (end == value || *end != '\0' || !(v >= 0) || v > most)
+		return bad(flag, value, "a number in range");
+	*out = v;
+	return 0;
+}
+
+static int
+read_value(struct options *o, const char *flag, const char *value)
+{
+	double v = 0;
+
+	if (strcmp(flag, "-ready-after") == 0)
+		return read_duration(flag, value, &o->ready_after);
+	if (strcmp(flag, "-mesh-delay") == 0)
+		return read_duration(flag, value, &o->mesh_delay);
+	if (strcmp(flag, "-bookmark") == 0)
+		return read_duration(flag, value, &o->bookmark);
+	if (strcmp(flag, "-rps") == 0)
+		return read_number(flag, value, 1e6, &o->rps);
+	if (strcmp(flag, "-dir") == 0) {
+		free(o->dir);
+		o->dir = xdup(value);
+	} else if (strcmp(flag, "-token") == 0) {
+		o->token = value;
+	} else if (strcmp(flag, "-seed") == 0) {
+		o->seed = strtoll(value, NULL, 10);
+	} else if (strcmp(flag, "-history") == 0) {
+		if (read_number(flag, value, 1e6, &v) < 0 || v < 1)
+			return -1;
+		o->history = (long long)v;
+	} else if (strcmp(flag, "-port") == 0 || strcmp(flag, "-metrics-port") == 0) {
+		if (read_number(flag, value, 65535, &v) < 0)
+			return -1;
+		*(flag[1] == 'p' ? &o->http.port : &o->http.metrics_port) = (int)v;
+	} else {
+		fprintf(stderr, "airis-sim: there is no option %s; see --help\n", flag);
+		return -1;
+	}
+	return 0;
+}
+
+/* Options come as -name value or -name=value, with one dash or two. */
+static int
+read_options(struct options *o, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		char *flag = xdup(argv[i][0] == '-' && argv[i][1] == '-' ? argv[i] + 1 : argv[i]);
+		char *eq = strchr(flag, '=');
+		int rc = 0;
+
+		if (strcmp(flag, "-help") == 0 || strcmp(flag, "-h") == 0) {
+			fputs(help, stdout);
+			exit(0);
+		}
+		if (strcmp(flag, "-tls") == 0) {
+			o->tls = true;
+		} else if (eq != NULL) {
+			*eq = '\0';
+			rc = read_value(o, flag, argv[i] + (eq - flag) + 1 + (argv[i][1] == '-'));
+		} else if (i + 1 < argc) {
+			rc = read_value(o, flag, argv[++i]);
+		} else {
+			fprintf(stderr, "airis-sim: %s needs a value; see --help\n", flag);
+			rc = -1;
+		}
+		free(flag);
+		if (rc < 0)
+			return -1;
+	}
+	if (o->dir == NULL) {
+		fputs("airis-sim: -dir is required; see --help\n", stderr);
+		return -1;
+	}
+	return 0;
+}
+
+static int
+make_dir(struct options *o)
+{
+	char *full;
+
+	if (mkdir(o->dir, 0755) < 0 && errno != EEXIST) {
+		fprintf(stderr, "airis-sim: cannot make %s: %s\n", o->dir, strerror(errno));
+		return -1;
+	}
+	full = realpath(o->dir, NULL);
+	if (full == NULL) {
+		perror("airis-sim: -dir");
+		return -1;
+	}
+	free(o->dir);
+	o->dir = full;
+	files_remove(o->dir);
+	return 0;
+}
+
+static void
+wait_for_end(const sigset_t *set)
+{
+	int sig;
+
+	while (sigwait(set, &sig) != 0)
+		;
+}
+
+static int
+run(struct options *o)
+{
+	struct world_settings w = {(uint64_t)o->ready_after, (uint64_t)o->mesh_delay, o->rps};
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	rnd_seed((uint64_t)o->seed);
+	if (o->tls && tls_make(&o->http.cert, &o->http.key) < 0) {
+		fputs("airis-sim: no certificate could be made\n", stderr);
+		return 1;
+	}
+	o->http.token = o->token;
+	store_init((size_t)o->history);
+	plan_start();
+	big_lock();
+	world_init(&w);
+	watch_init((uint64_t)o->bookmark);
+	big_unlock();
+	if (http_start(&o->http) < 0)
+		return 1;
+	if (files_write(o->dir, o->http.port, o->http.metrics_port, o->token, o->http.cert) == 0)
+		wait_for_end(&set);
+	files_remove(o->dir);
+	http_stop();
+	plan_stop();
+	store_free();
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o = {.ready_after = 300,
+	    .mesh_delay = 500,
+	    .bookmark = 60000,
+	    .rps = 100,
+	    .seed = 1,
+	    .history = 5000};
+	int rc;
+
+	if (read_options(&o, argc, argv) < 0 || make_dir(&o) < 0)
+		return 2;
+	rc = run(&o);
+	free(o.dir);
+	free(o.http.cert);
+	free(o.http.key);
+	return rc;
+}

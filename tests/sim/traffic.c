@@ -1,0 +1,241 @@
+/* traffic: the clients. Every tick sends requests to each VirtualService, and to each Service
+ * with the annotation lab/rps that no route covers, through the routing that the mesh knows,
+ * and counts what each pod answers by its image's tag: …-errN is N percent of 5xx, …-latN is
+ * N ms of latency.
+ *
+ * A request is lost, and counted by reason, when the routing is to blame: the route names
+ * nothing that exists (no_destination), nobody is ready there (no_endpoints), the pod is gone
+ * (gone), or the pods that get it have less capacity than it needs (overload; a pod's
+ * annotation lab/rps, if any). What a bad image answers is a failure of the release and not
+ * counted as lost. */
+#include "ends.h"
+#include "jx.h"
+#include "map.h"
+#include "measure.h"
+#include "mesh.h"
+#include "plan.h"
+#include "util.h"
+#include "world.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TICK_MS = 200 };
+#define DT (TICK_MS / 1000.0)
+
+static struct map queues; /* double *: requests that wait, where capacity is finite */
+static json_t *wanted;	  /* labels, used again and again */
+
+static long
+poisson(double mean)
+{
+	double l, p = 1;
+	long k = 0;
+
+	if (mean <= 0)
+		return 0;
+	if (mean > 50) {
+		k = lround(mean + sqrt(mean) * rnd_normal());
+		return k > 0 ? k : 0;
+	}
+	for (l = exp(-mean);; k++) {
+		p *= rnd_unit();
+		if (p <= l)
+			return k;
+	}
+}
+
+/* The pods that the mesh sends to behind a destination; why says what is missing if none. */
+static size_t
+behind(const char *ns, const struct dest *d, struct endpoint ***to, enum loss *why)
+{
+	json_t *svc = mesh_service(ns, d->host), *selector = jx_at(svc, "spec.selector");
+	size_t n, in = 0;
+
+	*why = NO_DESTINATION;
+	if (json_object_size(selector) == 0)
+		return 0;
+	json_object_clear(wanted);
+	json_object_update(wanted, selector);
+	if (d->subset[0] != '\0' && !mesh_subset(ns, d->host, d->subset, wanted))
+		return 0;
+	*why = NO_ENDPOINTS;
+	n = ends_select(ns, wanted, to);
+	for (size_t i = 0; i < n; i++)
+		if ((*to)[i]->in)
+			(*to)[in++] = (*to)[i];
+	return in;
+}
+
+/* How many of n requests do not fit. A queue of one second's work stands before the pods. */
+static long
+overflow(const char *route, const struct dest *d, struct endpoint **to, size_t nto, long n)
+{
+	double per_second = 0, *queue;
+	char key[500];
+	long over;
+
+	for (size_t i = 0; i < nto; i++) {
+		if (to[i]->capacity < 0)
+			return 0;
+		per_second += to[i]->capacity;
+	}
+	snprintf(key, sizeof(key), "%s %s %s", route, d->host, d->subset);
+	queue = map_get(&queues, key);
+	if (queue == NULL) {
+		queue = xalloc(sizeof(*queue));
+		map_set(&queues, key, queue);
+	}
+	*queue = fmax(0, *queue - per_second * DT) + (double)n;
+	over = (long)(*queue - per_second);
+	if (over < 0)
+		over = 0;
+	if (over > n)
+		over = n;
+	*queue -= (double)over;
+	return over;
+}
+
+static void
+answer(const char *ns, const struct dest *d, const struct endpoint *e)
+{
+	enum code code = CODE_200;
+
+	if (!e->going && !e->ready) {
+		measure_count(ns, d->host, e->workload, d->subset, CODE_503, 0, 1);
+		return;
+	}
+	if (e->error_percent > 0 && rnd_unit() * 100 < e->error_percent)
+		code = CODE_500;
+	measure_count(
+	    ns, d->host, e->workload, d->subset, code, e->latency_ms * exp(0.5 * rnd_normal()), 1);
+}
+
+static void
+lose(struct tally *t, const char *ns, const struct dest *d, enum loss why, long n)
+{
+	t->lost[why] += (double)n;
+	measure_count(ns, d->host, "unknown", d->subset, CODE_503, 0, n);
+}
+
+static void
+send_to(struct tally *t, const char *ns, const struct dest *d, long n)
+{
+	struct endpoint **to;
+	enum loss why;
+	size_t nto;
+	long over;
+
+	if (n == 0)
+		return;
+	t->sent += (double)n;
+	nto = behind(ns, d, &to, &why);
+	if (nto == 0) {
+		lose(t, ns, d, why, n);
+		return;
+	}
+	over = overflow(t->route, d, to, nto, n);
+	if (over > 0)
+		lose(t, ns, d, OVERLOAD, over);
+	for (n -= over; n > 0; n--) {
+		struct endpoint *e = to[rnd_below(nto)];
+
+		if (e->alive)
+			answer(ns, d, e);
+		else
+			lose(t, ns, d, GONE, 1);
+	}
+}
+
+/* Mirrored requests: their answers go nowhere, so none is lost. */
+static void
+shadow(const char *ns, const struct dest *d, long n)
+{
+	struct endpoint **to;
+	enum loss why;
+	size_t nto = behind(ns, d, &to, &why);
+
+	for (; n > 0 && nto > 0; n--)
+		answer(ns, d, to[rnd_below(nto)]);
+}
+
+/* Sends one kind of client's requests by the first rule that matches them. */
+static void
+through(struct tally *t, const struct item *it, const struct client *c, double mean)
+{
+	for (size_t i = 0; i < it->route->nrules; i++) {
+		const struct rule *r = &it->route->rules[i];
+		double total = 0;
+
+		if (!rule_matches(r, c->header, c->value))
+			continue;
+		for (size_t j = 0; j < r->nto; j++)
+			total += r->to[j].weight;
+		if (total == 0)
+			break;
+		for (size_t j = 0; j < r->nto; j++)
+			send_to(t, it->ns, &r->to[j], poisson(mean * r->to[j].weight / total));
+		if (r->mirrored)
+			shadow(it->ns, &r->mirror, poisson(mean * r->mirror.weight / 100));
+		return;
+	}
+	t->sent += mean;
+	t->lost[NO_DESTINATION] += mean;
+}
+
+static void
+serve_routes(void)
+{
+	size_t n;
+	struct item **all = mesh_routes(&n);
+
+	for (size_t i = 0; i < n; i++) {
+		struct tally *t = measure_route("vs/", all[i]->name);
+		const struct route *r = all[i]->route;
+
+		for (size_t j = 0; j < r->nclients; j++)
+			through(t, all[i], &r->clients[j], all[i]->rps * DT * r->clients[j].share);
+	}
+}
+
+static void
+serve_services(void)
+{
+	size_t n;
+	struct item **all = mesh_services(&n);
+
+	for (size_t i = 0; i < n; i++) {
+		struct dest d = {.weight = 100};
+
+		if (mesh_routed(all[i]->key))
+			continue;
+		snprintf(d.host, sizeof(d.host), "%s", all[i]->name);
+		send_to(
+		    measure_route("svc/", all[i]->name), all[i]->ns, &d, poisson(all[i]->rps * DT));
+	}
+}
+
+static void
+tick(void *arg)
+{
+	static uint64_t next;
+	uint64_t now = now_ms();
+
+	ends_tick(now);
+	mesh_tick(now);
+	serve_routes();
+	serve_services();
+	if (next == 0 || next + 5 * TICK_MS < now)
+		next = now;
+	next += TICK_MS;
+	plan_call(next > now ? next - now : 0, tick, arg);
+}
+
+void
+traffic_init(void)
+{
+	wanted = json_object();
+	plan_call(TICK_MS, tick, NULL);
+}
