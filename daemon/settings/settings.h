@@ -1,0 +1,62 @@
+/* The daemon's settings: one YAML file, one table of keys. The table parses, checks, fills in
+ * defaults, prints what is in force and writes the reference; SIGHUP takes over what is live. */
+#ifndef SETTINGS_SETTINGS_H
+#define SETTINGS_SETTINGS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "base/keys.h"
+
+#define SETTINGS_PATH 1024
+#define SETTINGS_CLUSTERS 16
+#define SETTINGS_SOURCES 16
+#define SETTINGS_HEADERS 16
+
+struct settings_cluster {
+	char name[KEYS_LABEL];
+	char kubeconfig[SETTINGS_PATH], context[256];
+	bool in_cluster, exec, http2;
+	int qps, burst;
+	int64_t request_timeout_ms;
+};
+
+struct settings_source {
+	char name[KEYS_LABEL];
+	char url[SETTINGS_PATH], ca_file[SETTINGS_PATH];
+	char username[256], password_file[SETTINGS_PATH], token_file[SETTINGS_PATH];
+	char *headers[SETTINGS_HEADERS + 1]; /* "Name: value", owned, NULL-terminated */
+	int header_count;
+	int64_t timeout_ms;
+};
+
+struct settings {
+	char socket[SETTINGS_PATH]; /* "" : none */
+	char socket_mode[8];
+	unsigned mode;
+	char tcp[256]; /* "" : none */
+	char token_file[SETTINGS_PATH];
+	char database[SETTINGS_PATH];
+	int log_level, log_format; /* enum log_level, enum log_format */
+	int64_t settle_ms;
+	int max_connections, max_body;
+	struct settings_cluster clusters[SETTINGS_CLUSTERS];
+	int cluster_count;
+	struct settings_source sources[SETTINGS_SOURCES];
+	int source_count;
+};
+
+/* Everything wrong with the file is in errors, with lines. NULL if anything is. */
+struct settings *settings_read(const char *path, struct errlist *errors);
+void settings_free(struct settings *settings);
+
+/* What is in force, as YAML; owned by the caller. */
+char *settings_print(const struct settings *settings);
+/* A line per key: path, what is allowed, default, help; owned by the caller. */
+char *settings_reference(void);
+/* Adds one sentence for each key that differs and cannot be taken over without a restart. */
+void settings_fixed(
+    const struct settings *now, const struct settings *next, struct errlist *sentences);
+
+#endif

@@ -1,0 +1,214 @@
+/* The one table of settings. A key that is not here does not exist. */
+#include "settings/table.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/log.h"
+
+#define IN(member) .offset = offsetof(struct settings, member)
+#define IN_CLUSTER(member) .offset = offsetof(struct settings_cluster, member)
+#define IN_SOURCE(member) .offset = offsetof(struct settings_source, member)
+#define CHOICES(...)                                                                               \
+	.choices = (const char *const[])                                                           \
+	{                                                                                          \
+		__VA_ARGS__, NULL                                                                  \
+	}
+#define SECOND_MS ((int64_t)1000)
+#define MINUTE_MS ((int64_t)60000)
+/* clang-format off */
+#define END {.name = NULL}
+/* clang-format on */
+
+static void *
+add_cluster(void *record)
+{
+	struct settings *settings = record;
+	if (settings->cluster_count == SETTINGS_CLUSTERS)
+		return NULL;
+	return &settings->clusters[settings->cluster_count++];
+}
+
+static void *
+add_source(void *record)
+{
+	struct settings *settings = record;
+	if (settings->source_count == SETTINGS_SOURCES)
+		return NULL;
+	return &settings->sources[settings->source_count++];
+}
+
+static bool
+header_ok(const char *name, const char *value)
+{
+	if (*name == '\0' || strlen(name) > 128 || value == NULL || strlen(value) > 1024)
+		return false;
+	for (const char *c = name; *c != '\0'; c++)
+		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_",
+			*c) == NULL)
+			return false;
+	for (const char *c = value; *c != '\0'; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			return false;
+	return true;
+}
+
+static void
+parse_headers(const struct key *key, const json_t *value, void *slot, struct keys_at *at)
+{
+	char **headers = slot;
+	json_t *walk = (json_t *)value, *item;
+	const char *name;
+	int count = 0;
+	if (!json_is_object(value) || json_object_size(value) > SETTINGS_HEADERS) {
+		keys_wrong(at, key, value);
+		return;
+	}
+	json_object_foreach(walk, name, item)
+	{
+		const char *text = json_string_value(item);
+		size_t mark = keys_enter(at, name);
+		if (!header_ok(name, text))
+			keys_error(
+			    at, "expected: a header such as X-Scope-OrgID: tenant, one line");
+		else
+			headers[count++] = str_format("%s: %s", name, text);
+		keys_leave(at, mark);
+	}
+	struct settings_source *source =
+	    (struct settings_source *)(void *)((char *)slot -
+					       offsetof(struct settings_source, headers));
+	source->header_count = count;
+}
+
+const struct key_type settings_headers = {
+    .name = "headers as NAME: VALUE", .bare = true, .parse = parse_headers};
+
+static const struct key listen_keys[] = {
+    {"socket", &keys_text, NULL, "Unix socket for people on this host; its mode guards it",
+	IN(socket), .max = SETTINGS_PATH},
+    {"socketMode", &keys_text, "0660", "file permissions of the socket, octal, in quotes",
+	IN(socket_mode), .max = 8},
+    {"tcp", &keys_text, NULL,
+	"ADDRESS:PORT for programs; loopback only, the daemon speaks plain HTTP", IN(tcp),
+	.max = 256},
+    {"tokenFile", &keys_text, NULL,
+	"file with the bearer token that guards TCP; read again when it changes", IN(token_file),
+	.max = SETTINGS_PATH},
+    END};
+
+static const struct key store_keys[] = {
+    {"path", &keys_text, "/var/lib/airis/airis.db",
+	"the SQLite database with journal, apps, releases", IN(database), .max = SETTINGS_PATH},
+    END};
+
+static const struct key log_keys[] = {
+    {"level", &keys_choice, "info", "how much is logged on stderr", IN(log_level),
+	CHOICES("debug", "info", "warn", "error")},
+    {"format", &keys_choice, "text", "text, or one JSON object a line", IN(log_format),
+	CHOICES("text", "json")},
+    END};
+
+static const struct key mesh_keys[] = {{"settle", &keys_duration, "12s",
+					   "how long after a write the mesh counts as having taken "
+					   "it: its longest debounce and a margin",
+					   IN(settle_ms), .min = 0, .max = 10 * MINUTE_MS},
+    END};
+
+static const struct key limit_keys[] = {
+    {"connections", &keys_int, "256", "open connections; more wait", IN(max_connections), .min = 4,
+	.max = 10000},
+    {"body", &keys_int, "262144", "bytes of one request's body", IN(max_body), .min = 4096,
+	.max = 4194304},
+    END};
+
+static const struct key cluster_keys[] = {
+    {"name", &keys_label, NULL, "what apps call it", IN_CLUSTER(name), .required = true},
+    {"kubeconfig", &keys_text, NULL,
+	"file (or several with colons); when not given: KUBECONFIG, then ~/.kube/config",
+	IN_CLUSTER(kubeconfig), .max = SETTINGS_PATH},
+    {"context", &keys_text, NULL, "when not given: the file's current-context", IN_CLUSTER(context),
+	.max = 256},
+    {"inCluster", &keys_bool, "false", "use the pod's service account instead of a kubeconfig",
+	IN_CLUSTER(in_cluster)},
+    {"exec", &keys_bool, "false", "the kubeconfig may name a program that gives credentials",
+	IN_CLUSTER(exec)},
+    {"http2", &keys_bool, "true", "false for a load balancer that breaks HTTP/2",
+	IN_CLUSTER(http2)},
+    {"qps", &keys_int, "20", "requests per second, aborts apart", IN_CLUSTER(qps), .min = 1,
+	.max = 10000},
+    {"burst", &keys_int, "40", "requests at once", IN_CLUSTER(burst), .min = 1, .max = 10000},
+    {"requestTimeout", &keys_duration, "10s", "how long one request may take",
+	IN_CLUSTER(request_timeout_ms), .min = SECOND_MS, .max = MINUTE_MS},
+    END};
+
+static const struct key source_keys[] = {
+    {"name", &keys_label, "default", "what gates call it", IN_SOURCE(name)},
+    {"url", &keys_text, NULL, "http(s)://HOST:PORT[/PREFIX] of Prometheus or what speaks its API",
+	IN_SOURCE(url), .max = SETTINGS_PATH, .required = true},
+    {"caFile", &keys_text, NULL, "PEM file to verify it by; when not given: the system's",
+	IN_SOURCE(ca_file), .max = SETTINGS_PATH},
+    {"username", &keys_text, NULL, "basic authentication, with passwordFile", IN_SOURCE(username),
+	.max = 256},
+    {"passwordFile", &keys_text, NULL, "file with the password", IN_SOURCE(password_file),
+	.max = SETTINGS_PATH},
+    {"tokenFile", &keys_text, NULL, "file with a bearer token", IN_SOURCE(token_file),
+	.max = SETTINGS_PATH},
+    {"headers", &settings_headers, NULL, "sent with every query, such as X-Scope-OrgID",
+	IN_SOURCE(headers)},
+    {"timeout", &keys_duration, "10s", "how long one measurement may take", IN_SOURCE(timeout_ms),
+	.min = 100, .max = MINUTE_MS},
+    END};
+
+const struct key settings_keys[] = {
+    {"listen", &keys_object, NULL, "where people and programs come in", .inside = listen_keys,
+	.required = true},
+    {"store", &keys_object, "{}", "what must not be lost", .inside = store_keys},
+    {"log", &keys_object, "{}", "what it says on stderr", .inside = log_keys},
+    {"mesh", &keys_object, "{}", "what is known of the service mesh", .inside = mesh_keys},
+    {"limits", &keys_object, "{}", "bounds of the REST API", .inside = limit_keys},
+    {"clusters", &keys_list, "[]", "Kubernetes clusters; apps name one", .max = SETTINGS_CLUSTERS,
+	.inside = cluster_keys, .add = add_cluster},
+    {"prometheus", &keys_list, "[]", "data sources of gates; apps name one, never a URL",
+	.max = SETTINGS_SOURCES, .inside = source_keys, .add = add_source},
+    END};
+
+bool
+settings_is_live(const char *path)
+{
+	static const char *const live[] = {
+	    "log.level", "log.format", "mesh.settle", "prometheus", "listen.tokenFile"};
+	for (size_t i = 0; i < sizeof(live) / sizeof(live[0]); i++)
+		if (strcmp(path, live[i]) == 0)
+			return true;
+	return false;
+}
+
+json_t *
+settings_headers_json(const void *slot)
+{
+	char *const *headers = slot;
+	json_t *object = json_object();
+	for (int i = 0; headers[i] != NULL; i++) {
+		char *name = mem_strdup(headers[i]);
+		char *colon = strchr(name, ':');
+		*colon = '\0';
+		json_object_set_new(object, name, json_string(colon + 2));
+		free(name);
+	}
+	if (json_object_size(object) == 0) {
+		json_decref(object);
+		return NULL;
+	}
+	return object;
+}
+
+const char *
+settings_items(const struct key *key, const void *record, size_t *size, int *count)
+{
+	const struct settings *settings = record;
+	bool clusters = key->inside == cluster_keys;
+	*size = clusters ? sizeof(settings->clusters[0]) : sizeof(settings->sources[0]);
+	*count = clusters ? settings->cluster_count : settings->source_count;
+	return clusters ? (const char *)settings->clusters : (const char *)settings->sources;
+}

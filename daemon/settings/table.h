@@ -1,0 +1,15 @@
+/* Inside of settings: the table of keys. */
+#ifndef SETTINGS_TABLE_H
+#define SETTINGS_TABLE_H
+
+#include "settings/settings.h"
+
+extern const struct key settings_keys[];
+extern const struct key_type settings_headers; /* slot: char *[SETTINGS_HEADERS + 1] in a source */
+
+bool settings_is_live(const char *path); /* SIGHUP takes it over */
+json_t *settings_headers_json(const void *slot);
+/* The items of a list: the first one, how large each is, how many. */
+const char *settings_items(const struct key *key, const void *record, size_t *size, int *count);
+
+#endif
