@@ -1,0 +1,91 @@
+/* One look at a rollout: observe, decide, write down, and have it done. Level-triggered: events
+ * only poke it, so a lost or doubled one does no harm. */
+#include "base/log.h"
+#include "base/str.h"
+#include "engine/engine_room.h"
+#include "model/decide.h"
+
+#define MOVES_MAX 12
+
+void
+engine_observe(struct entry *entry, struct observed *seen)
+{
+	const struct rollout *r = entry->rollout;
+	const struct cluster_port *cluster = engine_cluster(entry);
+	*seen = (struct observed){0};
+	if (cluster == NULL)
+		str_print(seen->stale, sizeof(seen->stale), "cluster \"%s\" is not in the settings",
+		    r->app->cluster);
+	else
+		cluster->observe(cluster->ctx, r->app, r->release.image, seen);
+}
+
+/* The rollout of the same app that goes first. */
+static const char *
+goes_before(const struct entry *entry)
+{
+	const struct entry *first = entry->app->rollouts;
+	return first == entry ? NULL : first->rollout->id;
+}
+
+void
+engine_wake(struct entry *entry, int64_t at_ms)
+{
+	int64_t now_ms = engine_now_ms(entry->engine);
+	if (at_ms == 0 || (entry->wake_ms != 0 && entry->wake_ms <= at_ms))
+		return;
+	entry->wake_ms = at_ms;
+	loop_timer_set(entry->timer, at_ms > now_ms ? at_ms - now_ms : 1);
+}
+
+static bool
+move(struct entry *entry, const struct observed *seen)
+{
+	struct engine *engine = entry->engine;
+	struct decision decision;
+	struct situation at = {.rollout = entry->rollout,
+	    .seen = seen,
+	    .now_ms = engine_now_ms(engine),
+	    .settle_ms = engine->settings.settle_ms,
+	    .before = goes_before(entry)};
+	decide(&at, &decision);
+	engine->stats.decisions++;
+	bool more = decision.events.count > 0;
+	commit_events(entry, &decision.events, "");
+	events_done(&decision.events);
+	entry->waiting = decision.waiting;
+	if (decision.act.kind != ACT_NONE)
+		entry->sending = decision.act;
+	if (decision.verify)
+		effects_verify(entry);
+	engine_wake(entry, decision.wake_ms);
+	return more && decision.act.kind == ACT_NONE;
+}
+
+static bool
+watches(const struct entry *entry)
+{
+	enum phase phase = entry->rollout->phase;
+	return phase != PHASE_QUEUED && !phase_final(phase);
+}
+
+void
+engine_advance(struct entry *entry)
+{
+	struct observed seen;
+	int moves = 0;
+	/* What could not be written down is not built upon, but an abort goes on. */
+	bool unwritten = entry->failed != NULL || entry->retrying;
+	if (entry->doomed || (unwritten && entry->rollout->phase != PHASE_ABORTING))
+		return;
+	loop_timer_clear(entry->timer);
+	entry->wake_ms = 0;
+	do {
+		effects_follow(entry, watches(entry));
+		engine_observe(entry, &seen);
+	} while (move(entry, &seen) && ++moves < MOVES_MAX);
+	commit_close(entry);
+	effects_gates(entry);
+	if (moves == MOVES_MAX)
+		engine_mark(entry);
+}

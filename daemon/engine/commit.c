@@ -1,0 +1,400 @@
+/* The only door into the journal. What happens to a rollout in one turn is one batch: folded at
+ * once, handed over together, and only when it is durable are its acts sent and its answers given.
+ * A batch that cannot be written is kept and tried again; meanwhile nothing is built on it, except
+ * that an abort goes on reaching the cluster. */
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+#include "base/jsonx.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "engine/engine_room.h"
+
+#define RETRY_MS 2000
+
+static void on_done(void *ctx, uint64_t ticket, bool ok, const char *why);
+
+struct answer {
+	struct engine_reply reply;
+	enum engine_result result;
+	char id[APP_LABEL];
+	char why[512];
+	struct answer *next;
+};
+
+struct batch {
+	struct engine *engine;
+	char rollout[ID_SIZE];	      /* "" : none */
+	struct journal_write *writes; /* strings owned */
+	int count;
+	struct answer *answers;
+	bool sends; /* an act waits for it: */
+	uint64_t attempt;
+	struct batch *next; /* in a queue of failed ones */
+};
+
+static struct batch *
+batch_new(struct engine *engine, const char *rollout)
+{
+	struct batch *batch = mem_alloc(sizeof(*batch));
+	batch->engine = engine;
+	str_copy(batch->rollout, sizeof(batch->rollout), rollout);
+	return batch;
+}
+
+static void
+batch_free(struct batch *batch)
+{
+	for (int i = 0; i < batch->count; i++) {
+		struct journal_write *write = &batch->writes[i];
+		free((void *)write->key);
+		free((void *)write->app);
+		free((void *)write->cluster);
+		free((void *)write->name);
+		free((void *)write->text);
+		free((void *)write->actor);
+	}
+	while (batch->answers != NULL) {
+		struct answer *answer = batch->answers;
+		batch->answers = answer->next;
+		free(answer);
+	}
+	free(batch->writes);
+	free(batch);
+}
+
+static void
+batch_add(struct batch *batch, const struct journal_write *write)
+{
+	batch->writes = mem_grow(batch->writes, (size_t)batch->count + 1, sizeof(*write));
+	struct journal_write *copy = &batch->writes[batch->count++];
+	*copy = *write;
+	copy->key = mem_strdup(write->key);
+	copy->app = mem_strdup(write->app);
+	copy->cluster = mem_strdup(write->cluster);
+	copy->name = mem_strdup(write->name);
+	copy->text = mem_strdup(write->text);
+	copy->actor = mem_strdup(write->actor);
+}
+
+static void
+batch_answer(struct batch *batch, const struct engine_reply *reply, enum engine_result result,
+    const char *id, const char *why)
+{
+	struct answer *answer = mem_alloc(sizeof(*answer));
+	answer->reply = *reply;
+	answer->result = result;
+	str_copy(answer->id, sizeof(answer->id), id);
+	str_copy(answer->why, sizeof(answer->why), why ? why : "");
+	answer->next = batch->answers;
+	batch->answers = answer;
+}
+
+static struct batch *
+open_batch(struct entry *entry)
+{
+	if (entry->open == NULL)
+		entry->open = batch_new(entry->engine, entry->rollout->id);
+	return entry->open;
+}
+
+void
+commit_write(struct entry *entry, const struct journal_write *write)
+{
+	batch_add(open_batch(entry), write);
+}
+
+void
+commit_reply(struct entry *entry, const struct engine_reply *reply, enum engine_result result,
+    const char *id, const char *why)
+{
+	batch_answer(open_batch(entry), reply, result, id, why);
+}
+
+static void
+log_event(const struct rollout *r, const struct event *event, const char *text)
+{
+	bool loud = event->kind == EVENT_PHASE || event->kind == EVENT_STAGE ||
+		    event->kind == EVENT_ACT || event->kind == EVENT_COMMAND ||
+		    event->kind == EVENT_DRIFT;
+	log_line(loud ? LOG_INFO : LOG_DEBUG, "engine", r->id, r->app ? r->app->name : NULL,
+	    "%s %s", event_name(event->kind), text);
+}
+
+void
+commit_event(struct entry *entry, const struct event *event, const char *actor)
+{
+	struct rollout *r = entry->rollout;
+	struct err e;
+	if (rollout_fold(r, event, &e) < 0)
+		log_fatal("a decision does not fold: %s", e.text);
+	char *text = jsonx_dump(event->data);
+	struct journal_write write = {.kind = JOURNAL_EVENT,
+	    .key = r->id,
+	    .app = r->app->name,
+	    .name = event_name(event->kind),
+	    .text = text,
+	    .actor = actor,
+	    .at_ms = event->at_ms};
+	commit_write(entry, &write);
+	log_event(r, event, event->kind == EVENT_CREATED ? r->release.image : text);
+	entry->engine->stats.events++;
+	free(text);
+}
+
+void
+commit_events(struct entry *entry, const struct events *events, const char *actor)
+{
+	for (int i = 0; i < events->count; i++)
+		commit_event(entry, &events->list[i], actor);
+}
+
+/* The row by which lists find it; derived from the state, so written with its events. */
+static void
+add_summary(struct entry *entry)
+{
+	const struct rollout *r = entry->rollout;
+	char *text = summary_text(r);
+	struct journal_write write = {.kind = JOURNAL_ROLLOUT,
+	    .key = r->id,
+	    .app = r->app->name,
+	    .cluster = r->app->cluster,
+	    .name = phase_name(r->phase),
+	    .text = text,
+	    .number = r->release.number,
+	    .at_ms = r->created_ms,
+	    .final = r->phase == PHASE_SUCCEEDED || r->phase == PHASE_ABORTED};
+	commit_write(entry, &write);
+	free(text);
+}
+
+static void
+tell(struct engine *engine, struct batch *batch)
+{
+	for (int i = 0; i < batch->count; i++) {
+		const struct journal_write *write = &batch->writes[i];
+		if (write->kind != JOURNAL_EVENT)
+			continue;
+		struct journal_row row = {.seq = write->number,
+		    .at_ms = write->at_ms,
+		    .key = write->key,
+		    .app = write->app,
+		    .name = write->name,
+		    .text = write->text,
+		    .actor = write->actor};
+		engine->ports.event(engine->ports.ctx, &row);
+	}
+}
+
+static void
+give_answers(struct batch *batch, bool ok, const char *why)
+{
+	for (struct answer *answer = batch->answers; answer != NULL; answer = answer->next)
+		answer->reply.done(answer->reply.ctx, answer->reply.request,
+		    ok ? answer->result : ENGINE_DEGRADED, answer->id, ok ? answer->why : why);
+	while (batch->answers != NULL) {
+		struct answer *answer = batch->answers;
+		batch->answers = answer->next;
+		free(answer);
+	}
+}
+
+static void
+forget_keys(struct engine *engine, const struct batch *batch)
+{
+	for (int i = 0; i < batch->count; i++)
+		if (batch->writes[i].kind == JOURNAL_KEY)
+			free(map_remove(engine->keys, batch->writes[i].key));
+}
+
+static void
+hand_over(struct engine *engine, struct batch *batch)
+{
+	char key[24];
+	uint64_t ticket = ++engine->ticket;
+	str_print(key, sizeof(key), "%" PRIu64, ticket);
+	map_set(engine->batches, key, batch);
+	engine->ports.journal.append(
+	    engine->ports.journal.ctx, batch->writes, batch->count, on_done, engine, ticket);
+}
+
+static void
+retry_first(struct entry *entry)
+{
+	struct batch *batch = entry->failed;
+	if (batch == NULL || entry->retrying)
+		return;
+	entry->failed = batch->next;
+	batch->next = NULL;
+	entry->retrying = true;
+	hand_over(entry->engine, batch);
+}
+
+static void
+durable(struct engine *engine, struct batch *batch)
+{
+	struct entry *entry = engine_entry(engine, batch->rollout);
+	if (entry != NULL) {
+		entry->unsaved--;
+		if (entry->retrying) {
+			entry->retrying = false;
+			retry_first(entry);
+			engine_mark(entry);
+		}
+		for (int i = 0; i < batch->count; i++)
+			if (batch->writes[i].kind == JOURNAL_EVENT)
+				entry->rollout->last_seq = batch->writes[i].number;
+		if (batch->sends && batch->attempt == entry->rollout->attempt.number)
+			effects_send(entry);
+		if (entry->doomed)
+			engine_mark(entry);
+	}
+	engine->degraded = false;
+	forget_keys(engine, batch);
+	tell(engine, batch);
+	give_answers(batch, true, "");
+	batch_free(batch);
+}
+
+/* In order: one that was tried again stays the first. */
+static void
+keep_failed(struct entry *entry, struct batch *batch)
+{
+	struct batch **at = &entry->failed;
+	while (!entry->retrying && *at != NULL)
+		at = &(*at)->next;
+	batch->next = *at;
+	*at = batch;
+	entry->retrying = false;
+}
+
+static void
+not_durable(struct engine *engine, struct batch *batch, const char *why)
+{
+	struct entry *entry = engine_entry(engine, batch->rollout);
+	engine->degraded = true;
+	str_copy(engine->degraded_why, sizeof(engine->degraded_why), why);
+	log_error("engine", "the journal cannot be written: %s", why);
+	give_answers(batch, false, why);
+	if (entry == NULL) {
+		forget_keys(engine, batch);
+		batch_free(batch);
+		return;
+	}
+	keep_failed(entry, batch);
+	loop_timer_set(engine->retry, RETRY_MS);
+	/* Only what reduces risk goes out without being written down. */
+	if (batch->sends && entry->sending.urgent)
+		effects_send(entry);
+}
+
+static void
+on_done(void *ctx, uint64_t ticket, bool ok, const char *why)
+{
+	struct engine *engine = ctx;
+	char key[24];
+	str_print(key, sizeof(key), "%" PRIu64, ticket);
+	struct batch *batch = map_remove(engine->batches, key);
+	if (batch == NULL)
+		return;
+	if (ok)
+		durable(engine, batch);
+	else
+		not_durable(engine, batch, why);
+}
+
+void
+commit_close(struct entry *entry)
+{
+	struct batch *batch = entry->open;
+	if (batch == NULL)
+		return;
+	add_summary(entry);
+	entry->open = NULL;
+	batch->sends = entry->sending.kind != ACT_NONE;
+	batch->attempt = entry->rollout->attempt.number;
+	entry->unsaved++;
+	if (entry->failed == NULL && !entry->retrying) {
+		hand_over(entry->engine, batch);
+		return;
+	}
+	struct batch **at = &entry->failed; /* behind those that are tried again */
+	while (*at != NULL)
+		at = &(*at)->next;
+	*at = batch;
+	give_answers(batch, false, entry->engine->degraded_why);
+	if (batch->sends && entry->sending.urgent)
+		effects_send(entry);
+}
+
+void
+commit_alone(struct engine *engine, const struct journal_write *write,
+    const struct engine_reply *reply, enum engine_result result, const char *id, const char *why)
+{
+	struct batch *batch = batch_new(engine, "");
+	batch_add(batch, write);
+	batch_answer(batch, reply, result, id, why);
+	hand_over(engine, batch);
+}
+
+/* One batch of each entry at a time: order is kept. */
+void
+commit_retry(struct engine *engine)
+{
+	size_t cursor = 0;
+	const char *id;
+	void *value;
+	while (map_next(engine->live, &cursor, &id, &value))
+		retry_first(value);
+}
+
+struct late {
+	struct engine_reply reply;
+	enum engine_result result;
+	char id[APP_LABEL], why[1024];
+};
+
+static void
+on_late(void *ctx)
+{
+	struct late *late = ctx;
+	late->reply.done(late->reply.ctx, late->reply.request, late->result, late->id, late->why);
+	free(late);
+}
+
+void
+reply_later(struct engine *engine, const struct engine_reply *reply, enum engine_result result,
+    const char *id, const char *why)
+{
+	struct late *late = mem_alloc(sizeof(*late));
+	late->reply = *reply;
+	late->result = result;
+	str_copy(late->id, sizeof(late->id), id);
+	str_copy(late->why, sizeof(late->why), why ? why : "");
+	loop_defer(engine->loop, on_late, late);
+}
+
+static void
+free_batch(void *value)
+{
+	batch_free(value);
+}
+
+void
+commit_free(struct engine *engine)
+{
+	size_t cursor = 0;
+	const char *id;
+	void *value;
+	while (map_next(engine->live, &cursor, &id, &value)) {
+		struct entry *entry = value;
+		while (entry->failed != NULL) {
+			struct batch *batch = entry->failed;
+			entry->failed = batch->next;
+			batch_free(batch);
+		}
+		if (entry->open != NULL)
+			batch_free(entry->open);
+	}
+	map_free(engine->batches, free_batch);
+}

@@ -1,0 +1,209 @@
+/* The only door to the outside: acts are sent, gates are asked, objects are read. Answers carry
+ * numbers; an answer that nobody waits for any more is dropped. */
+#include <inttypes.h>
+#include <string.h>
+#include "base/log.h"
+#include "base/str.h"
+#include "engine/engine_room.h"
+#include "model/gate.h"
+
+#define VERIFY_EVERY_MS 1000
+
+static void
+act_key(char *to, size_t size, const char *cluster, uint64_t number)
+{
+	str_print(to, size, "%s/%" PRIu64, cluster, number);
+}
+
+static void
+note_abort(struct entry *entry)
+{
+	struct engine *engine = entry->engine;
+	if (entry->abort_ms == 0 || entry->sending.kind != ACT_WEIGHT || !entry->sending.urgent)
+		return;
+	int64_t took = engine->ports.clock.mono_ms(engine->ports.clock.ctx) - entry->abort_ms;
+	entry->abort_ms = 0;
+	engine->stats.aborts++;
+	engine->stats.abort_sum_ms += took;
+	if (took > engine->stats.abort_max_ms)
+		engine->stats.abort_max_ms = took;
+	log_line(LOG_INFO, "engine", entry->rollout->id, entry->app->name,
+	    "abort: the weight was sent %" PRId64 " ms after the command", took);
+}
+
+void
+effects_send(struct entry *entry)
+{
+	const struct cluster_port *cluster = engine_cluster(entry);
+	char key[APP_LABEL + 24];
+	if (cluster == NULL || entry->sending.kind == ACT_NONE)
+		return;
+	note_abort(entry);
+	entry->act_attempt = entry->rollout->attempt.number;
+	entry->act_number = cluster->act(
+	    cluster->ctx, entry->rollout->app, &entry->rollout->baseline, &entry->sending);
+	entry->sending = (struct act){.kind = ACT_NONE};
+	act_key(key, sizeof(key), entry->rollout->app->cluster, entry->act_number);
+	map_set(entry->engine->acts, key, mem_strdup(entry->rollout->id));
+}
+
+void
+engine_acted(struct engine *engine, const char *cluster, uint64_t number, enum act_outcome outcome,
+    const char *text, int64_t retry_after_ms)
+{
+	char key[APP_LABEL + 24];
+	act_key(key, sizeof(key), cluster, number);
+	char *id = map_remove(engine->acts, key);
+	struct entry *entry = id == NULL ? NULL : engine_entry(engine, id);
+	free(id);
+	if (entry == NULL || entry->act_number != number || entry->doomed)
+		return;
+	entry->act_number = 0;
+	engine->stats.acts[entry->rollout->attempt.act.kind][outcome]++;
+	struct event event = {.kind = EVENT_ACTED,
+	    .at_ms = engine_now_ms(engine),
+	    .actor = "",
+	    .data = json_pack("{s:I, s:s, s:s, s:I}", "attempt", (json_int_t)entry->act_attempt,
+		"outcome", act_outcome_name(outcome), "text", text, "retry_ms",
+		(json_int_t)retry_after_ms)};
+	if (event.data == NULL)
+		event.data = json_pack("{s:I, s:s}", "attempt", (json_int_t)entry->act_attempt,
+		    "outcome", act_outcome_name(outcome));
+	commit_event(entry, &event, "");
+	json_decref(event.data);
+	engine_mark(entry);
+}
+
+static void
+number_key(char to[24], uint64_t number)
+{
+	str_print(to, 24, "%" PRIu64, number);
+}
+
+static json_t *
+sample_json(const struct gate_spec *spec, const struct gate_sample *sample)
+{
+	json_t *data = json_pack("{s:s, s:s, s:s}", "gate", spec->name, "verdict",
+	    verdict_name(sample->verdict), "text", sample->text);
+	if (data == NULL)
+		data = json_pack("{s:s, s:s, s:s}", "gate", spec->name, "verdict",
+		    verdict_name(sample->verdict), "text", "(not UTF-8)");
+	json_object_set_new(
+	    data, "value", sample->has_value ? json_real(sample->value) : json_null());
+	if (sample->samples >= 0)
+		json_object_set_new(data, "samples", json_real(sample->samples));
+	return data;
+}
+
+/* A verdict on one weight is never counted for another (F58). */
+static bool
+still_asked(const struct entry *entry, const struct ask *ask)
+{
+	const struct rollout *r = entry->rollout;
+	return !entry->doomed && r->stage == ask->stage && r->seen_ms == ask->seen_ms &&
+	       phase_forward(r->phase);
+}
+
+static void
+on_sample(void *ctx, uint64_t number, const struct gate_sample *sample)
+{
+	struct engine *engine = ctx;
+	char key[24];
+	number_key(key, number);
+	struct ask *ask = map_remove(engine->asks, key);
+	struct entry *entry = ask == NULL ? NULL : engine_entry(engine, ask->rollout);
+	if (entry != NULL && entry->asks[ask->gate] == number) {
+		entry->asks[ask->gate] = 0;
+		if (still_asked(entry, ask)) {
+			struct event event = {.kind = EVENT_MEASURED,
+			    .at_ms = engine_now_ms(engine),
+			    .actor = "",
+			    .data = sample_json(&entry->rollout->app->gates[ask->gate], sample)};
+			commit_event(entry, &event, "");
+			json_decref(event.data);
+			engine->stats.measures[sample->verdict]++;
+		}
+		engine_mark(entry);
+	}
+	free(ask);
+}
+
+static void
+ask_gate(struct entry *entry, int i, int64_t now_ms)
+{
+	struct engine *engine = entry->engine;
+	const struct rollout *r = entry->rollout;
+	const struct gate_port *gates = &engine->ports.gates;
+	struct gate_question question = {.gate = &r->app->gates[i],
+	    .app = r->app->name,
+	    .namespace = r->app->namespace,
+	    .stable = r->app->workload,
+	    .canary = r->app->canary,
+	    .window_ms = gate_window_ms(r, i, now_ms),
+	    .since_weight_ms = now_ms - r->taken_ms};
+	struct ask *ask = mem_alloc(sizeof(*ask));
+	*ask = (struct ask){.gate = i, .stage = r->stage, .seen_ms = r->seen_ms};
+	str_copy(ask->rollout, sizeof(ask->rollout), r->id);
+	entry->asks[i] = gates->measure(gates->ctx, &question, on_sample, engine);
+	char key[24];
+	number_key(key, entry->asks[i]);
+	map_set(engine->asks, key, ask);
+}
+
+/* Asks what is due; a measurement that is still under way is not asked again (F15). */
+void
+effects_gates(struct entry *entry)
+{
+	int64_t now_ms = engine_now_ms(entry->engine), next_ms = 0;
+	if (entry->doomed || entry->failed != NULL || entry->retrying)
+		return;
+	for (int i = 0; i < entry->rollout->app->gate_count; i++) {
+		int64_t due_ms = gate_due_ms(entry->rollout, i);
+		if (due_ms == 0 || entry->asks[i] != 0)
+			continue;
+		if (due_ms <= now_ms)
+			ask_gate(entry, i, now_ms);
+		else if (next_ms == 0 || due_ms < next_ms)
+			next_ms = due_ms;
+	}
+	engine_wake(entry, next_ms);
+}
+
+void
+effects_verify(struct entry *entry)
+{
+	const struct cluster_port *cluster = engine_cluster(entry);
+	int64_t now_ms = engine_now_ms(entry->engine);
+	if (cluster == NULL || now_ms < entry->verify_ms + VERIFY_EVERY_MS)
+		return;
+	entry->verify_ms = now_ms;
+	cluster->verify(cluster->ctx, entry->rollout->app);
+}
+
+void
+effects_follow(struct entry *entry, bool follow)
+{
+	const struct cluster_port *cluster = engine_cluster(entry);
+	if (cluster == NULL || follow == entry->followed)
+		return;
+	entry->followed = follow;
+	if (follow)
+		cluster->follow(cluster->ctx, entry->rollout->app);
+	else
+		cluster->unfollow(cluster->ctx, entry->rollout->app->name);
+}
+
+void
+effects_free(struct engine *engine)
+{
+	size_t cursor = 0;
+	const char *key;
+	void *value;
+	while (map_next(engine->asks, &cursor, &key, &value)) {
+		int64_t number;
+		if (str_number(key, 0, INT64_MAX, &number) == 0)
+			engine->ports.gates.cancel(engine->ports.gates.ctx, (uint64_t)number);
+	}
+	map_free(engine->asks, free);
+	map_free(engine->acts, free);
+}

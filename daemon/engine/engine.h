@@ -1,0 +1,111 @@
+/* The engine: keeps the live rollouts, asks model/ what to do, writes it down, then does it. It
+ * decides nothing itself and asks no strategy by name. One door each: commit.c alone appends to the
+ * journal, recover.c alone reads it back, effects.c alone touches the outside, the fold alone
+ * changes a rollout. Journal first, effect second, answer last. Loop thread only. */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include "loop/loop.h"
+#include "model/command.h"
+#include "model/rehearse.h"
+#include "ports/clock.h"
+#include "ports/cluster.h"
+#include "ports/gate.h"
+#include "ports/journal.h"
+
+struct engine;
+
+struct engine_ports {
+	struct journal_port journal;
+	struct gate_port gates;
+	struct clock_port clock;
+	void *ctx;
+	/* NULL: no cluster of that name is configured. */
+	const struct cluster_port *(*cluster)(void *ctx, const char *name);
+	/* An event became durable. at the loop's end of turn; borrowed. */
+	void (*event)(void *ctx, const struct journal_row *row);
+};
+
+struct engine_settings {
+	int64_t settle_ms; /* mesh.settle */
+};
+
+/* Reads the journal back; NULL if it cannot be trusted. Ports are copied. */
+struct engine *engine_new(struct loop *loop, const struct engine_ports *ports,
+    const struct engine_settings *settings, struct err *e);
+void engine_free(struct engine *engine);
+void engine_settle_set(struct engine *engine, int64_t settle_ms);
+
+/* From the hands. */
+void engine_changed(struct engine *engine, const char *app);
+void engine_acted(struct engine *engine, const char *cluster, uint64_t number,
+    enum act_outcome outcome, const char *text, int64_t retry_after_ms);
+
+/* Answers come after the commit, in a later turn, once. id: the rollout or app it was about. */
+enum engine_result {
+	ENGINE_OK,
+	ENGINE_CREATED,
+	ENGINE_NOT_FOUND,
+	ENGINE_REFUSED,	   /* the state does not allow it */
+	ENGINE_KEY_REUSED, /* the same Idempotency-Key with another request */
+	ENGINE_DEGRADED	   /* cannot be written down now */
+};
+struct engine_reply {
+	void (*done)(void *ctx, uint64_t request, enum engine_result result, const char *id,
+	    const char *why);
+	void *ctx;
+	uint64_t request; /* the caller's number, given back */
+};
+
+struct engine_start {
+	const char *app, *image, *why, *commit, *actor;
+	const char *key; /* Idempotency-Key; NULL: none */
+	bool undo;	 /* image is not given: the one before, or release `to` */
+	int to;		 /* 0: the one before */
+};
+void engine_start(
+    struct engine *engine, const struct engine_start *start, const struct engine_reply *reply);
+void engine_command(struct engine *engine, const char *id, enum command command, bool full,
+    const char *reason, const char *actor, const struct engine_reply *reply);
+/* The app is taken. CREATED or OK; the why of OK is "unchanged" if it was the same. */
+void engine_app_put(
+    struct engine *engine, struct app *app, const char *actor, const struct engine_reply *reply);
+void engine_app_delete(
+    struct engine *engine, const char *name, const char *actor, const struct engine_reply *reply);
+
+/* Looking; what is returned is valid until the loop's turn ends. */
+const struct app *engine_app(const struct engine *engine, const char *name); /* NULL: none */
+/* In order of names, after `after` (NULL: from the first). NULL: no more. */
+const struct app *engine_app_next(const struct engine *engine, const char *after);
+const char *engine_app_active(const struct engine *engine, const char *name); /* id or NULL */
+struct engine_look {
+	const struct rollout *rollout;
+	struct waiting waiting; /* as of now; object "": it moves */
+	struct observed seen;	/* zero if it has ended */
+	bool live;
+};
+/* A live one from memory, an ended one from the journal. engine_look_done frees what was read. */
+must_check int engine_look(
+    struct engine *engine, const char *id, struct engine_look *look, struct err *e);
+void engine_look_done(struct engine_look *look);
+
+/* The plan of a release that is not started; done comes once, within ten seconds. */
+void engine_plan(struct engine *engine, const char *app, const char *image,
+    void (*done)(void *ctx, uint64_t request, const struct app *app, const struct plan *plan,
+	const char *why),
+    void *ctx, uint64_t request);
+
+int64_t engine_now_ms(const struct engine *engine); /* wall clock that never goes back */
+bool engine_degraded(const struct engine *engine, const char **why);
+
+struct engine_stats {
+	uint64_t started, ended[PHASE_FAILED + 1];
+	uint64_t acts[ACT_KINDS][ACT_UNREACHED + 1];
+	uint64_t decisions, events, measures[VERDICT_TOO_FEW + 1];
+	int live, apps;
+	uint64_t aborts;		    /* abort commands that led to a weight write */
+	int64_t abort_sum_ms, abort_max_ms; /* accepted -> sent */
+};
+const struct engine_stats *engine_stats(const struct engine *engine);
+
+#endif

@@ -1,0 +1,112 @@
+/* Inside of the engine: what its files share. */
+#ifndef ENGINE_ENGINE_ROOM_H
+#define ENGINE_ENGINE_ROOM_H
+
+#include "base/map.h"
+#include "engine/engine.h"
+
+struct batch;
+struct entry { /* a live rollout */
+	struct engine *engine;
+	struct rollout *rollout;
+	struct app_entry *app;
+	struct entry *next_of_app; /* older first */
+	struct entry *next_dirty;
+	struct loop_timer *timer;
+	int64_t wake_ms; /* when the timer fires; 0: not set */
+	struct waiting waiting;
+	bool dirty, doomed;
+	bool followed;
+	struct batch *open;   /* what is being collected in this turn */
+	int unsaved;	      /* batches that are not durable yet */
+	bool retrying;	      /* one of them is with the journal again */
+	struct batch *failed; /* first batch that could not be committed: kept, tried again */
+	struct act sending;   /* waits for its intent to be durable */
+	uint64_t act_number;  /* at the cluster; 0: none under way */
+	uint64_t act_attempt;
+	uint64_t asks[APP_GATES]; /* gate measurements under way; 0: none */
+	int64_t verify_ms;	  /* when a direct read was last asked for */
+	int64_t abort_ms; /* monotonic time of an abort command that has not reached the wire */
+};
+
+struct app_entry {
+	struct app *app; /* NULL: deleted while rollouts are live */
+	int releases;	 /* the newest number */
+	struct entry *rollouts;
+	char name[APP_LABEL];
+};
+
+struct ask { /* a measurement under way */
+	char rollout[ID_SIZE];
+	int gate, stage;
+	int64_t seen_ms; /* of the weight it was about */
+};
+
+struct engine {
+	struct loop *loop;
+	struct engine_ports ports;
+	struct engine_settings settings;
+	struct map *apps;    /* name -> app_entry */
+	struct map *live;    /* id -> entry */
+	struct map *acts;    /* "cluster/number" -> entry's id (owned text) */
+	struct map *asks;    /* number -> ask */
+	struct map *keys;    /* Idempotency-Keys not durable yet -> pending_key */
+	struct map *batches; /* ticket -> batch */
+	struct entry *dirty, *doomed;
+	struct plan_wait *plans;
+	bool turn_due;
+	uint64_t ticket;
+	int64_t wall_base_ms, mono_base_ms;
+	bool degraded;
+	char degraded_why[256];
+	struct loop_timer *retry; /* of failed batches */
+	struct engine_stats stats;
+};
+
+/* engine.c */
+struct entry *engine_entry(const struct engine *engine, const char *id);
+struct app_entry *engine_app_entry(struct engine *engine, const char *name); /* made if missing */
+struct entry *engine_entry_new(struct engine *engine, struct rollout *rollout);
+void engine_mark(struct entry *entry); /* look at it at the end of this turn */
+const struct cluster_port *engine_cluster(const struct entry *entry);
+
+/* advance.c */
+void engine_wake(struct entry *entry, int64_t at_ms); /* look again then, or earlier; 0: no wish */
+void engine_advance(struct entry *entry);
+void engine_observe(struct entry *entry, struct observed *seen);
+
+/* commit.c: the only door into the journal */
+void commit_event(struct entry *entry, const struct event *event, const char *actor);
+void commit_events(struct entry *entry, const struct events *events, const char *actor);
+void commit_write(struct entry *entry, const struct journal_write *write);
+void commit_reply(struct entry *entry, const struct engine_reply *reply, enum engine_result result,
+    const char *id, const char *why);
+void commit_close(struct entry *entry); /* hands the open batch to the journal */
+/* A batch without a rollout: apps. */
+void commit_alone(struct engine *engine, const struct journal_write *write,
+    const struct engine_reply *reply, enum engine_result result, const char *id, const char *why);
+void commit_retry(struct engine *engine);
+void commit_free(struct engine *engine);
+void reply_later(struct engine *engine, const struct engine_reply *reply, enum engine_result result,
+    const char *id, const char *why);
+
+/* effects.c: the only door to the outside */
+void effects_send(struct entry *entry);
+void effects_gates(struct entry *entry);
+void effects_verify(struct entry *entry);
+void effects_follow(struct entry *entry, bool follow);
+void effects_free(struct engine *engine);
+
+/* recover.c */
+must_check int recover(struct engine *engine, struct err *e);
+must_check int recover_rollout(
+    struct engine *engine, const char *id, struct rollout **rollout, struct err *e);
+
+/* plan.c */
+void plan_poke(struct engine *engine, const char *app);
+void plan_free(struct engine *engine);
+
+/* summary.c */
+char *summary_text(const struct rollout *rollout); /* owned by the caller */
+
+#endif

@@ -1,0 +1,63 @@
+/* Looking at apps and rollouts from above. */
+#include <string.h>
+#include "base/str.h"
+#include "engine/engine_room.h"
+
+const struct app *
+engine_app(const struct engine *engine, const char *name)
+{
+	const struct app_entry *entry = map_get(engine->apps, name);
+	return entry == NULL ? NULL : entry->app;
+}
+
+const struct app *
+engine_app_next(const struct engine *engine, const char *after)
+{
+	const struct app *next = NULL;
+	size_t cursor = 0;
+	const char *name;
+	void *value;
+	while (map_next(engine->apps, &cursor, &name, &value)) {
+		const struct app_entry *entry = value;
+		if (entry->app == NULL || (after != NULL && strcmp(name, after) <= 0))
+			continue;
+		if (next == NULL || strcmp(name, next->name) < 0)
+			next = entry->app;
+	}
+	return next;
+}
+
+const char *
+engine_app_active(const struct engine *engine, const char *name)
+{
+	const struct app_entry *entry = map_get(engine->apps, name);
+	return entry == NULL || entry->rollouts == NULL ? NULL : entry->rollouts->rollout->id;
+}
+
+int
+engine_look(struct engine *engine, const char *id, struct engine_look *look, struct err *e)
+{
+	struct entry *entry = engine_entry(engine, id);
+	*look = (struct engine_look){0};
+	if (entry == NULL) {
+		struct rollout *rollout;
+		if (recover_rollout(engine, id, &rollout, e) < 0)
+			return -1;
+		look->rollout = rollout;
+		return 0;
+	}
+	look->live = true;
+	look->rollout = entry->rollout;
+	look->waiting = entry->waiting;
+	if (entry->followed)
+		engine_observe(entry, &look->seen);
+	return 0;
+}
+
+void
+engine_look_done(struct engine_look *look)
+{
+	if (!look->live)
+		rollout_free((struct rollout *)look->rollout);
+	*look = (struct engine_look){0};
+}

@@ -1,0 +1,28 @@
+/* One line of a list, made from the state. */
+#include "base/jsonx.h"
+#include "base/str.h"
+#include "engine/engine_room.h"
+
+static json_t *
+time_json(int64_t at_ms)
+{
+	char text[40];
+	if (at_ms == 0)
+		return json_null();
+	str_time_text(at_ms, text, sizeof(text));
+	return json_string(text);
+}
+
+char *
+summary_text(const struct rollout *r)
+{
+	const struct stage *stage = rollout_stage(r);
+	json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:i, s:s, s:o, s:o}",
+	    "id", r->id, "app", r->app->name, "namespace", r->app->namespace, "cluster",
+	    r->app->cluster, "release", r->release.number, "image", r->release.image, "phase",
+	    phase_name(r->phase), "stage", stage ? stage->name : "", "weight", r->seen, "reason",
+	    r->reason, "started", time_json(r->created_ms), "ended", time_json(r->ended_ms));
+	char *text = jsonx_dump(json);
+	json_decref(json);
+	return text;
+}
