@@ -210,6 +210,7 @@ keep_settings(struct store *store, const struct store_settings *given)
 	s->queue_bytes = s->queue_bytes > 0 ? s->queue_bytes : 64 << 20;
 	s->group_limit = s->group_limit > 0 ? s->group_limit : 1000;
 	s->probe_ms = s->probe_ms > 0 ? s->probe_ms : 2000;
+	s->stall_ms = s->stall_ms > 0 ? s->stall_ms : 10000;
 	s->read_ms = s->read_ms > 0 ? s->read_ms : 250;
 }
 
@@ -244,6 +245,7 @@ start_writer(struct store *store, struct err *e)
 		.bell = store->bell,
 		.group_limit = store->settings.group_limit,
 		.probe_ms = store->settings.probe_ms,
+		.stall_ms = store->settings.stall_ms,
 	    },
 	    e);
 	return store->writer == NULL ? -1 : 0;

@@ -30,6 +30,7 @@ struct store_settings {	  /* 0 or NULL in any but path: the default */
 	int64_t queue_bytes; /* the same for their text; 64 MiB */
 	int group_limit;     /* writes in one transaction, unless one batch has more; 1000 */
 	int64_t probe_ms;    /* after a failure to write, how often it is tried again; 2000 */
+	int64_t stall_ms;    /* a transaction that takes longer makes the store unhealthy; 10000 */
 	int64_t read_ms;     /* SQLite's own time for one page of a read; 250 */
 };
 
@@ -54,7 +55,8 @@ void store_flush(struct store *store);
 /* Commits everything appended, reports nothing any more, and closes. NULL is allowed. */
 void store_close(struct store *store);
 
-/* False while the database cannot be written; why (or NULL) says what happened and what to do. */
+/* False while the database cannot be written or a write hangs; why (or NULL) says what happened and
+ * what to do. */
 bool store_healthy(struct store *store, struct err *why);
 
 /* Upper bounds of the commit-time histogram in microseconds; the last bucket has none. */

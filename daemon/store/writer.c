@@ -35,6 +35,7 @@ struct store_writer {
 	bool sick;	/* the last attempt to write failed; only the thread changes it */
 	struct err why; /* while sick */
 	int64_t probe_at_ms;
+	int64_t busy_since_ms;	  /* the thread is in a transaction; 0: it is not */
 	struct store_stats stats; /* the thread's part */
 };
 
@@ -207,6 +208,7 @@ run(void *arg)
 		if (writer->waiting.first == NULL && writer->stopping)
 			break;
 		take_group(writer, &group, &writes);
+		writer->busy_since_ms = clock_mono_ms();
 		pthread_mutex_unlock(&writer->mutex);
 		if (writer->sick && clock_mono_ms() >= writer->probe_at_ms)
 			probe(writer);
@@ -215,6 +217,7 @@ run(void *arg)
 		else if (group.first != NULL)
 			commit_group(writer, group.first, writes);
 		pthread_mutex_lock(&writer->mutex);
+		writer->busy_since_ms = 0;
 		if (group.first != NULL)
 			hand_back(writer, &group);
 	}
@@ -344,14 +347,24 @@ store_writer_wait(struct store_writer *writer)
 bool
 store_writer_healthy(struct store_writer *writer, struct err *why)
 {
+	int64_t busy_ms = 0;
 	bool sick;
 
 	pthread_mutex_lock(&writer->mutex);
+	if (writer->busy_since_ms != 0)
+		busy_ms = clock_mono_ms() - writer->busy_since_ms;
 	sick = writer->sick;
 	if (sick && why != NULL)
 		*why = writer->why;
 	pthread_mutex_unlock(&writer->mutex);
-	return !sick;
+	if (sick || busy_ms <= writer->settings.stall_ms)
+		return !sick;
+	err_set(why,
+	    "a write to the database %s has not come back for %lld ms; nothing new is started "
+	    "until "
+	    "it does. Look at the disk",
+	    writer->settings.path, (long long)busy_ms);
+	return false;
 }
 
 void

@@ -17,7 +17,7 @@ struct store_writer_settings {
 	const char *path; /* for messages; must outlive the writer */
 	int bell;	  /* an eventfd, rung when there is something to take */
 	int group_limit;
-	int64_t probe_ms;
+	int64_t probe_ms, stall_ms; /* as in struct store_settings */
 };
 
 /* NULL: failed. */
