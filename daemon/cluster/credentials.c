@@ -236,7 +236,7 @@ static void
 on_plugin_done(void *ctx, const char *output, size_t length, const char *error)
 {
 	struct credentials *c = ctx;
-	struct exec_credential given;
+	struct exec_credential given = {0};
 
 	c->plugin = NULL;
 	if (error) {
@@ -245,6 +245,7 @@ on_plugin_done(void *ctx, const char *output, size_t length, const char *error)
 	} else if (exec_credential_parse(output, length, &given, &c->problem) < 0 ||
 		   (given.token && check_token(given.token, "status.token", &c->problem) < 0)) {
 		err_wrap(&c->problem, "credential plugin %s", c->config.exec.command);
+		exec_credential_done(&given);
 		plugin_failed(c);
 	} else {
 		exec_credential_done(&c->given);

@@ -154,6 +154,8 @@ kube_slim(enum kube_kind kind, json_t *object)
 	const struct kube_kind_info *info = &kinds[kind];
 	json_t *metadata = json_object_get(object, "metadata");
 
+	json_object_del(object, "apiVersion");
+	json_object_del(object, "kind");
 	if (info->managed_fields)
 		slim_managed_fields(metadata);
 	else

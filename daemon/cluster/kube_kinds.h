@@ -38,7 +38,8 @@ struct kube_kind_info {
 };
 
 const struct kube_kind_info *kube_kind_info(enum kube_kind kind);
-/* Drops in place what nobody reads: a pod keeps metadata without annotations, nodeName, its
+/* Drops in place what nobody reads: apiVersion and kind (items of lists have none), the status'
+ * managedFields; a pod keeps metadata without annotations, nodeName, its
  * containers' names and images, and its status. */
 void kube_slim(enum kube_kind kind, json_t *object);
 /* Is resourceVersion a older than b? Not numbers: false. */

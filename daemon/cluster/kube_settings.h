@@ -20,8 +20,9 @@ struct kube_settings {		/* strings are copied */
 	int64_t request_timeout_ms; /* one attempt [10 s] */
 	int64_t deadline_ms;	    /* a call with its waits and attempts [30 s] */
 	int64_t idle_ms;	    /* a watch silent for so long is begun again [45 s] */
-	int64_t
-	    probe_ms; /* from one probe of the server to the next [10 s]; they take at most 3 s */
+	int64_t probe_ms;   /* from one probe of the server to the next [10 s]; they take at most a
+			       quarter */
+	int64_t grace_ms;   /* a watch that was cut may take so long to be back [5 s] */
 	int64_t linger_ms;  /* a cache nobody wants any more is kept for [60 s] */
 	int64_t backoff_ms; /* first wait after a failure [800 ms]; at most 30 s */
 };

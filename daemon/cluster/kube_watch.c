@@ -1,0 +1,457 @@
+/* List, then watch from there, for one cache. Always true: a state has at most one list or one
+ * stream under way; a stream that ends continues from the last version it told; what cannot be
+ * continued (410, an oversized line, an unreadable one) is listed again; every start after a
+ * failure waits, longer each time, unless the stream before it had lived. */
+#include <string.h>
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/jsonx.h"
+#include "base/log.h"
+#include "cluster/kube_room.h"
+
+enum {
+	OPEN_MS = 10 * 1000,  /* a stream must have its header by then */
+	LIVED_MS = 5 * 1000,  /* a stream that lived so long was a good one */
+	WATCH_S = 300,	      /* the server ends it after this and up to as much again */
+	CREDENTIALS_MS = 500, /* look again whether a plugin has ended */
+	ERROR_BODY_MAX = 64 * 1024
+};
+
+static void begin(void *ctx);
+
+static void
+pause_for(struct kube_cache *cache, int64_t ms)
+{
+	cache->state = KUBE_CACHE_PAUSE;
+	loop_timer_set(cache->timer, ms);
+	kube_cache_look(cache);
+}
+
+static void
+pause_after_failure(struct kube_cache *cache, int64_t at_least_ms)
+{
+	cache->backoff_ms = kube_backoff(cache->kube->settings.backoff_ms, cache->backoff_ms);
+	pause_for(cache, at_least_ms > cache->backoff_ms ? at_least_ms : cache->backoff_ms);
+}
+
+static void
+remember_why(struct kube_cache *cache, const char *why)
+{
+	str_copy(cache->why, sizeof cache->why, why);
+	log_debug("kube", "cluster %s: %s in namespace %s: %s", cache->kube->name,
+	    kube_kind_info(cache->kind)->plural, cache->ns, why);
+}
+
+/* --- listing --- */
+
+static void
+on_page(void *ctx, const json_t *items, const char *version, bool first)
+{
+	struct kube_cache *cache = ctx;
+	json_t *item;
+	size_t i;
+
+	if (first)
+		cache_list_begin(cache->store, version);
+	json_array_foreach(items, i, item)(void) cache_put(cache->store, json_incref(item));
+}
+
+/* 403 and 404 are for people to mend: they say what to do. */
+static void
+explain_list(struct kube_cache *cache, const struct kube_answer *answer)
+{
+	const struct kube_kind_info *info = kube_kind_info(cache->kind);
+	struct err why;
+
+	if (answer->status == 404)
+		err_set(&why, "the cluster does not know %s%s%s; is what defines them installed?",
+		    info->plural, *info->group ? "." : "", info->group);
+	else if (answer->status == 403)
+		err_set(&why, "%.600s; the role of airisd needs get, list and watch there",
+		    answer->message);
+	else if (answer->status)
+		err_set(&why, "answered %d: %.800s", answer->status, answer->message);
+	else
+		err_set(&why, "%.1000s", answer->message);
+	remember_why(cache, why.text);
+}
+
+static void
+on_list_end(void *ctx, const struct kube_answer *answer)
+{
+	struct kube_cache *cache = ctx;
+
+	cache->list = NULL;
+	if (answer->outcome != KUBE_ANSWERED || answer->status != 200) {
+		explain_list(cache, answer);
+		pause_after_failure(cache, answer->retry_after_ms);
+		return;
+	}
+	cache_list_end(cache->store);
+	if (cache->listed)
+		cache->kube->stats.relists++;
+	cache->listed = true;
+	cache->relist = false;
+	cache->listed_ms = clock_mono_ms();
+	cache->relist_ms = KUBE_RELIST_MS + (int64_t)(id_random() * KUBE_RELIST_MS / 2);
+	cache->cut_ms = cache->listed_ms;
+	/* A list does not show that watching works: the back-off stays. */
+	pause_for(cache, 0);
+}
+
+static void
+start_list(struct kube_cache *cache)
+{
+	cache->state = KUBE_CACHE_LISTING;
+	cache->list = kube_list_start(cache->kube, &(struct kube_list_call){.kind = cache->kind,
+						       .ns = cache->ns,
+						       .on_page = on_page,
+						       .on_end = on_list_end,
+						       .ctx = cache});
+}
+
+/* --- the stream: its lines --- */
+
+static void
+take_object(struct kube_cache *cache, const char *type, json_t *object)
+{
+	const char *version = jsonx_text(object, "metadata.resourceVersion");
+	const char *name = jsonx_text(object, "metadata.name");
+	char seen[64];
+
+	if (!version || !str_copy(seen, sizeof seen, version))
+		return;
+	if (!strcmp(type, "DELETED") && name)
+		(void)cache_remove(cache->store, name, jsonx_text(object, "metadata.uid"), version);
+	else if (!strcmp(type, "ADDED") || !strcmp(type, "MODIFIED"))
+		(void)cache_put(cache->store, json_incref(object));
+	cache_seen(cache->store, seen);
+}
+
+/* An ERROR event is a Status; 410 is the common one. None can be continued from. */
+static void
+take_error(struct kube_cache *cache, const json_t *status)
+{
+	struct err why;
+
+	err_set(&why, "the stream said: %.300s (%d)", jsonx_text_or(status, "message", ""),
+	    (int)jsonx_int(status, "code", 0));
+	remember_why(cache, why.text);
+	cache->relist = true;
+}
+
+/* False: the stream is of no more use. */
+static bool
+take_line(struct kube_cache *cache, const char *line, size_t length)
+{
+	struct err e;
+	json_t *event;
+	const char *type;
+
+	if (length == 0 || (length == 1 && *line == '\r'))
+		return true;
+	event = jsonx_parse(line, length, KUBE_LINE_MAX, &e);
+	type = jsonx_text(event, "type");
+	if (!type) {
+		err_wrap(&e, "the stream sent a line that is no watch event");
+		remember_why(
+		    cache, event ? "the stream sent a line that is no watch event" : e.text);
+		cache->relist = true;
+	} else if (!strcmp(type, "ERROR"))
+		take_error(cache, json_object_get(event, "object"));
+	else
+		take_object(cache, type, json_object_get(event, "object"));
+	json_decref(event);
+	return !cache->relist;
+}
+
+/* The end of the line is in bytes at count-1, or it is not complete yet. */
+static bool
+take_part(struct kube_cache *cache, const char *bytes, size_t count, bool whole)
+{
+	bool good = true;
+
+	if (whole && cache->line.length == 0)
+		return take_line(cache, bytes, count);
+	str_add_bytes(&cache->line, bytes, count);
+	if (cache->line.full) {
+		remember_why(cache, "the stream sent a line of more than 8 MiB");
+		cache->relist = true;
+		return false;
+	}
+	if (!whole)
+		return true;
+	good = take_line(cache, str_text(&cache->line), cache->line.length);
+	if (cache->line.room > 256 * 1024)
+		str_done(&cache->line);
+	else
+		str_clear(&cache->line);
+	return good;
+}
+
+static bool
+on_data(void *ctx, uint64_t number, int status, const char *bytes, size_t count)
+{
+	struct kube_cache *cache = ctx;
+
+	(void)number;
+	kube_probe_heard(cache->kube);
+	if (status != 200) {
+		if (cache->line.length + count <= ERROR_BODY_MAX)
+			str_add_bytes(&cache->line, bytes, count);
+		return true;
+	}
+	while (count) {
+		const char *end = memchr(bytes, '\n', count);
+		size_t length = end ? (size_t)(end - bytes) : count;
+
+		if (!take_part(cache, bytes, length, end != NULL))
+			return false;
+		length += end != NULL;
+		bytes += length;
+		count -= length;
+	}
+	return true;
+}
+
+/* --- the stream: begin and end --- */
+
+static void
+set_closed(struct kube_cache *cache)
+{
+	if (cache->open) {
+		cache->cut_ms = clock_mono_ms();
+		cache->kube->stats.watches--;
+	}
+	cache->open = false;
+	cache->stream = 0;
+}
+
+static void
+on_open(void *ctx, uint64_t number, int status, bool http2)
+{
+	struct kube_cache *cache = ctx;
+
+	(void)number;
+	cache->kube->http2 = http2;
+	cache->status = status;
+	if (status != 200)
+		return;
+	cache->open = true;
+	cache->opened_ms = clock_mono_ms();
+	cache->kube->stats.watches++;
+	loop_timer_set(cache->timer, 0); /* telling it is not for curl's callback */
+}
+
+/* The first time; if that does not help, the next has to wait. */
+static void
+relist_at_once(struct kube_cache *cache)
+{
+	cache->backoff_ms = cache->kube->settings.backoff_ms;
+	pause_for(cache, 0);
+}
+
+/* The stream's answer was no 200. */
+static void
+stream_refused(struct kube_cache *cache, const struct httpc_answer *answer)
+{
+	struct kube *kube = cache->kube;
+	json_t *body =
+	    jsonx_parse(str_text(&cache->line), cache->line.length, ERROR_BODY_MAX, NULL);
+	struct err why;
+
+	err_set(&why, "the watch was answered %d: %.600s", answer->status,
+	    jsonx_text_or(body, "message", "without a Status"));
+	json_decref(body);
+	remember_why(cache, why.text);
+	if (answer->status == 410 && cache->backoff_ms == 0) {
+		cache->relist = true;
+		relist_at_once(cache);
+	} else if (answer->status == 401 && !cache->refreshed &&
+		   credentials_refused(kube->credentials, cache->generation)) {
+		cache->refreshed = true;
+		pause_for(cache, 0);
+	} else {
+		/* 403 and 404 have better words from a list. */
+		cache->relist = cache->relist || answer->status == 403 || answer->status == 404 ||
+				answer->status == 410;
+		pause_after_failure(cache, answer->retry_after_ms);
+	}
+}
+
+/* A stream that ended in good order, or was cut after a good life, goes on at once. */
+static void
+stream_over(struct kube_cache *cache, const struct httpc_answer *answer)
+{
+	int64_t lived = clock_mono_ms() - cache->opened_ms;
+	bool good = cache->status == 200 && lived >= LIVED_MS;
+
+	if (answer->outcome != HTTPC_ANSWERED) {
+		cache->kube->stats.watch_cuts++;
+		credentials_doubt(cache->kube->credentials);
+		if (!cache->relist) /* else the reason is known and better */
+			remember_why(cache, answer->error);
+	} else if (!good && !cache->relist)
+		remember_why(cache, "the server ends it as soon as it begins");
+	if (good)
+		cache->backoff_ms = 0;
+	if (good)
+		pause_for(cache, 0);
+	else if (cache->relist && cache->backoff_ms == 0)
+		relist_at_once(cache);
+	else
+		pause_after_failure(cache, answer->retry_after_ms);
+}
+
+static void
+on_done(void *ctx, const struct httpc_answer *answer)
+{
+	struct kube_cache *cache = ctx;
+	bool refused = answer->outcome == HTTPC_ANSWERED && answer->status != 200;
+
+	set_closed(cache);
+	kube_count(cache->kube, "WATCH", answer->outcome == HTTPC_ANSWERED ? answer->status : 0);
+	if (refused)
+		stream_refused(cache, answer);
+	else
+		stream_over(cache, answer);
+	str_done(&cache->line);
+}
+
+static char *
+watch_path(const struct kube_cache *cache)
+{
+	char *path = kube_path(cache->kube, cache->kind, cache->ns, NULL), *whole;
+
+	whole = str_format("%s?watch=1&allowWatchBookmarks=true&resourceVersion=%s&"
+			   "timeoutSeconds=%d",
+	    path, cache_version(cache->store), WATCH_S + (int)(id_random() * WATCH_S));
+	free(path);
+	return whole;
+}
+
+static void
+start_stream(struct kube_cache *cache, const struct credentials_access *access)
+{
+	struct kube *kube = cache->kube;
+	const char *headers[KUBE_HEADERS + 1];
+	struct httpc_request http = {.method = "GET",
+	    .idle_timeout_ms = kube->settings.idle_ms,
+	    .timeout_ms = (2 * WATCH_S + 30) * 1000,
+	    .on_open = on_open,
+	    .on_data = on_data,
+	    .on_done = on_done};
+	char *path = watch_path(cache);
+	char *url = kube_dress(kube, access, path, NULL, headers, &http);
+
+	http.ctx = cache;
+	str_clear(&cache->line);
+	cache->state = KUBE_CACHE_WATCHING;
+	cache->status = 0;
+	cache->opened_ms = clock_mono_ms();
+	cache->generation = access->generation;
+	/* With HTTP/2 few connections carry all; without it each stream has its own. */
+	cache->pool = kube->http2 ? kube->few : kube->many;
+	cache->stream = httpc_start(cache->pool, &http);
+	loop_timer_set(cache->timer, OPEN_MS);
+	free(url);
+	free(path);
+}
+
+/* --- what drives it --- */
+
+static void
+begin(void *ctx)
+{
+	struct kube_cache *cache = ctx;
+	struct kube *kube = cache->kube;
+	struct credentials_access access;
+
+	if (!cache->listed || cache->relist ||
+	    clock_mono_ms() - cache->listed_ms > cache->relist_ms) {
+		start_list(cache);
+		return;
+	}
+	switch (credentials_get(kube->credentials, &access)) {
+	case CREDENTIALS_READY:
+		start_stream(cache, &access);
+		return;
+	case CREDENTIALS_WAIT:
+		pause_for(cache, CREDENTIALS_MS);
+		return;
+	case CREDENTIALS_FAILED:
+		remember_why(cache, credentials_problem(kube->credentials));
+		pause_after_failure(cache, 0);
+		return;
+	}
+}
+
+static void
+stream_opened(struct kube_cache *cache)
+{
+	cache->why[0] = '\0';
+	cache->refreshed = false;
+	kube_probe_heard(cache->kube);
+	kube_cache_look(cache);
+}
+
+static void
+on_timer(void *ctx)
+{
+	struct kube_cache *cache = ctx;
+
+	switch (cache->state) {
+	case KUBE_CACHE_PAUSE:
+		begin(cache);
+		return;
+	case KUBE_CACHE_LISTING:
+		return;
+	case KUBE_CACHE_WATCHING:
+		break;
+	}
+	if (cache->open) {
+		stream_opened(cache);
+		return;
+	}
+	httpc_cancel(cache->pool, cache->stream);
+	set_closed(cache);
+	remember_why(cache, "the server has taken the request for a watch and says nothing");
+	pause_after_failure(cache, 0);
+}
+
+void
+kube_watch_begin(struct kube_cache *cache)
+{
+	cache->timer = loop_timer_new(cache->kube->loop, on_timer, cache);
+	cache->state = KUBE_CACHE_PAUSE;
+	loop_timer_set(cache->timer, 0);
+}
+
+void
+kube_watch_end(struct kube_cache *cache)
+{
+	if (cache->stream)
+		httpc_cancel(cache->pool, cache->stream);
+	set_closed(cache);
+	kube_list_cancel(cache->list);
+	cache->list = NULL;
+	cache->state = KUBE_CACHE_PAUSE;
+	loop_timer_clear(cache->timer);
+}
+
+void
+kube_watch_again(struct kube *kube)
+{
+	for (int kind = 0; kind < KUBE_KINDS; kind++) {
+		size_t cursor = 0;
+		void *value;
+
+		while (map_next(kube->caches[kind], &cursor, NULL, &value)) {
+			struct kube_cache *cache = value;
+
+			kube_watch_end(cache);
+			cache->backoff_ms = 0;
+			loop_timer_set(cache->timer, 0);
+		}
+	}
+}
