@@ -5,7 +5,8 @@
  *  T2 a closed connection at the limit neither -> the same when a connection has closed
  *  T3 a timeout of 0 is a timer, never an active event: the rest of the loop has its turn
  *  T4 a peer can make the timeout 0 for ever   -> after 64 in a row without an event, 2 ms
- *  T6 a timeout of silence is none of slowness -> a guard per connection shuts the socket down */
+ *  T6 a timeout of silence is none of slowness -> a guard per connection shuts the socket down
+ *  T7 who hangs up in silence is not noticed   -> each socket's end is watched by us as well */
 #include <assert.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -101,17 +102,37 @@ on_guard(void *ctx)
 {
 	struct httpd_connection *connection = ctx;
 
-	log_debug("httpd", "%s is too slow: cut", connection->peer);
-	(void)shutdown(connection->fd, SHUT_RDWR);
+	log_debug("httpd", "%s %s: cut", connection->peer,
+	    connection->hung_up ? "has hung up" : "is too slow");
+	if (connection->request != NULL)
+		httpd_request_cut(connection->request);
+	else
+		(void)shutdown(connection->fd, SHUT_RDWR);
 }
 
 void
 httpd_guard(struct httpd_connection *connection, int64_t deadline_ms)
 {
+	if (connection->hung_up && (deadline_ms == 0 || deadline_ms > HTTPD_GRACE_MS))
+		deadline_ms = HTTPD_GRACE_MS;
 	if (deadline_ms > 0)
 		loop_timer_set(connection->guard, deadline_ms);
 	else
 		loop_timer_clear(connection->guard);
+}
+
+/* MHD does not see this while the connection is suspended, nor when the last bytes came together
+ * with the end (it takes a short read for the last there is). */
+static void
+on_hang_up(void *ctx, int what)
+{
+	struct httpd_connection *connection = ctx;
+
+	(void)what;
+	loop_fd_free(connection->watch);
+	connection->watch = NULL;
+	connection->hung_up = true;
+	httpd_guard(connection, 0);
 }
 
 static void
@@ -123,6 +144,8 @@ connection_open(struct httpd_port *port, struct MHD_Connection *mhd, void **ctx)
 	connection->fd =
 	    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 	connection->guard = loop_timer_new(port->httpd->loop, on_guard, connection);
+	connection->watch =
+	    loop_fd_new(port->httpd->loop, connection->fd, LOOP_CLOSED, on_hang_up, connection);
 	httpd_socket_peer(
 	    connection->fd, port->unix_path != NULL, connection->peer, sizeof(connection->peer));
 	if (port->unix_path == NULL)
@@ -147,6 +170,7 @@ on_connection(void *ctx, struct MHD_Connection *mhd, void **socket_ctx,
 	case MHD_CONNECTION_NOTIFY_CLOSED:
 		port->httpd->connections--;
 		loop_timer_free(connection->guard);
+		loop_fd_free(connection->watch);
 		free(connection);
 		*socket_ctx = NULL;
 		httpd_port_poke(port);

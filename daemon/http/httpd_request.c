@@ -22,6 +22,7 @@ httpd_request_begin(void *ctx, const char *uri, struct MHD_Connection *mhd)
 
 	request->connection =
 	    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+	request->connection->request = request;
 	request->mhd = mhd;
 	request->bad_uri = !httpd_check_uri(uri);
 	str_init(&request->body, port->httpd->limits.max_body);
@@ -63,30 +64,11 @@ httpd_request_unlist(struct httpd *httpd, struct httpd_request *request)
 	request->listed = false;
 }
 
-static void
-stop_watching(struct httpd_request *request)
-{
-	loop_fd_free(request->watch);
-	request->watch = NULL;
-}
-
-static void
-on_client_closed(void *ctx, int what)
-{
-	(void)what;
-	httpd_request_cut(ctx);
-}
-
-/* MHD forgets the socket of a suspended connection (T7), so we watch it. */
 void
 httpd_request_sleep(struct httpd_request *request)
 {
-	struct httpd_connection *connection = request->connection;
-
 	MHD_suspend_connection(request->mhd);
 	request->suspended = true;
-	request->watch = loop_fd_new(
-	    connection->port->httpd->loop, connection->fd, LOOP_CLOSED, on_client_closed, request);
 }
 
 void
@@ -94,7 +76,6 @@ httpd_request_wake(struct httpd_request *request)
 {
 	if (!request->suspended)
 		return;
-	stop_watching(request);
 	request->suspended = false;
 	MHD_resume_connection(request->mhd);
 	httpd_port_poke(request->connection->port);
@@ -254,9 +235,9 @@ httpd_request_over(
 	if (request == NULL)
 		return;
 	*request_ctx = NULL;
+	request->connection->request = NULL;
 	untold = request->listed && !httpd->stopping;
 	httpd_request_unlist(httpd, request);
-	stop_watching(request);
 	httpd_guard(
 	    request->connection, httpd->limits.idle_timeout_ms + httpd->limits.header_deadline_ms);
 	if (untold && httpd->gone != NULL)

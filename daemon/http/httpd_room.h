@@ -19,6 +19,7 @@
 enum {
 	HTTPD_BUCKETS = 256,
 	HTTPD_STREAM_ROOM = 1024 * 1024,
+	HTTPD_GRACE_MS = 500,	/* what is left to do for a client that has hung up */
 	HTTPD_ZERO_TURNS = 64,	/* after so many MHD timeouts of 0 in a row … */
 	HTTPD_ZERO_DELAY_MS = 2 /* … each waits so long */
 };
@@ -54,7 +55,10 @@ struct httpd_port {
 struct httpd_connection {
 	struct httpd_port *port;
 	int fd;
-	struct loop_timer *guard; /* cuts who is too slow */
+	struct loop_timer *guard;      /* cuts who is too slow */
+	struct loop_fd *watch;	       /* until the client hangs up */
+	struct httpd_request *request; /* the one under way, or NULL */
+	bool hung_up;
 	char peer[96];
 };
 
@@ -89,7 +93,8 @@ void httpd_port_close(struct httpd_port *port); /* takes no more connections */
 void httpd_port_drain(struct httpd_port *port); /* lets MHD write what it has */
 void httpd_port_free(struct httpd_port *port);
 void httpd_port_poke(struct httpd_port *port); /* MHD has work that it does not know of */
-void httpd_guard(struct httpd_connection *connection, int64_t deadline_ms); /* 0: none */
+/* Cuts the connection after deadline_ms (0: never), after the grace when the client has hung up. */
+void httpd_guard(struct httpd_connection *connection, int64_t deadline_ms);
 /* The pump's next delay when MHD asks for mhd_ms; counts zeros in a row in *zeros. */
 int64_t httpd_pump_delay(int *zeros, int64_t mhd_ms);
 

@@ -256,10 +256,13 @@ peer_open(struct peer *peer, const char *reply, enum peer_end end)
 static unused void
 peer_close(struct peer *peer)
 {
+	if (peer->accepts == NULL)
+		return;
 	for (int i = 0; i < peer->accepted; i++)
 		if (peer->fds[i] >= 0)
 			peer_drop(peer, i);
 	loop_fd_free(peer->accepts);
+	peer->accepts = NULL;
 	(void)close(peer->listener);
 }
 

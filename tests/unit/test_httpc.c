@@ -42,6 +42,7 @@ static int
 teardown(void **state)
 {
 	(void)state;
+	peer_close(&peer); /* open when a test has failed */
 	httpc_pool_free(pool);
 	lab_close();
 	return 0;

@@ -231,6 +231,38 @@ test_t7_silent_disconnects(void **state)
 	assert_true(lab_cpu_ms() - cpu < 100);
 }
 
+/* The last bytes and the end in one go: libmicrohttpd takes the bytes and misses the end. */
+static void
+test_t7_end_with_the_last_bytes(void **state)
+{
+	static const char *const texts[] = {"GET / HT",
+	    "POST / HTTP/1.1\r\nHost: x\r\n"
+	    "Content-Length: 9\r\n\r\nabc",
+	    GET("/done")};
+	struct raw *raw;
+
+	(void)state;
+	serve((struct httpd_limits){0});
+	for (size_t i = 0; i < 3; i++) {
+		raw = raw_ask(texts[i]);
+		assert_int_equal(shutdown(raw->fd, SHUT_WR), 0);
+		assert_true(lab_until(is_closed, raw));
+		raw_end(raw);
+	}
+	assert_int_equal(served.handled, 1);
+	assert_int_equal(served.gone_count, 0);
+	/* Who has only said that it sends no more gets its answer if it comes soon. */
+	raw = raw_ask(GET("/late"));
+	assert_int_equal(shutdown(raw->fd, SHUT_WR), 0);
+	assert_true(lab_until(served_waiting, &one));
+	lab_for(20);
+	httpd_answer(served.httpd, served.numbers[0], 200, NULL, NULL, "late", 4);
+	assert_true(raw_expect(raw, "late"));
+	assert_true(raw_expect(raw, NULL));
+	raw_end(raw);
+	assert_int_equal(served.gone_count, 0);
+}
+
 /* Streams with nothing to say cost nothing. */
 static void
 test_t8_idle_streams_do_not_spin(void **state)
@@ -249,6 +281,7 @@ test_t8_idle_streams_do_not_spin(void **state)
 	cpu = lab_cpu_ms();
 	lab_for(300);
 	assert_true(lab_cpu_ms() - cpu < 120);
+	assert_true(httpd_spins(served.httpd) == 0); /* not even with the brake of T4 on */
 	for (int i = 0; i < 4; i++)
 		raw_end(raw[i]);
 }
@@ -266,6 +299,7 @@ main(void)
 	    test(test_t5_abort_on_stop),
 	    test(test_t6_slow_clients_are_cut),
 	    test(test_t7_silent_disconnects),
+	    test(test_t7_end_with_the_last_bytes),
 	    test(test_t8_idle_streams_do_not_spin),
 	};
 
