@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FAULT_VFS "airis-fault"
 
@@ -18,6 +19,7 @@ static struct {
 	atomic_int code;     /* what the failing one returns */
 	atomic_bool lasting; /* all after it fail too */
 	atomic_int hits;
+	atomic_bool hang;     /* a sync does not come back while this is set */
 	atomic_int log_syncs; /* of the -wal file, that worked */
 } fault;
 
@@ -33,6 +35,7 @@ fault_none(void)
 	fault.writes_left = -1;
 	fault.syncs_left = -1;
 	fault.lasting = false;
+	fault.hang = false;
 }
 
 static bool
@@ -80,7 +83,11 @@ fault_truncate(sqlite3_file *f, sqlite3_int64 size)
 static int
 fault_sync(sqlite3_file *f, int flags)
 {
-	int code = fault_now(&fault.syncs_left) ? (int)fault.code : PASS(f, xSync, flags);
+	int code;
+
+	while (fault.hang)
+		usleep(100);
+	code = fault_now(&fault.syncs_left) ? (int)fault.code : PASS(f, xSync, flags);
 
 	if (code == SQLITE_OK && ((struct fault_file *)f)->log)
 		fault.log_syncs++;

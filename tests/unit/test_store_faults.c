@@ -108,6 +108,28 @@ test_damage_while_running(void **state)
 	assert_non_null(strstr(why.text, "restore a backup"));
 }
 
+/* A disk that does not answer at all: the loop goes on and can say so. */
+static void
+test_hanging_disk(void **state)
+{
+	struct bench *b = *state;
+	struct journal_write write = event("r-1", "e");
+	struct err why;
+
+	bench_must_open(b, (struct store_settings){.vfs = FAULT_VFS, .stall_ms = 1});
+	fault.hang = true;
+	bench_put(b, &write, 1, 0);
+	while (store_healthy(b->store, &why)) {
+		/* until the time is over */
+	}
+	assert_non_null(strstr(why.text, "has not come back"));
+	assert_int_equal(b->reported, 0);
+	fault.hang = false;
+	bench_run_until(b, 1);
+	assert_int_equal(b->failed, 0);
+	assert_true(store_healthy(b->store, &why));
+}
+
 /* synchronous=FULL: between append and the report the log was synced. */
 static void
 test_synced_before_reported(void **state)
@@ -412,6 +434,7 @@ main(void)
 	    with_bench(test_disk_full_and_back),
 	    with_bench(test_sick_fails_fast),
 	    with_bench(test_damage_while_running),
+	    with_bench(test_hanging_disk),
 	    with_bench(test_synced_before_reported),
 	    with_bench(test_every_write_fails_once),
 	    with_bench(test_every_sync_fails_once),

@@ -99,7 +99,7 @@ static void
 test_a_fresh_database(void **state)
 {
 	struct bench *b = *state;
-	char log[128], lock[128];
+	char log[128], lock[128], copy[128];
 	struct stat st;
 
 	bench_must_open(b, plain);
@@ -114,6 +114,8 @@ test_a_fresh_database(void **state)
 	bench_path(b, ".lock", lock, sizeof(lock));
 	assert_int_equal(stat(lock, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
+	bench_path(b, ".before-0001", copy, sizeof(copy));
+	assert_int_equal(stat(copy, &st), -1); /* there was nothing to copy */
 	bench_close(b);
 	assert_int_equal(stat(log, &st), -1); /* a clean stop leaves one file */
 	assert_int_equal(file_number(b->path, "SELECT count(*) FROM sqlite_schema WHERE"
@@ -199,6 +201,7 @@ test_foreign_is_refused(void **state)
 	static const char text[] = "this is a letter, and quite a long one; it must be longer than "
 				   "a hundred bytes so that it could have a header of that size.";
 	struct bench *b = *state;
+	char journal[128];
 
 	spill(b->path, text, sizeof(text));
 	assert_refused(b, plain, "is not a database of airisd");
@@ -209,6 +212,10 @@ test_foreign_is_refused(void **state)
 	assert_refused(b, plain, "is not a database of airisd");
 	assert_int_equal(file_run(b->path, "PRAGMA application_id = 7"), SQLITE_OK);
 	assert_refused(b, plain, "move the file away");
+	/* With a journal beside it, which SQLite looks at first. */
+	bench_path(b, "-journal", journal, sizeof(journal));
+	spill(journal, (char[512]){0}, 512);
+	assert_refused(b, plain, "is not a database of airisd");
 }
 
 static void
