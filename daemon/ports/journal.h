@@ -46,7 +46,8 @@ struct journal_port {
 	void (*append)(void *ctx, struct journal_write *writes, int count,
 	    void (*done)(void *done_ctx, uint64_t ticket, bool ok, const char *why), void *done_ctx,
 	    uint64_t ticket);
-	/* Synchronous, indexed, bounded reads. 0 or -1. */
+	/* Synchronous, indexed, bounded reads. 0 or -1. A limit of 0: all, page by page. Within each,
+	 * reading and appending are allowed. */
 	int (*events)(void *ctx, const char *rollout, int64_t after_seq, int limit, journal_each *each,
 	    void *each_ctx, struct err *e); /* rollout NULL: of all */
 	int (*rollouts)(void *ctx, const struct journal_filter *filter, journal_each *each,

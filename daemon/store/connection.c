@@ -92,7 +92,7 @@ store_db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **statement, struct 
 int
 store_db_number(sqlite3 *db, const char *sql, int64_t *value, struct err *e)
 {
-	sqlite3_stmt *statement;
+	sqlite3_stmt *statement = NULL;
 	int result;
 
 	if (store_db_prepare(db, sql, &statement, e) != 0)
@@ -107,7 +107,7 @@ store_db_number(sqlite3 *db, const char *sql, int64_t *value, struct err *e)
 int
 store_db_text(sqlite3 *db, const char *sql, char *to, size_t size, struct err *e)
 {
-	sqlite3_stmt *statement;
+	sqlite3_stmt *statement = NULL;
 	const char *text;
 	int result;
 
