@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <ftw.h>
+#include <glob.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 #include <fcntl.h>
 #include "base/str.h"
+#include "base/yaml.h"
 #include "gates/gates.h"
 
 #define PROGRAM "/usr/bin/prometheus"
@@ -326,6 +328,55 @@ test_f11_samples(void **state)
 	assert_int_equal(ask_gate(&gate)->verdict, VERDICT_TOO_FEW);
 }
 
+/* The queries of the Apps that come with us are PromQL. Without traffic none passes, and none is
+ * an error. */
+static void
+check_app(const char *path)
+{
+	char text[16384];
+	FILE *file = fopen(path, "r");
+	size_t length;
+	struct errlist errors;
+	struct app *app;
+	json_t *spec;
+	struct err e;
+
+	assert_non_null(file);
+	length = fread(text, 1, sizeof(text), file);
+	fclose(file);
+	assert_int_equal(yaml_parse(text, length, &spec, NULL, &e), 0);
+	errlist_init(&errors);
+	app = app_parse(spec, &errors);
+	assert_non_null(app);
+	for (int i = 0; i < app->gate_count; i++) {
+		const struct gate_sample *sample;
+
+		str_copy(app->gates[i].source, APP_LABEL, "real");
+		sample = ask_gate(&app->gates[i]);
+		if (sample->verdict !=
+		    (app->gates[i].samples_query != NULL ? VERDICT_TOO_FEW : VERDICT_NO_DATA))
+			fail_msg("%s: %s: %s: %s", path, app->gates[i].name,
+			    verdict_name(sample->verdict), sample->text);
+	}
+	app_free(app);
+	json_decref(spec);
+	errlist_done(&errors);
+}
+
+static void
+test_queries_of_config(void **state)
+{
+	glob_t files;
+
+	(void)state;
+	if (p.gates == NULL)
+		skip();
+	assert_int_equal(glob("config/apps/*.yaml", 0, NULL, &files), 0);
+	for (size_t i = 0; i < files.gl_pathc; i++)
+		check_app(files.gl_pathv[i]);
+	globfree(&files);
+}
+
 /* F08: stopped in the middle, then killed: an error, within the timeout. */
 static void
 test_f08_gone(void **state)
@@ -348,7 +399,7 @@ main(void)
 	    cmocka_unit_test(test_numbers), cmocka_unit_test(test_f01_f02_not_finite),
 	    cmocka_unit_test(test_f03_f14_absent), cmocka_unit_test(test_f04_several),
 	    cmocka_unit_test(test_f05_types), cmocka_unit_test(test_f07_bad_queries),
-	    cmocka_unit_test(test_f11_samples),
+	    cmocka_unit_test(test_f11_samples), cmocka_unit_test(test_queries_of_config),
 	    cmocka_unit_test(test_f08_gone), /* last: it ends the program */
 	};
 
