@@ -2,18 +2,28 @@
 #include "base/str.h"
 #include "model/step.h"
 
-/* Going home, the stable workload must get its old image back. While it serves nothing and the
- * canary can serve all, it gets it there; else in place, as a Deployment rolls by itself. */
+#define CARRIER_WAIT_MS 60000
+
+/* Pods that cannot come, or have not come in a minute, will not carry anything. */
+static bool
+canary_may_carry(const struct view *v)
+{
+	const struct workload_seen *canary = &v->seen->canary;
+	if (canary->exists && percent_of(v, canary->ready) >= 100)
+		return true;
+	return !canary->problem.fatal && v->now_ms < v->rollout->phase_ms + CARRIER_WAIT_MS;
+}
+
+/* Going home, the stable workload must get its old image back. While it serves, the canary carries
+ * the traffic meanwhile (it runs the same image, so nothing gets worse); if it cannot, the
+ * Deployment rolls in place, by its own strategy. */
 static bool
 restore_image(const struct view *v, struct step *step)
 {
 	const struct route_seen *route = &v->seen->route;
-	const struct workload_seen *canary = &v->seen->canary;
-	bool canary_serves =
-	    canary->exists && !canary->deleting && percent_of(v, canary->ready) >= 100;
-	if (!stable_has_image(v) && route->exists && route->weight < 100 && canary_serves)
-		return rule_weight(v, step, 100);
-	return rule_image(v, step);
+	if (stable_has_image(v) || !route->exists || route->weight == 100 || !canary_may_carry(v))
+		return rule_image(v, step);
+	return rule_prepare(v, step) || rule_canary(v, step, 100) || rule_weight(v, step, 100);
 }
 
 static bool
