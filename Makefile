@@ -61,7 +61,7 @@ object = $(patsubst %.c,$(O)/%.o,$(1))
 base_objects := $(call object,$(wildcard daemon/base/*.c))
 roof := $(wildcard daemon/main.c)
 daemon_objects := $(call object,$(filter-out daemon/main.c,$(wildcard daemon/*/*.c daemon/*.c)))
-cli_objects := $(call object,$(wildcard cli/*.c))
+cli_objects := $(call object,$(wildcard cli/*.c cli/*/*.c))
 sim_objects := $(call object,$(wildcard tests/sim/*.c))
 # In tests/unit, what is no test_*.c is help for the tests.
 unit_help := $(call object,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
@@ -119,6 +119,8 @@ $(O)/%.a:
 
 $(O)/airisd: $(call object,$(roof)) $(O)/libairis.a
 	$(link) $(daemon_libs)
+
+$(cli_objects): language += -Icli
 
 $(O)/airisctl: $(cli_objects) $(O)/libbase.a
 	$(link) $(cli_libs)

@@ -1,0 +1,61 @@
+/* A plan: what would be done, stage by stage. */
+#include "base/jsonx.h"
+#include "show/events.h"
+#include "show/rollout.h"
+
+static void
+add_stage(const struct paint *paint, const json_t *stage, size_t index, struct str *to)
+{
+	const json_t *acts = jsonx_at(stage, "acts"), *act;
+	const char *hold = jsonx_text_or(stage, "hold", "0s");
+	struct str facts;
+	size_t i;
+
+	str_init(&facts, 0);
+	str_addf(&facts, "weight %lld%%", (long long)jsonx_int(stage, "weight", 0));
+	if (!str_equal(hold, "0s") && *hold != '\0')
+		str_addf(&facts, ", hold %s", hold);
+	if (jsonx_bool(stage, "approve", false))
+		str_add(&facts, ", needs approval");
+	if (json_array_size(jsonx_at(stage, "gates")) > 0) {
+		str_add(&facts, ", gates ");
+		names_add(jsonx_at(stage, "gates"), &facts);
+	}
+	str_addf(to, "%3zu  ", index);
+	paint_add(paint, to, BOLD, jsonx_text_or(stage, "name", "?"));
+	str_add(to, "  ");
+	paint_add(paint, to, DIM, str_text(&facts));
+	str_add(to, "\n");
+	str_done(&facts);
+	json_array_foreach(acts, i, act)
+	{
+		paint_addf(paint, to, CYAN, "       %-9s ", jsonx_text_or(act, "act", ""));
+		paint_wrap(paint, to, 17, 17, jsonx_text_or(act, "text", "?"));
+	}
+	if (json_array_size(acts) == 0)
+		paint_add(paint, to, DIM, "       nothing is changed"), str_add(to, "\n");
+}
+
+void
+plan_add(const struct paint *paint, const json_t *plan, struct str *to)
+{
+	const json_t *list = jsonx_at(plan, "stages"), *one;
+	size_t i;
+
+	paint_add(paint, to, BOLD, jsonx_text_or(plan, "app", "?"));
+	paint_addf(paint, to, DIM, " %s ", paint_mark(paint, MARK_TO));
+	paint_add(paint, to, PLAIN, jsonx_text_or(plan, "image", "?"));
+	str_add(to, "\n\n");
+	json_array_foreach(list, i, one) add_stage(paint, one, i, to);
+	list = jsonx_at(plan, "preflight");
+	if (json_array_size(list) == 0)
+		return;
+	str_add(to, "\n");
+	paint_add(paint, to, RED, "It would not be started now:");
+	str_add(to, "\n");
+	json_array_foreach(list, i, one)
+	{
+		paint_addf(paint, to, RED, "  %s ", paint_mark(paint, MARK_FAIL));
+		paint_wrap(paint, to, 4, 4, json_is_string(one) ? json_string_value(one) : "?");
+	}
+}
