@@ -22,6 +22,9 @@ add_text(struct str *to, const char *text)
 			text++;
 			start = true;
 			continue;
+		} else if (text[0] == '.' && text[1] == ' ' && text[2] >= 'A' && text[2] <= 'Z') {
+			str_add(to, ".\n"); /* mdoc wants each sentence on a line of its own */
+			text++;
 		} else
 			str_add_bytes(to, text, 1);
 		start = *text == '\n';

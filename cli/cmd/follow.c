@@ -133,7 +133,7 @@ static int
 run_view(struct cli *cli, struct follow *follow)
 {
 	bool json = cli->settings->output != OUTPUT_TABLE;
-	struct lines lines;
+	struct lines *lines;
 	struct live *live;
 	int code;
 
@@ -150,11 +150,11 @@ run_view(struct cli *cli, struct follow *follow)
 		live_close(live);
 		return code;
 	}
-	lines_open(&lines, cli, json ? STDERR_FILENO : STDOUT_FILENO);
+	lines = lines_open(cli, json ? STDERR_FILENO : STDOUT_FILENO);
 	follow->view = &lines_view;
-	follow->ctx = &lines;
+	follow->ctx = lines;
 	code = follow_run(follow);
-	lines_close(&lines);
+	lines_close(lines);
 	return code;
 }
 

@@ -47,7 +47,7 @@ run(struct cli *cli)
 		return code;
 	if (!cmd_print_answer(cli, &answer)) {
 		str_init(&text, 0);
-		plan_add(&cli->paint, answer.json, &text);
+		show_plan(&cli->paint, answer.json, &text);
 		out_str(&text);
 		str_done(&text);
 	}

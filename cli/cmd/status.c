@@ -71,7 +71,7 @@ run_explain(struct cli *cli)
 		    json_object_get(events, "items"));
 		if (!cmd_print(cli, both)) {
 			str_init(&text, 0);
-			explain_add(&cli->paint, answer.json, json_object_get(events, "items"),
+			show_explain(&cli->paint, answer.json, json_object_get(events, "items"),
 			    client_now_ms(cli->client), &text);
 			out_str(&text);
 			str_done(&text);
@@ -98,7 +98,7 @@ run_history(struct cli *cli)
 		return code;
 	if (!cmd_print(cli, events)) {
 		str_init(&text, 0);
-		events_add(&cli->paint, json_object_get(events, "items"), 0,
+		show_events(&cli->paint, json_object_get(events, "items"), 0,
 		    client_now_ms(cli->client), 0, &text);
 		out_str(&text);
 		str_done(&text);

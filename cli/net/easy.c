@@ -20,11 +20,15 @@ static void
 set_actor(struct client *client)
 {
 	const char *name = getenv("AIRIS_ACTOR");
-	const struct passwd *user = getpwuid(getuid());
-	size_t length = 0;
+	struct passwd entry, *user = NULL;
+	char room[4096];
+	size_t length;
 
-	if (name == NULL || *name == '\0')
-		name = user == NULL ? "" : user->pw_name;
+	if (name == NULL || *name == '\0') {
+		name = "";
+		if (getpwuid_r(getuid(), &entry, room, sizeof(room), &user) == 0 && user != NULL)
+			name = user->pw_name;
+	}
 	str_copy(client->actor, sizeof(client->actor), "X-Airis-Actor: ");
 	length = strlen(client->actor);
 	for (; *name != '\0' && length < 15 + 128; name++) {

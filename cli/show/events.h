@@ -6,12 +6,12 @@
 #include "show/paint.h"
 
 /* Each event a line: time, kind, what, by whom. From the first one on (0: all). */
-void events_add(const struct paint *paint, const json_t *items, size_t first, int64_t now_ms,
+void show_events(const struct paint *paint, const json_t *items, size_t first, int64_t now_ms,
     int indent, struct str *to);
 /* Why it waits, or why it ended, with the gates and the last events. */
-void explain_add(const struct paint *paint, const json_t *rollout, const json_t *events,
+void show_explain(const struct paint *paint, const json_t *rollout, const json_t *events,
     int64_t now_ms, struct str *to);
 /* Every act, by stage; and what forbids a start. */
-void plan_add(const struct paint *paint, const json_t *plan, struct str *to);
+void show_plan(const struct paint *paint, const json_t *plan, struct str *to);
 
 #endif

@@ -159,7 +159,7 @@ tell_gate(const struct story *story, const json_t *gate)
 }
 
 void
-explain_add(const struct paint *paint, const json_t *rollout, const json_t *events, int64_t now_ms,
+show_explain(const struct paint *paint, const json_t *rollout, const json_t *events, int64_t now_ms,
     struct str *to)
 {
 	struct story story = {paint, rollout, now_ms, to};
@@ -176,5 +176,5 @@ explain_add(const struct paint *paint, const json_t *rollout, const json_t *even
 	json_array_foreach(gates, i, gate) tell_gate(&story, gate);
 	if (count > 0)
 		paint_add(paint, to, BOLD, "Last events"), str_add(to, "\n");
-	events_add(paint, events, count > LAST_EVENTS ? count - LAST_EVENTS : 0, now_ms, 2, to);
+	show_events(paint, events, count > LAST_EVENTS ? count - LAST_EVENTS : 0, now_ms, 2, to);
 }

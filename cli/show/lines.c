@@ -8,17 +8,29 @@
 #include "show/views.h"
 #include "show/when.h"
 
-void
-lines_open(struct lines *lines, struct cli *cli, int fd)
+struct lines {
+	const struct client *client;
+	int fd;
+	struct paint paint;
+	json_t *last; /* NULL: nothing seen yet */
+};
+
+struct lines *
+lines_open(struct cli *cli, int fd)
 {
-	*lines = (struct lines){.client = cli->client, .fd = fd};
+	struct lines *lines = mem_alloc(sizeof(*lines));
+
+	lines->client = cli->client;
+	lines->fd = fd;
 	paint_init(&lines->paint, fd, true);
+	return lines;
 }
 
 void
 lines_close(struct lines *lines)
 {
 	json_decref(lines->last);
+	free(lines);
 }
 
 static void say(const struct lines *lines, const char *format, ...) printf_like(2, 3);

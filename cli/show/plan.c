@@ -37,7 +37,7 @@ add_stage(const struct paint *paint, const json_t *stage, size_t index, struct s
 }
 
 void
-plan_add(const struct paint *paint, const json_t *plan, struct str *to)
+show_plan(const struct paint *paint, const json_t *plan, struct str *to)
 {
 	const json_t *list = jsonx_at(plan, "stages"), *one;
 	size_t i;

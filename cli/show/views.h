@@ -12,15 +12,10 @@ extern const struct view live_view;
 struct live *live_open(struct cli *cli);
 void live_close(struct live *live);
 
-/* One line a change, with its time. */
-struct lines {
-	const struct client *client;
-	int fd; /* 1, or 2 when standard output is for JSON */
-	struct paint paint;
-	json_t *last; /* NULL: nothing seen yet */
-};
+/* One line a change, with its time. fd: 1, or 2 when standard output is for JSON. */
+struct lines;
 extern const struct view lines_view;
-void lines_open(struct lines *lines, struct cli *cli, int fd);
+struct lines *lines_open(struct cli *cli, int fd);
 void lines_close(struct lines *lines);
 
 /* Every message of the stream as JSON (a line) or YAML (a document). */
