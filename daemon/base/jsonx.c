@@ -117,6 +117,19 @@ depth_of(const char *bytes, size_t length)
 	return deepest;
 }
 
+/* The parser's text quotes the input, also where that is no text. */
+static void
+clean(char *text)
+{
+	while (*text != '\0') {
+		size_t length = str_utf8_char(text, strlen(text));
+
+		if (length == 0 || (unsigned char)*text < 0x20 || *text == 0x7f)
+			*text = '?';
+		text += length == 0 ? 1 : length;
+	}
+}
+
 json_t *
 jsonx_parse(const char *bytes, size_t length, size_t limit, struct err *e)
 {
@@ -136,9 +149,11 @@ jsonx_parse(const char *bytes, size_t length, size_t limit, struct err *e)
 		return NULL;
 	}
 	value = json_loadb(bytes, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
-	if (value == NULL)
+	if (value == NULL) {
+		clean(error.text);
 		err_set(e, "not valid JSON, line %d column %d: %s", error.line, error.column,
 		    error.text);
+	}
 	return value;
 }
 

@@ -369,6 +369,10 @@ test_quotes_are_bounded(void **state)
 	assert_true(str_starts(reading.text, "HTTP 422, ex한: a  b한"));
 	assert_in_range(strlen(reading.text), 100, 255);
 	str_done(&body);
+	/* Found by fuzzing: the JSON parser quotes bytes that are no UTF-8. */
+	expect(
+	    "{\"{\\\\\\\\\\\\\\\\\\\\\\\\\\\326\243\243\243\243\243\243\237\\\\\303\\\\\\\\\\\\\\",
+	    VERDICT_ERROR, "not valid JSON");
 }
 
 static void
