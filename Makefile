@@ -120,7 +120,7 @@ $(O)/%.a:
 $(O)/airisd: $(call object,$(roof)) $(O)/libairis.a
 	$(link) $(daemon_libs)
 
-$(cli_objects): language += -Icli
+$(cli_objects): private language += -Icli
 
 $(O)/airisctl: $(cli_objects) $(O)/libbase.a
 	$(link) $(cli_libs)
