@@ -140,8 +140,10 @@ read_value(struct options *o, const char *flag, const char *value)
 	} else if (strcmp(flag, "-seed") == 0) {
 		o->seed = strtoll(value, NULL, 10);
 	} else if (strcmp(flag, "-history") == 0) {
-		if (read_number(flag, value, 1e6, &v) < 0 || v < 1)
+		if (read_number(flag, value, 1e6, &v) < 0)
 			return -1;
+		if (v < 1)
+			return bad(flag, value, "at least 1");
 		o->history = (long long)v;
 	} else if (strcmp(flag, "-port") == 0 || strcmp(flag, "-metrics-port") == 0) {
 		if (read_number(flag, value, 65535, &v) < 0)
@@ -263,9 +265,7 @@ main(int argc, char **argv)
 	    .history = 5000};
 	int rc;
 
-	if (read_options(&o, argc, argv) < 0 || make_dir(&o) < 0)
-		return 2;
-	rc = run(&o);
+	rc = read_options(&o, argc, argv) < 0 || make_dir(&o) < 0 ? 2 : run(&o);
 	free(o.dir);
 	free(o.http.cert);
 	free(o.http.key);

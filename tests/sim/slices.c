@@ -108,7 +108,8 @@ endpoints_of(struct obj *svc)
 	size_t n = ends_select(svc->ns, jx_at(svc->json, "spec.selector"), &found);
 	json_t *list = json_array(), *e;
 
-	qsort(found, n, sizeof(*found), by_name);
+	if (n > 0)
+		qsort(found, n, sizeof(*found), by_name);
 	for (size_t i = 0; i < n; i++)
 		if ((e = endpoint_of(found[i])) != NULL)
 			json_array_append_new(list, e);

@@ -53,6 +53,18 @@ same_content(const json_t *a, const json_t *b)
 	return same;
 }
 
+/* Empty maps and lists are not stored. */
+static void
+drop_empty(json_t *meta)
+{
+	if (json_object_size(json_object_get(meta, "annotations")) == 0)
+		json_object_del(meta, "annotations");
+	if (json_object_size(json_object_get(meta, "labels")) == 0)
+		json_object_del(meta, "labels");
+	if (json_array_size(json_object_get(meta, "finalizers")) == 0)
+		json_object_del(meta, "finalizers");
+}
+
 static void
 keep_metadata(const struct obj *cur, json_t *next)
 {
@@ -70,8 +82,7 @@ keep_metadata(const struct obj *cur, json_t *next)
 		else
 			json_object_del(meta, kept[i]);
 	}
-	if (json_object_size(json_object_get(meta, "annotations")) == 0)
-		json_object_del(meta, "annotations");
+	drop_empty(meta);
 }
 
 static void
@@ -186,7 +197,9 @@ new_metadata(struct req *q, json_t *next)
 	char text[64], *name;
 	const char *base = jx_str(meta, "generateName");
 
-	if (jx_str(meta, "name") == NULL && base != NULL) {
+	if (q->name[0] != '\0') {
+		jx_set_str(meta, "name", q->name); /* an apply */
+	} else if (jx_str(meta, "name") == NULL && base != NULL) {
 		rnd_suffix(text, 5);
 		name = xfmt("%s%s", base, text);
 		jx_set_str(meta, "name", name);
@@ -205,6 +218,21 @@ new_metadata(struct req *q, json_t *next)
 	json_object_del(meta, "deletionTimestamp");
 	json_object_del(meta, "managedFields");
 	json_object_del(meta, "selfLink");
+	drop_empty(meta);
+}
+
+/* A new object's status is the server's, and of a built-in kind never absent. */
+static void
+empty_status(const struct kind *k, json_t *next)
+{
+	if (!k->status || k->id == K_NAMESPACE || k->id == K_NODE)
+		return;
+	if (k->crd)
+		json_object_del(next, "status");
+	else if (k->id == K_SERVICE)
+		json_object_set_new(next, "status", json_pack("{s:{}}", "loadBalancer"));
+	else
+		json_object_set_new(next, "status", json_object());
 }
 
 int
@@ -225,8 +253,7 @@ api_store_new(struct req *q, struct reply *r, json_t *given, const char *how, js
 	json_decref(given);
 	set_identity(q->kind, next);
 	new_metadata(q, next);
-	if (q->kind->status && q->kind->id != K_NAMESPACE && q->kind->id != K_NODE)
-		json_object_del(next, "status");
+	empty_status(q->kind, next);
 	defaults_add(q->kind, next);
 	if (defaults_check(q->kind, NULL, next, r) < 0 ||
 	    world_admit(q->kind, q->ns, next, r) < 0) {
