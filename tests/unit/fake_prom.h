@@ -40,7 +40,7 @@ struct fake {
 	"{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[{\"metric\":{},"  \
 	"\"value\":[@T,\"" value "\"]}]}}"
 
-static char *
+static inline char *
 fake_read(int fd)
 {
 	struct str request;
@@ -64,7 +64,7 @@ fake_read(int fd)
 	return str_take(&request);
 }
 
-static void
+static inline void
 fake_send(int fd, int status, const char *body, bool cut)
 {
 	char *whole = str_format("HTTP/1.1 %d Said\r\nContent-Type: application/json\r\n"
@@ -82,7 +82,7 @@ fake_send(int fd, int status, const char *body, bool cut)
 	free(whole);
 }
 
-static char *
+static inline char *
 fake_body(const char *answer, const char *request, int64_t now_ms)
 {
 	const char *at = strstr(request, "&time="), *mark;
@@ -104,14 +104,14 @@ fake_body(const char *answer, const char *request, int64_t now_ms)
 	return str_take(&body);
 }
 
-static void
+static inline void
 fake_noop(void *ctx)
 {
 	(void)ctx;
 }
 
 /* Answers as told; true: the connection stays open. */
-static bool
+static inline bool
 fake_serve(struct fake *f, int fd, char *request)
 {
 	bool probe = strstr(request, "query=vector%281%29&timeout") != NULL, keep = false;
@@ -138,7 +138,7 @@ fake_serve(struct fake *f, int fd, char *request)
 	return keep;
 }
 
-static void *
+static inline void *
 fake_run(void *ctx)
 {
 	struct fake *f = ctx;
@@ -163,7 +163,7 @@ fake_run(void *ctx)
 	return NULL;
 }
 
-static void
+static inline void
 fake_start(struct fake *f, struct loop *loop)
 {
 	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -180,7 +180,7 @@ fake_start(struct fake *f, struct loop *loop)
 	assert_int_equal(pthread_create(&f->thread, NULL, fake_run, f), 0);
 }
 
-static void
+static inline void
 fake_stop(struct fake *f)
 {
 	shutdown(f->listener, SHUT_RDWR);
@@ -194,7 +194,7 @@ fake_stop(struct fake *f)
 }
 
 /* Changes what it does. */
-static void
+static inline void
 fake_do(struct fake *f, enum fake_mode mode, int status, const char *answer)
 {
 	pthread_mutex_lock(&f->lock);
@@ -204,7 +204,7 @@ fake_do(struct fake *f, enum fake_mode mode, int status, const char *answer)
 	pthread_mutex_unlock(&f->lock);
 }
 
-static int
+static inline int
 fake_requests(struct fake *f)
 {
 	int count;
@@ -215,7 +215,7 @@ fake_requests(struct fake *f)
 	return count;
 }
 
-static int
+static inline int
 fake_hung(struct fake *f)
 {
 	int count;
@@ -227,7 +227,7 @@ fake_hung(struct fake *f)
 }
 
 /* A request as it was taken; "" if there were not so many. Stays until fake_stop. */
-static const char *
+static inline const char *
 fake_request(struct fake *f, int index)
 {
 	const char *request;
