@@ -75,7 +75,7 @@ send_built(struct act_plan *plan, enum act_verb verb, const json_t *object, json
     const struct err *e)
 {
 	if (body == NULL)
-		answer(plan, ACT_REFUSED, e->text);
+		answer(plan, ACT_REFUSED, e != NULL ? e->text : "");
 	else if (json_is_null(body))
 		answer(plan, ACT_ALREADY, "");
 	else

@@ -1,0 +1,261 @@
+/* The port: a change is told to the apps that it matters to, once per burst; freshness and direct
+ * reads are told as they are. */
+#include "cluster_fake.h"
+
+#include "base/clock.h"
+
+static bool
+is_changed(void)
+{
+	return room.changes > 0;
+}
+
+/* Was the app told, within a moment, of this event? */
+static int
+told_of(const char *plural, const char *type, const char *object)
+{
+	(void)run_until(room.loop, never, 30);
+	room.changes = 0;
+	room_event(plural, type, J(object));
+	(void)run_until(room.loop, never, 60);
+	return room.changes;
+}
+
+static void
+test_changes_find_their_app(void **state)
+{
+	(void)state;
+	room_begin(TRAFFIC_SUBSET);
+	room_follow();
+	assert_int_equal(told_of("deployments", "ADDED",
+			     "{'metadata': {'name': 'web-canary',"
+			     " 'namespace': 'prod', 'uid': 'd-c', 'resourceVersion': '1001'}}"),
+	    1);
+	assert_int_equal(told_of("deployments", "ADDED",
+			     "{'metadata': {'name': 'other',"
+			     " 'namespace': 'prod', 'uid': 'd-o', 'resourceVersion': '1002'}}"),
+	    0);
+	assert_int_equal(
+	    told_of("replicasets", "ADDED",
+		"{'metadata': {'name': 'web-5d9',"
+		" 'namespace': 'prod', 'uid': 'r-1', 'resourceVersion': '1003', 'ownerReferences':"
+		" [{'kind': 'Deployment', 'name': 'web', 'uid': 'd-web', 'controller': true}]}}"),
+	    1);
+	assert_int_equal(told_of("pods", "ADDED",
+			     "{'metadata': {'name': 'p', 'namespace': 'prod',"
+			     " 'uid': 'p-1', 'resourceVersion': '1004', 'ownerReferences': "
+			     "[{'kind': 'ReplicaSet',"
+			     " 'name': 'web-5d9', 'uid': 'r-1', 'controller': true}]}}"),
+	    1);
+	/* A pod of a ReplicaSet that is gone from the cache. */
+	assert_int_equal(told_of("pods", "ADDED",
+			     "{'metadata': {'name': 'q', 'namespace': 'prod',"
+			     " 'uid': 'p-2', 'resourceVersion': '1005', 'ownerReferences': "
+			     "[{'kind': 'ReplicaSet',"
+			     " 'name': 'web-canary-77f', 'uid': 'r-2', 'controller': true}]}}"),
+	    1);
+	assert_int_equal(told_of("pods", "ADDED",
+			     "{'metadata': {'name': 'r', 'namespace': 'prod',"
+			     " 'uid': 'p-3', 'resourceVersion': '1006', 'ownerReferences': "
+			     "[{'kind': 'ReplicaSet',"
+			     " 'name': 'other-77f', 'uid': 'r-3', 'controller': true}]}}"),
+	    0);
+	room_end();
+}
+
+static void
+test_changes_of_the_routing_find_their_app(void **state)
+{
+	(void)state;
+	room_begin(TRAFFIC_SUBSET);
+	room_follow();
+	assert_int_equal(
+	    told_of("endpointslices", "ADDED",
+		"{'metadata': {'name': 'web-abc',"
+		" 'namespace': 'prod', 'uid': 'e', 'resourceVersion': '1007', 'labels':"
+		" {'kubernetes.io/service-name': 'web'}}, 'endpoints': null}"),
+	    1);
+	assert_int_equal(
+	    told_of("endpointslices", "ADDED",
+		"{'metadata': {'name': 'x-abc',"
+		" 'namespace': 'prod', 'uid': 'f', 'resourceVersion': '1008', 'labels':"
+		" {'kubernetes.io/service-name': 'x'}}, 'endpoints': null}"),
+	    0);
+	assert_int_equal(
+	    told_of("horizontalpodautoscalers", "ADDED",
+		"{'metadata': {'name': 'h',"
+		" 'namespace': 'prod', 'uid': 'h', 'resourceVersion': '1009'}, 'spec':"
+		" {'scaleTargetRef': {'kind': 'Deployment', 'name': 'web'}, 'maxReplicas': 4}}"),
+	    1);
+	assert_true(room_look().hpa.exists);
+	/* It turns to another one: what it pointed to matters. */
+	assert_int_equal(
+	    told_of("horizontalpodautoscalers", "MODIFIED",
+		"{'metadata': {'name': 'h',"
+		" 'namespace': 'prod', 'uid': 'h', 'resourceVersion': '1010'}, 'spec':"
+		" {'scaleTargetRef': {'kind': 'Deployment', 'name': 'other'}, 'maxReplicas': 4}}"),
+	    1);
+	assert_false(room_look().hpa.exists);
+	assert_int_equal(told_of("destinationrules", "ADDED",
+			     "{'metadata': {'name': 'web',"
+			     " 'namespace': 'prod', 'uid': 'dr', 'resourceVersion': '1011'}}"),
+	    1);
+	assert_int_equal(told_of("virtualservices", "DELETED",
+			     "{'metadata': {'name': 'web',"
+			     " 'namespace': 'prod', 'uid': 'v-web', 'resourceVersion': '1012'}}"),
+	    1);
+	assert_false(room_look().route.exists);
+	room_end();
+}
+
+static void
+test_a_burst_is_told_once(void **state)
+{
+	(void)state;
+	room_begin(TRAFFIC_HOST);
+	room_follow();
+	(void)run_until(room.loop, never, 30);
+	room.changes = 0;
+	for (int i = 0; i < 20; i++) {
+		json_t *deployment = web_deployment();
+
+		json_object_set_new(json_object_get(deployment, "metadata"), "resourceVersion",
+		    json_sprintf("%d", 1100 + i));
+		room_event("deployments", "MODIFIED", deployment);
+	}
+	assert_true(run_until(room.loop, is_changed, 2000));
+	(void)run_until(room.loop, never, 60);
+	assert_in_range(room.changes, 1, 5);
+	room_end();
+}
+
+static void
+test_unfollowed_is_not_told(void **state)
+{
+	(void)state;
+	room_begin(TRAFFIC_HOST);
+	room_follow();
+	room.port.unfollow(room.port.ctx, "shop");
+	room.port.unfollow(room.port.ctx, "nobody");
+	room.changes = 0;
+	assert_int_equal(told_of("deployments", "DELETED",
+			     "{'metadata': {'name': 'web',"
+			     " 'namespace': 'prod', 'uid': 'd-web', 'resourceVersion': '1001'}}"),
+	    0);
+	room_end();
+}
+
+/* An app followed anew under other names is found by these, and by the old ones no more. */
+static void
+test_following_again_replaces(void **state)
+{
+	(void)state;
+	room_begin(TRAFFIC_HOST);
+	room_follow();
+	str_copy(room.app.workload, sizeof(room.app.workload), "api");
+	room.port.follow(room.port.ctx, &room.app);
+	assert_int_equal(told_of("deployments", "ADDED",
+			     "{'metadata': {'name': 'api',"
+			     " 'namespace': 'prod', 'uid': 'd-a', 'resourceVersion': '1001'}}"),
+	    1);
+	assert_int_equal(told_of("deployments", "DELETED",
+			     "{'metadata': {'name': 'web',"
+			     " 'namespace': 'prod', 'uid': 'd-web', 'resourceVersion': '1002'}}"),
+	    0);
+	assert_true(room_look().fresh);
+	room_end();
+}
+
+static void
+test_not_followed_is_not_fresh(void **state)
+{
+	(void)state;
+	room_begin(TRAFFIC_HOST);
+	assert_false(room_look().fresh);
+	assert_non_null(strstr(room_look().stale, "not watched"));
+	assert_true(room_look().stale_since_ms > 0);
+	room_end();
+}
+
+static bool
+is_verified(void)
+{
+	return room_look().verified_ms > 0;
+}
+
+static bool
+is_unanswered(void)
+{
+	return !room_look().fresh;
+}
+
+static void
+test_verify(void **state)
+{
+	int64_t before;
+
+	(void)state;
+	room_begin(TRAFFIC_HOST);
+	room_follow();
+	assert_true(room_look().verified_ms == 0);
+	before = clock_wall_ms();
+	room_put(
+	    "deployments/web-canary", J("{'metadata': {'name': 'web-canary', 'namespace': 'prod',"
+					" 'uid': 'd-c', 'resourceVersion': '1001', " OURS "}}"));
+	free(map_remove(room.objects, "virtualservices/web"));
+	room.changes = room.reads = 0;
+	room.port.verify(room.port.ctx, &room.app);
+	assert_int_equal(room.changes, 0);
+	assert_true(run_until(room.loop, is_verified, 2000));
+	assert_true(room_look().verified_ms >= before);
+	assert_int_equal(room.reads, 5);
+	(void)run_until(room.loop, never, 20);
+	assert_true(room.changes > 0);
+	/* The watches said nothing of this. */
+	assert_true(room_look().canary.exists && room_look().canary.ours);
+	assert_false(room_look().route.exists);
+	room_end();
+}
+
+/* The API server answers the watches' silence and nothing else: that is not fresh, until a read
+ * comes through again. */
+static void
+test_verify_fails_and_recovers(void **state)
+{
+	int64_t verified;
+
+	(void)state;
+	room_begin(TRAFFIC_HOST);
+	room_follow();
+	room.port.verify(room.port.ctx, &room.app);
+	assert_true(run_until(room.loop, is_verified, 2000));
+	verified = room_look().verified_ms;
+	room.down = true;
+	room.port.verify(room.port.ctx, &room.app);
+	assert_true(run_until(room.loop, is_unanswered, 3000));
+	assert_true(room_look().verified_ms == verified);
+	assert_non_null(strstr(room_look().stale, "500"));
+	assert_true(room_look().stale_since_ms > 0);
+	room.down = false;
+	assert_true(run_until(room.loop, room_is_fresh, 5000));
+	assert_true(room_look().verified_ms > verified);
+	room_end();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_changes_find_their_app),
+	    cmocka_unit_test(test_changes_of_the_routing_find_their_app),
+	    cmocka_unit_test(test_a_burst_is_told_once),
+	    cmocka_unit_test(test_unfollowed_is_not_told),
+	    cmocka_unit_test(test_following_again_replaces),
+	    cmocka_unit_test(test_not_followed_is_not_fresh),
+	    cmocka_unit_test(test_verify),
+	    cmocka_unit_test(test_verify_fails_and_recovers),
+	};
+
+	mem_json_hook();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
