@@ -8,10 +8,6 @@
 #include "base/log.h"
 #include "http/httpc_transfer.h"
 
-enum {
-	DEADLINE_SLACK_MS = 100 /* curl's own timeout has the better text: let it come first */
-};
-
 struct httpc_socket {
 	struct httpc_socket *next;
 	struct httpc_socket *previous;
@@ -119,7 +115,7 @@ time_left(const struct httpc_transfer *t, int64_t now)
 	int64_t left = INT64_MAX;
 
 	if (t->timeout_ms > 0)
-		left = t->started_ms + t->timeout_ms + DEADLINE_SLACK_MS - now;
+		left = t->started_ms + t->timeout_ms - now;
 	if (t->idle_ms > 0 && t->last_byte_ms + t->idle_ms - now < left)
 		left = t->last_byte_ms + t->idle_ms - now;
 	return left;

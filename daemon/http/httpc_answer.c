@@ -70,8 +70,9 @@ explain(const struct httpc_transfer *t, CURLcode code, struct err *to)
 		    (long long)t->idle_ms);
 		break;
 	case HTTPC_CUT_DEADLINE:
-		(void)err_set(to, "no answer within %lld ms (time in the queue counts)",
-		    (long long)t->timeout_ms);
+		(void)err_set(to, "no answer within %lld ms%s", (long long)t->timeout_ms,
+		    was_sent(t) ? ""
+				: "; the request was not sent, there was no connection for it");
 		break;
 	case HTTPC_CUT_REFUSED:
 		*to = t->refused;

@@ -14,6 +14,7 @@ enum {
 	DEFAULT_CONNECT_MS = 5000,
 	DEFAULT_TIMEOUT_MS = 30000, /* for what is no stream: every wait has a deadline */
 	DEFAULT_MAX_BODY = 8 * 1024 * 1024,
+	TIMEOUT_SLACK_MS = 1000,
 	KEEPALIVE_IDLE_S = 20,
 	KEEPALIVE_EVERY_S = 10,
 	USER_TIMEOUT_MS = 30000
@@ -255,8 +256,11 @@ setup_callbacks(struct httpc_transfer *t, const struct httpc_request *request)
 	t->proxied = request->proxy != NULL && request->proxy[0] != '\0';
 	if (t->timeout_ms <= 0 && request->on_data == NULL)
 		t->timeout_ms = DEFAULT_TIMEOUT_MS;
+	/* The pool's timer comes first: it also runs while the request waits for a connection, and
+	 * makes sure that a silent connection is not used again. */
 	if (t->timeout_ms > 0)
-		curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)t->timeout_ms);
+		curl_easy_setopt(
+		    t->easy, CURLOPT_TIMEOUT_MS, (long)(t->timeout_ms + TIMEOUT_SLACK_MS));
 	/* Streams come as they are: a decompressor would hold small events back. */
 	if (request->on_data == NULL)
 		curl_easy_setopt(t->easy, CURLOPT_ACCEPT_ENCODING, "");

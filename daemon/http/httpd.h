@@ -16,13 +16,15 @@ struct httpd_request; /* valid from the handler's call until it was answered or 
 struct httpd_limits {		    /* zero: the default */
 	size_t max_body;	    /* 256 KiB: 413 */
 	size_t max_header;	    /* 32 KiB: 431 */
-	int max_connections;	    /* 256; more wait in the kernel */
+	int max_connections;	    /* 256 per listener; more wait in the kernel */
 	int64_t idle_timeout_ms;    /* 60 s */
 	int64_t header_deadline_ms; /* 10 s for a whole header, 30 s for a whole body */
 };
 
 typedef void httpd_handler(void *ctx, struct httpd_request *request);
-/* Told when a request that was not answered yet (or a stream) has lost its client. */
+/* Told when a request that was not answered yet (or a stream that was not ended) has lost its
+ * client: within a second, also of one that has only closed its sending side. Not told by
+ * httpd_free. */
 typedef void httpd_gone(void *ctx, uint64_t number);
 
 struct httpd *httpd_new(struct loop *loop, const struct httpd_limits *limits,
@@ -33,7 +35,7 @@ must_check int httpd_listen_tcp(struct httpd *httpd, const char *address, int *p
 /* Removes a stale socket (nobody listens), refuses a live one; mode such as 0660. */
 must_check int httpd_listen_unix(
     struct httpd *httpd, const char *path, unsigned mode, struct err *e);
-/* Open requests get 503, streams end; then everything is closed. */
+/* Open requests get 503, streams end; then everything is closed. Not from a handler. */
 void httpd_free(struct httpd *httpd);
 
 uint64_t httpd_number(const struct httpd_request *request);

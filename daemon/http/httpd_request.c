@@ -7,9 +7,8 @@
 #include "http/httpd_room.h"
 
 enum {
-	BODY_FACTOR = 3,    /* a body may take three times as long as a head */
-	SWALLOW_FACTOR = 4, /* so much of a chunked body over the cap is read for a clean 413 */
-	PROBE_MS = 1000
+	BODY_FACTOR = 3,	       /* a body may take three times as long as a head */
+	SWALLOW_MAX = 16 * 1024 * 1024 /* so much that is too large is read for a clean 413 */
 };
 
 static uint64_t last_number;
@@ -122,6 +121,12 @@ has_body(struct MHD_Connection *mhd, size_t *length)
 	return *length > 0;
 }
 
+static bool
+asks_first(struct MHD_Connection *mhd)
+{
+	return MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_EXPECT) != NULL;
+}
+
 /* The head is there, nothing of the body yet. */
 static enum MHD_Result
 take_head(struct httpd_request *request, const char *url, const char *method)
@@ -140,7 +145,10 @@ take_head(struct httpd_request *request, const char *url, const char *method)
 		httpd_guard(request->connection, 0);
 		return MHD_YES;
 	}
-	if (length > limits->max_body)
+	/* Who has not asked for permission sends all before it reads an answer; closed in the
+	 * middle it would see a broken connection instead of a 413. */
+	request->too_big = length > limits->max_body;
+	if (request->too_big && (length > SWALLOW_MAX || asks_first(request->mhd)))
 		return refuse_size(request);
 	httpd_guard(request->connection, BODY_FACTOR * limits->header_deadline_ms);
 	return MHD_YES;
@@ -152,11 +160,11 @@ take_body(struct httpd_request *request, const char *bytes, size_t *size)
 	request->received += *size;
 	if (request->received > request->body.limit)
 		request->too_big = true;
-	else
+	if (!request->too_big)
 		str_add_bytes(&request->body, bytes, *size);
 	*size = 0;
 	/* MHD takes no answer in the middle of a body; who sends without end is cut. */
-	return request->received / SWALLOW_FACTOR > request->body.limit ? MHD_NO : MHD_YES;
+	return request->received > SWALLOW_MAX ? MHD_NO : MHD_YES;
 }
 
 static enum MHD_Result

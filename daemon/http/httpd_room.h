@@ -1,13 +1,11 @@
-/* Inside the room httpd only. Four files share these structs:
- * httpd.c the whole (limits, ports, numbers), httpd_port.c one listener with its MHD daemon and the
- * pump, httpd_socket.c making listeners, httpd_request.c a request's life from its first line to
- * its end, httpd_answer.c answers and streams.
+/* Inside the room httpd only: httpd.c is the whole, httpd_port.c a listener and its pump,
+ * httpd_socket.c makes listeners, httpd_request.c a request's life, httpd_answer.c its answer.
  *
- * A request:  READING -> HANDED -> ANSWERED -> (freed by MHD's completion)
- *                          \-> STREAMING ----/
- * It is in the table of numbers while HANDED or STREAMING and not ended. It may be suspended (out
- * of MHD's sight, its socket watched by us) only while HANDED without a response, or STREAMING with
- * nothing to send; never once httpd->stopping is set. */
+ * FRESH -> READING -> HANDED -> ANSWERED -> (freed when MHD has completed it)
+ *                        \-> STREAMING ---/
+ * A request is in the table of numbers while HANDED, or STREAMING and not ended. It is suspended
+ * (out of MHD's sight) only while HANDED without a response, or STREAMING with nothing to send;
+ * never once httpd->stopping is set. */
 #ifndef HTTP_HTTPD_ROOM_H
 #define HTTP_HTTPD_ROOM_H
 
@@ -47,8 +45,7 @@ struct httpd_port {
 	ino_t unix_inode;
 	struct loop_fd *watch;	  /* MHD's epoll descriptor */
 	struct loop_timer *timer; /* the pump's next run */
-	bool running;		  /* inside of MHD_run */
-	bool again;		  /* MHD has work that it does not know of */
+	bool running, again;	  /* inside of MHD_run; it has work that it does not know of */
 	int zeros;		  /* timeouts of 0 in a row without an event */
 };
 
@@ -70,24 +67,20 @@ struct httpd_request {
 	struct MHD_Connection *mhd;
 	uint64_t number;
 	enum httpd_phase phase;
-	bool listed;
-	bool suspended;
+	bool listed, suspended, too_big;
 	bool lost;    /* the client is gone, or was cut */
 	bool bad_uri; /* seen before MHD decoded it */
-	bool too_big;
-	bool ended; /* stream: nothing more is added */
+	bool ended;   /* stream: nothing more is added */
 	char *path;
 	char method[32];
 	struct str body;
 	size_t received;
 	int status;
 	struct MHD_Response *response; /* waits to be given to MHD */
-	struct loop_fd *watch;	       /* while suspended: does the client hang up? */
 	char *out;		       /* stream: bytes from out_start to out_start + out_length */
 	size_t out_start, out_length, out_room;
 };
 
-/* httpd_port.c */
 struct httpd_port *httpd_port_new(struct httpd *httpd, int listener);
 void httpd_port_close(struct httpd_port *port); /* takes no more connections */
 void httpd_port_drain(struct httpd_port *port); /* lets MHD write what it has */
@@ -98,7 +91,7 @@ void httpd_guard(struct httpd_connection *connection, int64_t deadline_ms);
 /* The pump's next delay when MHD asks for mhd_ms; counts zeros in a row in *zeros. */
 int64_t httpd_pump_delay(int *zeros, int64_t mhd_ms);
 
-/* httpd_request.c: MHD's callbacks, and the table */
+/* MHD's callbacks, and the table. */
 void *httpd_request_begin(void *ctx, const char *uri, struct MHD_Connection *mhd);
 enum MHD_Result httpd_request_step(void *ctx, struct MHD_Connection *mhd, const char *url,
     const char *method, const char *version, const char *upload, size_t *upload_size,
@@ -112,17 +105,14 @@ void httpd_request_sleep(struct httpd_request *request);
 void httpd_request_wake(struct httpd_request *request);
 void httpd_request_cut(struct httpd_request *request); /* the client is to go */
 
-/* httpd_answer.c */
 void httpd_problem(
     struct httpd_request *request, int status, const char *title, const char *detail);
 enum MHD_Result httpd_response_queue(struct httpd_request *request);
 void httpd_answers_stop(struct httpd *httpd); /* 503 for who waits, an end for streams */
-
-/* httpd_check.c: why a request's head is refused (a text), or NULL. */
+/* Why a request's head is refused (a text), or NULL. */
 const char *httpd_check_head(struct httpd_request *request, const char *url);
 bool httpd_check_uri(const char *uri);
 
-/* httpd_socket.c */
 must_check int httpd_socket_tcp(const char *address, int *fd, int *port, struct err *e);
 must_check int httpd_socket_unix(const char *path, unsigned mode, int *fd, struct err *e);
 void httpd_socket_peer(int fd, bool local, char *to, size_t size);

@@ -279,17 +279,44 @@ test_bodies(void **state)
 	assert_int_equal(served.handled, 2);
 }
 
+/* Clients that send all before they read, as most do, get their 413 too. */
+static void
+test_large_uploads_get_their_413(void **state)
+{
+	static const size_t sizes[] = {1001, 20000, 300000, 5000000};
+	struct httpc_pool *pool = httpc_pool_new(lab.loop, 2);
+	struct asked *a = mem_alloc(sizeof(*a));
+	char *bulk = mem_alloc(5000000);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		ask(a, pool,
+		    (struct httpc_request){.method = "POST",
+			.url = url_of(served.port, "/"),
+			.body = bulk,
+			.body_length = sizes[i]});
+		assert_true(lab_until(asked_is_done, a));
+		assert_string_equal(a->error, "");
+		assert_int_equal(a->status, 413);
+	}
+	assert_int_equal(served.handled, 0);
+	free(bulk);
+	free(a);
+	httpc_pool_free(pool);
+}
+
 static void
 test_a_body_without_end_is_cut(void **state)
 {
-	struct raw *raw = raw_ask(POST_HEAD "Transfer-Encoding: chunked\r\n\r\nffffff\r\n");
-	char piece[1001];
+	static char piece[100001];
+	struct raw *raw = raw_ask(POST_HEAD "Transfer-Encoding: chunked\r\n\r\nfffffff\r\n");
+	size_t sent = 0;
+	ssize_t count;
 
 	(void)state;
-	memset(piece, 'z', 1000);
-	piece[1000] = '\0';
-	for (int i = 0; i < 100 && !raw->closed; i++) {
-		(void)send(raw->fd, piece, 1000, MSG_NOSIGNAL);
+	while (!raw->closed && sent < 64 * 1024 * 1024) {
+		count = send(raw->fd, piece, sizeof(piece), MSG_NOSIGNAL);
+		sent += count > 0 ? (size_t)count : 0;
 		lab_for(0);
 		(void)raw_pull(raw);
 	}
@@ -396,6 +423,7 @@ main(void)
 	    test(test_client_gone),
 	    test(test_impatient_client),
 	    test(test_bodies),
+	    test(test_large_uploads_get_their_413),
 	    test(test_a_body_without_end_is_cut),
 	    test(test_large_heads),
 	    test(test_refused_heads),
