@@ -132,12 +132,13 @@ class Sim:
     def wait(self, plural, name, good, ns="default", timeout=15):
         """Waits on a watch until an object is as it should be; good(None) once it is gone."""
         end = time.monotonic() + timeout
-        status, now = self.call("GET", self.path(plural, name, ns))
-        now = now if status == 200 else None
+        only = f"fieldSelector=metadata.name={name}"
+        listed = self.call("GET", f"{self.path(plural, ns=ns)}?{only}")[1]
+        now = listed["items"][0] if listed["items"] else None
         if good(now):
             return now
-        stream = self.watch(plural, f"&fieldSelector=metadata.name={name}&resourceVersion=0", ns,
-                            timeout)
+        start = listed["metadata"]["resourceVersion"]
+        stream = self.watch(plural, f"&{only}&resourceVersion={start}", ns, timeout)
         try:
             for event in stream:
                 now = None if event["type"] == "DELETED" else event["object"]
