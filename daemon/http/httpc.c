@@ -10,7 +10,6 @@
 
 struct httpc_socket {
 	struct httpc_socket *next;
-	struct httpc_socket *previous;
 	struct httpc_pool *pool;
 	curl_socket_t fd;
 	struct loop_fd *watch;
@@ -51,32 +50,27 @@ static void
 transfer_link(struct httpc_pool *pool, struct httpc_transfer *t)
 {
 	t->next = pool->transfers;
-	if (t->next != NULL)
-		t->next->previous = t;
 	pool->transfers = t;
 	pool->active++;
 }
 
 static void
-transfer_unlink(struct httpc_transfer *t)
+transfer_unlink(struct httpc_pool *pool, struct httpc_transfer *t)
 {
-	if (t->previous != NULL)
-		t->previous->next = t->next;
-	else
-		t->pool->transfers = t->next;
-	if (t->next != NULL)
-		t->next->previous = t->previous;
+	struct httpc_transfer **place = &pool->transfers;
+
+	while (*place != t)
+		place = &(*place)->next;
+	*place = t->next;
 	if (t->state != HTTPC_CANCELLED)
-		t->pool->active--;
+		pool->active--;
 }
 
 /* Out of the list and out of curl; not while curl is running. */
 static void
-transfer_detach(struct httpc_transfer *t)
+transfer_detach(struct httpc_pool *pool, struct httpc_transfer *t)
 {
-	struct httpc_pool *pool = t->pool;
-
-	transfer_unlink(t);
+	transfer_unlink(pool, t);
 	loop_timer_free(t->timer);
 	t->timer = NULL;
 	if (t->state == HTTPC_WAITING)
@@ -95,13 +89,13 @@ transfer_free(struct httpc_transfer *t)
 
 /* Tells the owner, if it still wants to know. */
 static void
-transfer_end(struct httpc_transfer *t, CURLcode code)
+transfer_end(struct httpc_pool *pool, struct httpc_transfer *t, CURLcode code)
 {
 	bool told = t->state != HTTPC_CANCELLED;
 	struct httpc_answer answer;
 	struct err scratch;
 
-	transfer_detach(t);
+	transfer_detach(pool, t);
 	if (told) {
 		httpc_answer_fill(&answer, t, code, &scratch);
 		t->on_done(t->ctx, &answer);
@@ -141,7 +135,7 @@ on_transfer_timer(void *ctx)
 	if (t->state == HTTPC_RUNNING)
 		curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, 1L);
 	pool_enter(pool);
-	transfer_end(t, CURLE_OPERATION_TIMEDOUT);
+	transfer_end(pool, t, CURLE_OPERATION_TIMEDOUT);
 	pool_leave(pool);
 }
 
@@ -158,7 +152,7 @@ pool_drain(struct httpc_pool *pool)
 		if (message->msg != CURLMSG_DONE)
 			continue;
 		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &t);
-		transfer_end(t, code);
+		transfer_end(pool, t, code);
 	}
 }
 
@@ -195,14 +189,13 @@ on_curl_timer(void *ctx)
 }
 
 static void
-socket_free(struct httpc_socket *s)
+socket_free(struct httpc_pool *pool, struct httpc_socket *s)
 {
-	if (s->previous != NULL)
-		s->previous->next = s->next;
-	else
-		s->pool->sockets = s->next;
-	if (s->next != NULL)
-		s->next->previous = s->previous;
+	struct httpc_socket **place = &pool->sockets;
+
+	while (*place != s)
+		place = &(*place)->next;
+	*place = s->next;
 	loop_fd_free(s->watch);
 	free(s);
 }
@@ -216,8 +209,6 @@ socket_new(struct httpc_pool *pool, curl_socket_t fd, int wanted)
 	s->fd = fd;
 	s->watch = loop_fd_new(pool->loop, fd, wanted, on_socket_ready, s);
 	s->next = pool->sockets;
-	if (s->next != NULL)
-		s->next->previous = s;
 	pool->sockets = s;
 	return s;
 }
@@ -233,7 +224,7 @@ watch_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *socket_ctx
 	(void)easy;
 	if (what == CURL_POLL_REMOVE) {
 		if (s != NULL)
-			socket_free(s);
+			socket_free(pool, s);
 		curl_multi_assign(pool->multi, fd, NULL);
 		return 0;
 	}
@@ -262,13 +253,12 @@ watch_time(CURLM *multi, long delay_ms, void *ctx)
 }
 
 static void
-transfer_launch(struct httpc_transfer *t)
+transfer_launch(struct httpc_pool *pool, struct httpc_transfer *t)
 {
-	struct httpc_pool *pool = t->pool;
 	CURLMcode code;
 
 	if (t->cut == HTTPC_CUT_REFUSED) {
-		transfer_end(t, CURLE_FAILED_INIT);
+		transfer_end(pool, t, CURLE_FAILED_INIT);
 		return;
 	}
 	pool->in_curl = true;
@@ -280,7 +270,7 @@ transfer_launch(struct httpc_transfer *t)
 	}
 	t->cut = HTTPC_CUT_REFUSED;
 	(void)err_set(&t->refused, "%s", curl_multi_strerror(code));
-	transfer_end(t, CURLE_FAILED_INIT);
+	transfer_end(pool, t, CURLE_FAILED_INIT);
 }
 
 /* The next transfer that the kick has work with. Looked for anew each time, because on_done of one
@@ -310,9 +300,9 @@ on_kick(void *ctx)
 	/* What is started by callbacks in here has its own kick: a bounded turn. */
 	while ((t = next_to_kick(pool)) != NULL && t->number <= newest) {
 		if (t->state == HTTPC_WAITING)
-			transfer_launch(t);
+			transfer_launch(pool, t);
 		else
-			transfer_end(t, CURLE_ABORTED_BY_CALLBACK);
+			transfer_end(pool, t, CURLE_ABORTED_BY_CALLBACK);
 	}
 	pool_leave(pool);
 }
@@ -359,14 +349,14 @@ pool_finish(struct httpc_pool *pool)
 	while (pool->transfers != NULL) {
 		struct httpc_transfer *t = pool->transfers;
 
-		transfer_detach(t);
+		transfer_detach(pool, t);
 		transfer_free(t);
 	}
 	/* Connections kept for later go now; their watches before them. */
 	curl_multi_setopt(pool->multi, CURLMOPT_SOCKETFUNCTION, NULL);
 	curl_multi_setopt(pool->multi, CURLMOPT_TIMERFUNCTION, NULL);
 	while (pool->sockets != NULL)
-		socket_free(pool->sockets);
+		socket_free(pool, pool->sockets);
 	curl_multi_cleanup(pool->multi);
 	loop_timer_free(pool->curl_timer);
 	loop_timer_free(pool->kick);
@@ -374,14 +364,12 @@ pool_finish(struct httpc_pool *pool)
 }
 
 static void
-transfer_cancel(struct httpc_transfer *t)
+transfer_cancel(struct httpc_pool *pool, struct httpc_transfer *t)
 {
-	struct httpc_pool *pool = t->pool;
-
 	if (t->state == HTTPC_CANCELLED)
 		return;
 	if (t->state == HTTPC_WAITING || !pool->in_curl) {
-		transfer_detach(t);
+		transfer_detach(pool, t);
 		transfer_free(t);
 		return;
 	}
@@ -400,7 +388,7 @@ httpc_pool_free(struct httpc_pool *pool)
 	pool->dying = true;
 	for (t = pool->transfers; t != NULL; t = next) {
 		next = t->next;
-		transfer_cancel(t);
+		transfer_cancel(pool, t);
 	}
 	if (pool->depth == 0)
 		pool_finish(pool);
@@ -434,7 +422,7 @@ httpc_cancel(struct httpc_pool *pool, uint64_t number)
 {
 	for (struct httpc_transfer *t = pool->transfers; t != NULL; t = t->next)
 		if (t->number == number) {
-			transfer_cancel(t);
+			transfer_cancel(pool, t);
 			return;
 		}
 }

@@ -26,7 +26,6 @@ enum httpc_cut {
 
 struct httpc_transfer {
 	struct httpc_transfer *next;
-	struct httpc_transfer *previous;
 	struct httpc_pool *pool;
 	uint64_t number;
 	enum httpc_state state;

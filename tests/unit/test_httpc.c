@@ -261,6 +261,48 @@ test_stream(void **state)
 	peer_close(&peer);
 }
 
+static int opened, opened_status;
+
+static void
+note_open(void *ctx, uint64_t number, int status, bool http2)
+{
+	struct asked *asked = ctx;
+
+	assert_true(number == asked->number);
+	assert_int_equal(asked->chunks, 0);
+	assert_false(http2);
+	opened++;
+	opened_status = status;
+}
+
+static bool
+has_opened(void *ctx)
+{
+	return *(int *)ctx > 0;
+}
+
+/* A watch with nothing to tell is open all the same. */
+static void
+test_open_is_told_once(void **state)
+{
+	(void)state;
+	opened = 0;
+	peer_open(&peer,
+	    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nX-A: b\r\n"
+	    "Transfer-Encoding: chunked\r\n\r\n",
+	    PEER_KEEPS);
+	ask(&a, pool,
+	    (struct httpc_request){
+		.url = url_of(peer.port, "/"), .on_open = note_open, .on_data = asked_data});
+	assert_true(lab_until(has_opened, &opened));
+	assert_int_equal(opened_status, 200);
+	raw_send(peer.fds[0], "1\r\nx\r\n0\r\n\r\n");
+	assert_true(lab_until(asked_is_done, &a));
+	assert_int_equal(opened, 1);
+	assert_string_equal(a.data, "x");
+	peer_close(&peer);
+}
+
 static void
 test_stream_stopped_by_its_reader(void **state)
 {
@@ -485,6 +527,7 @@ main(void)
 	    test(test_deadline_in_the_queue),
 	    test(test_too_big),
 	    test(test_stream),
+	    test(test_open_is_told_once),
 	    test(test_stream_stopped_by_its_reader),
 	    test(test_half_open_stream),
 	    test(test_cancel),
