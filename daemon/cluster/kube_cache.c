@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/clock.h"
 #include "base/jsonx.h"
+#include "base/log.h"
 #include "cluster/kube_room.h"
 
 struct kube_cache *
@@ -141,6 +142,14 @@ kube_unwatch(struct kube *kube, enum kube_kind kind, const char *ns)
 		return;
 	if (--cache->wanted == 0)
 		loop_timer_set(cache->linger, kube->settings.linger_ms);
+}
+
+void
+kube_cache_broken(struct kube_cache *cache, const char *why)
+{
+	str_copy(cache->why, sizeof cache->why, why);
+	log_debug("kube", "cluster %s: %s in namespace %s: %s", cache->kube->name,
+	    kube_kind_info(cache->kind)->plural, cache->ns, why);
 }
 
 /* Why not, for people. */

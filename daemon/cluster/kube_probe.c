@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "cluster/kube_room.h"
 
-enum { AGAIN_MS = 250, DEAD_EVERY_MS = 1000 };
+enum { AGAIN_MS = 500, DEAD_EVERY_MS = 1000 };
 
 static void
 set_timer(struct kube *kube)

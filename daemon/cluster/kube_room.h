@@ -1,6 +1,7 @@
 /* Inside the kube client only. kube.c: one cluster's settings and parts. kube_send.c: requests in
  * lanes. kube_answer.c: what an answer means. kube_cache.c: which caches there are and how fresh.
- * kube_list.c: lists in pages. kube_watch.c: list, then watch. kube_probe.c: does the server live?
+ * kube_list.c: lists in pages. kube_watch.c: list, then watch; kube_lines.c: what a stream says.
+ * kube_read.c: reads past the caches. kube_probe.c: does the server live?
  */
 #ifndef CLUSTER_KUBE_ROOM_H
 #define CLUSTER_KUBE_ROOM_H
@@ -171,6 +172,11 @@ void kube_cache_look(struct kube_cache *cache);
 void kube_cache_look_all(struct kube *kube); /* soon */
 void kube_cache_free(struct kube_cache *cache);
 void kube_caches_done(struct kube *kube);
+
+/* Bytes of a stream that was answered 200. False: it is of no more use (cache->relist is set). */
+bool kube_lines_feed(struct kube_cache *cache, const char *bytes, size_t count);
+/* Remembers why, for kube_fresh. */
+void kube_cache_broken(struct kube_cache *cache, const char *why);
 
 void kube_watch_begin(struct kube_cache *cache); /* soon */
 void kube_watch_end(struct kube_cache *cache);	 /* cancels what is under way */

@@ -34,14 +34,6 @@ pause_after_failure(struct kube_cache *cache, int64_t at_least_ms)
 	pause_for(cache, at_least_ms > cache->backoff_ms ? at_least_ms : cache->backoff_ms);
 }
 
-static void
-remember_why(struct kube_cache *cache, const char *why)
-{
-	str_copy(cache->why, sizeof cache->why, why);
-	log_debug("kube", "cluster %s: %s in namespace %s: %s", cache->kube->name,
-	    kube_kind_info(cache->kind)->plural, cache->ns, why);
-}
-
 /* --- listing --- */
 
 static void
@@ -73,7 +65,7 @@ explain_list(struct kube_cache *cache, const struct kube_answer *answer)
 		err_set(&why, "answered %d: %.800s", answer->status, answer->message);
 	else
 		err_set(&why, "%.1000s", answer->message);
-	remember_why(cache, why.text);
+	kube_cache_broken(cache, why.text);
 }
 
 static void
@@ -110,84 +102,7 @@ start_list(struct kube_cache *cache)
 						       .ctx = cache});
 }
 
-/* --- the stream: its lines --- */
-
-static void
-take_object(struct kube_cache *cache, const char *type, json_t *object)
-{
-	const char *version = jsonx_text(object, "metadata.resourceVersion");
-	const char *name = jsonx_text(object, "metadata.name");
-	char seen[64];
-
-	if (!version || !str_copy(seen, sizeof seen, version))
-		return;
-	if (!strcmp(type, "DELETED") && name)
-		(void)cache_remove(cache->store, name, jsonx_text(object, "metadata.uid"), version);
-	else if (!strcmp(type, "ADDED") || !strcmp(type, "MODIFIED"))
-		(void)cache_put(cache->store, json_incref(object));
-	cache_seen(cache->store, seen);
-}
-
-/* An ERROR event is a Status; 410 is the common one. None can be continued from. */
-static void
-take_error(struct kube_cache *cache, const json_t *status)
-{
-	struct err why;
-
-	err_set(&why, "the stream said: %.300s (%d)", jsonx_text_or(status, "message", ""),
-	    (int)jsonx_int(status, "code", 0));
-	remember_why(cache, why.text);
-	cache->relist = true;
-}
-
-/* False: the stream is of no more use. */
-static bool
-take_line(struct kube_cache *cache, const char *line, size_t length)
-{
-	struct err e;
-	json_t *event;
-	const char *type;
-
-	if (length == 0 || (length == 1 && *line == '\r'))
-		return true;
-	event = jsonx_parse(line, length, KUBE_LINE_MAX, &e);
-	type = jsonx_text(event, "type");
-	if (!type) {
-		err_wrap(&e, "the stream sent a line that is no watch event");
-		remember_why(
-		    cache, event ? "the stream sent a line that is no watch event" : e.text);
-		cache->relist = true;
-	} else if (!strcmp(type, "ERROR"))
-		take_error(cache, json_object_get(event, "object"));
-	else
-		take_object(cache, type, json_object_get(event, "object"));
-	json_decref(event);
-	return !cache->relist;
-}
-
-/* The end of the line is in bytes at count-1, or it is not complete yet. */
-static bool
-take_part(struct kube_cache *cache, const char *bytes, size_t count, bool whole)
-{
-	bool good = true;
-
-	if (whole && cache->line.length == 0)
-		return take_line(cache, bytes, count);
-	str_add_bytes(&cache->line, bytes, count);
-	if (cache->line.full) {
-		remember_why(cache, "the stream sent a line of more than 8 MiB");
-		cache->relist = true;
-		return false;
-	}
-	if (!whole)
-		return true;
-	good = take_line(cache, str_text(&cache->line), cache->line.length);
-	if (cache->line.room > 256 * 1024)
-		str_done(&cache->line);
-	else
-		str_clear(&cache->line);
-	return good;
-}
+/* --- the stream: begin and end --- */
 
 static bool
 on_data(void *ctx, uint64_t number, int status, const char *bytes, size_t count)
@@ -196,25 +111,12 @@ on_data(void *ctx, uint64_t number, int status, const char *bytes, size_t count)
 
 	(void)number;
 	kube_probe_heard(cache->kube);
-	if (status != 200) {
-		if (cache->line.length + count <= ERROR_BODY_MAX)
-			str_add_bytes(&cache->line, bytes, count);
-		return true;
-	}
-	while (count) {
-		const char *end = memchr(bytes, '\n', count);
-		size_t length = end ? (size_t)(end - bytes) : count;
-
-		if (!take_part(cache, bytes, length, end != NULL))
-			return false;
-		length += end != NULL;
-		bytes += length;
-		count -= length;
-	}
+	if (status == 200)
+		return kube_lines_feed(cache, bytes, count);
+	if (cache->line.length + count <= ERROR_BODY_MAX)
+		str_add_bytes(&cache->line, bytes, count);
 	return true;
 }
-
-/* --- the stream: begin and end --- */
 
 static void
 set_closed(struct kube_cache *cache)
@@ -263,7 +165,7 @@ stream_refused(struct kube_cache *cache, const struct httpc_answer *answer)
 	err_set(&why, "the watch was answered %d: %.600s", answer->status,
 	    jsonx_text_or(body, "message", "without a Status"));
 	json_decref(body);
-	remember_why(cache, why.text);
+	kube_cache_broken(cache, why.text);
 	if (answer->status == 410 && cache->backoff_ms == 0) {
 		cache->relist = true;
 		relist_at_once(cache);
@@ -290,9 +192,9 @@ stream_over(struct kube_cache *cache, const struct httpc_answer *answer)
 		cache->kube->stats.watch_cuts++;
 		credentials_doubt(cache->kube->credentials);
 		if (!cache->relist) /* else the reason is known and better */
-			remember_why(cache, answer->error);
+			kube_cache_broken(cache, answer->error);
 	} else if (!good && !cache->relist)
-		remember_why(cache, "the server ends it as soon as it begins");
+		kube_cache_broken(cache, "the server ends it as soon as it begins");
 	if (good)
 		cache->backoff_ms = 0;
 	if (good)
@@ -380,7 +282,7 @@ begin(void *ctx)
 		pause_for(cache, CREDENTIALS_MS);
 		return;
 	case CREDENTIALS_FAILED:
-		remember_why(cache, credentials_problem(kube->credentials));
+		kube_cache_broken(cache, credentials_problem(kube->credentials));
 		pause_after_failure(cache, 0);
 		return;
 	}
@@ -415,7 +317,7 @@ on_timer(void *ctx)
 	}
 	httpc_cancel(cache->pool, cache->stream);
 	set_closed(cache);
-	remember_why(cache, "the server has taken the request for a watch and says nothing");
+	kube_cache_broken(cache, "the server has taken the request for a watch and says nothing");
 	pause_after_failure(cache, 0);
 }
 

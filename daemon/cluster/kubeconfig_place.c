@@ -33,7 +33,7 @@ kubeconfig_locate(const struct kubeconfig_place *place, const char *key, struct 
 {
 	char path[256];
 
-	str_print(path, sizeof path, "%s%s%s", place->path, *key ? "." : "", key);
+	str_print(path, sizeof path, "%s%s%s", place->path, *key && *place->path ? "." : "", key);
 	return err_wrap(
 	    e, "%s, line %d: %s", place->source->file, yaml_line(place->source->lines, path), path);
 }
