@@ -34,6 +34,7 @@ struct probe {
 	struct step steps[32];
 	int count, at;
 	bool started, again; /* again: the step's act is being repeated */
+	bool doubt;	     /* an answer was lost: it may be there already */
 	bool waiting;	     /* for the step's condition */
 	uint64_t number;
 	int64_t since_ms;
@@ -146,6 +147,10 @@ next(void *ctx)
 {
 	struct probe *p = ctx;
 
+	if (p->doubt) { /* the same act again */
+		send_act(p);
+		return;
+	}
 	p->at++;
 	p->again = false;
 	send_act(p);
@@ -182,7 +187,17 @@ on_acted(void *ctx, uint64_t number, enum act_outcome outcome, const char *text,
 	observe(p);
 	if (outcome == ACT_CONFLICT) { /* decided on what was older than the cluster */
 		send_act(p);
-	} else if (outcome != expected) {
+		return;
+	}
+	if (outcome == ACT_UNKNOWN || outcome == ACT_UNREACHED) {
+		p->doubt = true;
+		loop_timer_set(p->timer, 500);
+		return;
+	}
+	if (p->doubt && outcome == ACT_ALREADY)
+		expected = ACT_ALREADY;
+	p->doubt = false;
+	if (outcome != expected) {
 		fail(p, "not the outcome that was expected");
 	} else if (!p->again) {
 		p->again = true;
