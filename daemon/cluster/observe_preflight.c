@@ -79,15 +79,18 @@ check_canary(const struct check *c, struct err *e)
 	    app->canary, app->name);
 }
 
-/* Can the clones be made at all? Says so before anything is written. */
+/* Can the clones be made at all? Says so before anything is written; once the canary is there it
+ * is not asked any more, for it costs a copy of the Deployment. */
 static int
 check_clones(const struct check *c, struct err *e)
 {
 	const struct observe_objects *objects = c->objects;
-	json_t *labels = observe_canary_labels(c->app, objects, e);
-	json_t *deployment = NULL, *service = NULL;
+	json_t *labels, *deployment = NULL, *service = NULL;
 	int result = -1;
 
+	if (objects->canary != NULL)
+		return 0;
+	labels = observe_canary_labels(c->app, objects, e);
 	if (labels == NULL)
 		return -1;
 	deployment = clone_deployment(c->app, objects->stable, labels, "image", 1, e);
