@@ -9,7 +9,7 @@
 #include "loop/loop.h"
 #include "ports/cluster.h"
 
-#define ACT_WRITE_MS 15000    /* a hung webhook keeps the API server for 10 s */
+#define ACT_WRITE_MS 13000    /* a hung webhook is answered after 10 s */
 #define ACT_DEADLINE_MS 20000 /* with the reading back */
 
 struct act_runs;

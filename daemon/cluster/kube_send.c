@@ -422,7 +422,11 @@ kube_send(struct kube *kube, const struct kube_sending *sending)
 uint64_t
 kube_request(struct kube *kube, const struct kube_call *call)
 {
-	return kube_send(kube, &(struct kube_sending){.call = *call});
+	bool write = strcmp(call->method, "GET") != 0;
+
+	/* A write has one attempt only, which may take all the time it is given. */
+	return kube_send(kube,
+	    &(struct kube_sending){.call = *call, .attempt_ms = write ? call->deadline_ms : 0});
 }
 
 static bool

@@ -108,6 +108,41 @@ test_done_and_already(void **state)
 	room_end();
 }
 
+static struct fake_conn *held;
+
+static int
+hold_write(struct fake_conn *conn)
+{
+	held = conn;
+	return 0;
+}
+
+static void
+answer_held(void *ctx)
+{
+	(void)ctx;
+	fake_answer(held, status, answer);
+}
+
+/* A hung webhook keeps a write waiting for longer than any read may take. */
+static void
+test_a_slow_write_is_waited_for(void **state)
+{
+	struct loop_timer *timer;
+
+	(void)state;
+	room_begin(TRAFFIC_HOST);
+	room_follow();
+	answers(500, "InternalError", "failed calling webhook: deadline exceeded");
+	room.write = hold_write;
+	timer = loop_timer_new(room.loop, answer_held, NULL);
+	loop_timer_set(timer, 600); /* a read ends after 200 */
+	act(ACT_WEIGHT, 10, "");
+	assert_int_equal(room.outcome, ACT_REFUSED);
+	loop_timer_free(timer);
+	room_end();
+}
+
 /* F56: what somebody else wrote meanwhile is read, and shows at the next look. */
 static void
 test_F56_conflict(void **state)
@@ -291,6 +326,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_done_and_already),
+	    cmocka_unit_test(test_a_slow_write_is_waited_for),
 	    cmocka_unit_test(test_F56_conflict),
 	    cmocka_unit_test(test_F66_unknown_outcome),
 	    cmocka_unit_test(test_nobody_answers_at_all),
