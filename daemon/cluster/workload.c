@@ -121,7 +121,7 @@ count_pods(const struct workload_side *side, const struct app *app, const char *
 	}
 }
 
-/* Who wrote the released container's image. */
+/* Who wrote the released container's image; of a canary also who wrote its size. */
 static void
 look_editor(const json_t *deployment, const struct app *app, struct workload_seen *seen)
 {
@@ -129,6 +129,7 @@ look_editor(const json_t *deployment, const struct app *app, struct workload_see
 	int i = workload_container(pod, app->container);
 	const char *path[] = {
 	    "f:spec", "f:template", "f:spec", "f:containers", NULL, "f:image", NULL};
+	static const char *const size_path[] = {"f:spec", "f:replicas", NULL};
 	char *key;
 
 	if (i < 0)
@@ -137,6 +138,9 @@ look_editor(const json_t *deployment, const struct app *app, struct workload_see
 	    jsonx_text_or(json_array_get(jsonx_at(pod, "containers"), (size_t)i), "name", ""));
 	path[4] = key;
 	observe_editor(deployment, path, seen->edited_by, sizeof(seen->edited_by), NULL);
+	if (seen->ours && seen->edited_by[0] == '\0')
+		observe_editor(
+		    deployment, size_path, seen->edited_by, sizeof(seen->edited_by), NULL);
 	free(key);
 }
 

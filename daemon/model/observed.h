@@ -31,7 +31,8 @@ struct workload_seen {
 	int ready;	 /* endpoints that are ready in the side's Service and whose pod is ready */
 	int ready_new;	 /* of these, pods that run the release's image */
 	int terminating; /* pods that are still going */
-	char edited_by[APP_NAME]; /* field manager of the image, if not airisd; "" unknown */
+	char edited_by[APP_NAME]; /* field manager of the image (of a canary also of its size), if
+				   * not airisd; "" unknown */
 	struct problem problem;
 };
 

@@ -292,6 +292,23 @@ test_F28_editor(void **state)
 	assert_true(observe_time_ms(NULL) == 0);
 }
 
+/* F28: of a canary, its size is ours as well. */
+static void
+test_F28_canary_scaled_by_hand(void **state)
+{
+	json_t *canary = J(
+	    "{'metadata': {'name': 'web-canary', " OURS
+	    ", 'managedFields': [{'manager': 'airisd', 'time': '2026-11-22T20:00:00Z', 'fieldsV1':"
+	    "  {'f:spec': {'f:template': {'f:spec': {'f:containers': {'k:{\\'name\\':\\'c\\'}':"
+	    "   {'f:image': {}}}}}}}},"
+	    " {'manager': 'kubectl', 'subresource': 'scale', 'time': '2026-11-22T20:01:00Z',"
+	    "  'fieldsV1': {'f:spec': {'f:replicas': {}}}}]},"
+	    " 'spec': {'replicas': 9, 'template': {'spec': {'containers': [{'name': 'c'}]}}}}");
+
+	(void)state;
+	assert_string_equal(look(canary, json_array(), "[]").edited_by, "kubectl");
+}
+
 int
 main(void)
 {
@@ -305,6 +322,7 @@ main(void)
 	    cmocka_unit_test(test_only_the_newest_pods_are_trouble),
 	    cmocka_unit_test(test_ours),
 	    cmocka_unit_test(test_F28_editor),
+	    cmocka_unit_test(test_F28_canary_scaled_by_hand),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
