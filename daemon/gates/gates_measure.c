@@ -163,16 +163,15 @@ static void
 on_timer(void *ctx)
 {
 	struct gates_measurement *m = ctx;
-	char why[128], took[32];
+	char why[64], took[32];
 
 	if (m->state != SETTLED) {
 		str_duration_text(m->origin->timeout_ms, took, sizeof(took));
-		str_print(why, sizeof(why), "%s %s",
-		    m->state == WAITING ? "too many questions: no turn within" : "no answer within",
-		    took);
+		str_print(why, sizeof(why), "no answer within %s", took);
 		if (m->state == RUNNING)
 			gates_origin_note(m->origin, false, why);
-		set_error(m, m->origin->name, why);
+		set_error(m, m->origin->name,
+		    m->state == RUNNING ? why : "too many questions: no turn in time");
 		m->sample.at_ms = m->at_ms;
 		release(m);
 	}
@@ -260,6 +259,11 @@ run_next(struct gates_origin *origin)
 	while (origin->first != NULL && origin->health.running < GATES_RUNNING) {
 		struct gates_measurement *m = origin->first;
 
+		/* With hardly any time left, asking would only be load on a slow source. */
+		if (m->deadline_ms - clock_mono_ms() < origin->timeout_ms / 10) {
+			fail(m, "too many questions: no turn in time");
+			continue;
+		}
 		leave_line(m);
 		start_running(m);
 	}

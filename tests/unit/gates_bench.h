@@ -17,7 +17,7 @@ struct bench {
 	struct gate_spec gate;
 	char url[64], folder[32];
 	struct gates_source source;
-	int answers, wanted, hung_wanted;
+	int answers, no_turn, wanted, hung_wanted;
 	bool inside; /* measure() is running */
 	struct gate_sample sample;
 	uint64_t number, cancel_inside;
@@ -50,6 +50,7 @@ on_sample(void *ctx, uint64_t number, const struct gate_sample *sample)
 
 	assert_false(b->inside);
 	b->answers++;
+	b->no_turn += strstr(sample->text, "no turn in time") != NULL;
 	b->number = number;
 	b->sample = *sample;
 	if (b->cancel_inside != 0)
