@@ -68,6 +68,9 @@ class Sim:
                 break
         assert "APISERVER" in self.env, "airis-sim did not start"
         self.url = urllib.parse.urlparse(self.env["APISERVER"])
+        with open(self.env["KUBECONFIG"], encoding="utf-8") as config:
+            token = re.search(r"token: (\w+)", config.read())[1]
+        self.headers["Authorization"] = f"Bearer {token}"
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -82,8 +85,10 @@ class Sim:
                                                context=ssl._create_unverified_context())
         return http.client.HTTPConnection(self.url.netloc, timeout=timeout)
 
-    def call(self, method, path, body=None, ctype="application/json", agent=None):
+    def call(self, method, path, body=None, ctype="application/json", agent=None, auth=None):
         headers = dict(self.headers)
+        if auth is not None:
+            headers["Authorization"] = auth
         if agent:
             headers["User-Agent"] = agent
         if body is not None:
@@ -271,10 +276,11 @@ def test_help():
 def test_tls_and_token():
     lab = Sim("-tls", "-token", "secret")
     try:
-        status, body = lab.call("GET", "/api/v1/namespaces")
-        assert (status, body["reason"], body["message"]) == (401, "Unauthorized", "Unauthorized")
-        lab.headers["Authorization"] = "Bearer secret"
         assert lab.call("GET", "/api/v1/namespaces")[0] == 200
+        for wrong in ("Bearer secre", "Basic secret", ""):
+            status, body = lab.call("GET", "/api/v1/namespaces", auth=wrong)
+            assert (status, body["reason"], body["message"]) == (
+                401, "Unauthorized", "Unauthorized")
         context = ssl.create_default_context(cafile=os.path.join(lab.dir, "apiserver.crt"))
         connection = http.client.HTTPSConnection(lab.url.netloc, context=context, timeout=5)
         connection.request("GET", "/version", headers=lab.headers)

@@ -2,6 +2,7 @@
 #include "fields.h"
 
 #include "jx.h"
+#include "map.h"
 #include "patch.h"
 #include "util.h"
 
@@ -246,6 +247,31 @@ new_entry(const struct writer *w)
 	return e;
 }
 
+/* Sets of fields are alike in thousands of objects, so equal ones are kept once. The table is
+ * emptied when it has grown large; what is in use stays alive by its references. */
+static void
+share(json_t *entry)
+{
+	static struct map shared;
+	json_t *set = json_object_get(entry, "fieldsV1"), *known;
+	const struct map_slot *slot;
+	char *text = jx_dump(set, NULL);
+	size_t i = 0;
+
+	known = map_get(&shared, text);
+	if (known != NULL) {
+		json_object_set(entry, "fieldsV1", known);
+	} else {
+		if (shared.used > 2000) {
+			while ((slot = map_next(&shared, &i)) != NULL)
+				json_decref(slot->value);
+			map_free(&shared);
+		}
+		map_set(&shared, text, json_incref(set));
+	}
+	free(text);
+}
+
 json_t *
 fields_managed(const struct kind *k, const json_t *old, const json_t *next, const struct writer *w,
     json_t *applied)
@@ -270,8 +296,10 @@ fields_managed(const struct kind *k, const json_t *old, const json_t *next, cons
 		json_object_set_new(copy, "fieldsV1", fields);
 		fields_take(fields, set);
 		fields_take(fields, gone);
-		if (json_object_size(fields) > 0)
+		if (json_object_size(fields) > 0) {
+			share(copy);
 			json_array_append(list, copy);
+		}
 		json_decref(copy);
 	}
 	if (mine == NULL) {
@@ -286,8 +314,10 @@ fields_managed(const struct kind *k, const json_t *old, const json_t *next, cons
 			json_object_set(mine, "fieldsV1", applied != NULL ? applied : set);
 		}
 	}
-	if (json_object_size(json_object_get(mine, "fieldsV1")) > 0)
+	if (json_object_size(json_object_get(mine, "fieldsV1")) > 0) {
+		share(mine);
 		json_array_append(list, mine);
+	}
 	json_decref(mine);
 	json_decref(set);
 	json_decref(gone);

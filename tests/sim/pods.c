@@ -40,6 +40,27 @@ condition(const char *type, bool yes, const char *now)
 	    "lastProbeTime", "lastTransitionTime", now);
 }
 
+/* The conditions of a pod that has a node; pods of one second share them. */
+static json_t *
+conditions_of(bool ready, const char *now)
+{
+	static json_t *made[2];
+	static char when[2][32];
+	json_t *list;
+
+	if (made[ready] == NULL || strcmp(when[ready], now) != 0) {
+		json_decref(made[ready]);
+		list = json_array();
+		json_array_append_new(list, condition("PodScheduled", true, now));
+		json_array_append_new(list, condition("Initialized", true, now));
+		json_array_append_new(list, condition("ContainersReady", ready, now));
+		json_array_append_new(list, condition("Ready", ready, now));
+		made[ready] = list;
+		snprintf(when[ready], sizeof(when[ready]), "%s", now);
+	}
+	return json_incref(made[ready]);
+}
+
 static json_t *
 container_statuses(const struct obj *o, const struct state *s, const char *now)
 {
@@ -67,7 +88,7 @@ static void
 set_state(struct obj *o, const struct state *s)
 {
 	struct podx *x = pods_ext(o);
-	json_t *next = json_copy(o->json), *status = jx_own(next, "status"), *list = json_array();
+	json_t *next = json_copy(o->json), *status = jx_own(next, "status");
 	char now[32];
 
 	wall_text(now, sizeof(now));
@@ -77,11 +98,7 @@ set_state(struct obj *o, const struct state *s)
 	json_object_set_new(status, "podIPs", json_pack("[{s:s}]", "ip", x->ip));
 	if (json_object_get(status, "startTime") == NULL)
 		jx_set_str(status, "startTime", now);
-	json_array_append_new(list, condition("PodScheduled", true, now));
-	json_array_append_new(list, condition("Initialized", true, now));
-	json_array_append_new(list, condition("ContainersReady", s->ready, now));
-	json_array_append_new(list, condition("Ready", s->ready, now));
-	json_object_set_new(status, "conditions", list);
+	json_object_set_new(status, "conditions", conditions_of(s->ready, now));
 	json_object_set_new(status, "containerStatuses", container_statuses(o, s, now));
 	if (s->ready && x->ready_ms == 0)
 		x->ready_ms = now_ms();
