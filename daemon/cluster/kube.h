@@ -60,8 +60,8 @@ struct kube_call { /* all is copied */
 				     fieldManager=airisd and fieldValidation=Strict */
 	const char *content_type; /* NULL: application/json */
 	const char *body;	  /* text or NULL */
-	int64_t deadline_ms;	  /* 0: the settings'; else a write may wait for its answer so long */
-	kube_done *done;	  /* once, within the deadline; NULL: not wanted */
+	int64_t deadline_ms; /* 0: the settings'; else a write may wait for its answer so long */
+	kube_done *done;     /* once, within the deadline; NULL: not wanted */
 	void *ctx;
 };
 /* GETs are repeated within the deadline on no answer, 429 and 5xx; writes never are. 401: new
