@@ -110,7 +110,7 @@ index_add(struct cache *cache, struct entry *entry)
 	}
 	if (bucket->count == bucket->room) {
 		bucket->room = bucket->room ? bucket->room * 2 : 2;
-		bucket->objects = mem_grow(bucket->objects, bucket->room, sizeof *bucket->objects);
+		bucket->objects = mem_grow(bucket->objects, bucket->room, sizeof(json_t *));
 	}
 	bucket->objects[bucket->count++] = entry->object;
 }

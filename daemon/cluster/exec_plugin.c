@@ -38,8 +38,6 @@ struct exec_plugin {
 	void *ctx;
 };
 
-extern char **environ;
-
 /* --- starting --- */
 
 static void

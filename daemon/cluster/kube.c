@@ -4,7 +4,7 @@
 #include <string.h>
 #include "base/clock.h"
 #include "base/jsonx.h"
-#include "cluster/kube_room.h"
+#include "cluster/kube_caches.h"
 
 enum { WATCH_CONNECTIONS_MANY = 256, WATCH_CONNECTIONS_FEW = 4 };
 
@@ -82,7 +82,6 @@ kube_make(struct loop *loop, const struct kube_settings *settings, const struct 
 	kube->name = mem_strdup(name);
 	if (events)
 		kube->events = *events;
-	TAILQ_INIT(&kube->readings);
 	for (int kind = 0; kind < KUBE_KINDS; kind++)
 		kube->caches[kind] = map_new();
 	kube_send_start(kube);

@@ -2,7 +2,7 @@
 #include <string.h>
 #include "base/id.h"
 #include "base/jsonx.h"
-#include "cluster/kube_room.h"
+#include "cluster/kube_sending.h"
 
 static enum kube_outcome
 outcome_of(enum httpc_outcome outcome)

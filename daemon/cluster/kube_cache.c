@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "base/jsonx.h"
 #include "base/log.h"
-#include "cluster/kube_room.h"
+#include "cluster/kube_caches.h"
 
 struct kube_cache *
 kube_cache_find(const struct kube *kube, enum kube_kind kind, const char *ns)

@@ -2,7 +2,7 @@
  * the cache. Bounded: a line over 8 MiB ends the stream, and so does one that is no watch event. */
 #include <string.h>
 #include "base/jsonx.h"
-#include "cluster/kube_room.h"
+#include "cluster/kube_caches.h"
 
 enum { KEEP_ROOM = 256 * 1024 /* of the line's memory, for the next one */ };
 

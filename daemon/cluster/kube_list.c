@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/jsonx.h"
-#include "cluster/kube_room.h"
+#include "cluster/kube_sending.h"
 
 enum { PAGE_ITEMS = 500, PAGE_ITEMS_MIN = 20, RESTARTS = 3 };
 

@@ -4,7 +4,7 @@
 #include <string.h>
 #include "base/clock.h"
 #include "base/log.h"
-#include "cluster/kube_room.h"
+#include "cluster/kube_caches.h"
 
 enum { AGAIN_MS = 500, DEAD_EVERY_MS = 1000 };
 

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/jsonx.h"
-#include "cluster/kube_room.h"
+#include "cluster/kube_caches.h"
 
 struct kube_reading {
-	TAILQ_ENTRY(kube_reading) link;
+	struct kube_reading *next;
 	struct kube *kube;
 	enum kube_lane lane;
 	enum kube_kind kind;
@@ -34,14 +34,20 @@ reading_new(struct kube *kube, enum kube_kind kind, const char *ns, kube_done *d
 	reading->number = ++kube->last_number;
 	reading->done = done;
 	reading->ctx = ctx;
-	TAILQ_INSERT_TAIL(&kube->readings, reading, link);
+	reading->next = kube->readings;
+	kube->readings = reading;
 	return reading;
 }
 
 static void
 reading_free(struct kube_reading *reading)
 {
-	TAILQ_REMOVE(&reading->kube->readings, reading, link);
+	struct kube_reading **at = &reading->kube->readings;
+
+	while (*at && *at != reading)
+		at = &(*at)->next;
+	if (*at)
+		*at = reading->next;
 	json_decref(reading->items);
 	free(reading->ns);
 	free(reading->name);
@@ -124,11 +130,12 @@ kube_read(struct kube *kube, enum kube_lane lane, enum kube_kind kind, const cha
     const char *name, kube_done *done, void *ctx)
 {
 	struct kube_reading *reading = reading_new(kube, kind, ns, done, ctx);
+	uint64_t number = reading->number;
 
 	reading->lane = lane;
 	reading->name = mem_strdup(name);
 	ask(reading);
-	return reading->number;
+	return number;
 }
 
 /* --- those with some labels --- */
@@ -194,30 +201,36 @@ kube_read_list(struct kube *kube, enum kube_lane lane, enum kube_kind kind, cons
 	return reading->number;
 }
 
+static void
+cancel(struct kube_reading *reading)
+{
+	if (reading->list)
+		kube_list_cancel(reading->list);
+	else
+		kube_cancel(reading->kube, reading->inner);
+	reading_free(reading);
+}
+
 bool
 kube_read_cancel(struct kube *kube, uint64_t number)
 {
-	struct kube_reading *reading;
+	struct kube_reading *reading = kube->readings;
 
-	TAILQ_FOREACH(reading, &kube->readings, link)
-	{
-		if (reading->number != number)
-			continue;
-		if (reading->list)
-			kube_list_cancel(reading->list);
-		else
-			kube_cancel(kube, reading->inner);
-		reading_free(reading);
-		return true;
-	}
-	return false;
+	while (reading && reading->number != number)
+		reading = reading->next;
+	if (!reading)
+		return false;
+	cancel(reading);
+	return true;
 }
 
 void
 kube_read_done(struct kube *kube)
 {
-	struct kube_reading *reading;
+	struct kube_reading *reading = kube->readings, *next;
 
-	while ((reading = TAILQ_FIRST(&kube->readings)))
-		(void)kube_read_cancel(kube, reading->number);
+	for (; reading; reading = next) {
+		next = reading->next;
+		cancel(reading);
+	}
 }

@@ -2,20 +2,21 @@
  * place, or credentials), running, or sleeping before its next attempt. Only the pump starts them
  * and only loop callbacks end them, so nobody is called back from inside his own call. The urgent
  * lane has places and connections of its own and takes from the budget without waiting for it. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/log.h"
 #include "base/version.h"
-#include "cluster/kube_room.h"
+#include "cluster/kube_sending.h"
 
 enum { URGENT_PLACES = 4, STARTS_A_TURN = 64 };
 
 enum request_state { WAITING, RUNNING, SLEEPING };
 
 struct kube_request {
-	TAILQ_ENTRY(kube_request) link;
+	struct kube_request *next, *previous;
 	struct kube *kube;
 	enum request_state state;
 	uint64_t number;
@@ -36,6 +37,42 @@ struct kube_request {
 	bool has_last;
 };
 
+static void
+list_remove(struct kube_request_list *list, struct kube_request *request)
+{
+	if (request->previous)
+		request->previous->next = request->next;
+	else
+		list->first = request->next;
+	if (request->next)
+		request->next->previous = request->previous;
+	else
+		list->last = request->previous;
+	request->next = request->previous = NULL;
+}
+
+static void
+list_add_last(struct kube_request_list *list, struct kube_request *request)
+{
+	request->previous = list->last;
+	if (list->last)
+		list->last->next = request;
+	else
+		list->first = request;
+	list->last = request;
+}
+
+static void
+list_add_first(struct kube_request_list *list, struct kube_request *request)
+{
+	request->next = list->first;
+	if (list->first)
+		list->first->previous = request;
+	else
+		list->last = request;
+	list->first = request;
+}
+
 static struct kube_request_list *
 list_of(struct kube_request *request)
 {
@@ -55,7 +92,7 @@ list_of(struct kube_request *request)
 static void
 leave(struct kube_request *request)
 {
-	TAILQ_REMOVE(list_of(request), request, link);
+	list_remove(list_of(request), request);
 	if (request->state == RUNNING)
 		request->kube->lanes[request->lane].under_way--;
 }
@@ -70,9 +107,9 @@ enter(struct kube_request *request, enum request_state state)
 	if (state == WAITING)
 		request->waits_since_ms = clock_mono_ms();
 	if (state == WAITING && request->has_last)
-		TAILQ_INSERT_HEAD(list_of(request), request, link);
+		list_add_first(list_of(request), request);
 	else
-		TAILQ_INSERT_TAIL(list_of(request), request, link);
+		list_add_last(list_of(request), request);
 }
 
 static void
@@ -149,9 +186,9 @@ running(struct kube *kube, uint64_t http)
 	struct kube_request *request;
 
 	for (int lane = 0; lane < 2; lane++)
-		TAILQ_FOREACH(request, &kube->lanes[lane].running, link)
-	if (request->http == http)
-		return request;
+		for (request = kube->lanes[lane].running.first; request; request = request->next)
+			if (request->http == http)
+				return request;
 	return NULL;
 }
 
@@ -291,13 +328,14 @@ static bool
 start_next(struct kube *kube, enum kube_lane which)
 {
 	struct kube_lane_state *lane = &kube->lanes[which];
-	struct kube_request *request = TAILQ_FIRST(&lane->waiting);
+	struct kube_request *request = lane->waiting.first;
 	struct credentials_access access;
 	enum credentials_state state;
 	int64_t wait;
 
 	if (!request || lane->under_way >= lane->limit)
 		return false;
+	assert(!request->previous);
 	state = credentials_get(kube->credentials, &access);
 	if (state == CREDENTIALS_WAIT)
 		return false;
@@ -434,8 +472,7 @@ cancel_in(struct kube *kube, struct kube_request_list *list, uint64_t number)
 {
 	struct kube_request *request;
 
-	TAILQ_FOREACH(request, list, link)
-	{
+	for (request = list->first; request; request = request->next) {
 		if (request->number != number)
 			continue;
 		if (request->state == RUNNING)
@@ -469,9 +506,6 @@ kube_send_start(struct kube *kube)
 	for (int i = 0; i < 2; i++) {
 		struct kube_lane_state *lane = &kube->lanes[i];
 
-		TAILQ_INIT(&lane->waiting);
-		TAILQ_INIT(&lane->running);
-		TAILQ_INIT(&lane->sleeping);
 		lane->limit = i == KUBE_URGENT ? URGENT_PLACES : kube->settings.concurrent;
 		/* As many as places: with HTTP/2 there is one all the same. */
 		lane->pool = httpc_pool_new(kube->loop, lane->limit);
@@ -488,9 +522,9 @@ kube_send_wake(struct kube *kube)
 	struct kube_request *request;
 
 	for (int i = 0; i < 2; i++)
-		TAILQ_FOREACH(request, &kube->lanes[i].sleeping, link)
-	if (request->last.retry_after_ms <= 0)
-		loop_timer_set(request->timer, 0);
+		for (request = kube->lanes[i].sleeping.first; request; request = request->next)
+			if (request->last.retry_after_ms <= 0)
+				loop_timer_set(request->timer, 0);
 }
 
 int
@@ -500,10 +534,10 @@ kube_send_waiting(const struct kube *kube)
 	int count = 0;
 
 	for (int i = 0; i < 2; i++) {
-		TAILQ_FOREACH(request, &kube->lanes[i].waiting, link)
-		count++;
-		TAILQ_FOREACH(request, &kube->lanes[i].sleeping, link)
-		count++;
+		for (request = kube->lanes[i].waiting.first; request; request = request->next)
+			count++;
+		for (request = kube->lanes[i].sleeping.first; request; request = request->next)
+			count++;
 	}
 	return count;
 }
@@ -511,10 +545,10 @@ kube_send_waiting(const struct kube *kube)
 static void
 drop_all(struct kube_request_list *list)
 {
-	struct kube_request *request;
+	struct kube_request *request = list->first, *next;
 
-	while ((request = TAILQ_FIRST(list))) {
-		leave(request);
+	for (; request; request = next) {
+		next = request->next;
 		request_free(request);
 	}
 }

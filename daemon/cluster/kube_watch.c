@@ -7,7 +7,7 @@
 #include "base/id.h"
 #include "base/jsonx.h"
 #include "base/log.h"
-#include "cluster/kube_room.h"
+#include "cluster/kube_caches.h"
 
 enum {
 	OPEN_MS = 10 * 1000,  /* a stream must have its header by then */

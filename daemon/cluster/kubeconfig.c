@@ -9,6 +9,8 @@
 #include "base/str.h"
 #include "cluster/kubeconfig_place.h"
 
+enum { GROUPS_MAX = 20 };
+
 static void
 wipe_text(char *text)
 {
@@ -218,6 +220,11 @@ take_impersonation(const struct kubeconfig_place *place, struct kubeconfig *to, 
 		goto out;
 	while (groups && groups[count])
 		count++;
+	if (count > GROUPS_MAX) {
+		err_set(e, "has %zu entries; allowed are %d", count, GROUPS_MAX);
+		result = kubeconfig_locate(place, "as-groups", e);
+		goto out;
+	}
 	to->impersonate = mem_array(count + 3, sizeof *to->impersonate);
 	to->impersonate[used++] = str_format("Impersonate-User: %s", user);
 	if (uid)
@@ -372,24 +379,24 @@ kubeconfig_in_cluster(const char *folder, struct kubeconfig *to, struct err *e)
 	const char *host = getenv("KUBERNETES_SERVICE_HOST");
 	const char *port = getenv("KUBERNETES_SERVICE_PORT");
 	bool v6 = host && strchr(host, ':');
-	char *path, *namespace;
+	char *path, *ns;
 
 	if (!host || !*host || !port || !*port)
 		return err_set(e, "in-cluster credentials: KUBERNETES_SERVICE_HOST and "
 				  "KUBERNETES_SERVICE_PORT are not both set; they are in a pod. "
 				  "Outside of one, give a kubeconfig");
 	path = str_format("%s/namespace", folder);
-	namespace = kubeconfig_read_file(path, NULL, e);
+	ns = kubeconfig_read_file(path, NULL, e);
 	free(path);
-	if (namespace)
-	namespace[strcspn(namespace, "\r\n")] = '\0';
-	if (!namespace || !*namespace) {
-		free(namespace);
-		namespace = mem_strdup("default");
+	if (ns)
+		ns[strcspn(ns, "\r\n")] = '\0';
+	if (!ns || !*ns) {
+		free(ns);
+		ns = mem_strdup("default");
 	}
 	*to = (struct kubeconfig){
 	    .context = mem_strdup("in-cluster"),
-	    .namespace = namespace,
+	    .namespace = ns,
 	    .server = str_format(v6 ? "https://[%s]:%s" : "https://%s:%s", host, port),
 	    .ca.file = str_format("%s/ca.crt", folder),
 	    .token.file = str_format("%s/token", folder),

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/log.h"
-#include "cluster/kube_room.h"
+#include "cluster/kube_caches.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
