@@ -61,3 +61,27 @@ engine_look_done(struct engine_look *look)
 		rollout_free((struct rollout *)look->rollout);
 	*look = (struct engine_look){0};
 }
+
+int
+engine_events(struct engine *engine, const char *id, int64_t after_seq, int limit,
+    journal_each *each, void *ctx, struct err *e)
+{
+	const struct journal_port *journal = &engine->ports.journal;
+	return journal->events(journal->ctx, id, after_seq, limit, each, ctx, e);
+}
+
+int
+engine_rollouts(struct engine *engine, const struct journal_filter *filter, journal_each *each,
+    void *ctx, struct err *e)
+{
+	const struct journal_port *journal = &engine->ports.journal;
+	return journal->rollouts(journal->ctx, filter, each, ctx, e);
+}
+
+int
+engine_releases(struct engine *engine, const char *app, int before, int limit, journal_each *each,
+    void *ctx, struct err *e)
+{
+	const struct journal_port *journal = &engine->ports.journal;
+	return journal->releases(journal->ctx, app, before, limit, each, ctx, e);
+}

@@ -61,6 +61,8 @@ void httpd_answer(struct httpd *httpd, uint64_t number, int status, const char *
 void httpd_stream_start(
     struct httpd *httpd, uint64_t number, const char *content_type, const char *const *headers);
 bool httpd_stream_send(struct httpd *httpd, uint64_t number, const char *bytes, size_t count);
+/* How many bytes a stream takes now without being ended; 0: there is no such stream. */
+size_t httpd_stream_room(const struct httpd *httpd, uint64_t number);
 void httpd_stream_end(struct httpd *httpd, uint64_t number);
 int httpd_connections(const struct httpd *httpd);
 /* How often a busy client was slowed down (tech.md T4); for the metrics. */

@@ -51,6 +51,20 @@ whole_response(
 	return response;
 }
 
+/* The same words as in the answers of the API above. */
+static const char *
+code_of(int status)
+{
+	switch (status) {
+	case MHD_HTTP_CONTENT_TOO_LARGE:
+		return "too_large";
+	case MHD_HTTP_SERVICE_UNAVAILABLE:
+		return "stopping";
+	default:
+		return "bad_request";
+	}
+}
+
 void
 httpd_problem(struct httpd_request *request, int status, const char *title, const char *detail)
 {
@@ -59,8 +73,9 @@ httpd_problem(struct httpd_request *request, int status, const char *title, cons
 
 	str_init(&text, HEADER_MAX);
 	str_addf(&text,
-	    "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\"}", title,
-	    status, detail);
+	    "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\","
+	    "\"code\":\"%s\"}",
+	    title, status, detail, code_of(status));
 	request->status = status;
 	request->response =
 	    whole_response("application/problem+json", close_header, str_text(&text), text.length);
@@ -180,6 +195,16 @@ httpd_stream_send(struct httpd *httpd, uint64_t number, const char *bytes, size_
 		httpd_request_wake(request);
 	}
 	return true;
+}
+
+size_t
+httpd_stream_room(const struct httpd *httpd, uint64_t number)
+{
+	const struct httpd_request *request = httpd_request_find(httpd, number);
+
+	if (request == NULL || request->phase != HTTPD_STREAMING || request->lost)
+		return 0;
+	return HTTPD_STREAM_ROOM - request->out_length;
 }
 
 static void
