@@ -1,0 +1,137 @@
+/* Answers. Every one goes out through api_answer_raw, so that all have the same headers and are
+ * counted. An answer to a request that is gone is dropped by httpd. */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include "api/api_room.h"
+#include "api/render.h"
+#include "base/jsonx.h"
+
+static const struct {
+	const char *name, *title;
+	int status;
+} codes[CODE_COUNT] = {
+    [CODE_BAD_REQUEST] = {"bad_request", "Bad Request", 400},
+    [CODE_UNAUTHORIZED] = {"unauthorized", "Unauthorized", 401},
+    [CODE_NOT_FOUND] = {"not_found", "Not Found", 404},
+    [CODE_METHOD_NOT_ALLOWED] = {"method_not_allowed", "Method Not Allowed", 405},
+    [CODE_CONFLICT] = {"conflict", "Conflict", 409},
+    [CODE_KEY_REUSED] = {"key_reused", "Conflict", 409},
+    [CODE_TOO_LARGE] = {"too_large", "Content Too Large", 413},
+    [CODE_UNSUPPORTED_MEDIA_TYPE] = {"unsupported_media_type", "Unsupported Media Type", 415},
+    [CODE_UNPROCESSABLE] = {"unprocessable", "Unprocessable Content", 422},
+    [CODE_THROTTLED] = {"throttled", "Too Many Requests", 429},
+    [CODE_DEGRADED] = {"degraded", "Service Unavailable", 503},
+    [CODE_STOPPING] = {"stopping", "Service Unavailable", 503},
+    [CODE_INTERNAL] = {"internal", "Internal Server Error", 500},
+};
+
+/* extra: one more header, or NULL. */
+static void
+answer_raw(struct api *api, uint64_t number, int status, const char *type, const char *extra,
+    const char *text)
+{
+	const char *headers[] = {
+	    "Cache-Control: no-store", "X-Content-Type-Options: nosniff", extra, NULL};
+	if (api->httpd == NULL)
+		return;
+	api->answers[status / 100 % API_CLASSES]++;
+	httpd_answer(api->httpd, number, status, type, headers, text, strlen(text));
+}
+
+static void
+answer_json(
+    struct api *api, uint64_t number, int status, const char *type, const char *extra, json_t *body)
+{
+	struct str text;
+	str_init(&text, 0);
+	jsonx_add(&text, body);
+	str_add(&text, "\n");
+	json_decref(body);
+	answer_raw(api, number, status, type, extra, str_text(&text));
+	str_done(&text);
+}
+
+void
+api_answer(struct api *api, uint64_t number, int status, json_t *body)
+{
+	answer_json(api, number, status, "application/json", NULL, body);
+}
+
+void
+api_answer_at(struct api *api, uint64_t number, int status, const char *location, json_t *body)
+{
+	char header[128];
+	str_print(header, sizeof(header), "Location: %s", location);
+	answer_json(api, number, status, "application/json", header, body);
+}
+
+void
+api_answer_text(struct api *api, uint64_t number, const char *type, const char *text)
+{
+	answer_raw(api, number, 200, type, NULL, text);
+}
+
+void
+api_answer_nothing(struct api *api, uint64_t number)
+{
+	answer_raw(api, number, 204, NULL, NULL, "");
+}
+
+static json_t *
+problem_json(enum api_code code, const char *detail)
+{
+	return json_pack("{s:s, s:s, s:i, s:o, s:s}", "type", "about:blank", "title",
+	    codes[code].title, "status", codes[code].status, "detail", api_text_json(detail),
+	    "code", codes[code].name);
+}
+
+static const char *
+extra_header(enum api_code code)
+{
+	if (code == CODE_UNAUTHORIZED)
+		return "WWW-Authenticate: Bearer realm=\"airisd\"";
+	if (code == CODE_DEGRADED || code == CODE_THROTTLED || code == CODE_STOPPING)
+		return "Retry-After: 2";
+	return NULL;
+}
+
+void
+api_problem(struct api *api, uint64_t number, enum api_code code, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	char *detail = str_vformat(format, args);
+	va_end(args);
+	answer_json(api, number, codes[code].status, "application/problem+json", extra_header(code),
+	    problem_json(code, detail));
+	free(detail);
+}
+
+void
+api_problem_list(struct api *api, uint64_t number, const char *detail, const struct errlist *errors)
+{
+	json_t *body = problem_json(CODE_UNPROCESSABLE, detail), *list = json_array();
+	for (size_t i = 0; i < errors->count; i++) {
+		const struct err_item *item = &errors->items[i];
+		json_t *one = json_pack("{s:o, s:o}", "path", api_text_json(item->path), "detail",
+		    api_text_json(item->text));
+		if (item->line > 0)
+			json_object_set_new(one, "line", json_integer(item->line));
+		json_array_append_new(list, one);
+	}
+	json_object_set_new(body, "errors", list);
+	answer_json(
+	    api, number, codes[CODE_UNPROCESSABLE].status, "application/problem+json", NULL, body);
+}
+
+void
+api_problem_method(struct api *api, uint64_t number, const char *method, const char *allow)
+{
+	char header[96], detail[192];
+	str_print(header, sizeof(header), "Allow: %s", allow);
+	str_print(
+	    detail, sizeof(detail), "%s is not allowed for this path; allowed: %s", method, allow);
+	answer_json(api, number, codes[CODE_METHOD_NOT_ALLOWED].status, "application/problem+json",
+	    header, problem_json(CODE_METHOD_NOT_ALLOWED, detail));
+}

@@ -1,0 +1,185 @@
+/* The room as a whole: where it listens, and the one way a request takes: token, route, query,
+ * body, actor, handler. */
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+#include "api/ask.h"
+#include "api/routes.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+#define STREAMS 128
+#define HEARTBEAT_MS 15000
+#define SLOW_MS 30000
+
+static bool
+may_enter(struct api *api, const struct httpd_request *request)
+{
+	if (httpd_is_local(request))
+		return true;
+	api_token_check(&api->token);
+	return api_token_fits(&api->token, httpd_header(request, "Authorization"));
+}
+
+static void
+refuse_stranger(struct api *api, uint64_t number, const struct httpd_request *request)
+{
+	bool tried = httpd_header(request, "Authorization") != NULL;
+	api->unauthorized++;
+	log_debug("api", "%s: no token, or a wrong one", httpd_peer(request));
+	api_problem(api, number, CODE_UNAUTHORIZED,
+	    tried ? "the token is not the one in the daemon's token file; send Authorization: "
+		    "Bearer TOKEN"
+		  : "TCP needs a token: send Authorization: Bearer TOKEN, or use the Unix socket");
+}
+
+static void
+refuse_path(struct call *call, const char *allow)
+{
+	const char *path = httpd_path(call->request);
+	if (allow[0] != '\0')
+		api_problem_method(call->api, call->number, httpd_method(call->request), allow);
+	else
+		api_problem(call->api, call->number, CODE_NOT_FOUND,
+		    "there is no path \"%.200s\"; what there is begins with /v1/apps, "
+		    "/v1/rollouts, /v1/plan or /v1/version",
+		    path);
+}
+
+static bool
+body_fits(struct call *call, const struct api_route *route)
+{
+	size_t length;
+	(void)httpd_body(call->request, &length);
+	if (length <= route->max_body)
+		return true;
+	if (route->max_body == 0)
+		api_problem(call->api, call->number, CODE_BAD_REQUEST,
+		    "%s takes no body; this one has %zu bytes", route->method, length);
+	else
+		api_problem(call->api, call->number, CODE_TOO_LARGE,
+		    "the body has %zu bytes; allowed here: %zu", length, route->max_body);
+	return false;
+}
+
+static void
+on_request(void *ctx, struct httpd_request *request)
+{
+	struct call call = {.api = ctx, .request = request, .number = httpd_number(request)};
+	const char *method = httpd_method(request), *path = httpd_path(request);
+	char allow[64];
+	const struct api_route *route =
+	    api_route_find(method, path, call.arg, sizeof(call.arg), allow);
+	if ((route == NULL || !route->open) && !may_enter(call.api, request)) {
+		refuse_stranger(call.api, call.number, request);
+		return;
+	}
+	if (route == NULL) {
+		refuse_path(&call, allow);
+		return;
+	}
+	if (!api_ask_query(&call, route->query) || !body_fits(&call, route) || !api_actor(&call))
+		return;
+	log_line(route->acts ? LOG_INFO : LOG_DEBUG, "api", NULL, NULL, "%s %s by %s", method, path,
+	    call.actor);
+	route->handle(&call);
+}
+
+static void
+on_gone(void *ctx, uint64_t number)
+{
+	if (!api_stream_gone(ctx, number))
+		free(api_pended(ctx, number));
+}
+
+struct api *
+api_new(struct loop *loop, struct engine *engine, const struct api_settings *settings,
+    const struct api_ports *ports, struct err *e)
+{
+	bool has_file = settings->token_file != NULL && settings->token_file[0] != '\0';
+	if (settings->max_streams < 0 || settings->heartbeat_ms < 0 || settings->slow_ms < 0) {
+		err_set(e, "limits of the API cannot be negative");
+		return NULL;
+	}
+	struct api *api = mem_alloc(sizeof(*api));
+	api->loop = loop;
+	api->engine = engine;
+	api->ports = *ports;
+	api->token.file = has_file ? mem_strdup(settings->token_file) : NULL;
+	api->pending = map_new();
+	api->topics = map_new();
+	api->max_streams = settings->max_streams > 0 ? settings->max_streams : STREAMS;
+	api->heartbeat_ms = settings->heartbeat_ms > 0 ? settings->heartbeat_ms : HEARTBEAT_MS;
+	api->slow_ms = settings->slow_ms > 0 ? settings->slow_ms : SLOW_MS;
+	api->httpd = httpd_new(loop, &settings->limits, on_request, on_gone, api);
+	return api;
+}
+
+static bool
+is_loopback(const char *address)
+{
+	const char *colon = strrchr(address, ':');
+	size_t length = colon == NULL ? 0 : (size_t)(colon - address);
+	char host[64];
+	struct in_addr v4;
+	struct in6_addr v6;
+	if (length >= 2 && address[0] == '[' && address[length - 1] == ']') {
+		address++;
+		length -= 2;
+	}
+	if (!str_print(host, sizeof(host), "%.*s", (int)length, address))
+		return false;
+	if (inet_pton(AF_INET, host, &v4) == 1)
+		return ntohl(v4.s_addr) >> 24 == 127;
+	return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+int
+api_listen_tcp(struct api *api, const char *address, int *port, struct err *e)
+{
+	if (!is_loopback(address))
+		return err_set(e,
+		    "%s: refused: airisd speaks plain HTTP and knows no accounts yet, so it "
+		    "listens on loopback only, such as 127.0.0.1:8080 or [::1]:8080; use the Unix "
+		    "socket or a proxy with TLS in front of it",
+		    address);
+	if (api_token_load(&api->token, e) < 0)
+		return err_wrap(e, "%s: refused: TCP is guarded by a token", address);
+	return httpd_listen_tcp(api->httpd, address, port, e);
+}
+
+int
+api_listen_unix(struct api *api, const char *path, unsigned mode, struct err *e)
+{
+	return httpd_listen_unix(api->httpd, path, mode, e);
+}
+
+int
+api_reload(struct api *api, struct err *e)
+{
+	return api->token.file == NULL ? 0 : api_token_load(&api->token, e);
+}
+
+void
+api_stop(struct api *api)
+{
+	if (api->httpd == NULL)
+		return;
+	struct httpd *httpd = api->httpd;
+	api_streams_stop(api);
+	api->httpd = NULL;
+	httpd_free(httpd);
+}
+
+void
+api_free(struct api *api)
+{
+	if (api == NULL)
+		return;
+	api_stop(api);
+	map_free(api->pending, free);
+	map_free(api->topics, NULL);
+	free(api->token.file);
+	mem_wipe(&api->token, sizeof(api->token));
+	free(api);
+}

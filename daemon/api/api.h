@@ -1,0 +1,54 @@
+/* The REST API of airisd: people and programs come in here. What it answers is docs/rest.md. It
+ * decides nothing: it checks what was asked, hands it to the engine, and answers when the engine
+ * says that it is written down. Loop thread only.
+ *
+ * Order at the end: api_stop, engine_free, api_free (plans that wait are answered by the engine's
+ * end, so the api must still be there). */
+#ifndef API_API_H
+#define API_API_H
+
+#include "base/str.h"
+#include "engine/engine.h"
+#include "http/httpd.h"
+
+struct api;
+
+struct api_settings {		/* copied; zero or NULL: the default */
+	const char *token_file; /* of the bearer token that guards TCP; none: no TCP */
+	struct httpd_limits limits;
+	int max_streams;      /* 128; more are refused (429) */
+	int64_t heartbeat_ms; /* of a quiet stream; 15 s */
+	int64_t slow_ms;      /* a stream that takes nothing for so long is ended; 30 s */
+};
+
+/* What only the roof can ask the other rooms; each may be NULL. JSON is a new reference. */
+struct api_ports {
+	void *ctx;
+	/* [{"name": …, "fresh": true, "text": ""}] */
+	json_t *(*clusters)(void *ctx);
+	/* [{"name": …, "ok": true, "text": ""}] */
+	json_t *(*sources)(void *ctx);
+	bool (*store)(void *ctx, struct err *why);  /* can it be written? */
+	void (*metrics)(void *ctx, struct str *to); /* adds whole lines of Prometheus text */
+	/* Adds what an app asks for and the settings do not have: its cluster, its data sources. */
+	void (*check_app)(void *ctx, const struct app *app, struct errlist *errors);
+};
+
+/* NULL: a setting is out of its range. */
+struct api *api_new(struct loop *loop, struct engine *engine, const struct api_settings *settings,
+    const struct api_ports *ports, struct err *e);
+/* "127.0.0.1:8080"; *port gets the real one. Refused: an address that is not loopback (this daemon
+ * speaks plain HTTP), and any without a token in the token file. */
+must_check int api_listen_tcp(struct api *api, const char *address, int *port, struct err *e);
+/* Guarded by the socket's mode (such as 0660) alone. */
+must_check int api_listen_unix(struct api *api, const char *path, unsigned mode, struct err *e);
+/* The engine's event callback: feeds the streams. */
+void api_event(struct api *api, const struct journal_row *row);
+/* Reads the token again now. (A changed file is noticed within a second anyway.) -1: no token can
+ * be read from it, so nobody is let in by TCP until one can. */
+must_check int api_reload(struct api *api, struct err *e);
+/* Takes no more requests; streams are told and end, open requests get 503. */
+void api_stop(struct api *api);
+void api_free(struct api *api); /* stops it first; NULL is allowed */
+
+#endif

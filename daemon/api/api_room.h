@@ -1,0 +1,110 @@
+/* Inside of the api: what its files share. A request is a struct call while its handler runs; what
+ * outlives that is known by the request's number only. */
+#ifndef API_API_ROOM_H
+#define API_API_ROOM_H
+
+#include <jansson.h>
+#include "api/api.h"
+#include "base/map.h"
+
+enum {
+	API_LIMIT = 100, /* rows of a list, unless asked for */
+	API_LIMIT_MAX = 500,
+	API_TEXT = 512,
+	API_ACTOR = 128,
+	API_COMMIT = 128,
+	API_KEY = 128,
+	API_PLANS_MAX = 32,
+	API_CLASSES = 6
+};
+
+enum api_code { /* of a problem; each has its status */
+	CODE_BAD_REQUEST,
+	CODE_UNAUTHORIZED,
+	CODE_NOT_FOUND,
+	CODE_METHOD_NOT_ALLOWED,
+	CODE_CONFLICT,
+	CODE_KEY_REUSED,
+	CODE_TOO_LARGE,
+	CODE_UNSUPPORTED_MEDIA_TYPE,
+	CODE_UNPROCESSABLE,
+	CODE_THROTTLED,
+	CODE_DEGRADED,
+	CODE_STOPPING,
+	CODE_INTERNAL,
+	CODE_COUNT
+};
+
+struct api_token {
+	char *file; /* NULL: none */
+	bool known;
+	unsigned char digest[32];
+	int64_t checked_ms; /* monotonic */
+	int64_t changed_ns, size;
+	uint64_t inode;
+};
+
+struct api {
+	struct loop *loop;
+	struct engine *engine;
+	struct httpd *httpd; /* NULL: stopped */
+	struct api_ports ports;
+	struct api_token token;
+	struct map *pending; /* request number -> struct pending */
+	int plans;	     /* of these, plans */
+	struct map *topics;  /* rollout -> struct topic: who streams it */
+	int streams, max_streams;
+	int64_t heartbeat_ms, slow_ms;
+	struct loop_timer *tick; /* of the streams */
+	bool flush_due;
+	uint64_t answers[API_CLASSES]; /* by the first digit of the status */
+	uint64_t unauthorized;
+};
+
+struct call {
+	struct api *api;
+	struct httpd_request *request;
+	uint64_t number;
+	char arg[256]; /* what stands for {app} or {id} in the path */
+	char actor[API_ACTOR];
+};
+
+/* answer.c */
+void api_answer(struct api *api, uint64_t number, int status, json_t *body); /* takes body */
+void api_answer_at(struct api *api, uint64_t number, int status, const char *location,
+    json_t *body); /* the same, with a Location */
+void api_answer_text(struct api *api, uint64_t number, const char *type, const char *text);
+void api_answer_nothing(struct api *api, uint64_t number); /* 204 */
+void api_problem(struct api *api, uint64_t number, enum api_code code, const char *format, ...)
+    printf_like(4, 5);
+void api_problem_list(
+    struct api *api, uint64_t number, const char *detail, const struct errlist *errors); /* 422 */
+void api_problem_method(struct api *api, uint64_t number, const char *method, const char *allow);
+
+/* auth.c */
+must_check int api_token_load(struct api_token *token, struct err *e);
+void api_token_check(struct api_token *token); /* loads it again if its file has changed */
+bool api_token_fits(const struct api_token *token, const char *authorization);
+bool api_actor(struct call *call); /* false: answered with 400 */
+
+/* pending.c: requests whose answer comes from the engine */
+enum pending_kind { PENDING_ROLLOUT, PENDING_APP, PENDING_DELETE, PENDING_PLAN };
+struct pending {
+	enum pending_kind kind;
+	char image[APP_IMAGE]; /* of a plan */
+};
+struct pending *api_pend(struct api *api, uint64_t number, enum pending_kind kind);
+struct engine_reply api_reply(
+    struct call *call, enum pending_kind kind);		      /* the same, and a reply */
+struct pending *api_pended(struct api *api, uint64_t number); /* taken out; NULL: gone. free() it */
+
+/* rollouts.c: 0, or -1 with what it was answered with */
+must_check int api_look(struct api *api, uint64_t number, const char *id, struct engine_look *look);
+bool api_id_ok(struct call *call); /* false: answered with 404 */
+
+/* stream.c */
+void api_stream_open(struct call *call, int64_t after);
+bool api_stream_gone(struct api *api, uint64_t number);
+void api_streams_stop(struct api *api);
+
+#endif

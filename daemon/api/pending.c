@@ -1,0 +1,116 @@
+/* Requests that wait for the engine: known by their number, so that an answer for a client that
+ * has gone finds nothing and is dropped. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include "api/api_room.h"
+#include "api/render.h"
+
+static void
+number_key(char to[24], uint64_t number)
+{
+	str_print(to, 24, "%" PRIu64, number);
+}
+
+struct pending *
+api_pend(struct api *api, uint64_t number, enum pending_kind kind)
+{
+	char key[24];
+	struct pending *pending = mem_alloc(sizeof(*pending));
+	pending->kind = kind;
+	number_key(key, number);
+	free(map_set(api->pending, key, pending));
+	api->plans += kind == PENDING_PLAN;
+	return pending;
+}
+
+struct pending *
+api_pended(struct api *api, uint64_t number)
+{
+	char key[24];
+	number_key(key, number);
+	struct pending *pending = map_remove(api->pending, key);
+	if (pending != NULL)
+		api->plans -= pending->kind == PENDING_PLAN;
+	return pending;
+}
+
+static enum api_code
+code_of(enum engine_result result)
+{
+	switch (result) {
+	case ENGINE_NOT_FOUND:
+		return CODE_NOT_FOUND;
+	case ENGINE_REFUSED:
+		return CODE_CONFLICT;
+	case ENGINE_KEY_REUSED:
+		return CODE_KEY_REUSED;
+	case ENGINE_DEGRADED:
+		return CODE_DEGRADED;
+	case ENGINE_OK:
+	case ENGINE_CREATED:
+		break;
+	}
+	return CODE_INTERNAL;
+}
+
+static void
+answer_rollout(struct api *api, uint64_t number, bool created, const char *id)
+{
+	struct engine_look look;
+	char location[64];
+	if (api_look(api, number, id, &look) < 0)
+		return;
+	json_t *body = api_rollout_json(&look);
+	engine_look_done(&look);
+	str_print(location, sizeof(location), "/v1/rollouts/%s", id);
+	if (created)
+		api_answer_at(api, number, 201, location, body);
+	else
+		api_answer(api, number, 200, body);
+}
+
+static void
+answer_app(struct api *api, uint64_t number, bool created, const char *name, const char *why)
+{
+	const struct app *app = engine_app(api->engine, name);
+	char location[96];
+	if (app == NULL) {
+		api_problem(api, number, CODE_CONFLICT,
+		    "app %s was written and deleted again by another request", name);
+		return;
+	}
+	json_t *body = json_pack("{s:s, s:s, s:s, s:O, s:b}", "name", app->name, "namespace",
+	    app->namespace, "cluster", app->cluster, "spec", app->spec, "changed",
+	    !str_equal(why, "unchanged"));
+	str_print(location, sizeof(location), "/v1/apps/%s", name);
+	if (created)
+		api_answer_at(api, number, 201, location, body);
+	else
+		api_answer(api, number, 200, body);
+}
+
+static void
+on_reply(void *ctx, uint64_t number, enum engine_result result, const char *id, const char *why)
+{
+	struct api *api = ctx;
+	struct pending *pending = api_pended(api, number);
+	if (pending == NULL)
+		return;
+	enum pending_kind kind = pending->kind;
+	free(pending);
+	if (result != ENGINE_OK && result != ENGINE_CREATED)
+		api_problem(api, number, code_of(result), "%s", why);
+	else if (kind == PENDING_ROLLOUT)
+		answer_rollout(api, number, result == ENGINE_CREATED, id);
+	else if (kind == PENDING_APP)
+		answer_app(api, number, result == ENGINE_CREATED, id, why);
+	else
+		api_answer_nothing(api, number);
+}
+
+struct engine_reply
+api_reply(struct call *call, enum pending_kind kind)
+{
+	api_pend(call->api, call->number, kind);
+	return (struct engine_reply){.done = on_reply, .ctx = call->api, .request = call->number};
+}

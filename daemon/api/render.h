@@ -1,0 +1,19 @@
+/* What the daemon knows as the JSON of docs/rest.md. All results are new references. */
+#ifndef API_RENDER_H
+#define API_RENDER_H
+
+#include <jansson.h>
+#include "engine/engine.h"
+
+json_t *api_text_json(const char *text); /* never NULL: what is no UTF-8 becomes '?' */
+json_t *api_time_json(int64_t at_ms);	 /* null for 0 */
+json_t *api_hold_json(int64_t ms);	 /* "5m" */
+json_t *api_app_json(const struct engine *engine, const struct app *app);
+json_t *api_event_json(const struct journal_row *row);
+json_t *api_row_json(const struct journal_row *row);	       /* its text; {} if that is damaged */
+json_t *api_page_json(json_t *items, json_t *next);	       /* takes both */
+json_t *api_gates_json(const struct app *app, uint32_t gates); /* names of those in the mask */
+json_t *api_rollout_json(const struct engine_look *look);
+json_t *api_plan_json(const struct app *app, const char *image, const struct plan *plan);
+
+#endif

@@ -1,0 +1,258 @@
+/* Rollouts: looked at, listed, started, and told what to do. */
+#include <stdlib.h>
+#include <string.h>
+#include "api/ask.h"
+#include "api/render.h"
+#include "api/routes.h"
+
+#define LIVE_MAX 10000
+
+bool
+api_id_ok(struct call *call)
+{
+	if (id_ok(call->arg, "r-"))
+		return true;
+	api_problem(call->api, call->number, CODE_NOT_FOUND,
+	    "\"%s\" cannot be a rollout's id: that is r- and 26 letters and digits; GET "
+	    "/v1/rollouts?app=NAME&limit=1 gives an app's newest",
+	    call->arg);
+	return false;
+}
+
+static bool
+note_found(void *ctx, const struct journal_row *row)
+{
+	(void)row;
+	*(bool *)ctx = true;
+	return false;
+}
+
+int
+api_look(struct api *api, uint64_t number, const char *id, struct engine_look *look)
+{
+	struct err e, why;
+	bool found = false;
+	if (engine_look(api->engine, id, look, &why) == 0)
+		return 0;
+	if (engine_events(api->engine, id, 0, 1, note_found, &found, &e) < 0 || found)
+		api_problem(
+		    api, number, CODE_INTERNAL, "rollout %s cannot be read: %s", id, why.text);
+	else
+		api_problem(api, number, CODE_NOT_FOUND, "there is no rollout %s", id);
+	return -1;
+}
+
+void
+api_get_rollout(struct call *call)
+{
+	struct engine_look look;
+	if (!api_id_ok(call) || api_look(call->api, call->number, call->arg, &look) < 0)
+		return;
+	json_t *body = api_rollout_json(&look);
+	engine_look_done(&look);
+	api_answer(call->api, call->number, 200, body);
+}
+
+/* --- lists ------------------------------------------------------------------------------------ */
+
+static bool
+add_summary(void *ctx, const struct journal_row *row)
+{
+	json_array_append_new(ctx, api_row_json(row));
+	return true;
+}
+
+static bool
+ask_filter(struct call *call, struct journal_filter *filter)
+{
+	enum phase phase;
+	filter->app = httpd_query(call->request, "app");
+	filter->phase = httpd_query(call->request, "phase");
+	filter->cluster = httpd_query(call->request, "cluster");
+	filter->before = httpd_query(call->request, "before");
+	if (filter->phase != NULL && !phase_of(filter->phase, &phase)) {
+		api_problem(call->api, call->number, CODE_BAD_REQUEST,
+		    "phase is \"%.64s\"; allowed: queued, progressing, paused, succeeded, "
+		    "aborting, "
+		    "aborted, failed",
+		    filter->phase);
+		return false;
+	}
+	if (filter->before != NULL && !id_ok(filter->before, "r-")) {
+		api_problem(call->api, call->number, CODE_BAD_REQUEST,
+		    "before is \"%.64s\"; allowed: a rollout's id, such as `next` of the page "
+		    "before",
+		    filter->before);
+		return false;
+	}
+	return api_ask_limit(call, &filter->limit) && api_ask_flag(call, "live", &filter->live);
+}
+
+/* The journal gives live ones oldest first and all of them; a page is newest first as others are.
+ */
+static json_t *
+newest_of(json_t *rows, int limit)
+{
+	json_t *items = json_array();
+	size_t count = json_array_size(rows);
+	for (size_t i = 0; i < count && i < (size_t)limit; i++)
+		json_array_append(items, json_array_get(rows, count - 1 - i));
+	json_decref(rows);
+	return items;
+}
+
+void
+api_list_rollouts(struct call *call)
+{
+	struct journal_filter filter = {.limit = API_LIMIT};
+	struct err e;
+	if (!ask_filter(call, &filter))
+		return;
+	int limit = filter.limit++;
+	json_t *items = json_array(), *next = json_null();
+	if (filter.live)
+		filter.limit = LIVE_MAX;
+	if (engine_rollouts(call->api->engine, &filter, add_summary, items, &e) < 0) {
+		api_problem(call->api, call->number, CODE_INTERNAL, "%s", e.text);
+		json_decref(items);
+		return;
+	}
+	if (filter.live)
+		items = newest_of(items, limit + 1);
+	if (json_array_size(items) > (size_t)limit) {
+		json_array_remove(items, (size_t)limit);
+		next = json_incref(json_object_get(json_array_get(items, (size_t)limit - 1), "id"));
+	}
+	api_answer(call->api, call->number, 200, api_page_json(items, next));
+}
+
+/* --- start ------------------------------------------------------------------------------------ */
+
+struct start_body {
+	char app[APP_LABEL], image[APP_IMAGE], why[API_TEXT], commit[API_COMMIT];
+	bool undo;
+	int to;
+};
+
+static const struct key start_keys[] = {
+    {.name = "app",
+	.type = &keys_label,
+	.help = "the app",
+	.offset = offsetof(struct start_body, app),
+	.required = true},
+    {.name = "image",
+	.type = &api_key_image,
+	.help = "what to release",
+	.offset = offsetof(struct start_body, image)},
+    {.name = "why",
+	.type = &api_key_free,
+	.help = "for people",
+	.offset = offsetof(struct start_body, why),
+	.max = API_TEXT},
+    {.name = "commit",
+	.type = &api_key_free,
+	.help = "what it was built from",
+	.offset = offsetof(struct start_body, commit),
+	.max = API_COMMIT},
+    {.name = "undo",
+	.type = &keys_bool,
+	.help = "go back to what ran before",
+	.offset = offsetof(struct start_body, undo)},
+    {.name = "to",
+	.type = &keys_int,
+	.help = "undo: the number of the release to go back to",
+	.offset = offsetof(struct start_body, to),
+	.min = 1,
+	.max = INT32_MAX},
+    {.name = NULL},
+};
+
+static bool
+check_start(struct call *call, const struct start_body *body)
+{
+	struct errlist errors;
+	errlist_init(&errors);
+	if (body->undo && body->image[0] != '\0')
+		errlist_add(&errors, "image",
+		    "undo takes the image of an earlier release: leave image out, or undo");
+	else if (!body->undo && body->image[0] == '\0')
+		errlist_add(&errors, "image",
+		    "is missing: name the image to release, or ask for \"undo\": true");
+	if (!body->undo && body->to != 0)
+		errlist_add(&errors, "to", "is only for undo: leave it out, or add \"undo\": true");
+	bool good = errors.count == 0;
+	if (!good)
+		api_problem_list(call->api, call->number,
+		    "the body has mistakes: see errors; nothing was started", &errors);
+	errlist_done(&errors);
+	return good;
+}
+
+static bool
+ask_key(struct call *call, const char **key)
+{
+	*key = httpd_header(call->request, "Idempotency-Key");
+	size_t length = *key == NULL ? 0 : strlen(*key);
+	bool good = *key == NULL || (length >= 1 && length <= API_KEY);
+	for (size_t i = 0; good && i < length; i++)
+		good = (*key)[i] >= 0x21 && (*key)[i] <= 0x7e;
+	if (!good)
+		api_problem(call->api, call->number, CODE_BAD_REQUEST,
+		    "the header Idempotency-Key must be 1 to %d visible ASCII characters", API_KEY);
+	return good;
+}
+
+void
+api_start_rollout(struct call *call)
+{
+	struct start_body body = {0};
+	const char *key;
+	if (!ask_key(call, &key) || !api_ask_body(call, start_keys, &body, false) ||
+	    !check_start(call, &body))
+		return;
+	struct engine_start start = {.app = body.app,
+	    .image = body.undo ? NULL : body.image,
+	    .why = body.why,
+	    .commit = body.commit,
+	    .actor = call->actor,
+	    .key = key,
+	    .undo = body.undo,
+	    .to = body.to};
+	struct engine_reply reply = api_reply(call, PENDING_ROLLOUT);
+	engine_start(call->api->engine, &start, &reply);
+}
+
+/* --- commands --------------------------------------------------------------------------------- */
+
+struct command_body {
+	bool full;
+	char reason[API_TEXT];
+};
+
+#define REASON_KEY                                                                                 \
+	{                                                                                          \
+		.name = "reason", .type = &api_key_free, .help = "for people",                     \
+		.offset = offsetof(struct command_body, reason), .max = API_TEXT                   \
+	}
+
+static const struct key command_keys[] = {REASON_KEY, {.name = NULL}};
+static const struct key promote_keys[] = {REASON_KEY,
+    {.name = "full",
+	.type = &keys_bool,
+	.help = "to all of the traffic, past every stage",
+	.offset = offsetof(struct command_body, full)},
+    {.name = NULL}};
+
+void
+api_give_command(struct call *call)
+{
+	struct command_body body = {0};
+	enum command command = command_of(strrchr(httpd_path(call->request), '/') + 1);
+	if (!api_id_ok(call) ||
+	    !api_ask_body(
+		call, command == COMMAND_PROMOTE ? promote_keys : command_keys, &body, true))
+		return;
+	struct engine_reply reply = api_reply(call, PENDING_ROLLOUT);
+	engine_command(
+	    call->api->engine, call->arg, command, body.full, body.reason, call->actor, &reply);
+}
