@@ -107,7 +107,8 @@ static bool
 was_ours(struct move *m, const struct edit *edit)
 {
 	const struct attempt *attempt = &m->r->attempt;
-	if (attempt->number == 0 || attempt->outcome != ACT_UNKNOWN || attempt->failures == 0)
+	bool lost = attempt->outcome == ACT_UNKNOWN || attempt->outcome == ACT_CONFLICT;
+	if (attempt->number == 0 || !lost || attempt->failures == 0)
 		return false;
 	bool same = false;
 	if (attempt->act.kind == ACT_WEIGHT)

@@ -14,22 +14,27 @@ struct cluster_events {
 	void *ctx;
 	/* Something of this app changed (or may have). */
 	void (*changed)(void *ctx, const char *app);
-	/* The answer to act number; text is what the cluster said, "" if nothing. retry_after_ms: -1 none. */
+	/* The answer to act number; text is what the cluster said, "" if nothing. retry_after_ms:
+	 * -1 none. */
 	void (*acted)(void *ctx, uint64_t number, enum act_outcome outcome, const char *text,
 	    int64_t retry_after_ms);
 };
 
 struct cluster_port {
 	void *ctx;
-	/* Follow an app's objects while a rollout needs them. The app is copied as far as needed. Following
-	 * again replaces. Unfollowed namespaces are watched a little longer, then let go. */
+	/* Follow an app's objects while a rollout needs them. The app is copied as far as needed.
+	 * Following again replaces. Unfollowed namespaces are watched a little longer, then let go.
+	 */
 	void (*follow)(void *ctx, const struct app *app);
 	void (*unfollow)(void *ctx, const char *app);
 	/* What is there now, from the caches; new_image tells which ready pods run the release. */
-	void (*observe)(void *ctx, const struct app *app, const char *new_image, struct observed *seen);
-	/* Read the app's objects directly, past the caches, then call changed; observed.verified_ms tells. */
+	void (*observe)(
+	    void *ctx, const struct app *app, const char *new_image, struct observed *seen);
+	/* Read the app's objects directly, past the caches, then call changed; observed.verified_ms
+	 * tells. */
 	void (*verify)(void *ctx, const struct app *app);
-	/* Carries an act out; returns its number, never 0. The answer comes by acted, always, with a deadline. */
+	/* Carries an act out; returns its number, never 0. The answer comes by acted, always, with
+	 * a deadline. */
 	uint64_t (*act)(void *ctx, const struct app *app, const struct baseline *baseline,
 	    const struct act *act);
 };

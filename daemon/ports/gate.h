@@ -11,7 +11,7 @@
 struct gate_question {
 	const struct gate_spec *gate;
 	const char *app, *namespace, *stable, *canary; /* workloads' names */
-	int64_t window_ms;       /* already shortened to what may be looked at */
+	int64_t window_ms;	 /* already shortened to what may be looked at */
 	int64_t since_weight_ms; /* since the last weight change was taken */
 };
 

@@ -9,12 +9,14 @@
 #include "base/err.h"
 
 enum journal_kind {
-	JOURNAL_EVENT,      /* key: rollout; name: event kind; text: its JSON; number: out, the sequence number */
-	JOURNAL_ROLLOUT,    /* key: rollout; app, cluster; name: phase; text: summary JSON; number: release;
-			     * final: nothing follows. An index for lists: always derived from the events */
-	JOURNAL_APP,        /* key: app; text: its spec as JSON; NULL text: deleted */
-	JOURNAL_RELEASE,    /* key: app; number: release; text: JSON. Written once, never changed */
-	JOURNAL_KEY         /* key: Idempotency-Key; name: hash of the request; text: the answer's JSON */
+	JOURNAL_EVENT, /* key: rollout; name: event kind; text: its JSON; number: out, the sequence
+			  number */
+	JOURNAL_ROLLOUT, /* key: rollout; app, cluster; name: phase; text: summary JSON; number:
+			  * release; final: nothing follows. An index for lists: always derived from
+			  * the events */
+	JOURNAL_APP,	 /* key: app; text: its spec as JSON; NULL text: deleted */
+	JOURNAL_RELEASE, /* key: app; number: release; text: JSON. Written once, never changed */
+	JOURNAL_KEY /* key: Idempotency-Key; name: hash of the request; text: the answer's JSON */
 };
 
 struct journal_write {
@@ -41,15 +43,16 @@ struct journal_filter { /* for rollouts; NULL or 0: any */
 
 struct journal_port {
 	void *ctx;
-	/* Sequence numbers of EVENT writes are filled into writes[i].number before it returns. done comes in
-	 * a later turn: ok after the commit, or not, with the reason (then nothing of the batch is there). */
+	/* Sequence numbers of EVENT writes are filled into writes[i].number before it returns. done
+	 * comes in a later turn: ok after the commit, or not, with the reason (then nothing of the
+	 * batch is there). */
 	void (*append)(void *ctx, struct journal_write *writes, int count,
 	    void (*done)(void *done_ctx, uint64_t ticket, bool ok, const char *why), void *done_ctx,
 	    uint64_t ticket);
-	/* Synchronous, indexed, bounded reads. 0 or -1. A limit of 0: all, page by page. Within each,
-	 * reading and appending are allowed. */
-	int (*events)(void *ctx, const char *rollout, int64_t after_seq, int limit, journal_each *each,
-	    void *each_ctx, struct err *e); /* rollout NULL: of all */
+	/* Synchronous, indexed, bounded reads. 0 or -1. A limit of 0: all, page by page. Within
+	 * each, reading and appending are allowed. */
+	int (*events)(void *ctx, const char *rollout, int64_t after_seq, int limit,
+	    journal_each *each, void *each_ctx, struct err *e); /* rollout NULL: of all */
 	int (*rollouts)(void *ctx, const struct journal_filter *filter, journal_each *each,
 	    void *each_ctx, struct err *e);
 	int (*apps)(void *ctx, journal_each *each, void *each_ctx, struct err *e);
