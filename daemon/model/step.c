@@ -48,11 +48,16 @@ step_pods(const struct view *v, struct step *step, enum side side, int need)
 	step_object(object, sizeof(object), "Deployment", app,
 	    side == SIDE_CANARY ? app->canary : app->workload);
 	const char *next = v->urgent ? "goes on when they are ready" : "aborts at the deadline";
+	int ready = seen->ready;
+	if (side == SIDE_STABLE && v->rollout->rolled)
+		ready = v->target.stable_new ? seen->ready_new : seen->ready - seen->ready_new;
+	const char *what = side == SIDE_STABLE && v->rollout->rolled ? "ready with the wanted image"
+								      : "ready";
 	if (problem->reason[0] != '\0')
 		step_blocked(step, object, 0, next, "%d of %d endpoints ready; %s: %s: %s",
 		    seen->ready, need, problem->object, problem->reason, problem->message);
 	else
-		step_blocked(step, object, 0, next, "%d of %d endpoints ready", seen->ready, need);
+		step_blocked(step, object, 0, next, "%d of %d endpoints %s", ready, need, what);
 	step->on_pods = true;
 	str_copy(step->waiting.reason, sizeof(step->waiting.reason), problem->reason);
 	return true;

@@ -22,6 +22,7 @@ struct watch {
 	uint64_t pos, seen; /* cursor in the history; rv of the last record read */
 	uint64_t end_at, mark_at;
 	bool suspended, mute, cut, ended, spoke, woken;
+	bool greeted; /* the header is on its way: the server holds it back until there is a body */
 	struct watch *next;
 };
 
@@ -201,12 +202,16 @@ watch_read(void *arg, uint64_t pos, char *out, size_t max)
 			w->sent = 0;
 			buf_free(&w->out);
 		}
+	} else if (!w->greeted && !w->mute) {
+		out[0] = '\n';
+		n = 1;
 	} else if (w->ended && !w->mute) {
 		n = MHD_CONTENT_READER_END_OF_STREAM;
 	} else {
 		w->suspended = true;
 		MHD_suspend_connection(w->connection);
 	}
+	w->greeted = w->greeted || n > 0;
 	big_unlock();
 	return n;
 }
