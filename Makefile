@@ -154,8 +154,8 @@ lint: $(daemon_objects) $(cli_objects) $(call object,$(roof))
 
 # Slower than lint: about a second for each file.
 tidy:
-	@for file in $(wildcard daemon/*.c daemon/*/*.c cli/*.c); do \
-		clang-tidy-14 --quiet $$file -- $(language) 2>/dev/null || failed=1; \
+	@for file in $(wildcard daemon/*.c daemon/*/*.c cli/*.c cli/*/*.c); do \
+		clang-tidy-14 --quiet $$file -- $(language) -Icli 2>/dev/null || failed=1; \
 	done; [ -z "$$failed" ]
 
 test-lint:

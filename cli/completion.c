@@ -54,7 +54,7 @@ add_flag_cases(struct str *to, const char *indent)
 	for (int i = 0; commands[i] != NULL; i++) {
 		if (commands[i]->hidden)
 			continue;
-		str_addf(to, "%s'%s%s%s') at_flags='", indent, commands[i]->group,
+		str_addf(to, "%s'%s%s%s'*) at_flags='", indent, commands[i]->group,
 		    *commands[i]->group == '\0' ? "" : " ", commands[i]->name);
 		add_flag_names(to, commands[i]->flags);
 		str_add(to, "' ;;\n");

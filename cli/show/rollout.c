@@ -129,14 +129,15 @@ add_notes(const struct page *page, struct str *to)
 static void
 add_bar(const struct page *page, struct str *to, int64_t taken, int64_t written)
 {
-	enum { CELLS = 30 };
+	/* 40 and 20 show 10, 25, 50 and 75 percent as they are. */
+	int cells = page->paint->width > 0 && page->paint->width < 100 ? 20 : 40;
 	int64_t low = taken < written ? taken : written, high = taken < written ? written : taken;
 	struct str parts[3];
 
 	for (int i = 0; i < 3; i++)
 		str_init(&parts[i], 0);
-	for (int i = 0; i < CELLS; i++) {
-		int64_t at = (i * 100 + 50) / CELLS;
+	for (int i = 0; i < cells; i++) {
+		int64_t at = (i * 100 + 50) / cells;
 		int part = at < low ? 0 : at < high ? 1 : 2;
 		static const enum mark bars[] = {MARK_BAR_TAKEN, MARK_BAR_WRITTEN, MARK_BAR_REST};
 
