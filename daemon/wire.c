@@ -1,0 +1,390 @@
+/* Everything is built here in order and torn down in reverse. Rooms do not know each other: what
+ * goes from one to another goes through here. */
+#include "wire.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include "api/api.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/version.h"
+#include "cluster/cluster.h"
+#include "cluster/kube_stats.h"
+#include "engine/engine.h"
+#include "gates/gates.h"
+#include "store/store.h"
+#include "telemetry/systemd.h"
+#include "wire_text.h"
+
+struct wire;
+
+struct wire_cluster {
+	struct wire *wire;
+	const char *name;
+	struct cluster *cluster;
+	struct cluster_port port;
+};
+
+struct wire {
+	struct settings *settings;
+	const char *path;
+	struct loop *loop;
+	struct store *store;
+	struct gates *gates;
+	struct engine *engine;
+	struct api *api;
+	struct wire_cluster clusters[SETTINGS_CLUSTERS];
+	int cluster_count;
+	struct loop_signal *signals[3];
+	struct loop_timer *watchdog;
+};
+
+/* --- between the rooms ------------------------------------------------------------------------ */
+
+static void
+on_changed(void *ctx, const char *app)
+{
+	struct wire_cluster *cluster = ctx;
+	if (cluster->wire->engine != NULL)
+		engine_changed(cluster->wire->engine, app);
+}
+
+static void
+on_acted(
+    void *ctx, uint64_t number, enum act_outcome outcome, const char *text, int64_t retry_after_ms)
+{
+	struct wire_cluster *cluster = ctx;
+	if (cluster->wire->engine != NULL)
+		engine_acted(
+		    cluster->wire->engine, cluster->name, number, outcome, text, retry_after_ms);
+}
+
+static const struct cluster_port *
+find_cluster(void *ctx, const char *name)
+{
+	struct wire *wire = ctx;
+	for (int i = 0; i < wire->cluster_count; i++)
+		if (strcmp(wire->clusters[i].name, name) == 0)
+			return &wire->clusters[i].port;
+	return NULL;
+}
+
+static void
+on_event(void *ctx, const struct journal_row *row)
+{
+	struct wire *wire = ctx;
+	if (wire->api != NULL)
+		api_event(wire->api, row);
+}
+
+static int64_t
+wall(void *ctx)
+{
+	(void)ctx;
+	return clock_wall_ms();
+}
+
+static int64_t
+mono(void *ctx)
+{
+	(void)ctx;
+	return clock_mono_ms();
+}
+
+/* --- what the API shows of rooms that it does not know ------------------------------------------
+ */
+
+static json_t *
+clusters_health(void *ctx)
+{
+	struct wire *wire = ctx;
+	json_t *list = json_array();
+	for (int i = 0; i < wire->cluster_count; i++)
+		json_array_append_new(list, wire_cluster_health(wire->clusters[i].cluster));
+	return list;
+}
+
+static json_t *
+sources_health(void *ctx)
+{
+	struct wire *wire = ctx;
+	return wire_sources_health(wire->gates);
+}
+
+static bool
+store_health(void *ctx, struct err *why)
+{
+	struct wire *wire = ctx;
+	return store_healthy(wire->store, why);
+}
+
+/* What an app asks for must be in the settings. */
+static void
+check_app(void *ctx, const struct app *app, struct errlist *errors)
+{
+	struct wire *wire = ctx;
+	struct gate_port gates;
+	if (find_cluster(wire, app->cluster) == NULL)
+		errlist_add(errors, "cluster",
+		    "no cluster \"%s\" is in the daemon's settings; it has %d: name one of them, or "
+		    "add it to clusters in airisd.yaml",
+		    app->cluster, wire->cluster_count);
+	gates_port(wire->gates, &gates);
+	for (int i = 0; i < app->gate_count; i++) {
+		char path[64];
+		str_print(path, sizeof(path), "gates[%d].prometheus.source", i);
+		if (!gates.has_source(gates.ctx, app->gates[i].source))
+			errlist_add(errors, path,
+			    "no data source \"%s\" is in the daemon's settings (prometheus in "
+			    "airisd.yaml)",
+			    app->gates[i].source);
+	}
+}
+
+static void
+metrics_text(void *ctx, struct str *to)
+{
+	struct wire *wire = ctx;
+	for (int i = 0; i < wire->cluster_count; i++)
+		wire_cluster_metrics(to, wire->clusters[i].name, wire->clusters[i].cluster, i == 0);
+	wire_store_metrics(to, wire->store);
+}
+
+/* --- building -----------------------------------------------------------------------------------
+ */
+
+static int
+build_clusters(struct wire *wire, struct err *e)
+{
+	for (int i = 0; i < wire->settings->cluster_count; i++) {
+		const struct settings_cluster *from = &wire->settings->clusters[i];
+		struct wire_cluster *cluster = &wire->clusters[i];
+		struct kube_settings settings = {.name = from->name,
+		    .kubeconfig = from->kubeconfig[0] ? from->kubeconfig : NULL,
+		    .context = from->context[0] ? from->context : NULL,
+		    .in_cluster = from->in_cluster,
+		    .exec_allowed = from->exec,
+		    .no_http2 = !from->http2,
+		    .qps = from->qps,
+		    .burst = from->burst,
+		    .request_timeout_ms = from->request_timeout_ms};
+		*cluster = (struct wire_cluster){.wire = wire, .name = from->name};
+		struct cluster_events events = {
+		    .ctx = cluster, .changed = on_changed, .acted = on_acted};
+		cluster->cluster = cluster_new(wire->loop, &settings, &events, e);
+		if (cluster->cluster == NULL)
+			return err_wrap(e, "cluster \"%s\"", from->name);
+		cluster->port = cluster_port(cluster->cluster);
+		wire->cluster_count++;
+	}
+	return 0;
+}
+
+static void
+sources_of(const struct settings *settings, struct gates_source *to)
+{
+	for (int i = 0; i < settings->source_count; i++) {
+		const struct settings_source *from = &settings->sources[i];
+		to[i] = (struct gates_source){.name = from->name,
+		    .url = from->url,
+		    .ca_file = from->ca_file[0] ? from->ca_file : NULL,
+		    .username = from->username[0] ? from->username : NULL,
+		    .password_file = from->password_file[0] ? from->password_file : NULL,
+		    .token_file = from->token_file[0] ? from->token_file : NULL,
+		    .headers = (const char *const *)from->headers,
+		    .timeout_ms = from->timeout_ms};
+	}
+}
+
+static int
+check_sources(const struct settings *settings, struct err *e)
+{
+	struct gates_source sources[SETTINGS_SOURCES];
+	sources_of(settings, sources);
+	for (int i = 0; i < settings->source_count; i++)
+		if (gates_source_check(&sources[i], e) < 0)
+			return err_wrap(e, "prometheus \"%s\"", sources[i].name);
+	return 0;
+}
+
+static int
+build_gates(struct wire *wire, struct err *e)
+{
+	struct gates_source sources[SETTINGS_SOURCES];
+	if (check_sources(wire->settings, e) < 0)
+		return -1;
+	sources_of(wire->settings, sources);
+	wire->gates = gates_new(wire->loop, sources, (size_t)wire->settings->source_count);
+	return 0;
+}
+
+static int
+build_engine(struct wire *wire, struct err *e)
+{
+	struct engine_ports ports = {.journal = store_port(wire->store),
+	    .clock = {.wall_ms = wall, .mono_ms = mono},
+	    .ctx = wire,
+	    .cluster = find_cluster,
+	    .event = on_event};
+	struct engine_settings settings = {.settle_ms = wire->settings->settle_ms};
+	gates_port(wire->gates, &ports.gates);
+	wire->engine = engine_new(wire->loop, &ports, &settings, e);
+	return wire->engine == NULL ? -1 : 0;
+}
+
+static int
+build_api(struct wire *wire, struct err *e)
+{
+	const struct settings *from = wire->settings;
+	struct api_settings settings = {.token_file = from->token_file[0] ? from->token_file : NULL,
+	    .limits = {
+		.max_connections = from->max_connections, .max_body = (size_t)from->max_body}};
+	struct api_ports ports = {.ctx = wire,
+	    .clusters = clusters_health,
+	    .sources = sources_health,
+	    .store = store_health,
+	    .metrics = metrics_text,
+	    .check_app = check_app};
+	int port;
+	wire->api = api_new(wire->loop, wire->engine, &settings, &ports, e);
+	if (wire->api == NULL)
+		return -1;
+	if (from->socket[0] && api_listen_unix(wire->api, from->socket, from->mode, e) < 0)
+		return -1;
+	if (from->tcp[0] == '\0')
+		return 0;
+	if (api_listen_tcp(wire->api, from->tcp, &port, e) < 0)
+		return -1;
+	log_info("airisd", "listening on %s (port %d)", from->tcp, port);
+	return 0;
+}
+
+static int
+build(struct wire *wire, struct err *e)
+{
+	struct store_settings store = {.path = wire->settings->database};
+	wire->store = store_open(&store, wire->loop, e);
+	if (wire->store == NULL || build_clusters(wire, e) < 0 || build_gates(wire, e) < 0 ||
+	    build_engine(wire, e) < 0)
+		return -1;
+	return build_api(wire, e);
+}
+
+/* In reverse; the store last, so that what was decided is written down. */
+static void
+tear_down(struct wire *wire)
+{
+	if (wire->api != NULL)
+		api_stop(wire->api);
+	if (wire->store != NULL)
+		store_flush(wire->store);
+	struct engine *engine = wire->engine;
+	wire->engine = NULL;
+	engine_free(engine);
+	api_free(wire->api);
+	wire->api = NULL;
+	gates_free(wire->gates);
+	for (int i = 0; i < wire->cluster_count; i++)
+		cluster_free(wire->clusters[i].cluster);
+	store_close(wire->store);
+}
+
+/* --- signals ------------------------------------------------------------------------------------
+ */
+
+static void
+on_stop(void *ctx)
+{
+	struct wire *wire = ctx;
+	log_info("airisd", "stopping");
+	systemd_tell("STOPPING=1");
+	loop_stop(wire->loop);
+}
+
+static void
+take_over(struct wire *wire, struct settings *next)
+{
+	struct gates_source sources[SETTINGS_SOURCES];
+	log_setup((enum log_level)next->log_level, (enum log_format)next->log_format, "airisd");
+	sources_of(next, sources);
+	gates_reload(wire->gates, sources, (size_t)next->source_count);
+	engine_settle_set(wire->engine, next->settle_ms);
+	wire->settings->settle_ms = next->settle_ms;
+	wire->settings->log_level = next->log_level;
+	wire->settings->log_format = next->log_format;
+	log_info("airisd", "the settings were read again");
+}
+
+static void
+on_reload(void *ctx)
+{
+	struct wire *wire = ctx;
+	struct errlist said;
+	struct err e;
+	errlist_init(&said);
+	systemd_tell("RELOADING=1");
+	struct settings *next = settings_read(wire->path, &said);
+	if (next != NULL && check_sources(next, &e) < 0) {
+		errlist_add(&said, "prometheus", "%s", e.text);
+		settings_free(next);
+		next = NULL;
+	}
+	for (size_t i = 0; i < said.count; i++)
+		log_error("airisd", "%s:%d: %s: %s; the old settings stay in force", wire->path,
+		    said.items[i].line, said.items[i].path, said.items[i].text);
+	if (next != NULL) {
+		settings_fixed(wire->settings, next, &said);
+		for (size_t i = 0; i < said.count; i++)
+			log_warn("airisd", "%s: %s", said.items[i].path, said.items[i].text);
+		take_over(wire, next);
+		settings_free(next);
+	}
+	errlist_done(&said);
+	systemd_tell("READY=1");
+}
+
+static void
+on_watchdog(void *ctx)
+{
+	struct wire *wire = ctx;
+	systemd_tell("WATCHDOG=1");
+	loop_timer_set(wire->watchdog, systemd_watchdog_ms());
+}
+
+static void
+listen_to_signals(struct wire *wire)
+{
+	signal(SIGPIPE, SIG_IGN);
+	wire->signals[0] = loop_signal_new(wire->loop, SIGTERM, on_stop, wire);
+	wire->signals[1] = loop_signal_new(wire->loop, SIGINT, on_stop, wire);
+	wire->signals[2] = loop_signal_new(wire->loop, SIGHUP, on_reload, wire);
+	wire->watchdog = loop_timer_new(wire->loop, on_watchdog, wire);
+	if (systemd_watchdog_ms() > 0)
+		loop_timer_set(wire->watchdog, systemd_watchdog_ms());
+}
+
+int
+wire_run(struct settings *settings, const char *path, struct err *e)
+{
+	struct wire wire = {.settings = settings, .path = path};
+	log_setup(
+	    (enum log_level)settings->log_level, (enum log_format)settings->log_format, "airisd");
+	systemd_open();
+	wire.loop = loop_new();
+	listen_to_signals(&wire);
+	int rc = build(&wire, e);
+	if (rc == 0) {
+		log_info("airisd", "version %s is ready", version_text());
+		systemd_tell("READY=1\nSTATUS=ready");
+		loop_run(wire.loop);
+	}
+	tear_down(&wire);
+	for (int i = 0; i < 3; i++)
+		loop_signal_free(wire.signals[i]);
+	loop_timer_free(wire.watchdog);
+	loop_free(wire.loop);
+	systemd_close();
+	settings_free(settings);
+	return rc;
+}

@@ -1,0 +1,12 @@
+/* The roof: builds every room in order and tears it down in reverse. Exports nothing downwards. */
+#ifndef WIRE_H
+#define WIRE_H
+
+#include "base/err.h"
+#include "settings/settings.h"
+
+/* Runs the daemon until it is told to stop; takes the settings. 0, or -1 with what kept it from
+ * starting. path is read again on SIGHUP. */
+must_check int wire_run(struct settings *settings, const char *path, struct err *e);
+
+#endif
