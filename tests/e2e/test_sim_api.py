@@ -247,6 +247,28 @@ def test_namespaces(sim):
     sim.wait("services", "web", lambda o: o is None, ns="team")
 
 
+def test_tables(sim):
+    sim.create("deployments", deployment("web", replicas=3))
+    sim.headers["Accept"] = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
+    table = sim.call("GET", sim.path("deployments"))[1]
+    assert table["kind"] == "Table" and table["metadata"]["resourceVersion"]
+    titles = [c["name"] for c in table["columnDefinitions"]]
+    assert titles == ["Name", "Ready", "Up-to-date", "Available", "Age"]
+    assert table["rows"][0]["cells"][0] == "web"
+    assert table["rows"][0]["cells"][1].endswith("/3")
+    assert table["rows"][0]["object"]["metadata"]["name"] == "web"
+    first = next(sim.watch("deployments", "&resourceVersion=0"))
+    assert first["type"] == "ADDED" and first["object"]["rows"][0]["cells"][0] == "web"
+
+
+def test_bodies_that_are_not_json(sim):
+    for ctype, code in (("application/vnd.kubernetes.protobuf", 415), ("application/json", 400)):
+        assert sim.call("POST", sim.path("configmaps"), b"k8s\x00\xff", ctype)[0] == code
+    for text in ("[]", "1", '{"a": 1, "a": 2}', '{"metadata": {"name": "\xff"}}'):
+        assert sim.call("POST", sim.path("configmaps"), text.encode("latin-1"))[0] == 400
+    assert sim.call("GET", sim.path("configmaps"))[0] == 200
+
+
 def test_review_and_discovery(sim):
     spec = {"resourceAttributes": {"verb": "patch", "resource": "deployments"}}
     status, body = sim.call("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from test_sim_lab import STRATEGIC, available, deployment, rolled, service, sim
+from test_sim_lab import STRATEGIC, Sim, available, deployment, rolled, service, sim
 
 assert sim  # the fixture
 
@@ -268,3 +268,19 @@ def test_old_sets_are_cleaned(sim):
         sim.wait("deployments", "web", rolled(1))
     sim.until(lambda: len(sim.items("replicasets")) == 2)
     assert json.dumps(sim.items("replicasets")).count("app:v4") == 1
+
+
+def test_without_a_world():
+    lab = Sim("-world=false")
+    try:
+        lab.create("deployments", deployment("web"))
+        lab.wait("deployments", "web", lambda d: d["status"].get("replicas") == 2)
+        pod = lab.items("pods")[0]
+        assert "nodeName" not in pod["spec"] and pod["status"]["phase"] == "Pending"
+        status = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+        for pod in lab.items("pods"):  # a test may play the node itself
+            path = lab.path("pods", pod["metadata"]["name"], sub="status")
+            assert lab.call("PATCH", path, status, STRATEGIC)[0] == 200
+        lab.wait("deployments", "web", lambda d: d["status"].get("readyReplicas") == 2)
+    finally:
+        assert lab.stop() == 0

@@ -4,6 +4,7 @@
  *
  *	airis-sim -dir DIR [-ready-after 300ms] [-mesh-delay 500ms] [-rps 100] [-seed 1]
  *	          [-port N] [-metrics-port N] [-tls] [-token T] [-history 5000] [-bookmark 60s]
+ *	          [-world=false]
  *
  * It stays in the foreground, writes DIR/kubeconfig, DIR/apiserver.pid and DIR/ready (with
  * KUBECONFIG=, METRICS=, APISERVER=), and ends cleanly on SIGTERM or SIGINT.
@@ -64,7 +65,7 @@ struct options {
 	double rps;
 	long long seed, history;
 	const char *token;
-	bool tls;
+	bool tls, no_world;
 	struct http_settings http;
 };
 
@@ -76,6 +77,7 @@ static const char help[] =
     "  -mesh-delay 500ms  how late routing changes reach the mesh\n"
     "  -rps 100           requests per second for each route\n"
     "  -seed 1            random seed\n"
+    "  -world=false       controllers only: no nodes' life, no mesh, no traffic\n"
     "  -port N            of the API server; a free one if not given\n"
     "  -metrics-port N    of /metrics; a free one if not given\n"
     "  -tls               HTTPS with a certificate of its own (DIR/apiserver.crt)\n"
@@ -135,6 +137,10 @@ read_value(struct options *o, const char *flag, const char *value)
 	if (strcmp(flag, "-dir") == 0) {
 		free(o->dir);
 		o->dir = xdup(value);
+	} else if (strcmp(flag, "-crds") == 0) {
+		return 0; /* kubelab's; here they are built in */
+	} else if (strcmp(flag, "-world") == 0) {
+		o->no_world = strcmp(value, "false") == 0;
 	} else if (strcmp(flag, "-token") == 0) {
 		o->token = value;
 	} else if (strcmp(flag, "-seed") == 0) {
@@ -223,7 +229,8 @@ wait_for_end(const sigset_t *set)
 static int
 run(struct options *o)
 {
-	struct world_settings w = {(uint64_t)o->ready_after, (uint64_t)o->mesh_delay, o->rps};
+	struct world_settings w = {
+	    (uint64_t)o->ready_after, (uint64_t)o->mesh_delay, o->rps, !o->no_world};
 	sigset_t set;
 
 	sigemptyset(&set);

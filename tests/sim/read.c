@@ -2,6 +2,7 @@
 #include "api.h"
 #include "jx.h"
 #include "select.h"
+#include "table.h"
 #include "util.h"
 #include "watch.h"
 
@@ -24,6 +25,12 @@ api_get(struct req *q, struct reply *r)
 		return -1;
 	r->code = 200;
 	r->body = api_view(q, o->json);
+	if (table_wanted(q->accept)) {
+		json_t *one = json_pack("[o]", r->body);
+
+		r->body = table_new(q->kind, one, NULL);
+		json_decref(one);
+	}
 	return 0;
 }
 
@@ -179,6 +186,7 @@ start_watch(struct req *q, struct reply *r, struct selector *sel)
 	spec.timeout_s = t != NULL ? strtoull(t, NULL, 10) : 0;
 	spec.bookmarks = marks != NULL && (strcmp(marks, "true") == 0 || strcmp(marks, "1") == 0);
 	spec.path = q->path;
+	spec.table = table_wanted(q->accept);
 	r->code = 200;
 	r->watch = watch_new(&spec);
 	return 0;
@@ -206,13 +214,31 @@ read_selector(struct req *q, struct reply *r, int *rc)
 	return s;
 }
 
+/* Takes over both. */
+static json_t *
+list_body(struct req *q, json_t *items, json_t *meta)
+{
+	char version[96], name[64];
+	json_t *table;
+
+	if (table_wanted(q->accept)) {
+		table = table_new(q->kind, items, meta);
+		json_decref(items);
+		json_decref(meta);
+		return table;
+	}
+	snprintf(name, sizeof(name), "%sList", q->kind->name);
+	return json_pack("{s:s, s:s, s:o, s:o}", "kind", name, "apiVersion",
+	    kind_api_version(q->kind, q->version, version), "metadata", meta, "items", items);
+}
+
 int
 api_list(struct req *q, struct reply *r)
 {
 	int rc;
 	struct selector *sel = read_selector(q, r, &rc);
 	struct page p;
-	char version[96], name[64], rv[24];
+	char rv[24];
 	json_t *items, *meta;
 
 	if (rc < 0)
@@ -229,10 +255,8 @@ api_list(struct req *q, struct reply *r)
 	snprintf(rv, sizeof(rv), "%llu", (unsigned long long)p.rv);
 	jx_set_str(meta, "resourceVersion", rv);
 	fill_page(q, &p, sel, items, meta);
-	snprintf(name, sizeof(name), "%sList", q->kind->name);
 	r->code = 200;
-	r->body = json_pack("{s:s, s:s, s:o, s:o}", "kind", name, "apiVersion",
-	    kind_api_version(q->kind, q->version, version), "metadata", meta, "items", items);
+	r->body = list_body(q, items, meta);
 	free(p.start);
 	selector_free(sel);
 	return 0;

@@ -176,10 +176,18 @@ api_object(struct req *q, struct reply *r)
 json_t *
 api_body(struct req *q, struct reply *r, bool array)
 {
+	const char *type = q->content_type != NULL ? q->content_type : "";
 	json_error_t error;
-	json_t *body =
-	    json_loadb(q->body != NULL ? q->body : "", q->len, JSON_REJECT_DUPLICATES, &error);
+	json_t *body;
 
+	if (strstr(type, "protobuf") != NULL || strstr(type, "cbor") != NULL) {
+		fail(r, 415, "UnsupportedMediaType",
+		    "the body of the request was in an unknown format - accepted media types "
+		    "include: application/json",
+		    json_object());
+		return NULL;
+	}
+	body = json_loadb(q->body != NULL ? q->body : "", q->len, JSON_REJECT_DUPLICATES, &error);
 	if (body != NULL && (json_is_object(body) || array))
 		return body;
 	json_decref(body);

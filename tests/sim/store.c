@@ -23,7 +23,8 @@ static struct shelf shelves[K_COUNT];
 static size_t ring_cap;
 static uint64_t last_rv;
 static struct map by_uid;
-static change_fn *listeners[16];
+enum { LISTENERS = 16 };
+static change_fn *listeners[LISTENERS];
 static size_t nlisteners;
 
 void
@@ -38,7 +39,7 @@ store_init(size_t history)
 void
 store_listen(change_fn *fn)
 {
-	assert(nlisteners < sizeof(listeners) / sizeof(listeners[0]));
+	assert(nlisteners < LISTENERS);
 	listeners[nlisteners++] = fn;
 }
 

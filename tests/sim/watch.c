@@ -5,6 +5,7 @@
 #include "jx.h"
 #include "plan.h"
 #include "status.h"
+#include "table.h"
 #include "util.h"
 
 #include <microhttpd.h>
@@ -43,6 +44,13 @@ say(struct watch *w, const char *type, const json_t *object)
 		jx_set_str(
 		    copy, "apiVersion", kind_api_version(w->spec.kind, w->spec.version, version));
 		object = copy;
+	}
+	if (w->spec.table && strcmp(type, "BOOKMARK") != 0) {
+		json_t *one = json_pack("[O]", object);
+
+		json_decref(copy);
+		object = copy = table_new(w->spec.kind, one, NULL);
+		json_decref(one);
 	}
 	text = jx_dump(object, &len);
 	buf_fmt(&w->out, "{\"type\":\"%s\",\"object\":", type);

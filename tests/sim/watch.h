@@ -18,7 +18,7 @@ struct watch_spec {
 	struct selector *selector; /* taken over */
 	const char *path;	   /* copied */
 	uint64_t rv, timeout_s;	   /* 0: any, and half an hour */
-	bool bookmarks;
+	bool bookmarks, table;	   /* table: every object is a Table of one row */
 };
 
 void watch_init(uint64_t bookmark_ms);

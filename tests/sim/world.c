@@ -184,11 +184,14 @@ world_init(const struct world_settings *s)
 	add_node("lab-c");
 	gc_init();
 	ends_init(s->mesh_delay_ms / 5);
-	pods_init(s->ready_after_ms);
+	if (s->alive)
+		pods_init(s->ready_after_ms);
 	sets_init();
 	deploys_init();
 	slices_init();
 	scalers_init();
+	if (!s->alive)
+		return;
 	mesh_init(s->mesh_delay_ms, s->rps);
 	traffic_init();
 }

@@ -10,6 +10,7 @@
 struct world_settings {
 	uint64_t ready_after_ms, mesh_delay_ms;
 	double rps;
+	bool alive; /* nodes, mesh and traffic are modelled */
 };
 
 void world_init(const struct world_settings *s);
