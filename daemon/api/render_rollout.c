@@ -101,8 +101,8 @@ weight_part(const struct rollout *r)
 	const struct stage *stage = rollout_stage(r);
 	int target = stage == NULL || goes_home(r->phase) ? 0 : stage->target.weight;
 	return json_pack("{s:i, s:i, s:i, s:o, s:o}", "target", target, "written", r->weight,
-	    "taken", r->taken, "known", api_text_json(r->known), "since",
-	    api_time_json(r->taken_ms));
+	    "taken", r->taken, "known", api_text_json(r->mesh[MESH_WEIGHT].known), "since",
+	    api_time_json(r->mesh[MESH_WEIGHT].at_ms));
 }
 
 struct side_part {

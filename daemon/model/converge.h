@@ -16,9 +16,10 @@ struct view {
 	int64_t now_ms;
 	int64_t
 	    settle_ms; /* after so long a written weight, or a known endpoint, counts as taken */
-	bool urgent;   /* going home in an abort */
-	bool held;     /* a foreign edit holds it: only traffic away from what cannot serve */
-	bool adopt;    /* the stable workload is not the one of the start: leave its image alone */
+	const struct mesh_asking *mesh; /* NULL: it cannot be asked */
+	bool urgent;			/* going home in an abort */
+	bool held;  /* a foreign edit holds it: only traffic away from what cannot serve */
+	bool adopt; /* the stable workload is not the one of the start: leave its image alone */
 };
 
 enum step_kind { STEP_ACT, STEP_BLOCKED, STEP_SETTLED };
@@ -36,9 +37,8 @@ void converge(const struct view *view, struct step *step);
 int full_size(const struct view *view);		    /* what a whole side is, in endpoints, >= 1 */
 int size_for(const struct view *view, int percent); /* endpoints that carry percent, rounded up */
 int percent_of(const struct view *view, int ready); /* what ready endpoints carry, at most 100 */
-/* The one named condition for the data plane: has it taken the weight that is written? It is a wait
- * of settle_ms since the write; a better answer replaces it here. */
-bool mesh_taken(const struct view *view, int64_t *at_ms);
-bool mesh_knows(const struct view *view, int64_t since_ms, int64_t *at_ms);
+/* The one named condition for the data plane: has it taken the last change of the subject?
+ * *until_ms: when it counts as taken at the latest; 0: when it is confirmed. */
+bool mesh_took(const struct view *view, enum mesh_subject subject, int64_t *until_ms);
 
 #endif

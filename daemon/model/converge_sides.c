@@ -111,20 +111,14 @@ remove_routing(const struct view *v, struct step *step)
 {
 	const struct baseline *baseline = &v->rollout->baseline;
 	const struct route_seen *route = &v->seen->route;
-	const struct side_facts *facts = &v->rollout->sides[SIDE_CANARY];
 	bool subset = v->rollout->app->istio.mode == TRAFFIC_SUBSET;
 	bool named = route->names_canary && !baseline->had_canary_destination;
 	bool subset_named =
 	    subset && route->names_stable_subset && !baseline->had_stable_subset_named;
-	char object[APP_NAME * 2];
-	int64_t at_ms;
 	if (route->exists && route->fits && (named || subset_named)) {
-		step_object(object, sizeof(object), "VirtualService", v->rollout->app,
-		    v->rollout->app->istio.virtual_service);
-		if (!mesh_knows(v, facts->since_ms, &at_ms))
-			return step_blocked(step, object, at_ms, "then the route goes home",
-			    "the canary's pods are gone; the mesh counts as knowing it after "
-			    "mesh.settle");
+		if (step_taken(v, step, MESH_CANARY, "then the route goes home",
+			"the canary's pods are gone"))
+			return true;
 		return step_act(step, ACT_ROUTE_HOME, 0, NULL);
 	}
 	bool subsets = subset && v->seen->subsets.exists &&

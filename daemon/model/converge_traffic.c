@@ -79,8 +79,6 @@ lower(const struct view *v, struct step *step, int wanted)
 {
 	int weight = v->seen->route.weight;
 	int lowest = 100 - stable_carries(v);
-	int64_t at_ms;
-	char object[APP_NAME * 2];
 	if (stable_is_mixed(v) && canary_can_carry(v, weight))
 		return step_pods(v, step, SIDE_STABLE, full_size(v));
 	if (v->seen->canary.ready == 0 && v->seen->stable.ready > 0)
@@ -89,13 +87,9 @@ lower(const struct view *v, struct step *step, int wanted)
 		return step_pods(v, step, SIDE_STABLE, size_for(v, 100 - wanted));
 	if (lowest >= weight)
 		return step_pods(v, step, SIDE_STABLE, size_for(v, 100 - wanted));
-	const struct side_facts *facts = &v->rollout->sides[SIDE_STABLE];
-	route_object(v, object, sizeof(object));
-	if (!v->urgent && !mesh_knows(v, facts->since_ms, &at_ms))
-		return step_blocked(step, object, at_ms, "then the weight moves",
-		    "the stable side's %d endpoints are ready; the mesh counts as knowing them "
-		    "after mesh.settle",
-		    facts->ready);
+	if (!v->urgent && step_taken(v, step, MESH_STABLE, "then the weight moves",
+			      "the stable side's endpoints are ready"))
+		return true;
 	return step_act(step, ACT_WEIGHT, lowest > wanted ? lowest : wanted, NULL);
 }
 
@@ -103,19 +97,11 @@ static bool
 raise_weight(const struct view *v, struct step *step, int wanted)
 {
 	int need = size_for(v, wanted);
-	const struct side_facts *facts = &v->rollout->sides[SIDE_CANARY];
-	char object[APP_NAME * 2];
-	int64_t at_ms;
-	if (v->seen->canary.ready < need || facts->ready < need)
+	if (v->seen->canary.ready < need || v->rollout->sides[SIDE_CANARY].ready < need)
 		return step_pods(v, step, SIDE_CANARY, need);
-	if (step_routing_known(v, step))
+	if (step_routing_known(v, step) || step_taken(v, step, MESH_CANARY, "then the weight moves",
+					       "the canary's endpoints are ready"))
 		return true;
-	route_object(v, object, sizeof(object));
-	if (!mesh_knows(v, facts->since_ms, &at_ms))
-		return step_blocked(step, object, at_ms, "then the weight moves",
-		    "the canary's %d endpoints are ready; the mesh counts as knowing them after "
-		    "mesh.settle",
-		    facts->ready);
 	return step_act(step, ACT_WEIGHT, wanted, NULL);
 }
 
@@ -123,8 +109,7 @@ bool
 rule_weight(const struct view *v, struct step *step, int wanted)
 {
 	const struct route_seen *route = &v->seen->route;
-	char object[APP_NAME * 2];
-	int64_t at_ms;
+	char object[APP_NAME * 2], what[96];
 	route_object(v, object, sizeof(object));
 	if (!route->exists && v->urgent)
 		return false; /* without a route all traffic goes to the stable Service */
@@ -137,9 +122,6 @@ rule_weight(const struct view *v, struct step *step, int wanted)
 		return lower(v, step, wanted);
 	if (route->weight < wanted)
 		return raise_weight(v, step, wanted);
-	if (mesh_taken(v, &at_ms))
-		return false;
-	return step_blocked(step, object, at_ms, "then the stage is reached",
-	    "canary weight %d is written; the mesh counts as having taken it after mesh.settle",
-	    wanted);
+	str_print(what, sizeof(what), "canary weight %d is written", wanted);
+	return step_taken(v, step, MESH_WEIGHT, "then the stage is reached", what);
 }

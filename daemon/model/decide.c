@@ -180,6 +180,7 @@ view_of(const struct move *m, bool held, struct view *view)
 	    .target = home ? target_home() : rollout_stage(r)->target,
 	    .now_ms = m->at->now_ms,
 	    .settle_ms = m->at->settle_ms,
+	    .mesh = m->at->mesh,
 	    .urgent = home,
 	    .held = held,
 	    .adopt = home && strcmp(m->at->seen->stable.uid, r->baseline.uid) != 0};

@@ -12,6 +12,7 @@ struct situation {
 	const struct observed *seen;
 	int64_t now_ms;
 	int64_t settle_ms;
+	const struct mesh_asking *mesh; /* NULL: it cannot be asked */
 	const char *before; /* id of a rollout of the same app that goes first; NULL: none */
 };
 

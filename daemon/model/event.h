@@ -8,7 +8,7 @@
  *   settled / unsettled   the stage's target was reached / is no longer met
  *   ready       side, count                                              ready endpoints that count
  *   seen        weight, by                                               the route's weight changed
- *   taken       weight, known ("assumed"), since_ms                      the data plane has it
+ *   taken       subject, of_ms, since_ms, known, missing                 the data plane has it
  *   act         attempt, act, number, text                               intent, before it is sent
  *   acted       attempt, outcome, text, retry_ms                         what came of it
  *   measured    gate, verdict, value, samples, text

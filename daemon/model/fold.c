@@ -34,6 +34,30 @@ rollout_stage(const struct rollout *r)
 	return r->compiled ? &r->ladder.stages[r->stage] : NULL;
 }
 
+int64_t
+rollout_changed_ms(const struct rollout *r, enum mesh_subject subject)
+{
+	switch (subject) {
+	case MESH_WEIGHT:
+		return r->seen_ms;
+	case MESH_ROUTING:
+		return r->routing_ms;
+	case MESH_CANARY:
+		return r->sides[SIDE_CANARY].since_ms;
+	case MESH_STABLE:
+		return r->sides[SIDE_STABLE].since_ms;
+	case MESH_SUBJECTS:
+		break;
+	}
+	return 0;
+}
+
+bool
+rollout_taken(const struct rollout *r, enum mesh_subject subject)
+{
+	return r->mesh[subject].of_ms == rollout_changed_ms(r, subject);
+}
+
 static int
 fold_created(struct rollout *r, const struct event *event, struct err *e)
 {
@@ -68,7 +92,7 @@ fold_compiled(struct rollout *r, const struct event *event, struct err *e)
 		return -1;
 	r->ladder = ladder;
 	r->baseline = baseline;
-	r->compiled = r->confirmed = true;
+	r->compiled = true;
 	r->stage = 0;
 	r->records[0].entered_ms = r->progress_ms = event->at_ms;
 	r->sides[SIDE_STABLE] = (struct side_facts){.ready = baseline.replicas};
@@ -163,14 +187,24 @@ fold_seen(struct rollout *r, const struct event *event, struct err *e)
 	return 0;
 }
 
+/* News of an older change is no news. */
 static int
 fold_taken(struct rollout *r, const struct event *event, struct err *e)
 {
-	(void)e;
-	r->taken = (int)jsonx_int(event->data, "weight", 0);
-	r->confirmed = true;
-	r->taken_ms = jsonx_int(event->data, "since_ms", event->at_ms);
-	str_copy(r->known, sizeof(r->known), jsonx_text_or(event->data, "known", "assumed"));
+	const char *name = jsonx_text_or(event->data, "subject", "");
+	enum mesh_subject subject = mesh_subject_of(name);
+	if (subject == MESH_SUBJECTS)
+		return err_set(e, "rollout %s: the mesh takes no \"%s\"", r->id, name);
+	struct mesh_fact *fact = &r->mesh[subject];
+	int64_t of_ms = jsonx_int(event->data, "of_ms", 0);
+	if (of_ms != rollout_changed_ms(r, subject))
+		return 0;
+	fact->of_ms = of_ms;
+	fact->at_ms = jsonx_int(event->data, "since_ms", event->at_ms);
+	str_copy(fact->known, sizeof(fact->known), jsonx_text_or(event->data, "known", "assumed"));
+	str_copy(fact->missing, sizeof(fact->missing), jsonx_text_or(event->data, "missing", ""));
+	if (subject == MESH_WEIGHT)
+		r->taken = r->seen;
 	return 0;
 }
 

@@ -34,7 +34,6 @@ fold_weight(struct rollout *r, int weight, int64_t at_ms)
 		return;
 	r->seen = weight;
 	r->seen_ms = at_ms;
-	r->confirmed = false;
 	for (int i = 0; i < APP_GATES; i++)
 		r->gates[i].passes = 0;
 }

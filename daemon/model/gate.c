@@ -21,9 +21,10 @@ gate_due_ms(const struct rollout *r, int i)
 {
 	const struct gate_spec *spec = &r->app->gates[i];
 	const struct gate_state *gate = &r->gates[i];
-	if (!(measured_here(r) >> i & 1) || !r->confirmed || r->taken == 0)
+	if (!(measured_here(r) >> i & 1) || !rollout_taken(r, MESH_WEIGHT) || r->taken == 0)
 		return 0;
-	int64_t first = r->taken_ms + spec->warmup_ms + least(spec->window_ms, spec->every_ms);
+	int64_t first =
+	    r->mesh[MESH_WEIGHT].at_ms + spec->warmup_ms + least(spec->window_ms, spec->every_ms);
 	int64_t next = gate->last.at_ms + spec->every_ms;
 	return gate->last.at_ms != 0 && next > first ? next : first;
 }
@@ -32,7 +33,7 @@ int64_t
 gate_window_ms(const struct rollout *r, int i, int64_t now_ms)
 {
 	const struct gate_spec *spec = &r->app->gates[i];
-	return least(spec->window_ms, now_ms - r->taken_ms - spec->warmup_ms);
+	return least(spec->window_ms, now_ms - r->mesh[MESH_WEIGHT].at_ms - spec->warmup_ms);
 }
 
 bool

@@ -10,6 +10,7 @@
 #include "model/baseline.h"
 #include "model/event.h"
 #include "model/ladder.h"
+#include "model/mesh.h"
 #include "model/phase.h"
 #include "model/verdict.h"
 
@@ -85,9 +86,7 @@ struct rollout {
 	int64_t seen_ms;    /* since when it is that; 0: from before the start */
 	int64_t routing_ms; /* the last write of routing structure; 0: none */
 	int taken;	    /* the last weight that the data plane is known to have had */
-	bool confirmed;	    /* it still has that one: no other was written since */
-	int64_t taken_ms;
-	char known[16]; /* how: "assumed", later "confirmed" … */
+	struct mesh_fact mesh[MESH_SUBJECTS];
 	struct side_facts sides[2];
 	int peak; /* most ready canary or promoted endpoints in this stage: progress for the
 		     deadline */
@@ -104,6 +103,10 @@ void rollout_free(struct rollout *rollout);
 /* 0, or -1 for an event that cannot follow (damaged or foreign journal): nothing was changed then.
  */
 must_check int rollout_fold(struct rollout *rollout, const struct event *event, struct err *e);
+/* When the subject changed last; 0: before the start. */
+int64_t rollout_changed_ms(const struct rollout *rollout, enum mesh_subject subject);
+/* The data plane is known to have taken that change. */
+bool rollout_taken(const struct rollout *rollout, enum mesh_subject subject);
 const struct stage *rollout_stage(const struct rollout *rollout); /* NULL before it was compiled */
 
 json_t *release_json(const struct release *release); /* new reference */

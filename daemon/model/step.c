@@ -51,8 +51,8 @@ step_pods(const struct view *v, struct step *step, enum side side, int need)
 	int ready = seen->ready;
 	if (side == SIDE_STABLE && v->rollout->rolled)
 		ready = v->target.stable_new ? seen->ready_new : seen->ready - seen->ready_new;
-	const char *what = side == SIDE_STABLE && v->rollout->rolled ? "ready with the wanted image"
-								      : "ready";
+	const char *what =
+	    side == SIDE_STABLE && v->rollout->rolled ? "ready with the wanted image" : "ready";
 	if (problem->reason[0] != '\0')
 		step_blocked(step, object, 0, next, "%d of %d endpoints ready; %s: %s: %s",
 		    seen->ready, need, problem->object, problem->reason, problem->message);
@@ -64,55 +64,54 @@ step_pods(const struct view *v, struct step *step, enum side side, int need)
 }
 
 bool
-mesh_knows(const struct view *v, int64_t since_ms, int64_t *at_ms)
+mesh_took(const struct view *v, enum mesh_subject subject, int64_t *until_ms)
 {
-	*at_ms = since_ms == 0 ? 0 : since_ms + v->settle_ms;
-	return v->now_ms >= *at_ms;
+	bool asks = v->mesh != NULL && v->mesh->asks;
+	*until_ms = asks ? 0 : rollout_changed_ms(v->rollout, subject) + v->settle_ms;
+	return rollout_taken(v->rollout, subject);
 }
 
 bool
-mesh_taken(const struct view *v, int64_t *at_ms)
+step_taken(const struct view *v, struct step *step, enum mesh_subject subject, const char *next,
+    const char *what)
 {
-	const struct rollout *r = v->rollout;
-	if (r->confirmed) {
-		*at_ms = r->taken_ms;
-		return true;
-	}
-	return mesh_knows(v, r->seen_ms, at_ms);
+	const struct app *app = v->rollout->app;
+	char object[APP_NAME * 2];
+	int64_t until_ms;
+	if (mesh_took(v, subject, &until_ms))
+		return false;
+	step_object(object, sizeof(object), "VirtualService", app, app->istio.virtual_service);
+	const char *asked = v->mesh != NULL && v->mesh->asks ? v->mesh->text[subject] : NULL;
+	if (asked == NULL)
+		return step_blocked(step, object, until_ms, next,
+		    "%s; the mesh counts as having taken it after mesh.settle", what);
+	return step_blocked(step, object, 0, next, "%s; the mesh has not confirmed it yet%s%s",
+	    what, asked[0] ? ": " : "", asked);
 }
 
 bool
 step_drained(const struct view *v, struct step *step, const char *what_next)
 {
 	const struct rollout *r = v->rollout;
-	char object[APP_NAME * 2];
-	int64_t taken_ms;
+	const struct mesh_fact *fact = &r->mesh[MESH_WEIGHT];
+	char object[APP_NAME * 2], what[96];
+	str_print(what, sizeof(what), "canary weight %d is written", r->seen);
+	if (step_taken(v, step, MESH_WEIGHT, "then the side without traffic drains", what))
+		return true;
+	int64_t end_ms = fact->at_ms == 0 ? 0 : fact->at_ms + r->app->drain_ms;
+	if (v->now_ms >= end_ms)
+		return false;
 	step_object(
 	    object, sizeof(object), "VirtualService", r->app, r->app->istio.virtual_service);
-	if (!mesh_taken(v, &taken_ms))
-		return step_blocked(step, object, taken_ms, "then the old side drains",
-		    "canary weight %d is written; the mesh counts as having taken it after "
-		    "mesh.settle",
-		    r->seen);
-	int64_t end_ms = taken_ms == 0 ? 0 : taken_ms + r->app->drain_ms;
-	if (v->now_ms < end_ms)
-		return step_blocked(step, object, end_ms, what_next,
-		    "canary weight %d is taken; requests on the side without traffic drain",
-		    r->seen);
-	return false;
+	return step_blocked(step, object, end_ms, what_next,
+	    "canary weight %d is taken; requests on the side without traffic drain", r->seen);
 }
 
 bool
 step_routing_known(const struct view *v, struct step *step)
 {
-	const struct app *app = v->rollout->app;
-	char object[APP_NAME * 2];
-	int64_t at_ms;
-	if (mesh_knows(v, v->rollout->routing_ms, &at_ms))
-		return false;
-	step_object(object, sizeof(object), "VirtualService", app, app->istio.virtual_service);
-	return step_blocked(step, object, at_ms, "then what depends on it follows",
-	    "routing was changed; the mesh counts as knowing it after mesh.settle");
+	return step_taken(
+	    v, step, MESH_ROUTING, "then what depends on it follows", "routing was changed");
 }
 
 const char *

@@ -14,6 +14,9 @@ void step_object(char *to, size_t size, const char *kind, const struct app *app,
 bool step_pods(const struct view *v, struct step *step, enum side side, int need);
 /* Weight 0 (or 100) was taken and the longest request is over; or blocked until then. */
 bool step_drained(const struct view *v, struct step *step, const char *what_next);
+/* The mesh has taken the last change of the subject; or blocked until then. what: what was done. */
+bool step_taken(const struct view *v, struct step *step, enum mesh_subject subject,
+    const char *next, const char *what);
 /* The routing we wrote is known to the mesh; or blocked until then. */
 bool step_routing_known(const struct view *v, struct step *step);
 

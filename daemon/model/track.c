@@ -17,23 +17,22 @@ track_weight(struct move *m)
 	return true;
 }
 
+/* Where the mesh cannot be asked, time is the answer, and is written down as such. */
 static bool
-track_taken(struct move *m)
+track_taken(struct move *m, enum mesh_subject subject)
 {
-	struct view view = {.rollout = m->r,
-	    .seen = m->at->seen,
-	    .now_ms = m->at->now_ms,
-	    .settle_ms = m->at->settle_ms};
-	int64_t at_ms;
-	if (m->r->confirmed)
+	const struct situation *at = m->at;
+	if (rollout_taken(m->r, subject) || (at->mesh != NULL && at->mesh->asks))
 		return false;
-	if (!mesh_taken(&view, &at_ms)) {
-		move_wake(m, at_ms);
+	int64_t of_ms = rollout_changed_ms(m->r, subject);
+	if (at->now_ms < of_ms + at->settle_ms) {
+		move_wake(m, of_ms + at->settle_ms);
 		return false;
 	}
 	move_event(m, EVENT_TAKEN,
-	    json_pack("{s:i, s:s, s:I}", "weight", m->r->seen, "known", "assumed", "since_ms",
-		(json_int_t)at_ms));
+	    json_pack("{s:s, s:I, s:I, s:s}", "subject", mesh_subject_name(subject), "of_ms",
+		(json_int_t)of_ms, "since_ms", (json_int_t)(of_ms + at->settle_ms), "known",
+		"assumed"));
 	return true;
 }
 
@@ -68,7 +67,8 @@ track(struct move *m)
 	struct view view = {.rollout = m->r, .seen = m->at->seen};
 	int full = full_size(&view);
 	bool any = track_weight(m);
-	any |= track_taken(m);
+	for (int i = 0; i < MESH_SUBJECTS; i++)
+		any |= track_taken(m, (enum mesh_subject)i);
 	any |= track_side(m, SIDE_CANARY, m->at->seen->canary.ready, full);
 	any |= track_side(m, SIDE_STABLE, stable_ready(m), full);
 	return any;
