@@ -12,6 +12,7 @@ static const struct kube_kept pod_kept[] = {
     {"spec.initContainers[]", {"name", "image"}},
     {"status", {"phase", "conditions", "containerStatuses", "initContainerStatuses", "reason",
 		   "message", "podIP", "startTime"}},
+    {"status.conditions[]", {"type", "status", "reason", "message", "lastTransitionTime"}},
     {"status.containerStatuses[]",
 	{"name", "ready", "restartCount", "started", "state", "lastState", "image"}},
     {"status.initContainerStatuses[]",
@@ -130,6 +131,25 @@ keep(json_t *object, const struct kube_kept *kept)
 	json_array_foreach(jsonx_at(object, path), i, element) keep_only(element, kept->members);
 }
 
+/* fieldsV1 is a tree of hundreds of empty objects: they can all be one, nobody changes them. */
+static void
+share_empty(json_t *fields)
+{
+	static json_t *empty;
+	void *at;
+
+	if (!empty)
+		empty = json_object();
+	for (at = json_object_iter(fields); at; at = json_object_iter_next(fields, at)) {
+		json_t *value = json_object_iter_value(at);
+
+		if (json_object_size(value))
+			share_empty(value);
+		else if (json_is_object(value))
+			json_object_iter_set(fields, at, empty);
+	}
+}
+
 /* Entries of the status say nothing about who edits the spec, and are the largest. */
 static void
 slim_managed_fields(json_t *metadata)
@@ -143,8 +163,10 @@ slim_managed_fields(json_t *metadata)
 
 		if (str_equal(jsonx_text(entry, "subresource"), "status"))
 			json_array_remove(entries, i);
-		else
+		else {
 			keep_only(entry, members);
+			share_empty(json_object_get(entry, "fieldsV1"));
+		}
 	}
 }
 

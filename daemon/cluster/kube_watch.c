@@ -352,6 +352,8 @@ kube_watch_again(struct kube *kube)
 			struct kube_cache *cache = value;
 
 			kube_watch_end(cache);
+			/* Nobody knows what was missed: fresh when it is open again, no sooner. */
+			cache->cut_ms = clock_mono_ms() - kube->settings.grace_ms;
 			cache->backoff_ms = 0;
 			loop_timer_set(cache->timer, 0);
 		}

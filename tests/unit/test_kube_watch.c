@@ -14,6 +14,8 @@ static int lists, watches, came, changed, went, flips;
 static char last_watch[2048];
 static const char *list_body;
 static int list_status;
+static bool hold_streams;
+static const char *user = "{token: secret}";
 
 static void
 on_changed(
@@ -46,7 +48,8 @@ default_handler(struct fake_conn *conn)
 		watches++;
 		str_copy(last_watch, sizeof last_watch, conn->path);
 		stream = conn;
-		fake_stream(conn);
+		if (!hold_streams)
+			fake_stream(conn);
 	} else {
 		lists++;
 		fake_answer(conn, list_status, list_body);
@@ -69,8 +72,8 @@ kubeconfig_text_for(int port)
 	return str_format("apiVersion: v1\nkind: Config\ncurrent-context: c\n"
 			  "contexts: [{name: c, context: {cluster: k, user: u}}]\n"
 			  "clusters: [{name: k, cluster: {server: 'http://127.0.0.1:%d'}}]\n"
-			  "users: [{name: u, user: {token: secret}}]\n",
-	    port);
+			  "users: [{name: u, user: %s}]\n",
+	    port, user);
 }
 
 static void
@@ -448,6 +451,18 @@ test_recreated(void **state)
 
 /* --- freshness --- */
 
+static bool
+told_thrice(void)
+{
+	return flips == 3;
+}
+
+static bool
+asked_again(void)
+{
+	return watches == 2;
+}
+
 /* The server stops (SIGSTOP): connections stay open, nothing is answered. */
 static void
 test_silent_server(void **state)
@@ -468,8 +483,14 @@ test_silent_server(void **state)
 	for (int i = 0; i < FAKE_CONNS; i++) /* what lay in its buffers */
 		if (fake.conns[i].fd >= 0 && fake.conns[i].have)
 			fake_close(&fake.conns[i]);
-	assert_true(run_until(loop, second_watch, 5000));
-	assert_int_equal(flips, 3);
+	hold_streams = true;
+	assert_true(run_until(loop, asked_again, 5000));
+	run_until(loop, never, 50);
+	assert_false(is_fresh()); /* what was missed is not known before it is open again */
+	hold_streams = false;
+	fake_stream(stream);
+	assert_true(run_until(loop, told_thrice, 5000));
+	assert_true(is_open());
 	end();
 }
 
@@ -488,6 +509,36 @@ test_killed_server(void **state)
 	assert_non_null(strstr(text, "cluster test"));
 	fake_listen();
 	assert_true(run_until(loop, is_open, 5000));
+	end();
+}
+
+/* F64: the token a watch began with is refused, the file has a new one. */
+static void
+picky_handler(struct fake_conn *conn)
+{
+	if (strstr(conn->path, "watch=1") && !fake_has_header(conn, "Bearer second")) {
+		free(write_file(folder, "token", "second"));
+		fake_answer(conn, 401, "{\"kind\":\"Status\",\"code\":401}");
+		return;
+	}
+	default_handler(conn);
+}
+
+static void
+test_watch_refused(void **state)
+{
+	char *token;
+
+	(void)state;
+	user = "{token: first, tokenFile: token}";
+	begin(picky_handler);
+	user = "{token: secret}";
+	start_watch();
+	assert_int_equal(watches, 1);
+	assert_int_equal(kube_stats(kube)->refreshes, 1);
+	token = str_format("%s/token", folder);
+	unlink(token);
+	free(token);
 	end();
 }
 
@@ -590,6 +641,7 @@ main(void)
 	    cmocka_unit_test(test_recreated),
 	    cmocka_unit_test(test_silent_server),
 	    cmocka_unit_test(test_killed_server),
+	    cmocka_unit_test(test_watch_refused),
 	    cmocka_unit_test(test_forbidden),
 	    cmocka_unit_test(test_older_istio),
 	    cmocka_unit_test(test_linger),
