@@ -47,6 +47,7 @@ move(struct entry *entry, const struct observed *seen)
 	    .seen = seen,
 	    .now_ms = engine_now_ms(engine),
 	    .settle_ms = engine->settings.settle_ms,
+	    .mesh = &entry->asking,
 	    .before = goes_before(entry)};
 	decide(&at, &decision);
 	engine->stats.decisions++;
@@ -78,6 +79,7 @@ engine_advance(struct entry *entry)
 	bool unwritten = entry->failed != NULL || entry->retrying;
 	if (entry->doomed || (unwritten && entry->rollout->phase != PHASE_ABORTING))
 		return;
+	entry->asking.asks = effects_mesh_asks(entry);
 	loop_timer_clear(entry->timer);
 	entry->wake_ms = 0;
 	do {
@@ -86,6 +88,7 @@ engine_advance(struct entry *entry)
 	} while (move(entry, &seen) && ++moves < MOVES_MAX);
 	commit_close(entry);
 	effects_gates(entry);
+	effects_mesh(entry);
 	if (moves == MOVES_MAX)
 		engine_mark(entry);
 }

@@ -187,6 +187,7 @@ engine_new(struct loop *loop, const struct engine_ports *ports,
 	engine->live = map_new();
 	engine->acts = map_new();
 	engine->asks = map_new();
+	engine->mesh_asks = map_new();
 	engine->keys = map_new();
 	engine->batches = map_new();
 	engine->retry = loop_timer_new(loop, on_retry, engine);
@@ -206,6 +207,7 @@ engine_free(struct engine *engine)
 		return;
 	loop_timer_free(engine->retry);
 	plan_free(engine);
+	effects_mesh_free(engine);
 	effects_free(engine);
 	commit_free(engine);
 	map_free(engine->live, free_entry);

@@ -12,12 +12,14 @@
 #include "ports/cluster.h"
 #include "ports/gate.h"
 #include "ports/journal.h"
+#include "ports/mesh.h"
 
 struct engine;
 
 struct engine_ports {
 	struct journal_port journal;
 	struct gate_port gates;
+	struct mesh_port mesh; /* asks NULL: no mesh can be asked */
 	struct clock_port clock;
 	void *ctx;
 	/* NULL: no cluster of that name is configured. */

@@ -24,9 +24,13 @@ struct entry { /* a live rollout */
 	struct act sending;   /* waits for its intent to be durable */
 	uint64_t act_number;  /* at the cluster; 0: none under way */
 	uint64_t act_attempt;
-	uint64_t asks[APP_GATES]; /* gate measurements under way; 0: none */
-	int64_t verify_ms;	  /* when a direct read was last asked for */
-	int64_t abort_ms; /* monotonic time of an abort command that has not reached the wire */
+	uint64_t asks[APP_GATES];	   /* gate measurements under way; 0: none */
+	uint64_t mesh_asks[MESH_SUBJECTS]; /* questions under way; 0: none */
+	int64_t mesh_of_ms[MESH_SUBJECTS]; /* the changes they are about */
+	int64_t mesh_next_ms;		   /* not asked again before */
+	struct mesh_asking asking;
+	int64_t verify_ms; /* when a direct read was last asked for */
+	int64_t abort_ms;  /* monotonic time of an abort command that has not reached the wire */
 };
 
 struct app_entry {
@@ -46,12 +50,13 @@ struct engine {
 	struct loop *loop;
 	struct engine_ports ports;
 	struct engine_settings settings;
-	struct map *apps;    /* name -> app_entry */
-	struct map *live;    /* id -> entry */
-	struct map *acts;    /* "cluster/number" -> entry's id (owned text) */
-	struct map *asks;    /* number -> ask */
-	struct map *keys;    /* Idempotency-Keys not durable yet -> pending_key */
-	struct map *batches; /* ticket -> batch */
+	struct map *apps;      /* name -> app_entry */
+	struct map *live;      /* id -> entry */
+	struct map *acts;      /* "cluster/number" -> entry's id (owned text) */
+	struct map *asks;      /* number -> ask */
+	struct map *mesh_asks; /* number -> mesh_ask */
+	struct map *keys;      /* Idempotency-Keys not durable yet -> pending_key */
+	struct map *batches;   /* ticket -> batch */
 	struct entry *dirty, *doomed;
 	struct plan_wait *plans;
 	bool turn_due;
@@ -90,9 +95,12 @@ void commit_free(struct engine *engine);
 void reply_later(struct engine *engine, const struct engine_reply *reply, enum engine_result result,
     const char *id, const char *why);
 
-/* effects.c: the only door to the outside */
+/* effects.c, effects_mesh.c: the only doors to the outside */
 void effects_send(struct entry *entry);
 void effects_gates(struct entry *entry);
+bool effects_mesh_asks(const struct entry *entry); /* its mesh can be asked */
+void effects_mesh(struct entry *entry);
+void effects_mesh_free(struct engine *engine);
 void effects_verify(struct entry *entry);
 void effects_follow(struct entry *entry, bool follow);
 void effects_free(struct engine *engine);

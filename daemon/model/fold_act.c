@@ -55,6 +55,7 @@ fold_act(struct rollout *r, const struct event *event, struct err *e)
 		attempt->failures = 0;
 	attempt->act = act;
 	attempt->number = (uint64_t)jsonx_int(event->data, "attempt", 0);
+	attempt->sent_ms = event->at_ms;
 	attempt->pending = true;
 	attempt->text[0] = '\0';
 	r->drift.repair = false;
@@ -124,6 +125,7 @@ fold_acted(struct rollout *r, const struct event *event, struct err *e)
 	if (attempt->outcome == ACT_DONE || attempt->outcome == ACT_ALREADY) {
 		attempt->failures = 0;
 		attempt->retry_ms = 0;
+		r->wrote_ms = attempt->sent_ms;
 		take_effect(r, &attempt->act, event->at_ms);
 		return 0;
 	}

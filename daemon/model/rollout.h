@@ -44,6 +44,7 @@ struct waiting { /* why it is not moving */
 struct attempt { /* the last act */
 	struct act act;
 	uint64_t number;  /* of this rollout, 1, 2, … */
+	int64_t sent_ms;  /* not later than it was sent */
 	bool pending;	  /* sent or about to be; no outcome yet */
 	int failures;	  /* in a row, without an effect */
 	int64_t retry_ms; /* not before; 0: now */
@@ -84,6 +85,7 @@ struct rollout {
 	/* what was seen */
 	int seen;	    /* the route's weight */
 	int64_t seen_ms;    /* since when it is that; 0: from before the start */
+	int64_t wrote_ms;   /* when the last write of the route or its structure was sent */
 	int64_t routing_ms; /* the last write of routing structure; 0: none */
 	int taken;	    /* the last weight that the data plane is known to have had */
 	struct mesh_fact mesh[MESH_SUBJECTS];

@@ -1,0 +1,138 @@
+/* Asking the mesh what it has taken: one question for each change that is not known to be taken,
+ * and none when nothing is open. */
+#include <inttypes.h>
+#include <string.h>
+#include "base/str.h"
+#include "engine/engine_room.h"
+
+#define ASK_AGAIN_MS 500
+
+struct mesh_ask {
+	char rollout[ID_SIZE];
+	enum mesh_subject subject;
+	int64_t of_ms;
+};
+
+static void
+number_key(char to[24], uint64_t number)
+{
+	str_print(to, 24, "%" PRIu64, number);
+}
+
+bool
+effects_mesh_asks(const struct entry *entry)
+{
+	const struct mesh_port *mesh = &entry->engine->ports.mesh;
+	return mesh->asks != NULL && mesh->asks(mesh->ctx, entry->rollout->app->cluster);
+}
+
+static void
+withdraw(struct entry *entry, enum mesh_subject subject)
+{
+	const struct mesh_port *mesh = &entry->engine->ports.mesh;
+	char key[24];
+	if (entry->mesh_asks[subject] == 0)
+		return;
+	mesh->cancel(mesh->ctx, entry->mesh_asks[subject]);
+	number_key(key, entry->mesh_asks[subject]);
+	free(map_remove(entry->engine->mesh_asks, key));
+	entry->mesh_asks[subject] = 0;
+}
+
+static void
+note_taken(struct entry *entry, const struct mesh_ask *ask, const struct mesh_answer *answer)
+{
+	bool confirmed = answer->outcome == MESH_CONFIRMED;
+	struct event event = {.kind = EVENT_TAKEN,
+	    .at_ms = engine_now_ms(entry->engine),
+	    .actor = "",
+	    .data = json_pack("{s:s, s:I, s:I, s:s}", "subject", mesh_subject_name(ask->subject),
+		"of_ms", (json_int_t)ask->of_ms, "since_ms", (json_int_t)answer->at_ms, "known",
+		confirmed ? "confirmed" : "assumed")};
+	if (!confirmed)
+		json_object_set_new(event.data, "missing", json_string(answer->text));
+	commit_event(entry, &event, "");
+	json_decref(event.data);
+}
+
+static void
+on_answer(void *ctx, uint64_t number, const struct mesh_answer *answer)
+{
+	struct engine *engine = ctx;
+	char key[24];
+	number_key(key, number);
+	struct mesh_ask *ask = map_remove(engine->mesh_asks, key);
+	struct entry *entry = ask == NULL ? NULL : engine_entry(engine, ask->rollout);
+	if (entry != NULL && !entry->doomed && entry->mesh_asks[ask->subject] == number) {
+		entry->mesh_asks[ask->subject] = 0;
+		if (answer->outcome == MESH_UNREACHABLE) {
+			str_copy(entry->asking.text[ask->subject], sizeof(entry->asking.text[0]),
+			    answer->text);
+			entry->mesh_next_ms = engine_now_ms(engine) + ASK_AGAIN_MS;
+			engine_wake(entry, entry->mesh_next_ms);
+		} else
+			note_taken(entry, ask, answer);
+		engine_mark(entry);
+	}
+	free(ask);
+}
+
+static void
+ask_mesh(struct entry *entry, enum mesh_subject subject, int64_t of_ms, const char *version)
+{
+	struct engine *engine = entry->engine;
+	const struct rollout *r = entry->rollout;
+	bool written = subject == MESH_WEIGHT || subject == MESH_ROUTING;
+	struct mesh_question question = {.app = r->app,
+	    .subject = subject,
+	    .since_ms = written && r->wrote_ms > 0 && r->wrote_ms < of_ms ? r->wrote_ms : of_ms,
+	    .resource_version = version};
+	struct mesh_ask *ask = mem_alloc(sizeof(*ask));
+	*ask = (struct mesh_ask){.subject = subject, .of_ms = of_ms};
+	str_copy(ask->rollout, sizeof(ask->rollout), r->id);
+	entry->mesh_of_ms[subject] = of_ms;
+	entry->mesh_asks[subject] =
+	    engine->ports.mesh.ask(engine->ports.mesh.ctx, &question, on_answer, engine);
+	char key[24];
+	number_key(key, entry->mesh_asks[subject]);
+	map_set(engine->mesh_asks, key, ask);
+}
+
+void
+effects_mesh(struct entry *entry)
+{
+	const struct rollout *r = entry->rollout;
+	bool asks = entry->asking.asks && r->compiled && !phase_final(r->phase) && !entry->doomed;
+	int64_t now_ms = engine_now_ms(entry->engine);
+	struct observed seen;
+	bool looked = false;
+	for (int i = 0; i < MESH_SUBJECTS; i++) {
+		enum mesh_subject subject = (enum mesh_subject)i;
+		int64_t of_ms = rollout_changed_ms(r, subject);
+		bool open = asks && !rollout_taken(r, subject);
+		if (!open || entry->mesh_of_ms[subject] != of_ms)
+			withdraw(entry, subject);
+		if (!open)
+			entry->asking.text[subject][0] = '\0';
+		if (!open || entry->mesh_asks[subject] != 0 || now_ms < entry->mesh_next_ms)
+			continue;
+		if (!looked)
+			engine_observe(entry, &seen);
+		looked = true;
+		ask_mesh(entry, subject, of_ms, seen.route.resource_version);
+	}
+}
+
+void
+effects_mesh_free(struct engine *engine)
+{
+	size_t cursor = 0;
+	const char *key;
+	void *value;
+	while (map_next(engine->mesh_asks, &cursor, &key, &value)) {
+		int64_t number;
+		if (str_number(key, 0, INT64_MAX, &number) == 0)
+			engine->ports.mesh.cancel(engine->ports.mesh.ctx, (uint64_t)number);
+	}
+	map_free(engine->mesh_asks, free);
+}
