@@ -56,6 +56,15 @@ say_paused(const struct ending *end)
 }
 
 static void
+say_why(const struct ending *end)
+{
+	char *line = str_format("  why: airisctl rollout explain %s", end->id);
+
+	complain_line(line);
+	free(line);
+}
+
+static void
 say_aborted(const struct ending *end)
 {
 	const char *by = jsonx_text(end->follow->rollout, "superseded_by");
@@ -107,6 +116,7 @@ say_ending(const struct ending *end, int code)
 		complain("%s %s%s%s", end->name,
 		    str_equal(end->phase, "failed") ? "has failed and needs a person" : end->phase,
 		    *end->reason == '\0' ? "" : ": ", end->reason);
+		say_why(end);
 		break;
 	case CODE_ABORTED:
 		say_aborted(end);

@@ -61,14 +61,16 @@ static void
 take_state(struct run *run, json_t *rollout)
 {
 	struct follow *follow = run->follow;
+	bool same;
 
 	if (jsonx_text(rollout, "phase") == NULL) {
 		json_decref(rollout);
 		return;
 	}
+	same = follow->rollout != NULL && json_equal(follow->rollout, rollout) != 0;
 	json_decref(follow->rollout);
 	follow->rollout = rollout;
-	if (follow->view->state != NULL)
+	if (!same && follow->view->state != NULL)
 		follow->view->state(follow->ctx, rollout);
 	run->code = judge(&follow->goal, rollout);
 }

@@ -59,7 +59,8 @@ add_value(struct str *to, const json_t *value)
 		str_add(&text, json_string_value(value));
 	else
 		jsonx_add(&text, value);
-	str_add(to, str_text(&text));
+	if (!is_tree || !text.full)
+		str_add(to, str_text(&text));
 	if (text.full)
 		str_add(to, "…");
 	str_done(&text);

@@ -149,7 +149,7 @@ tell_gate(const struct story *story, const json_t *gate)
 		when_span(story->now_ms - at, span);
 		str_addf(&text, ", %s ago", span);
 	}
-	str_addf(&text, "; %lld passes, %lld failures (%lld allowed)",
+	str_addf(&text, "; passes %lld, failures %lld of %lld",
 	    (long long)jsonx_int(gate, "passes", 0), (long long)jsonx_int(gate, "failures", 0),
 	    (long long)jsonx_int(gate, "allowed", 0));
 	if (*why != '\0')

@@ -1,12 +1,13 @@
 /* The page. Every part prints nothing when there is nothing to say. */
 #include "show/rollout.h"
 
+#include <string.h>
 #include "base/jsonx.h"
 #include "show/ladder.h"
 #include "show/table.h"
 #include "show/when.h"
 
-enum { LABEL = 11 }; /* columns of "  waits for" and a space */
+enum { LABEL = 12 }; /* columns of "  waits for ", the longest */
 
 enum style
 phase_style(const char *phase)
@@ -100,16 +101,22 @@ add_head(const struct page *page, struct str *to)
 }
 
 static void
-add_sentence(
-    const struct page *page, struct str *to, enum style style, const char *label, const char *text)
+add_label(const struct page *page, struct str *to, enum style style, const char *label)
 {
 	int pad = LABEL - 2 - text_columns(label);
 
-	if (text == NULL || *text == '\0')
-		return;
 	str_add(to, "  ");
 	paint_add(page->paint, to, style, label);
 	str_addf(to, "%*s", pad > 1 ? pad : 1, "");
+}
+
+static void
+add_sentence(
+    const struct page *page, struct str *to, enum style style, const char *label, const char *text)
+{
+	if (text == NULL || *text == '\0')
+		return;
+	add_label(page, to, style, label);
 	paint_wrap(page->paint, to, LABEL, LABEL, text);
 }
 
@@ -163,7 +170,7 @@ add_weight(const struct page *page, struct str *to)
 
 	if (!json_is_object(weight))
 		return;
-	paint_add(page->paint, to, DIM, "  weight  ");
+	add_label(page, to, DIM, "weight");
 	add_bar(page, to, taken, written);
 	paint_addf(page->paint, to, BOLD, "  %lld%%", taken);
 	str_add(to, " canary");
@@ -181,30 +188,22 @@ add_weight(const struct page *page, struct str *to)
 }
 
 static void
-add_side(const struct page *page, struct table *table, const char *name)
+add_side(const struct page *page, struct str *to, const char *name)
 {
 	const json_t *side = jsonx_at(page->rollout, name);
 	long long size = jsonx_int(side, "size", 0), ready = jsonx_int(side, "ready", 0);
 
 	if (!json_is_object(side))
 		return;
-	table_add(table, DIM, name);
+	add_label(page, to, DIM, name);
 	if (size == 0 && ready == 0)
-		table_add(table, DIM, "no pods");
-	else
-		table_addf(table, ready < size ? YELLOW : PLAIN, "%lld/%lld ready", ready, size);
-	table_add(table, PLAIN, jsonx_text_or(side, "image", ""));
-}
-
-static void
-add_sides(const struct page *page, struct str *to)
-{
-	struct table *table = table_new(page->paint, 3);
-
-	add_side(page, table, "stable");
-	add_side(page, table, "canary");
-	table_print(table, 2, to);
-	table_free(table);
+		paint_add(page->paint, to, DIM, "no pods");
+	else {
+		paint_addf(
+		    page->paint, to, ready < size ? YELLOW : PLAIN, "%lld/%lld ready", ready, size);
+		add_fact(page, to, "", jsonx_text(side, "image"));
+	}
+	str_add(to, "\n");
 }
 
 void
@@ -267,24 +266,41 @@ add_gate(const struct page *page, struct table *table, const json_t *gate)
 	if (when_at(gate, "at", &at))
 		when_span(page->now_ms - at, span);
 	table_addf(table, DIM, "%s%s", span, *span == '\0' ? "" : " ago");
-	table_add(table, PLAIN, jsonx_text_or(gate, "text", ""));
 }
 
+/* Each gate a line; what it says about itself is below. */
 static void
 add_gates(const struct page *page, struct str *to)
 {
 	const json_t *gates = jsonx_at(page->rollout, "gates"), *gate;
 	struct table *table;
+	struct str lines;
+	const char *line;
 	size_t i;
 
 	if (json_array_size(gates) == 0)
 		return;
-	table = table_new(page->paint, 8);
+	table = table_new(page->paint, 7);
 	table_right(table, 2);
 	json_array_foreach(gates, i, gate) add_gate(page, table, gate);
-	str_add(to, "\n");
-	table_print(table, 2, to);
+	str_init(&lines, 0);
+	table_print(table, 2, &lines);
 	table_free(table);
+	str_add(to, "\n");
+	line = str_text(&lines);
+	json_array_foreach(gates, i, gate)
+	{
+		size_t length = strcspn(line, "\n") + 1;
+		const char *text = jsonx_text_or(gate, "text", "");
+
+		str_add_bytes(to, line, length);
+		line += length;
+		if (*text != '\0') {
+			str_add(to, "     ");
+			paint_wrap(page->paint, to, 5, 5, text);
+		}
+	}
+	str_done(&lines);
 }
 
 void
@@ -334,10 +350,13 @@ page_add(const struct page *page, struct str *to)
 	add_head(page, to);
 	add_notes(page, to);
 	str_add(to, "\n");
-	ladder_add(page, to);
-	str_add(to, "\n");
+	if (json_array_size(jsonx_at(page->rollout, "ladder")) > 0) {
+		ladder_add(page, to);
+		str_add(to, "\n");
+	}
 	add_weight(page, to);
-	add_sides(page, to);
+	add_side(page, to, "stable");
+	add_side(page, to, "canary");
 	add_gates(page, to);
 	add_blocked(page, to);
 }

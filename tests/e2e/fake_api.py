@@ -162,9 +162,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             while True:
                 with api.changed:
                     messages = api.log.get(key, [])
-                    if at is None:  # what came after the cursor, without the states in between
+                    if at is None:  # what came after the cursor, then the state as it is
                         at = len(messages)
                         todo = [m for m in messages if m[0] is not None and m[0] > after]
+                        todo.append((None, "state", copy.deepcopy(api.rollouts.get(key, {}))))
                     else:
                         todo, at = messages[at:], len(messages)
                     if not todo:

@@ -71,10 +71,10 @@ def test_waits_and_reasons(tcp, env, key):
             "kubectl-edit wrote them", "since": stamp(-30), "until": None, "next": "waits for a person"})
         text = terminal.wait_for("waits for a person")
         assert "‖ paused" in text
-        assert "paused   drift: somebody edited the weights" in text
+        assert "paused    drift: somebody edited the weights" in text
         # Long sentences go on below their beginning.
-        assert re.search(r"  waits for VirtualService shop/web: .*\n {11}\S", text)
-        assert re.search(r" {11}for 3\ds; next: waits for a person", text)
+        assert re.search(r"  waits for VirtualService shop/web: .*\n {12}\S", text)
+        assert re.search(r" {12}for 3\ds; next: waits for a person", text)
 
 
 def test_ctrl_c_gives_the_terminal_back(tcp, env, key):
@@ -196,7 +196,7 @@ def test_a_locale_without_utf_8_gets_ascii(tcp, env, key):
     with watch(dict(env, LC_ALL="C")) as terminal:
         text = terminal.wait_for(r"  >  1  canary 10%")
         assert text.isascii()
-        assert "why      sch?ner" in text
+        assert "why       sch?ner" in text
         assert "+  0  preflight" in text
         terminal.type(b"\x03")
         terminal.end()
