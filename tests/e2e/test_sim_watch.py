@@ -1,6 +1,7 @@
 """airis-sim: watches."""
 
 import http.client
+import time
 
 import pytest
 
@@ -80,6 +81,20 @@ def test_expired_history(sim):
     assert next(stream)["object"]["metadata"]["name"] == "c"
     open_one.close()
     stream.close()
+
+
+@pytest.mark.parametrize("options", [[], ["-tls"]])
+def test_header_comes_at_once(options):
+    lab = Sim(*options)
+    try:
+        start = time.monotonic()
+        stream = lab.watch("configmaps", f"&resourceVersion={version(lab)}")
+        assert time.monotonic() - start < 0.15  # not with the first event, nor when TCP gives up
+        lab.create("configmaps", config("a"))
+        assert stream.response.readline().startswith(b'{"type":"ADDED"')  # and nothing before it
+        stream.close()
+    finally:
+        assert lab.stop() == 0
 
 
 def test_timeout_ends_cleanly(sim):

@@ -9,6 +9,8 @@
 #include "util.h"
 
 #include <microhttpd.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +25,6 @@ struct watch {
 	uint64_t pos, seen; /* cursor in the history; rv of the last record read */
 	uint64_t end_at, mark_at;
 	bool suspended, mute, cut, ended, spoke, woken;
-	bool greeted; /* the header is on its way: the server holds it back until there is a body */
 	struct watch *next;
 };
 
@@ -186,6 +187,33 @@ tick(struct watch *w)
 		w->ended = true;
 }
 
+static int
+socket_of(const struct watch *w)
+{
+	return MHD_get_connection_info(w->connection, MHD_CONNECTION_INFO_CONNECTION_FD)
+	    ->connect_fd;
+}
+
+/* The server leaves the header of an answer to go out with its body (MSG_MORE); a watch with
+ * nothing to say yet must not keep its client waiting for the header. */
+static void
+push_header(const struct watch *w)
+{
+	int on = 1, off = 0;
+
+	setsockopt(socket_of(w), IPPROTO_TCP, TCP_CORK, &off, sizeof(off));
+	setsockopt(socket_of(w), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+/* Whether the other side closed; a suspended connection is not watched by the server. */
+static bool
+hung_up(struct watch *w)
+{
+	struct pollfd p = {.fd = socket_of(w), .events = POLLRDHUP};
+
+	return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
 ssize_t
 watch_read(void *arg, uint64_t pos, char *out, size_t max)
 {
@@ -210,16 +238,13 @@ watch_read(void *arg, uint64_t pos, char *out, size_t max)
 			w->sent = 0;
 			buf_free(&w->out);
 		}
-	} else if (!w->greeted && !w->mute) {
-		out[0] = '\n';
-		n = 1;
 	} else if (w->ended && !w->mute) {
 		n = MHD_CONTENT_READER_END_OF_STREAM;
 	} else {
+		push_header(w);
 		w->suspended = true;
 		MHD_suspend_connection(w->connection);
 	}
-	w->greeted = w->greeted || n > 0;
 	big_unlock();
 	return n;
 }
@@ -248,17 +273,6 @@ wake(struct watch *w)
 		return;
 	w->woken = true;
 	MHD_resume_connection(w->connection);
-}
-
-/* Whether the other side closed; a suspended connection is not watched by the server. */
-static bool
-hung_up(struct watch *w)
-{
-	const union MHD_ConnectionInfo *info =
-	    MHD_get_connection_info(w->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	struct pollfd p = {.fd = info->connect_fd, .events = POLLRDHUP};
-
-	return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
 static void
