@@ -1,0 +1,13 @@
+/* What the world's own files share. */
+#ifndef TESTS_UNIT_ENGINE_WORLD_ROOM_H
+#define TESTS_UNIT_ENGINE_WORLD_ROOM_H
+
+#include "engine_world.h"
+
+void world_run_cluster(struct world *w);
+void world_run_acts(struct world *w);
+void world_run_gates(struct world *w);
+void world_tell_changes(struct world *w);
+void world_ports(struct world *w, struct engine_ports *ports); /* all but journal and event */
+
+#endif
