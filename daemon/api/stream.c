@@ -47,29 +47,36 @@ flush_later(struct api *api)
 	loop_defer(api->loop, flush, api);
 }
 
-/* False: it does not fit now. */
 static bool
-send_text(struct api *api, struct stream *stream, const struct str *text, size_t kept)
+push(struct api *api, struct stream *stream, const char *text, size_t length)
+{
+	stream->sent_ms = clock_mono_ms();
+	stream->over = !httpd_stream_send(api->httpd, stream->number, text, length);
+	return !stream->over;
+}
+
+/* An event or a state. False: it does not fit now. */
+static bool
+send_text(struct api *api, struct stream *stream, const struct str *text)
 {
 	if (stream->over)
 		return false;
-	if (httpd_stream_room(api->httpd, stream->number) < text->length + kept) {
+	if (httpd_stream_room(api->httpd, stream->number) < text->length + ROOM_KEPT) {
 		if (stream->stalled_ms == 0)
 			stream->stalled_ms = clock_mono_ms();
 		return false;
 	}
 	stream->stalled_ms = 0;
-	stream->sent_ms = clock_mono_ms();
-	if (!httpd_stream_send(api->httpd, stream->number, str_text(text), text->length))
-		stream->over = true;
-	return !stream->over;
+	return push(api, stream, str_text(text), text->length);
 }
 
+/* A comment or the like: it may take the room that is kept, and says nothing about the client. */
 static void
 send_note(struct api *api, struct stream *stream, const char *note)
 {
-	struct str text = {.data = (char *)(uintptr_t)note, .length = strlen(note)};
-	(void)send_text(api, stream, &text, 0);
+	size_t length = strlen(note);
+	if (!stream->over && httpd_stream_room(api->httpd, stream->number) >= length)
+		(void)push(api, stream, note, length);
 }
 
 static void
@@ -105,7 +112,7 @@ replay_row(void *ctx, const struct journal_row *row)
 	str_init(&text, 0);
 	event_text(row, &text);
 	replay->count++;
-	replay->stalled = !send_text(replay->api, replay->stream, &text, ROOM_KEPT);
+	replay->stalled = !send_text(replay->api, replay->stream, &text);
 	if (!replay->stalled)
 		replay->stream->cursor = row->seq;
 	str_done(&text);
@@ -167,7 +174,7 @@ send_state(struct api *api, const struct topic *topic, struct stream *stream)
 		return;
 	str_init(&text, 0);
 	str_addf(&text, "event: state\ndata: %s\n\n", topic->state);
-	if (send_text(api, stream, &text, ROOM_KEPT))
+	if (send_text(api, stream, &text))
 		stream->version = topic->version;
 	str_done(&text);
 }
@@ -347,7 +354,7 @@ api_event(struct api *api, const struct journal_row *row)
 	for (struct stream *stream = topic->streams; stream != NULL; stream = stream->next) {
 		if (stream->behind || row->seq <= stream->cursor)
 			continue;
-		if (send_text(api, stream, &text, ROOM_KEPT))
+		if (send_text(api, stream, &text))
 			stream->cursor = row->seq;
 		else
 			stream->behind = true;

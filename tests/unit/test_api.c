@@ -415,7 +415,8 @@ test_stop(void **state)
 	finish(left);
 	lab_for(50);
 	world_stop();
-	(void)take(waits);
+	read_rest(waits);
+	(void)take_read(waits);
 	expect_problem(503, "stopping", "stopping");
 }
 
