@@ -110,8 +110,8 @@ load_config(const char *path, json_t **config, struct err *e)
 {
 	struct yaml_lines *lines = NULL;
 	json_t *value = NULL;
-	size_t length;
-	char *text;
+	size_t length = 0;
+	char *text = NULL;
 	int result;
 
 	*config = NULL;
@@ -220,7 +220,7 @@ static int
 token_from_file(struct settings *s, const char *path, const char *by, struct err *e)
 {
 	char *text = NULL, *from;
-	size_t length;
+	size_t length = 0;
 	int result;
 
 	if (file_read(path, TOKEN_BYTES, &text, &length, e) < 0)

@@ -92,32 +92,52 @@ run(struct cli *cli)
 	return code;
 }
 
-#define ACT(verb, more, sum, what, wanted)                                                         \
-	const struct command cmd_rollout_##verb = {.group = "rollout",                             \
-	    .name = #verb,                                                                         \
-	    .operands = "ROLLOUT|APP",                                                             \
-	    .flags = FLAG(REASON) | FLAG(WAIT) | (more),                                           \
-	    .summary = sum,                                                                        \
-	    .text = what,                                                                          \
-	    .goal = wanted,                                                                        \
-	    .run = run}
+/* Designated initializers that all six share. */
+#define ACT(verb) .group = "rollout", .name = #verb, .operands = "ROLLOUT|APP", .run = run
 
-ACT(promote, FLAG(FULL), "go to the next stage now",
-    "Leaves the current stage without waiting for its hold time. With --full it skips all stages "
-    "that are left and goes to the release of everything.",
-    NULL);
-ACT(abort, 0, "stop and go home",
-    "Moves the traffic back to the stable side at once and then cleans up. Aborting what is "
-    "already "
-    "aborting or aborted is no error. With --wait it waits until home is reached, and that is exit "
-    "code 0 here, as it is what was asked for.",
-    "aborted");
-ACT(pause, 0, "hold where it is",
-    "The weights stay as they are; gates go on measuring and can still abort. With --wait it waits "
-    "until it is paused.",
-    "paused");
-ACT(resume, 0, "go on after a pause", NULL, NULL);
-ACT(retry, 0, "try again what has failed",
-    "For a rollout that has failed or is stuck at something that has been repaired meanwhile.",
-    NULL);
-ACT(approve, 0, "give the approval that the current stage waits for", NULL, NULL);
+const struct command cmd_rollout_promote = {
+    ACT(promote),
+    .flags = FLAG(REASON) | FLAG(WAIT) | FLAG(FULL),
+    .summary = "go to the next stage now",
+    .text = "Leaves the current stage without waiting for its hold time. With --full it "
+	    "skips all stages that are left and goes to the release of everything.",
+};
+
+const struct command cmd_rollout_abort = {
+    ACT(abort),
+    .flags = FLAG(REASON) | FLAG(WAIT),
+    .summary = "stop and go home",
+    .text = "Moves the traffic back to the stable side at once and then cleans up. Aborting "
+	    "what is already aborting or aborted is no error. With --wait it waits until "
+	    "home is reached, and that is exit code 0 here, as it is what was asked for.",
+    .goal = "aborted",
+};
+
+const struct command cmd_rollout_pause = {
+    ACT(pause),
+    .flags = FLAG(REASON) | FLAG(WAIT),
+    .summary = "hold where it is",
+    .text = "The weights stay as they are; gates go on measuring and can still abort. With "
+	    "--wait it waits until it is paused.",
+    .goal = "paused",
+};
+
+const struct command cmd_rollout_resume = {
+    ACT(resume),
+    .flags = FLAG(REASON) | FLAG(WAIT),
+    .summary = "go on after a pause",
+};
+
+const struct command cmd_rollout_retry = {
+    ACT(retry),
+    .flags = FLAG(REASON) | FLAG(WAIT),
+    .summary = "try again what has failed",
+    .text = "For a rollout that has failed or is stuck at something that has been repaired "
+	    "meanwhile.",
+};
+
+const struct command cmd_rollout_approve = {
+    ACT(approve),
+    .flags = FLAG(REASON) | FLAG(WAIT),
+    .summary = "give the approval that the current stage waits for",
+};

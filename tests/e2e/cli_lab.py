@@ -174,6 +174,8 @@ class Terminal:
             found = re.search(pattern, self.screen.text())
             assert found or (alive and time.monotonic() < end), \
                 f"no {pattern!r} on the screen:\n{self.screen.text()}"
+        while select.select([self.fd], [], [], 0.05)[0] and self._read(0):
+            pass  # the rest of the picture
         return self.screen.text()
 
     def echo(self):
