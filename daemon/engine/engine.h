@@ -90,8 +90,7 @@ struct engine_look {
 must_check int engine_look(
     struct engine *engine, const char *id, struct engine_look *look, struct err *e);
 void engine_look_done(struct engine_look *look);
-/* Durable rows, as in ports/journal.h: the events of a rollout (id NULL: of all), summaries of
- * rollouts for lists, and the releases of an app. */
+/* Durable rows as in ports/journal.h: events (id NULL: of all), summaries of rollouts, releases. */
 must_check int engine_events(struct engine *engine, const char *id, int64_t after_seq, int limit,
     journal_each *each, void *ctx, struct err *e);
 must_check int engine_rollouts(struct engine *engine, const struct journal_filter *filter,

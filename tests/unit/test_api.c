@@ -1,6 +1,6 @@
 /* The API's ground: who gets in, what is there, what is refused and how it is told; apps, releases,
  * health. */
-#include "test_api_lab.h"
+#include "test_api_ask.h"
 
 /* Where the routes' holes are filled. */
 static void

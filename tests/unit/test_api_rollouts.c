@@ -1,5 +1,5 @@
 /* Rollouts through the API: started once per key, looked at, listed, told what to do, planned. */
-#include "test_api_lab.h"
+#include "test_api_ask.h"
 
 #define GATED                                                                                      \
 	"gates: [{name: rate, every: 100ms, window: 1s, failures: 1, prometheus: {query: up, "     \

@@ -1,5 +1,5 @@
 /* Events of a rollout, as pages and as streams that end, resume, fall behind and stop. */
-#include "test_api_lab.h"
+#include "test_api_ask.h"
 
 #define SSE "Accept: text/event-stream\r\n"
 
