@@ -1,0 +1,308 @@
+/* The meshes of all clusters: their istiods, tokens, and the questions that are open. */
+#include "mesh/mesh.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "base/str.h"
+#include "mesh/ask.h"
+#include "mesh/read.h"
+
+#define CLUSTERS_MAX 16
+#define CONNECTIONS 8
+#define FIND_AGAIN_MS 30000
+#define TOKEN_RENEW_MS 300000 /* before it expires */
+#define TOKEN_AGAIN_MS 5000
+
+struct open_ask {
+	struct ask *ask;
+	struct open_ask *next;
+};
+
+struct mesh {
+	struct loop *loop;
+	struct httpc_pool *pool;
+	struct mesh_needs needs;
+	struct cluster_mesh clusters[CLUSTERS_MAX];
+	int count;
+	struct open_ask *open, *ended;
+	struct loop_timer *reaper;
+	uint64_t last, requests;
+};
+
+void
+mesh_count_request(struct mesh *mesh)
+{
+	mesh->requests++;
+}
+
+static struct cluster_mesh *
+find_cluster(const struct mesh *mesh, const char *name)
+{
+	for (int i = 0; i < mesh->count; i++)
+		if (strcmp(mesh->clusters[i].name, name) == 0)
+			return (struct cluster_mesh *)&mesh->clusters[i];
+	return NULL;
+}
+
+/* --- tokens and places ---------------------------------------------------------------------------
+ */
+
+static void
+read_token_file(struct cluster_mesh *cluster)
+{
+	char text[sizeof(cluster->token)];
+	int fd = open(cluster->token_file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	if (length <= 0) {
+		str_print(cluster->error, sizeof(cluster->error), "token file %s cannot be read",
+		    cluster->token_file);
+		return;
+	}
+	text[length] = '\0';
+	text[strcspn(text, " \r\n\t")] = '\0';
+	str_copy(cluster->token, sizeof(cluster->token), text);
+	mem_wipe(text, sizeof(text));
+}
+
+/* Short-lived and renewed; an old one goes on until there is a new one. */
+static void
+keep_token(struct cluster_mesh *cluster)
+{
+	int64_t now_ms = clock_wall_ms();
+	bool fresh = cluster->token[0] != '\0' && now_ms < cluster->token_until_ms - TOKEN_RENEW_MS;
+	if (cluster->token_file[0] != '\0')
+		read_token_file(cluster);
+	if (cluster->service_account[0] == '\0' || fresh ||
+	    now_ms < cluster->token_asked_ms + TOKEN_AGAIN_MS)
+		return;
+	cluster->token_asked_ms = now_ms;
+	cluster->mesh->needs.token(
+	    cluster->mesh->needs.ctx, cluster->name, cluster->service_account);
+}
+
+static void
+keep_places(struct cluster_mesh *cluster)
+{
+	int64_t now_ms = clock_wall_ms();
+	int64_t again = cluster->found ? FIND_AGAIN_MS : 1000;
+	if (!cluster->discover || now_ms < cluster->found_asked_ms + again)
+		return;
+	cluster->found_asked_ms = now_ms;
+	cluster->mesh->needs.find(cluster->mesh->needs.ctx, cluster->name);
+}
+
+void
+mesh_token(
+    struct mesh *mesh, const char *name, const char *token, int64_t expires_ms, const char *error)
+{
+	struct cluster_mesh *cluster = find_cluster(mesh, name);
+	if (cluster == NULL)
+		return;
+	if (token == NULL) {
+		str_print(cluster->error, sizeof(cluster->error), "no token: %s", error);
+		return;
+	}
+	cluster->error[0] = '\0';
+	cluster->token_until_ms = expires_ms;
+	str_copy(cluster->token, sizeof(cluster->token), token);
+}
+
+static bool
+has_place(const struct cluster_mesh *cluster, const char *url)
+{
+	for (int i = 0; i < cluster->place_count; i++)
+		if (strcmp(cluster->places[i].url, url) == 0)
+			return true;
+	return false;
+}
+
+/* Places are only changed while nothing is asked: questions point to them. */
+void
+mesh_found(
+    struct mesh *mesh, const char *name, const char *const *addresses, int count, const char *error)
+{
+	struct cluster_mesh *cluster = find_cluster(mesh, name);
+	if (cluster == NULL || mesh->open != NULL)
+		return;
+	str_copy(cluster->error, sizeof(cluster->error), error ? error : "");
+	if (error != NULL)
+		return;
+	cluster->found = count > 0;
+	cluster->place_count = 0;
+	for (int i = 0; i < count && cluster->place_count < MESH_ISTIODS; i++) {
+		struct istiod_place *place = &cluster->places[cluster->place_count];
+		bool v6 = strchr(addresses[i], ':') != NULL;
+		*place = (struct istiod_place){.pushes = -1};
+		str_print(place->url, sizeof(place->url),
+		    v6 ? "http://[%s]:15014" : "http://%s:15014", addresses[i]);
+		if (!has_place(cluster, place->url))
+			cluster->place_count++;
+	}
+	if (count == 0)
+		str_copy(cluster->error, sizeof(cluster->error),
+		    "Service istiod in istio-system has no ready endpoint");
+}
+
+/* --- the port -----------------------------------------------------------------------------------
+ */
+
+static void
+reap(void *ctx)
+{
+	struct mesh *mesh = ctx;
+	while (mesh->ended != NULL) {
+		struct open_ask *ended = mesh->ended;
+		mesh->ended = ended->next;
+		ask_free(ended->ask);
+		free(ended);
+	}
+}
+
+static void
+end(struct mesh *mesh, struct open_ask **at)
+{
+	struct open_ask *open = *at;
+	*at = open->next;
+	open->next = mesh->ended;
+	mesh->ended = open;
+	loop_timer_set(mesh->reaper, 0);
+}
+
+static void
+on_ended(void *ctx, struct ask *ask)
+{
+	struct mesh *mesh = ctx;
+	for (struct open_ask **at = &mesh->open; *at != NULL; at = &(*at)->next)
+		if ((*at)->ask == ask) {
+			end(mesh, at);
+			return;
+		}
+}
+
+static bool
+port_asks(void *ctx, const char *name)
+{
+	return find_cluster(ctx, name) != NULL;
+}
+
+static uint64_t
+port_ask(void *ctx, const struct mesh_question *question,
+    void (*done)(void *done_ctx, uint64_t number, const struct mesh_answer *answer), void *done_ctx)
+{
+	struct mesh *mesh = ctx;
+	struct cluster_mesh *cluster = find_cluster(mesh, question->app->cluster);
+	struct ask_done answer = {.done = done, .ctx = done_ctx};
+	keep_token(cluster);
+	keep_places(cluster);
+	struct open_ask *open = mem_alloc(sizeof(*open));
+	open->ask = ask_new(cluster, mesh->pool, mesh->loop, &mesh->needs, question, ++mesh->last,
+	    &answer, on_ended, mesh);
+	open->next = mesh->open;
+	mesh->open = open;
+	return mesh->last;
+}
+
+static void
+port_cancel(void *ctx, uint64_t number)
+{
+	struct mesh *mesh = ctx;
+	for (struct open_ask **at = &mesh->open; *at != NULL; at = &(*at)->next)
+		if (ask_number((*at)->ask) == number) {
+			end(mesh, at);
+			return;
+		}
+}
+
+struct mesh_port
+mesh_port(struct mesh *mesh)
+{
+	return (struct mesh_port){
+	    .ctx = mesh, .asks = port_asks, .ask = port_ask, .cancel = port_cancel};
+}
+
+/* --- the whole ----------------------------------------------------------------------------------
+ */
+
+static void
+add_cluster(struct mesh *mesh, const struct mesh_cluster *from)
+{
+	struct cluster_mesh *cluster = &mesh->clusters[mesh->count];
+	if (mesh->count == CLUSTERS_MAX || (from->url_count == 0 && !from->discover))
+		return;
+	mesh->count++;
+	*cluster = (struct cluster_mesh){.mesh = mesh, .discover = from->discover};
+	str_copy(cluster->name, sizeof(cluster->name), from->name);
+	str_copy(cluster->token_file, sizeof(cluster->token_file),
+	    from->token_file ? from->token_file : "");
+	str_copy(cluster->service_account, sizeof(cluster->service_account),
+	    from->service_account ? from->service_account : "");
+	for (int i = 0; i < from->url_count && i < MESH_ISTIODS; i++) {
+		struct istiod_place *place = &cluster->places[cluster->place_count++];
+		*place = (struct istiod_place){.pushes = -1};
+		str_copy(place->url, sizeof(place->url), from->urls[i]);
+	}
+}
+
+struct mesh *
+mesh_new(struct loop *loop, const struct mesh_cluster *clusters, int count,
+    const struct mesh_needs *needs)
+{
+	struct mesh *mesh = mem_alloc(sizeof(*mesh));
+	mesh->loop = loop;
+	mesh->needs = *needs;
+	mesh->pool = httpc_pool_new(loop, CONNECTIONS);
+	mesh->reaper = loop_timer_new(loop, reap, mesh);
+	for (int i = 0; i < count; i++)
+		add_cluster(mesh, &clusters[i]);
+	return mesh;
+}
+
+void
+mesh_free(struct mesh *mesh)
+{
+	if (mesh == NULL)
+		return;
+	while (mesh->open != NULL)
+		end(mesh, &mesh->open);
+	reap(mesh);
+	loop_timer_free(mesh->reaper);
+	httpc_pool_free(mesh->pool);
+	for (int i = 0; i < mesh->count; i++)
+		mem_wipe(mesh->clusters[i].token, sizeof(mesh->clusters[i].token));
+	free(mesh);
+}
+
+uint64_t
+mesh_requests(const struct mesh *mesh)
+{
+	return mesh->requests;
+}
+
+static json_t *
+place_json(const struct istiod_place *place)
+{
+	return json_pack("{s:s, s:i, s:i, s:I, s:s, s:s, s:I}", "url", place->url, "proxies",
+	    place->proxies, "waiting", place->waiting, "lastPush", (json_int_t)place->pushes,
+	    "unconfirmed", place->unconfirmed, "error", place->error, "answeredMs",
+	    (json_int_t)place->answered_ms);
+}
+
+json_t *
+mesh_status(const struct mesh *mesh)
+{
+	json_t *list = json_array();
+	for (int i = 0; i < mesh->count; i++) {
+		const struct cluster_mesh *cluster = &mesh->clusters[i];
+		json_t *places = json_array();
+		for (int j = 0; j < cluster->place_count; j++)
+			json_array_append_new(places, place_json(&cluster->places[j]));
+		json_array_append_new(
+		    list, json_pack("{s:s, s:o, s:s, s:b}", "cluster", cluster->name, "istiods",
+			      places, "error", cluster->error, "token", cluster->token[0] != '\0'));
+	}
+	return list;
+}
