@@ -127,7 +127,8 @@ check_app(void *ctx, const struct app *app, struct errlist *errors)
 	struct gate_port gates;
 	if (find_cluster(wire, app->cluster) == NULL)
 		errlist_add(errors, "cluster",
-		    "no cluster \"%s\" is in the daemon's settings; it has %d: name one of them, or "
+		    "no cluster \"%s\" is in the daemon's settings; it has %d: name one of them, "
+		    "or "
 		    "add it to clusters in airisd.yaml",
 		    app->cluster, wire->cluster_count);
 	gates_port(wire->gates, &gates);

@@ -10,8 +10,8 @@ wire_cluster_health(struct cluster *cluster)
 	struct kube *kube = cluster_kube(cluster);
 	const struct kube_stats *stats = kube_stats(kube);
 	bool fresh = stats->watches >= stats->caches;
-	return json_pack("{s:s, s:s, s:b, s:s}", "name", kube_name(kube), "server", kube_server(kube),
-	    "fresh", fresh, "text",
+	return json_pack("{s:s, s:s, s:b, s:s}", "name", kube_name(kube), "server",
+	    kube_server(kube), "fresh", fresh, "text",
 	    fresh ? "" : "not every watch is open; rollouts there say what they wait for");
 }
 
