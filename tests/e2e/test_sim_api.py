@@ -57,7 +57,8 @@ def test_wrong_uid(sim):
                          {"metadata": {"uid": "no"}, "spec": {"hosts": ["b"]}}, MERGE)
     assert status == 422
     status, body = sim.delete("virtualservices", "web", body={"preconditions": {"uid": "no"}})
-    assert status == 409 and "Precondition failed: UID" in body["message"]
+    assert status == 409 and body["message"].endswith(
+        "The object might have been deleted and then recreated")
 
 
 def test_json_patch(sim):
@@ -148,9 +149,11 @@ def test_server_side_apply(sim):
 
 def test_apply_removes_what_it_no_longer_sets(sim):
     path = sim.path("configmaps", "c") + "?fieldManager=a"
-    sim.call("PATCH", path, {"data": {"x": "1", "y": "2"}}, APPLY)
+    kind = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}}
+    assert sim.call("PATCH", path, {"data": {"x": "1"}}, APPLY)[0] == 400  # of no kind
+    sim.call("PATCH", path, {**kind, "data": {"x": "1", "y": "2"}}, APPLY)
     sim.merge("configmaps", "c", {"data": {"z": "3"}})
-    status, body = sim.call("PATCH", path, {"data": {"x": "1"}}, APPLY)
+    status, body = sim.call("PATCH", path, {**kind, "data": {"x": "1"}}, APPLY)
     assert status == 200 and body["data"] == {"x": "1", "z": "3"}
 
 
@@ -225,6 +228,22 @@ def test_selectors(sim, query, want):
                          ("d", {})):
         sim.create("configmaps", {"metadata": {"name": name, "labels": labels}})
     assert [o["metadata"]["name"] for o in sim.items("configmaps", query="?" + query)] == want
+
+
+def test_what_cannot_be_selected(sim):
+    for query in ("fieldSelector=spec.replicas%3D1", "labelSelector=,,", "resourceVersion=new",
+                  "continue=zz"):
+        assert sim.call("GET", f"{sim.path('deployments')}?{query}")[0] == 400
+    assert sim.call("GET", sim.path("pods") + "?fieldSelector=spec.nodeName%3Dx")[0] == 200
+
+
+def test_a_custom_object_says_what_it_is(sim):
+    vs = routes("web", to("web"))
+    for missing in ("kind", "apiVersion"):
+        part = {k: v for k, v in vs.items() if k != missing}
+        assert sim.call("POST", sim.path("virtualservices"), part)[0] == 400
+    assert sim.call("POST", sim.path("configmaps"), {**vs})[0] == 400
+    assert sim.call("PATCH", sim.path("deployments", "web"), {}, MERGE)[0] == 404
 
 
 def test_versions(sim):

@@ -109,7 +109,8 @@ def test_subset_before_it_is_known(mesh):
     settled(mesh, "web")
     mesh.create("virtualservices", routes("web", to("web", 100, "stable")))
     mesh.until(lambda: lost(mesh, "no_destination") > 20)
-    mesh.create("destinationrules", {"metadata": {"name": "web"}, "spec": {
+    mesh.create("destinationrules", {
+        "apiVersion": "networking.istio.io/v1", "kind": "DestinationRule", "metadata": {"name": "web"}, "spec": {
         "host": "web.default.svc.cluster.local",
         "subsets": [{"name": "stable", "labels": {"app": "web"}}]}})
     mesh.until(lambda: mesh.sum("istio_requests_total", destination_subset="stable",

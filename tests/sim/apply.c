@@ -69,6 +69,21 @@ hunt_object(
 	}
 }
 
+/* How the error names a manager; the caller frees. */
+static char *
+who_is(const json_t *entry)
+{
+	const char *sub = jx_str(entry, "subresource");
+	struct buf b = {0};
+
+	buf_fmt(&b, "conflict with \"%s\"", jx_str(entry, "manager"));
+	if (sub != NULL)
+		buf_fmt(&b, " with subresource \"%s\"", sub);
+	if (strcmp(jx_str(entry, "operation"), "Update") == 0)
+		buf_fmt(&b, " using %s", jx_str(entry, "apiVersion"));
+	return b.p;
+}
+
 json_t *
 apply_conflicts(const struct kind *k, const json_t *live, const json_t *config, const char *manager)
 {
@@ -78,15 +93,12 @@ apply_conflicts(const struct kind *k, const json_t *live, const json_t *config, 
 
 	json_array_foreach(jx_at(live, "metadata.managedFields"), i, entry)
 	{
-		const char *m = jx_str(entry, "manager"), *sub = jx_str(entry, "subresource");
+		const char *m = jx_str(entry, "manager");
 		char *who;
 
 		if (strcmp(m, manager) == 0 && strcmp(jx_str(entry, "operation"), "Apply") == 0)
 			continue;
-		who = sub != NULL
-			  ? xfmt("conflict with \"%s\" with subresource \"%s\" using %s", m, sub,
-				jx_str(entry, "apiVersion"))
-			  : xfmt("conflict with \"%s\" using %s", m, jx_str(entry, "apiVersion"));
+		who = who_is(entry);
 		h.who = who;
 		hunt_object(&h, config, live, json_object_get(entry, "fieldsV1"), "");
 		free(who);

@@ -75,9 +75,10 @@ default_pod_spec(json_t *spec)
 static void
 default_deployment(json_t *root)
 {
-	json_t *spec = jx_own(root, "spec"), *strategy, *rolling;
+	json_t *spec = jx_own(root, "spec"), *strategy, *rolling, *meta;
 
-	number(spec, "replicas", 1);
+	if (json_object_get(spec, "replicas") == NULL)
+		jx_set_int(spec, "replicas", 1);
 	number(spec, "revisionHistoryLimit", 10);
 	number(spec, "progressDeadlineSeconds", 600);
 	strategy = jx_own(spec, "strategy");
@@ -88,6 +89,9 @@ default_deployment(json_t *root)
 		text(rolling, "maxSurge", "25%");
 	}
 	default_pod_spec(jx_own_path(spec, "template.spec"));
+	meta = jx_own_path(spec, "template.metadata");
+	if (json_object_size(json_object_get(meta, "annotations")) == 0)
+		json_object_del(meta, "annotations");
 }
 
 static void
@@ -186,6 +190,10 @@ check_workload(const struct kind *k, const json_t *old, const json_t *next, stru
 	if (old != NULL && !json_equal(jx_at(old, "spec.selector"), jx_at(next, "spec.selector")))
 		return fail_invalid(r, k, name, "spec.selector", "FieldValueInvalid",
 		    "Invalid value: \"selector\": field is immutable");
+	if (jx_at(next, "spec.replicas") != NULL && !json_is_integer(jx_at(next, "spec.replicas")))
+		return fail_invalid(r, k, name, "patch", "FieldValueInvalid",
+		    "Invalid value: cannot unmarshal into Go struct field "
+		    "DeploymentSpec.spec.replicas of type int32");
 	if (jx_int(next, "spec.replicas", 0) < 0)
 		return fail_invalid(r, k, name, "spec.replicas", "FieldValueInvalid",
 		    "Invalid value: -1: must be greater than or equal to 0");

@@ -65,14 +65,15 @@ delete_one(struct req *q, struct reply *r, struct wish *w)
 	if (o == NULL)
 		return -1;
 	if (w->uid != NULL && strcmp(w->uid, o->uid) != 0)
-		return fail_precondition(r, q->kind, q->name, o->uid, w->uid);
+		return fail_delete(r, q->kind, q->name, "UID", o->uid, w->uid);
 	if (w->rv != NULL && strtoull(w->rv, NULL, 10) != o->rv)
-		return fail_conflict(r, q->kind, q->name);
+		return fail_delete(r, q->kind, q->name, "ResourceVersion",
+		    jx_str(o->json, "metadata.resourceVersion"), w->rv);
 	r->code = 200;
 	obj_ref(o);
 	if (!q->dry)
 		gc_delete(o, w->how, w->grace);
-	if (o->dead && q->kind->id != K_POD)
+	if (o->dead && q->kind->id != K_POD && q->kind->id != K_SERVICE)
 		r->body = success(q->kind, o->name, o->uid);
 	else
 		r->body = api_view(q, o->json);

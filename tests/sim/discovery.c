@@ -151,8 +151,12 @@ group_path(struct req *q, struct reply *r)
 	if (g != NULL && strcmp(rest, "selfsubjectaccessreviews") == 0 && q->verb == V_OTHER &&
 	    strcmp(q->method, "POST") == 0)
 		return review(q, r);
-	if (g == NULL || *rest != '\0')
-		return fail_path(r);
+	if (g == NULL || *rest != '\0') {
+		r->code = 404;
+		r->text = xdup("404 page not found\n");
+		r->type = "text/plain; charset=utf-8";
+		return -1;
+	}
 	r->code = 200;
 	if (*version != '\0') {
 		r->body = resources(name, version);

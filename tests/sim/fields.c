@@ -31,7 +31,7 @@ names_itself(const struct kind *k, const char *field)
 static bool
 atomic_object(const struct kind *k, const char *field)
 {
-	return !k->crd && (strcmp(field, "selector") == 0 || strcmp(field, "scaleTargetRef") == 0);
+	return !k->crd && strcmp(field, "selector") == 0;
 }
 
 char *
@@ -79,6 +79,8 @@ set_of_list(const struct kind *k, const char *field, const json_t *list)
 		sub = set_of(k, "", item);
 		json_object_set_new(sub, ".", json_object());
 		json_object_set_new(set, name, sub);
+		if (strcmp(field, "containers") != 0)
+			json_object_set_new(set, ".", json_object());
 		free(name);
 	}
 	return set;
@@ -159,9 +161,14 @@ ownable(const json_t *object)
 	if (json_object_size(meta) > 0)
 		json_object_set(out, "metadata", meta);
 	json_decref(meta);
-	json_object_foreach((json_t *)object, key,
-	    v) if (strcmp(key, "metadata") != 0 && strcmp(key, "kind") != 0 &&
-		   strcmp(key, "apiVersion") != 0) json_object_set(out, key, v);
+	json_object_foreach((json_t *)object, key, v)
+	{
+		if (strcmp(key, "metadata") == 0 || strcmp(key, "kind") == 0 ||
+		    strcmp(key, "apiVersion") == 0)
+			continue;
+		if (strcmp(key, "status") != 0 || json_object_size(v) > 0)
+			json_object_set(out, key, v);
+	}
 	return out;
 }
 

@@ -62,6 +62,40 @@ apply_to(struct req *q, struct reply *r, struct obj *o, json_t *config, json_t *
 }
 
 static int
+fail_no_uid(struct req *q, struct reply *r, const char *uid)
+{
+	char res[96];
+	char *text = xfmt("Operation cannot be fulfilled on %s \"%s\": uid mismatch: the provided "
+			  "object specified uid %s, and no existing object was found",
+	    kind_resource(q->kind, res), q->name, uid);
+
+	fail(r, 409, "Conflict", text, status_details(q->kind, q->name));
+	free(text);
+	return -1;
+}
+
+/* An applied configuration says of itself what it is. */
+static int
+check_type(struct req *q, struct reply *r, const json_t *config)
+{
+	const char *api = jx_str(config, "apiVersion"), *kind = jx_str(config, "kind");
+	const char *name = jx_str(config, "metadata.name");
+	char version[96], *text;
+
+	kind_api_version(q->kind, q->version, version);
+	if (api == NULL || kind == NULL)
+		return fail_request(r, "invalid object type: /, Kind=");
+	if (strcmp(api, version) == 0 && strcmp(kind, q->kind->name) == 0 &&
+	    (name == NULL || strcmp(name, q->name) == 0))
+		return 0;
+	text = xfmt("the object (%s %s %s) does not match the URL (%s %s %s)", api, kind,
+	    name != NULL ? name : "", version, q->kind->name, q->name);
+	fail_request(r, text);
+	free(text);
+	return -1;
+}
+
+static int
 apply(struct req *q, struct reply *r)
 {
 	struct obj *o = store_get(q->kind, q->ns, q->name);
@@ -72,8 +106,10 @@ apply(struct req *q, struct reply *r)
 	if (req_param(q, "fieldManager") == NULL)
 		return fail_no_manager(r);
 	config = api_body(q, r, false);
-	if (config == NULL)
+	if (config == NULL || check_type(q, r, config) < 0) {
+		json_decref(config);
 		return -1;
+	}
 	set = fields_of(q->kind, config);
 	uid = jx_str(config, "metadata.uid");
 	if (o != NULL)
@@ -81,7 +117,7 @@ apply(struct req *q, struct reply *r)
 	else if (q->sub[0] != '\0')
 		rc = fail_not_found(r, q->kind, q->name);
 	else if (uid != NULL)
-		rc = fail_conflict(r, q->kind, q->name);
+		rc = fail_no_uid(q, r, uid);
 	else
 		rc = api_store_new(q, r, json_incref(config), "Apply", set);
 	json_decref(set);
@@ -115,8 +151,8 @@ patched(struct req *q, struct reply *r, json_t *target, bool crd)
 		return NULL;
 	if (is_type(q, "application/json-patch+json")) {
 		next = patch_json(target, body, &malformed);
-		if (malformed)
-			fail_request(r, "the body is not a JSON patch");
+		if (malformed && !json_is_array(body))
+			fail_request(r, "error decoding patch: a JSON patch is an array");
 		else if (next == NULL)
 			fail_rejected(r);
 	} else if (!json_is_object(body)) {

@@ -192,6 +192,32 @@ start_watch(struct req *q, struct reply *r, struct selector *sel)
 	return 0;
 }
 
+/* Whether every field of a selector is one that the API server can select by. */
+static bool
+known_fields(const struct kind *k, const char *fields)
+{
+	static const char *const pod[] = {"spec.nodeName", "status.phase", "spec.restartPolicy",
+	    "spec.schedulerName", "status.podIP", NULL};
+	static const char *const event[] = {"involvedObject.kind", "involvedObject.namespace",
+	    "involvedObject.name", "involvedObject.uid", "reason", "type", "source", NULL};
+	static const char *const none[] = {NULL};
+	const char *const *more = k->id == K_POD ? pod : k->id == K_EVENT ? event : none;
+
+	while (*fields != '\0') {
+		size_t n = strcspn(fields, "=!,");
+		bool known = (n == 13 && strncmp(fields, "metadata.name", n) == 0) ||
+			     (n == 18 && strncmp(fields, "metadata.namespace", n) == 0);
+
+		for (size_t i = 0; more[i] != NULL && !known; i++)
+			known = strlen(more[i]) == n && strncmp(more[i], fields, n) == 0;
+		if (!known)
+			return false;
+		fields += strcspn(fields, ",");
+		fields += *fields == ',';
+	}
+	return true;
+}
+
 static struct selector *
 read_selector(struct req *q, struct reply *r, int *rc)
 {
@@ -204,6 +230,10 @@ read_selector(struct req *q, struct reply *r, int *rc)
 	if (q->name[0] != '\0') { /* a watch on one object by its path */
 		both = xfmt("metadata.name=%s", q->name);
 		fields = both;
+	}
+	if (fields != NULL && *fields != '\0' && both == NULL && !known_fields(q->kind, fields)) {
+		*rc = fail_request(r, "field label not supported");
+		return NULL;
 	}
 	if ((labels != NULL && *labels != '\0') || (fields != NULL && *fields != '\0')) {
 		s = selector_new(labels, fields, &error);
@@ -238,11 +268,16 @@ api_list(struct req *q, struct reply *r)
 	int rc;
 	struct selector *sel = read_selector(q, r, &rc);
 	struct page p;
-	char rv[24];
+	const char *rv = req_param(q, "resourceVersion");
+	char now[24];
 	json_t *items, *meta;
 
 	if (rc < 0)
 		return -1;
+	if (rv != NULL && rv[strspn(rv, "0123456789")] != '\0') {
+		selector_free(sel);
+		return fail_request(r, "resourceVersion: Invalid value: it is a number");
+	}
 	if (q->verb == V_WATCH)
 		return start_watch(q, r, sel);
 	if (read_page(q, r, &p) < 0) {
@@ -252,8 +287,8 @@ api_list(struct req *q, struct reply *r)
 	}
 	items = json_array();
 	meta = json_object();
-	snprintf(rv, sizeof(rv), "%llu", (unsigned long long)p.rv);
-	jx_set_str(meta, "resourceVersion", rv);
+	snprintf(now, sizeof(now), "%llu", (unsigned long long)p.rv);
+	jx_set_str(meta, "resourceVersion", now);
 	fill_page(q, &p, sel, items, meta);
 	r->code = 200;
 	r->body = list_body(q, items, meta);

@@ -10,7 +10,7 @@
 #include <string.h>
 
 struct counts {
-	int64_t replicas, updated, ready, available;
+	int64_t replicas, updated, ready, available, going;
 };
 
 static json_t *
@@ -68,6 +68,7 @@ count(const struct roll *r, struct counts *c)
 		c->replicas += jx_int(r->sets[i]->json, "status.replicas", 0);
 		c->ready += jx_int(r->sets[i]->json, "status.readyReplicas", 0);
 		c->available += set_available(r->sets[i]);
+		c->going += jx_int(r->sets[i]->json, "status.terminatingReplicas", 0);
 	}
 	if (r->fresh != NULL)
 		c->updated = jx_int(r->fresh->json, "status.replicas", 0);
@@ -174,6 +175,7 @@ set_counts(const struct roll *r, json_t *status, const struct counts *c)
 	jx_set_count(status, "updatedReplicas", c->updated);
 	jx_set_count(status, "readyReplicas", c->ready);
 	jx_set_count(status, "availableReplicas", c->available);
+	jx_set_int(status, "terminatingReplicas", c->going);
 	jx_set_count(status, "unavailableReplicas", missing > 0 ? missing : 0);
 }
 

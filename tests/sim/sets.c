@@ -14,7 +14,7 @@
 
 struct tally {
 	struct obj **pods; /* the active ones */
-	int64_t n, ready, available, labelled;
+	int64_t n, ready, available, labelled, going;
 	uint64_t next_ms; /* when the next one becomes available, 0: none waits */
 };
 
@@ -39,6 +39,9 @@ count_pods(const struct obj *set, struct tally *t)
 		struct obj *pod = set->kids[i];
 		uint64_t since;
 
+		if (pod->kind->id == K_POD &&
+		    jx_str(pod->json, "metadata.deletionTimestamp") != NULL)
+			t->going++;
 		if (!active(pod))
 			continue;
 		t->pods[t->n++] = pod;
@@ -154,6 +157,7 @@ write_status(struct obj *set, const struct tally *t, const char *why)
 	jx_set_count(status, "fullyLabeledReplicas", t->labelled);
 	jx_set_count(status, "readyReplicas", t->ready);
 	jx_set_count(status, "availableReplicas", t->available);
+	jx_set_int(status, "terminatingReplicas", t->going);
 	jx_set_int(status, "observedGeneration", jx_int(set->json, "metadata.generation", 1));
 	if (why != NULL)
 		json_object_set_new(status, "conditions", json_pack("[o]", failure(set, why)));

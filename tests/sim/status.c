@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 json_t *
 status_body(int code, const char *reason, const char *message, json_t *details)
@@ -113,23 +114,41 @@ fail_precondition(
 }
 
 int
+fail_delete(struct reply *r, const struct kind *k, const char *name, const char *what,
+    const char *have, const char *want)
+{
+	json_t *d = status_details(k, name);
+
+	jx_set_str(d, "kind", k->name);
+	return fail_text(r, 409, "Conflict",
+	    xfmt("Operation cannot be fulfilled on %s%s%s \"%s\": the %s in the precondition (%s) "
+		 "does not match the %s in record (%s). The object might have been %s",
+		k->name, *k->group ? "." : "", k->group, name, what, want, what, have,
+		*what == 'U' ? "deleted and then recreated" : "modified"),
+	    d);
+}
+
+int
 fail_invalid(struct reply *r, const struct kind *k, const char *name, const char *field,
     const char *reason, const char *text)
 {
+	/* Of a CRD the check of the version names the resource, all others the kind. */
+	const char *of =
+	    k->crd && strcmp(field, "metadata.resourceVersion") == 0 ? k->plural : k->name;
 	json_t *d = json_object();
 	char *message;
 
 	jx_set_str(d, "name", name != NULL ? name : "");
 	if (*k->group != '\0')
 		jx_set_str(d, "group", k->group);
-	jx_set_str(d, "kind", k->crd ? k->plural : k->name);
+	jx_set_str(d, "kind", of);
 	status_cause(d, reason, text, field);
 	if (*k->group != '\0')
-		message = xfmt("%s.%s \"%s\" is invalid: %s: %s", k->crd ? k->plural : k->name,
-		    k->group, name != NULL ? name : "", field, text);
+		message = xfmt("%s.%s \"%s\" is invalid: %s: %s", of, k->group,
+		    name != NULL ? name : "", field, text);
 	else
-		message = xfmt(
-		    "%s \"%s\" is invalid: %s: %s", k->name, name != NULL ? name : "", field, text);
+		message =
+		    xfmt("%s \"%s\" is invalid: %s: %s", of, name != NULL ? name : "", field, text);
 	return fail_text(r, 422, "Invalid", message, d);
 }
 

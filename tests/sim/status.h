@@ -34,6 +34,9 @@ int fail_exists(struct reply *r, const struct kind *k, const char *name);
 int fail_conflict(struct reply *r, const struct kind *k, const char *name);
 int fail_precondition(
     struct reply *r, const struct kind *k, const char *name, const char *have, const char *want);
+/* The same of a deletion; what is "UID" or "ResourceVersion". */
+int fail_delete(struct reply *r, const struct kind *k, const char *name, const char *what,
+    const char *have, const char *want);
 /* 422; text is what follows the field's name: "Required value" and the like. */
 int fail_invalid(struct reply *r, const struct kind *k, const char *name, const char *field,
     const char *reason, const char *text);

@@ -121,6 +121,16 @@ restrict_change(struct req *q, struct obj *cur, json_t *next)
 }
 
 static int
+fail_uid(struct req *q, struct reply *r, const char *uid)
+{
+	char *text = xfmt("Invalid value: \"%s\": field is immutable", uid);
+
+	fail_invalid(r, q->kind, q->name, "metadata.uid", "FieldValueInvalid", text);
+	free(text);
+	return -1;
+}
+
+static int
 check_preconditions(
     struct req *q, struct reply *r, const struct obj *cur, const json_t *next, const char *rv)
 {
@@ -131,8 +141,7 @@ check_preconditions(
 	if (uid != NULL && strcmp(uid, cur->uid) != 0) {
 		if (q->verb == V_UPDATE)
 			return fail_precondition(r, q->kind, q->name, cur->uid, uid);
-		return fail_invalid(r, q->kind, q->name, "metadata.uid", "FieldValueInvalid",
-		    "Invalid value: field is immutable");
+		return fail_uid(q, r, uid);
 	}
 	if (name != NULL && strcmp(name, q->name) != 0)
 		return fail_request(r, "the name of the object does not match the name on the URL");
@@ -279,17 +288,44 @@ api_store_new(struct req *q, struct reply *r, json_t *given, const char *how, js
 	return 0;
 }
 
+/* Objects of CRDs must say what they are; those of built-in kinds may leave it to the URL. */
+static int
+check_type(struct req *q, struct reply *r, const json_t *body)
+{
+	const char *kind = jx_str(body, "kind"), *api = jx_str(body, "apiVersion");
+	char version[96], *text;
+
+	kind_api_version(q->kind, q->version, version);
+	if (q->kind->crd && (kind == NULL || api == NULL)) {
+		text =
+		    xfmt("the object provided is unrecognized (must be of type %s): Object '%s' is "
+			 "missing",
+			q->kind->name, kind == NULL ? "Kind" : "apiVersion");
+	} else if (api != NULL && strcmp(api, version) != 0) {
+		text =
+		    xfmt("the API version in the data (%s) does not match the expected API version "
+			 "(%s)",
+			api, version);
+	} else if (kind != NULL && strcmp(kind, q->kind->name) != 0) {
+		text = xfmt("%s in version \"%s\" cannot be handled as a %s", kind, q->version,
+		    q->kind->name);
+	} else {
+		return 0;
+	}
+	fail_request(r, text);
+	free(text);
+	return -1;
+}
+
 int
 api_create(struct req *q, struct reply *r)
 {
 	json_t *body = api_body(q, r, false);
 	const char *ns;
 
-	if (body == NULL)
-		return -1;
-	if (jx_str(body, "kind") != NULL && strcmp(jx_str(body, "kind"), q->kind->name) != 0) {
+	if (body == NULL || check_type(q, r, body) < 0) {
 		json_decref(body);
-		return fail_request(r, "the kind of the object does not match the resource");
+		return -1;
 	}
 	ns = jx_str(body, "metadata.namespace");
 	if (ns != NULL && *ns != '\0' && q->kind->namespaced && q->ns[0] != '\0' &&
@@ -313,6 +349,10 @@ api_update(struct req *q, struct reply *r)
 
 	if (o == NULL || (body = api_body(q, r, false)) == NULL)
 		return -1;
+	if (check_type(q, r, body) < 0) {
+		json_decref(body);
+		return -1;
+	}
 	rv = jx_str(body, "metadata.resourceVersion");
 	if (q->kind->crd && (rv == NULL || *rv == '\0')) {
 		json_decref(body);
