@@ -70,7 +70,7 @@ read_token(struct api_token *token, char to[TOKEN_MAX], struct err *e)
 int
 api_token_load(struct api_token *token, struct err *e)
 {
-	char text[TOKEN_MAX];
+	char text[TOKEN_MAX] = "";
 	token->known = false;
 	token->checked_ms = clock_mono_ms();
 	if (token->file == NULL)
