@@ -252,8 +252,10 @@ start_stream(struct kube_cache *cache, const struct credentials_access *access)
 	cache->status = 0;
 	cache->opened_ms = clock_mono_ms();
 	cache->generation = access->generation;
-	/* With HTTP/2 few connections carry all; without it each stream has its own. */
+	/* With HTTP/2 few connections carry all; without it each stream has its own, and must not
+	 * wait to share one: curl would keep it back as long as the first of them lives. */
 	cache->pool = kube->http2 ? kube->few : kube->many;
+	http.http2 = http.http2 && kube->http2;
 	cache->stream = httpc_start(cache->pool, &http);
 	loop_timer_set(cache->timer, OPEN_MS);
 	free(url);

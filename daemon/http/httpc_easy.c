@@ -235,7 +235,9 @@ setup_transport(CURL *easy, const struct httpc_request *request)
 	curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, set_user_timeout);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
 	    (long)(request->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
-	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, request->http2 ? 1L : 0L);
+	/* Waiting for a connection to share makes sense only where HTTP/2 can come of it. */
+	bool share = request->http2 && strncasecmp(request->url, "https:", 6) == 0;
+	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, share ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy != NULL ? request->proxy : "");
 	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "airisd");
