@@ -1,6 +1,7 @@
 """A cluster to release to: airis-sim, or kubelab's real control plane (AIRIS_LAB=kubelab). Both
 have the same controllers' behaviour, image tags, late mesh and lost requests, so a scenario runs
 unchanged on either."""
+import json
 import os
 import re
 import signal
@@ -52,6 +53,26 @@ class Lab:
 
     def thaw_api(self):
         self.signal_part("apiserver", signal.SIGCONT)
+
+    def ask_sim(self, method, path, body=None):
+        """The simulator's own interface; kubelab has none."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.server + path, data, method=method)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.loads(answer.read() or "{}")
+
+    def fault(self, effect, count=None, percent=None, **match):
+        """What goes wrong from now on; tests/sim/main.c tells what there is."""
+        rule = {"match": match, "effect": effect}
+        rule.update({} if count is None else {"count": count})
+        rule.update({} if percent is None else {"percent": percent})
+        return self.ask_sim("POST", "/sim/faults", rule)["faults"][-1]
+
+    def faults(self):
+        return self.ask_sim("GET", "/sim/faults")["faults"]
+
+    def no_faults(self):
+        self.ask_sim("DELETE", "/sim/faults")
 
     def read_metrics(self):
         with urllib.request.urlopen(f"http://{self.metrics}/metrics", timeout=10) as answer:
