@@ -74,9 +74,7 @@ say_aborted(const struct ending *end)
 	else
 		complain(
 		    "%s was aborted%s%s", end->name, *end->reason == '\0' ? "" : ": ", end->reason);
-	if (*end->phase != '\0')
-		complain_line(
-		    "  what happened: airisctl rollout history, airisctl rollout explain");
+	say_why(end);
 }
 
 static void

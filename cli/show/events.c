@@ -74,7 +74,7 @@ add_data(const json_t *data, int64_t now_ms, struct str *to)
 
 	json_object_foreach(it, key, value)
 	{
-		if (is_empty(value))
+		if (is_empty(value) || (str_ends(key, "_ms") && json_integer_value(value) <= 0))
 			continue;
 		str_add(to, to->length == 0 ? "" : ", ");
 		if (str_ends(key, "_ms") && json_is_integer(value)) {

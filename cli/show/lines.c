@@ -13,6 +13,7 @@ struct lines {
 	int fd;
 	struct paint paint;
 	json_t *last; /* NULL: nothing seen yet */
+	char *waits;  /* what was said last about waiting; NULL: nothing */
 };
 
 struct lines *
@@ -30,6 +31,7 @@ void
 lines_close(struct lines *lines)
 {
 	json_decref(lines->last);
+	free(lines->waits);
 	free(lines);
 }
 
@@ -70,17 +72,21 @@ changed(const struct lines *lines, const json_t *r, const char *path)
 }
 
 static void
+say_who(const struct lines *lines, const json_t *r)
+{
+	char name[160];
+
+	rollout_name(r, name, sizeof(name));
+	say(lines, "%s (%s) %s %s", name, jsonx_text_or(r, "id", "?"),
+	    paint_mark(&lines->paint, MARK_TO), jsonx_text_or(r, "release.image", "?"));
+}
+
+static void
 say_phase(const struct lines *lines, const json_t *r)
 {
 	const char *phase = jsonx_text_or(r, "phase", "?"),
 		   *reason = jsonx_text_or(r, "reason", "");
-	char name[160];
 
-	if (lines->last == NULL) {
-		rollout_name(r, name, sizeof(name));
-		say(lines, "%s (%s) %s %s", name, jsonx_text_or(r, "id", "?"),
-		    paint_mark(&lines->paint, MARK_TO), jsonx_text_or(r, "release.image", "?"));
-	}
 	if (changed(lines, r, "phase") || (changed(lines, r, "reason") && *reason != '\0'))
 		say(lines, "%s%s%s", phase, *reason == '\0' ? "" : ": ", reason);
 	if (changed(lines, r, "superseded_by") && jsonx_text(r, "superseded_by") != NULL)
@@ -118,17 +124,25 @@ say_stage(const struct lines *lines, const json_t *r)
 	}
 }
 
+/* Nothing yet is no change. */
+static bool
+moved(const struct lines *lines, const json_t *r, const char *path)
+{
+	return changed(lines, r, path) && (lines->last != NULL || jsonx_int(r, path, 0) != 0);
+}
+
 static void
 say_weight(const struct lines *lines, const json_t *r)
 {
+	const char *known = jsonx_text_or(r, "weight.known", "");
 	long long written = jsonx_int(r, "weight.written", 0),
 		  taken = jsonx_int(r, "weight.taken", 0);
 
-	if (changed(lines, r, "weight.written"))
+	if (moved(lines, r, "weight.written"))
 		say(lines, "canary weight %lld%% written", written);
-	if (changed(lines, r, "weight.taken"))
-		say(lines, "canary weight %lld%% taken (%s)", taken,
-		    jsonx_text_or(r, "weight.known", "unknown how"));
+	if (moved(lines, r, "weight.taken"))
+		say(lines, "canary weight %lld%% taken%s%s%s", taken, *known == '\0' ? "" : " (",
+		    known, *known == '\0' ? "" : ")");
 	if (changed(lines, r, "stable.ready") || changed(lines, r, "stable.size") ||
 	    changed(lines, r, "canary.ready") || changed(lines, r, "canary.size"))
 		say(lines, "ready: stable %lld/%lld, canary %lld/%lld",
@@ -179,16 +193,20 @@ say_gates(const struct lines *lines, const json_t *r)
 }
 
 static void
-say_blocked(const struct lines *lines, const json_t *r)
+say_blocked(struct lines *lines, const json_t *r)
 {
 	const char *object = jsonx_text_or(r, "blocked_on.object", "");
 	const char *next = jsonx_text_or(r, "blocked_on.next", "");
-	bool is = json_is_object(jsonx_at(r, "blocked_on"));
+	char *text;
 
-	if (is && (changed(lines, r, "blocked_on.object") || changed(lines, r, "blocked_on.what") ||
-		      changed(lines, r, "blocked_on.next")))
-		say(lines, "waits for %s%s%s%s%s", object, *object == '\0' ? "" : ": ",
+	if (json_is_object(jsonx_at(r, "blocked_on"))) {
+		text = str_format("waits for %s%s%s%s%s", object, *object == '\0' ? "" : ": ",
 		    jsonx_text_or(r, "blocked_on.what", ""), *next == '\0' ? "" : "; next: ", next);
+		if (!str_equal(text, lines->waits))
+			say(lines, "%s", text);
+		free(lines->waits);
+		lines->waits = text;
+	}
 	if (changed(lines, r, "stale") && *jsonx_text_or(r, "stale", "") != '\0')
 		say(lines, "stale: %s", jsonx_text(r, "stale"));
 }
@@ -197,12 +215,18 @@ static void
 on_state(void *ctx, const json_t *rollout)
 {
 	struct lines *lines = ctx;
+	bool ended = jsonx_text(rollout, "ended") != NULL;
 
-	say_phase(lines, rollout);
+	if (lines->last == NULL)
+		say_who(lines, rollout);
+	if (!ended)
+		say_phase(lines, rollout);
 	say_stage(lines, rollout);
 	say_weight(lines, rollout);
 	say_gates(lines, rollout);
 	say_blocked(lines, rollout);
+	if (ended)
+		say_phase(lines, rollout);
 	json_decref(lines->last);
 	lines->last = json_incref((json_t *)rollout);
 }

@@ -29,8 +29,8 @@ add_stage(const struct paint *paint, const json_t *stage, size_t index, struct s
 	str_done(&facts);
 	json_array_foreach(acts, i, act)
 	{
-		paint_addf(paint, to, CYAN, "       %-9s ", jsonx_text_or(act, "act", ""));
-		paint_wrap(paint, to, 17, 17, jsonx_text_or(act, "text", "?"));
+		paint_addf(paint, to, CYAN, "       %-14s ", jsonx_text_or(act, "act", ""));
+		paint_wrap(paint, to, 22, 22, jsonx_text_or(act, "text", "?"));
 	}
 	if (json_array_size(acts) == 0)
 		paint_add(paint, to, DIM, "       nothing is changed"), str_add(to, "\n");

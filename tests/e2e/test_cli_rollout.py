@@ -255,7 +255,7 @@ def test_history_takes_every_page_in_order(api, env):
     for number in range(8):
         api.event(key, "phase" if number == 7 else "note", actor="alice" if number == 3 else "",
                   **({"to": "paused", "reason": "by hand"} if number == 7 else
-                     {"number": number, "empty": "", "hold_ms": 300000, "tree": {"a": [1] * 99}}))
+                     {"number": number, "empty": "", "hold_ms": 300000, "until_ms": 0, "retry_ms": -1, "tree": {"a": [1] * 99}}))
     done = run(env, "rollout", "history", key)
     lines = done.out.splitlines()
     assert [line.split()[3] for line in lines[:7]] == [f"{n}," for n in range(7)]
@@ -284,8 +284,8 @@ def test_plan_of_a_start(api, env):
         "  0  preflight  weight 0%\n"
         "       nothing is changed\n"
         "  1  canary 10%  weight 10%, hold 5m, needs approval, gates a, b\n"
-        "       create    Deployment shop/web-canary: 1 replica of web:2\n"
-        "       weight    VirtualService shop/web: canary weight 10, stable 90\n")
+        "       create         Deployment shop/web-canary: 1 replica of web:2\n"
+        "       weight         VirtualService shop/web: canary weight 10, stable 90\n")
 
 
 def test_plan_that_could_not_start(api, env):

@@ -59,6 +59,8 @@ def test_f75_each_ending_has_its_exit_code(name, api, env):
     done = finish(process)
     assert done.code == code, done
     assert text in (done.out if code == OK else done.err), done
+    if code in (ABORTED, FAILED):
+        assert f"  why: airisctl rollout explain {key}\n" in done.err
 
 
 def test_a_stage_is_reached(api, env):
@@ -131,8 +133,7 @@ def test_changes_are_plain_lines_with_times(api, env):
     assert re.fullmatch(r"settled, holds until \d\d:\d\d:\d\dZ", until)
     assert said == [
         f"web/41 ({key}) → web:2", "progressing",
-        "stage 0 of 7: preflight, hold 0s", "canary weight 0% written",
-        "canary weight 0% taken (assumed)", "ready: stable 4/4, canary 0/0",
+        "stage 0 of 7: preflight, hold 0s", "ready: stable 4/4, canary 0/0",
         "stage 2 of 7: canary 25%, hold 5m, gates success-rate", "canary weight 25% written",
         "ready: stable 4/4, canary 1/1", "ready: stable 4/4, canary 1/2",
         "canary weight 25% taken (assumed)", "ready: stable 4/4, canary 1/1",
