@@ -72,8 +72,8 @@ add_range(struct str *to, const struct key *key)
 	}
 }
 
-static void
-add_allowed(struct str *to, const struct key *key)
+void
+keys_allowed(const struct key *key, struct str *to)
 {
 	if (key->choices != NULL) {
 		add_choices(to, key->choices);
@@ -119,7 +119,7 @@ keys_wrong(struct keys_at *at, const struct key *key, const json_t *found)
 
 	str_init(&text, 900);
 	str_add(&text, "expected: ");
-	add_allowed(&text, key);
+	keys_allowed(key, &text);
 	str_add(&text, "; found: ");
 	add_found(&text, found);
 	keys_error(at, "%s", str_text(&text));
@@ -265,7 +265,7 @@ keys_reference(const struct key *table, const char *prefix, struct str *to)
 		bool plain = key->type != &keys_object && !items;
 
 		str_addf(to, "%s: ", path);
-		add_allowed(to, key);
+		keys_allowed(key, to);
 		if (key->required)
 			str_add(to, ", required");
 		else if (plain && key->otherwise != NULL)

@@ -65,6 +65,8 @@ size_t keys_enter(struct keys_at *at, const char *key);
 size_t keys_enter_item(struct keys_at *at, size_t index);
 void keys_leave(struct keys_at *at, size_t mark);
 
+/* What a key may be: "whole number from 4 to 10000", "debug | info | warn | error". */
+void keys_allowed(const struct key *key, struct str *to);
 /* A line per key below prefix: path, type, default, help. */
 void keys_reference(const struct key *table, const char *prefix, struct str *to);
 

@@ -567,6 +567,12 @@ app_free(struct app *app)
 	free(app);
 }
 
+const struct key *
+app_table(void)
+{
+	return app_keys;
+}
+
 char *
 app_reference(void)
 {

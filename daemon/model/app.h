@@ -93,6 +93,9 @@ struct app *app_parse(const json_t *spec, struct errlist *errors);
 void app_free(struct app *app);
 /* Every key that an App may have, a line each: path, type, default, help. Owned by the caller. */
 char *app_reference(void);
+/* The table that all of this comes from (base/keys.h), for who writes documents. */
+struct key;
+const struct key *app_table(void);
 
 struct release {
 	char app[APP_LABEL];
