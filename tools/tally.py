@@ -1,0 +1,173 @@
+"""Runs tests and counts honestly: a crash, a time-out and a part that ran no test count as failed.
+
+    tally.py unit    RESULTS NAME PROGRAM...    cmocka programs
+    tally.py pytest  RESULTS NAME PATH...       python3 -m pytest
+    tally.py lines   RESULTS NAME COMMAND...    lines "NAME ok..." and "NAME FAILED...", as lint has
+    tally.py check   RESULTS NAME COMMAND...    one test: its exit status
+    tally.py reports RESULTS NAME FOLDER        each file in it is a failure (sanitizers' reports)
+    tally.py sum     RESULTS...                 adds up folders of results; the last line says it
+
+Each run leaves RESULTS/NAME with "PASSED FAILED"; sum exits with 0 only if none failed.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree
+
+UNIT_SECONDS = int(os.environ.get("AIRIS_UNIT_SECONDS", "120"))
+PART_SECONDS = int(os.environ.get("AIRIS_PART_SECONDS", "1500"))
+
+
+def run(command, seconds, output):
+    """Exit status, None after a time-out; what it left running in its group is killed."""
+    process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT,
+                               stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()
+
+
+def captured(command, seconds):
+    """Status and text of a command."""
+    with tempfile.TemporaryFile() as output:
+        status = run(command, seconds, output)
+        output.seek(0)
+        return status, output.read().decode(errors="replace")
+
+
+def count_cmocka(status, text):
+    """(passed, failed) of one program. What was started and is not known to have passed failed."""
+    started = len(re.findall(r"^\[ RUN      \]", text, re.M))
+    passed = len(re.findall(r"^\[       OK \]", text, re.M))
+    skipped = len(re.findall(r"^\[  SKIPPED \]", text, re.M))
+    failed = max(started - passed - skipped, 0)
+    if (status != 0 or passed == 0) and failed == 0:
+        failed = 1
+    return passed, failed
+
+
+def why(status):
+    if status is None:
+        return "timed out"
+    return f"signal {-status}" if status < 0 else f"exit {status}"
+
+
+def unit(programs):
+    passed = failed = 0
+    for program in programs:
+        status, text = captured([program], UNIT_SECONDS)
+        good, bad = count_cmocka(status, text)
+        if bad:
+            print(text)
+        print(f"  {os.path.basename(program):28} {good:4} passed"
+              + (f", {bad} FAILED ({why(status)})" if bad else ""), flush=True)
+        passed, failed = passed + good, failed + bad
+    return passed, failed
+
+
+def count_junit(path, status):
+    """(passed, failed) from pytest's own report; a report that is missing or empty failed."""
+    try:
+        root = xml.etree.ElementTree.parse(path).getroot()
+    except (OSError, xml.etree.ElementTree.ParseError):
+        return 0, 1
+    suites = [root] if root.tag == "testsuite" else list(root)
+    total = {name: sum(int(suite.get(name, 0)) for suite in suites)
+             for name in ("tests", "failures", "errors", "skipped")}
+    failed = total["failures"] + total["errors"]
+    passed = max(total["tests"] - failed - total["skipped"], 0)
+    if total["skipped"]:
+        print(f"  {total['skipped']} skipped")
+    if (status != 0 or passed == 0) and failed == 0:
+        failed = 1
+    return passed, failed
+
+
+def pytest(paths):
+    with tempfile.TemporaryDirectory() as folder:
+        report = os.path.join(folder, "report.xml")
+        # The distribution's own Python: that is where python3-pytest is.
+        status = run(["/usr/bin/python3", "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider",
+                      "--durations=5", f"--junitxml={report}", *paths], PART_SECONDS, None)
+        if status is None:
+            print(f"  timed out after {PART_SECONDS} s")
+        return count_junit(report, status)
+
+
+def lines(command):
+    status, text = captured(command, PART_SECONDS)
+    print(text, end="")
+    passed = len(re.findall(r"^\S.{0,17} ok\b", text, re.M))
+    failed = len(re.findall(r"^\S.{0,17} FAILED\b", text, re.M))
+    if (status != 0 or passed == 0) and failed == 0:
+        failed = 1
+    return passed, failed
+
+
+def check(command):
+    status = run(command, PART_SECONDS, None)
+    return (1, 0) if status == 0 else (0, 1)
+
+
+def reports(folder):
+    """Nothing to say is a pass of nothing."""
+    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    for name in names:
+        with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
+            print(f"--- {name}\n{file.read()[:6000]}")
+    return 0, len(names)
+
+
+def add_up(folders):
+    passed = failed = 0
+    for folder in folders:
+        names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+        if not names:
+            print(f"{folder}: no results")
+            failed += 1
+        for name in names:
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                good, bad = map(int, file.read().split())
+            print(f"{os.path.basename(folder) + ' ' + name:32} {good} passed, {bad} failed")
+            passed, failed = passed + good, failed + bad
+    if passed == 0 and failed == 0:
+        failed = 1
+    print(f"{passed} passed, {failed} failed", flush=True)
+    return 1 if failed else 0
+
+
+def main():
+    kinds = {"unit": unit, "pytest": pytest, "lines": lines, "check": check,
+             "reports": lambda rest: reports(rest[0])}
+    if len(sys.argv) >= 3 and sys.argv[1] == "sum":
+        return add_up(sys.argv[2:])
+    if len(sys.argv) < 5 or sys.argv[1] not in kinds:
+        print(__doc__, file=sys.stderr)
+        return 2
+    kind, folder, name = sys.argv[1:4]
+    os.makedirs(folder, exist_ok=True)
+    path, begin = os.path.join(folder, name), time.monotonic()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("0 1\n")  # stands if this run is cut off
+    print(f"--- {name}", flush=True)
+    passed, failed = kinds[kind](sys.argv[4:])
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"{passed} {failed}\n")
+    print(f"    {name}: {passed} passed, {failed} failed, {time.monotonic() - begin:.0f} s",
+          flush=True)
+    return 0
+
+
+sys.exit(main())

@@ -1,0 +1,131 @@
+#!/bin/sh
+# Runs a set of tests, keeps what each part did in BUILD/results/SET, adds it up and closes with one
+# line "N passed, N failed". Usage: test-all.sh test|asan|lint|cluster BUILD
+#
+#   test     unit tests, and every pytest folder that needs no real control plane
+#   asan     unit, e2e and scenarios under AddressSanitizer and UBSan, built in BUILD/asan
+#   lint     make lint
+#   cluster  tests/scenarios and tests/cluster against a real control plane: kubelab, built from
+#            ../shared/kubelab where that and Go are, or the cluster that KUBECONFIG names; nothing
+#            when there is neither
+set -u
+set=$1 build=$2
+cd "$(dirname "$0")/.." || exit 1
+results=$build/results/$set
+rm -rf "$results"
+mkdir -p "$results"
+case " ${MAKEFLAGS:-}" in
+*" -j"* | *jobserver*) jobs= ;; # as the make above has it
+*) jobs=-j$(nproc) ;;
+esac
+
+tally() {
+	kind=$1 name=$2
+	shift 2
+	/usr/bin/python3 -B tools/tally.py "$kind" "$results" "$name" "$@"
+}
+
+# build FOLDER GOAL...: a build that fails is a test that failed, and the end
+build() {
+	folder=$1
+	shift
+	# shellcheck disable=SC2086  # empty means no argument
+	if ! make --no-print-directory -s $jobs "O=$folder" "$@" >"$folder.log" 2>&1; then
+		tail -n 40 "$folder.log"
+		tally check build false
+		finish
+	fi
+	rm -f "$folder.log"
+}
+
+finish() {
+	/usr/bin/python3 -B tools/tally.py sum "$results"
+	exit
+}
+
+unit_tests() {
+	programs=
+	for source in tests/unit/test_*.c; do
+		programs="$programs $1/${source%.c}"
+	done
+	# shellcheck disable=SC2086  # a list of words
+	tally unit unit $programs
+}
+
+pytests() {
+	for folder in "$@"; do
+		if ls "$folder"/test_*.py >/dev/null 2>&1; then
+			tally pytest "$(basename "$folder")" "$folder"
+		fi
+	done
+}
+
+run_test() {
+	build "$build" all unit-programs
+	AIRIS_BUILD=$(realpath "$build")
+	export AIRIS_BUILD
+	unit_tests "$build"
+	for folder in tests/*/; do
+		folder=${folder%/}
+		[ "$folder" = tests/cluster ] || pytests "$folder"
+	done
+}
+
+run_asan() {
+	asan=$build/asan reports=$results.reports
+	rm -rf "$reports"
+	mkdir -p "$asan" "$reports"
+	reports=$(realpath "$reports")
+	export SAN=1
+	build "$asan" all unit-programs
+	unset SAN
+	AIRIS_BUILD=$(realpath "$asan")
+	export AIRIS_BUILD
+	unit_tests "$asan"
+	# A daemon that a test started may die unseen: what it said is counted.
+	export ASAN_OPTIONS="log_path=$reports/asan:${ASAN_OPTIONS:-}"
+	export UBSAN_OPTIONS="log_path=$reports/ubsan:print_stacktrace=1:${UBSAN_OPTIONS:-}"
+	export AIRIS_SLOW=3 # deadlines of the tests
+	pytests tests/e2e tests/scenarios
+	tally reports sanitizers "$reports"
+}
+
+run_lint() {
+	tally lines lint make --no-print-directory -s "O=$build" lint
+}
+
+run_cluster() {
+	lab=../shared/kubelab
+	cache=${XDG_CACHE_HOME:-$HOME/.cache}/airis/kubelab
+	go=$(command -v go || echo /usr/local/go/bin/go)
+	if [ -x "$lab/build" ] && [ -x "$go" ]; then
+		mkdir -p "$cache"
+		if ! PATH=$(dirname "$go"):$PATH "$lab/build" "$cache"; then
+			tally check kubelab false
+			finish
+		fi
+		export AIRIS_LAB=kubelab AIRIS_KUBELAB="$cache/kubelab"
+	elif [ -n "${KUBECONFIG:-}" ]; then
+		export AIRIS_LAB=kubeconfig
+	else
+		echo "cluster: neither $lab with Go nor KUBECONFIG: nothing was tested"
+		rmdir "$results"
+		exit 0
+	fi
+	build "$build" all
+	AIRIS_BUILD=$(realpath "$build")
+	export AIRIS_BUILD
+	pytests tests/scenarios tests/cluster
+}
+
+case $set in
+test) run_test ;;
+asan) run_asan ;;
+lint) run_lint ;;
+cluster) run_cluster ;;
+*)
+	echo "test-all.sh: there is no set $set" >&2
+	exit 2
+	;;
+esac
+finish
