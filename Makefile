@@ -6,6 +6,7 @@ CC := gcc
 endif
 DESTDIR ?=
 prefix ?= /usr/local
+sysconfdir ?= /etc
 SAN ?=
 VERSION := $(shell cat VERSION)
 
@@ -15,7 +16,8 @@ FUZZ_SECONDS ?= 20
 
 all:
 .SECONDARY:
-.PHONY: all clean help format check-format deps unit lint tidy test-lint fuzz force
+.PHONY: all clean help format check-format deps unit unit-programs lint tidy test-lint fuzz force docs install \
+	uninstall test asan test-cluster demo bench
 
 # --- flags ------------------------------------------------------------------------------------
 # Hardening after the OpenSSF guide, as far as gcc 12 has it. SAN=1 (address, undefined) and
@@ -62,11 +64,13 @@ base_objects := $(call object,$(wildcard daemon/base/*.c))
 roof := $(wildcard daemon/main.c)
 daemon_objects := $(call object,$(filter-out daemon/main.c,$(wildcard daemon/*/*.c daemon/*.c)))
 cli_objects := $(call object,$(wildcard cli/*.c cli/*/*.c))
+docs_objects := $(call object,$(wildcard tools/docs/*.c))
 sim_objects := $(call object,$(wildcard tests/sim/*.c))
 # In tests/unit, what is no test_*.c is help for the tests.
 unit_help := $(call object,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
 unit_tests := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/test_*.c))
 fuzz_targets := $(patsubst %.c,$(O)/fuzz/%,$(notdir $(wildcard tests/fuzz/fuzz_*.c)))
+benches := $(patsubst %.c,$(O)/%,$(wildcard tests/bench/bench_*.c))
 migrations := $(sort $(wildcard migrations/[0-9]*.sql))
 ifneq ($(migrations),)
 daemon_objects += $(O)/gen/migrations.o
@@ -85,6 +89,13 @@ help:
 	@echo "make fuzz          every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)"
 	@echo "make format        apply the formatter; check-format only looks"
 	@echo "make deps          install the Debian packages this needs"
+	@echo "make test          deps, build, unit, e2e; closes with: N passed, N failed"
+	@echo "make asan          unit and e2e under ASan and UBSan, in $(O)/asan"
+	@echo "make test-cluster  against a real control plane (kubelab, or KUBECONFIG)"
+	@echo "make demo          a simulated cluster, two releases, in about a minute"
+	@echo "make bench         how fast: $(notdir $(benches))"
+	@echo "make docs          write man pages and the sample of the settings anew"
+	@echo "make install       DESTDIR, prefix ($(prefix)), sysconfdir ($(sysconfdir)); uninstall"
 	@echo "make clean         remove $(O)/"
 
 # --- rules ------------------------------------------------------------------------------------
@@ -125,11 +136,19 @@ $(cli_objects): private language += -Icli
 $(O)/airisctl: $(cli_objects) $(O)/libbase.a
 	$(link) $(cli_libs)
 
+$(docs_objects): language += -Itools/docs
+
+# Writes the reference pages and the sample from the tables of keys.
+$(O)/airis-docs: $(docs_objects) $(O)/libairis.a
+	$(link) $(daemon_libs)
+
 $(O)/airis-sim: $(sim_objects) $(O)/libbase.a
 	$(link) $(sim_libs)
 
 $(O)/tests/unit/%: $(O)/tests/unit/%.o $(O)/libunit.a $(O)/libairis.a
 	$(link) $(daemon_libs) -lcmocka
+
+unit-programs: $(unit_tests)
 
 unit: $(unit_tests)
 	@tools/run-unit.sh $(unit_tests)
@@ -149,7 +168,7 @@ check-format:
 		{ echo "  $$file: run make format"; failed=1; }; done; [ -z "$$failed" ]
 
 # Looks at the object files too, so it builds them first.
-lint: $(daemon_objects) $(cli_objects) $(call object,$(roof))
+lint: $(daemon_objects) $(cli_objects) $(call object,$(roof)) $(O)/airis-docs $(O)/airisd
 	@tools/lint/lint.sh $(O)
 
 # Slower than lint: about a second for each file.
@@ -186,7 +205,70 @@ fuzz: $(fuzz_targets)
 deps:
 	@tools/deps.sh
 
-# --- the rest: test, demo, install, bench, asan, test-cluster ---------------------------------
+# --- testing all, showing all -----------------------------------------------------------------
+
+# tools/test-all.sh keeps what each part did in $(O)/results and adds it up.
+test: deps
+	@+tools/test-all.sh test $(O)
+
+asan: deps
+	@+tools/test-all.sh asan $(O)
+
+test-cluster: deps
+	@+tools/test-all.sh cluster $(O)
+
+demo: deps
+	@$(MAKE) --no-print-directory -s all
+	@O=$(O) exec /usr/bin/python3 -B tools/demo.py
+
+$(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/libairis.a
+	$(link) $(daemon_libs)
+
+bench: $(benches)
+	@for bench in $(benches); do echo "$$bench:"; $$bench || exit 1; done
+
+# --- documents and installing -----------------------------------------------------------------
+
+docs: $(O)/airis-docs $(programs)
+	@tools/docs.sh $(O) .
+
+bindir := $(prefix)/bin
+to := $(DESTDIR)$(prefix)
+unit_folder := $(to)/lib/systemd/system
+place = sed -e 's|/usr/local/bin|$(bindir)|g' -e 's|/etc/airis|$(sysconfdir)/airis|g'
+
+# What is installed below $(prefix); uninstall takes away just this.
+installed := bin/airisd bin/airisctl lib/systemd/system/airisd.service lib/sysusers.d/airis.conf \
+	lib/tmpfiles.d/airis.conf $(foreach page,$(notdir $(wildcard docs/man/*.[1-9])), \
+	share/man/man$(subst .,,$(suffix $(page)))/$(page)) \
+	share/bash-completion/completions/airisctl share/zsh/site-functions/_airisctl \
+	share/doc/airis
+
+install: all
+	install -D -t $(DESTDIR)$(bindir) $(O)/airisd $(O)/airisctl
+	@mkdir -p $(unit_folder) $(to)/lib/sysusers.d $(to)/lib/tmpfiles.d
+	$(place) systemd/airisd.service > $(unit_folder)/airisd.service
+	install -m 644 systemd/airis.sysusers.conf $(to)/lib/sysusers.d/airis.conf
+	$(place) systemd/airis.tmpfiles.conf > $(to)/lib/tmpfiles.d/airis.conf
+	@for page in docs/man/*.[1-9]; do \
+		install -D -m 644 -t $(to)/share/man/man$${page##*.} $$page || exit 1; done
+	@mkdir -p $(to)/share/bash-completion/completions $(to)/share/zsh/site-functions
+	$(O)/airisctl completion bash > $(to)/share/bash-completion/completions/airisctl
+	$(O)/airisctl completion zsh > $(to)/share/zsh/site-functions/_airisctl
+	install -D -m 644 -t $(to)/share/doc/airis README.md config/airisd.yaml config/rbac.yaml \
+		systemd/exec-plugins.conf
+	install -D -m 644 -t $(to)/share/doc/airis/apps config/apps/*.yaml
+	@if [ -e $(DESTDIR)$(sysconfdir)/airis/airisd.yaml ]; then \
+		echo "$(sysconfdir)/airis/airisd.yaml is there and stays as it is"; \
+	else \
+		install -D -m 640 config/airisd.yaml $(DESTDIR)$(sysconfdir)/airis/airisd.yaml; fi
+	@[ -n "$(DESTDIR)" ] || printf '%s\n' "Next, as root:" "  systemd-sysusers" \
+		"  systemd-tmpfiles --create" "  systemctl daemon-reload" \
+		"  systemctl enable --now airisd"
+
+uninstall:
+	cd $(to) && rm -rf $(installed)
+	@echo "left: $(sysconfdir)/airis and /var/lib/airis (settings and database), user airis"
 
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)

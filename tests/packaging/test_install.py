@@ -1,0 +1,195 @@
+"""`make install` into an empty folder: all is there, the unit is one that systemd takes and that is
+shut off well, settings are never overwritten, and uninstall takes away what it put there."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+from harness.process import BUILD, ROOT
+
+UNIT = "usr/lib/systemd/system/airisd.service"
+PLACES = {
+    "usr/bin/airisd": 0o755, "usr/bin/airisctl": 0o755, UNIT: 0o644,
+    "usr/lib/sysusers.d/airis.conf": 0o644, "usr/lib/tmpfiles.d/airis.conf": 0o644,
+    "usr/share/man/man1/airisctl.1": 0o644, "usr/share/man/man5/airisd.yaml.5": 0o644,
+    "usr/share/man/man5/airis-app.5": 0o644, "usr/share/man/man8/airisd.8": 0o644,
+    "usr/share/bash-completion/completions/airisctl": 0o644,
+    "usr/share/zsh/site-functions/_airisctl": 0o644, "usr/share/doc/airis/README.md": 0o644,
+    "usr/share/doc/airis/rbac.yaml": 0o644, "usr/share/doc/airis/airisd.yaml": 0o644,
+    "usr/share/doc/airis/exec-plugins.conf": 0o644,
+    "usr/share/doc/airis/apps/analytics-engine.yaml": 0o644, "etc/airis/airisd.yaml": 0o640,
+}
+
+
+def make(goal, folder, *where):
+    env = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    done = subprocess.run(
+        ["make", "--no-print-directory", "O=" + os.path.relpath(BUILD, ROOT), goal,
+         f"DESTDIR={folder}", *(where or ["prefix=/usr"])],
+        cwd=ROOT, env=env, capture_output=True, text=True, timeout=300, umask=0o022,
+        check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def files_below(folder):
+    return {os.path.relpath(os.path.join(where, name), folder)
+            for where, _, names in os.walk(folder) for name in names}
+
+
+def read(*parts):
+    with open(os.path.join(*parts), encoding="utf-8") as file:
+        return file.read()
+
+
+@pytest.fixture(name="root", scope="module")
+def fixture_root(tmp_path_factory):
+    """What is installed; no test changes it."""
+    folder = str(tmp_path_factory.mktemp("root"))
+    make("install", folder)
+    return folder
+
+
+def test_everything_is_in_its_place(root):
+    found = files_below(root)
+    assert PLACES.keys() <= found
+    apps = {name for name in found if name.startswith("usr/share/doc/airis/apps/")}
+    assert found == PLACES.keys() | apps
+    for name, mode in PLACES.items():
+        assert os.stat(os.path.join(root, name)).st_mode & 0o777 == mode, name
+
+
+def test_prefix_and_sysconfdir_are_put_in(tmp_path):
+    make("install", str(tmp_path), "prefix=/opt/airis", "sysconfdir=/opt/etc")
+    unit = read(tmp_path, "opt/airis/lib/systemd/system/airisd.service")
+    assert "ExecStart=/opt/airis/bin/airisd --config /opt/etc/airis/airisd.yaml" in unit
+    assert "ExecPaths=/opt/airis/bin/airisd " in unit
+    assert "/usr/local" not in unit and "/etc/airis" not in unit.replace("/opt/etc/airis", "")
+    assert "d /opt/etc/airis 0750" in read(tmp_path, "opt/airis/lib/tmpfiles.d/airis.conf")
+
+
+def test_settings_are_never_overwritten_and_stay(tmp_path):
+    config = tmp_path / "etc/airis/airisd.yaml"
+    config.parent.mkdir(parents=True)
+    config.write_text("# mine\n")
+    make("install", str(tmp_path))
+    assert config.read_text() == "# mine\n"
+    (config.parent / "token").write_text("mine too\n")
+    make("uninstall", str(tmp_path))
+    assert files_below(tmp_path) == {"etc/airis/airisd.yaml", "etc/airis/token"}
+
+
+def test_what_is_installed_runs(root):
+    version = read(ROOT, "VERSION").strip()
+    for name in ("airisd", "airisctl"):
+        out = subprocess.check_output([f"{root}/usr/bin/{name}", "--version"], text=True)
+        assert out.split() == [name, version]
+    done = subprocess.run([f"{root}/usr/bin/airisd", "--check", "--config",
+                           f"{root}/etc/airis/airisd.yaml"], capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_bash_takes_the_completions(root):
+    script = f"{root}/usr/share/bash-completion/completions/airisctl"
+    subprocess.run(["bash", "-n", script], check=True)
+    assert "complete " in read(script)
+
+
+def verify(unit):
+    """What systemd has to say about the unit itself, not about the machine."""
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True,
+                          text=True, check=False)
+    return [line for line in done.stderr.splitlines() if os.path.basename(unit) in line]
+
+
+def test_systemd_takes_the_unit(root, tmp_path):
+    """With the program where it was installed, for systemd looks at that too."""
+    text = read(root, UNIT).replace("/usr/bin/airisd", f"{root}/usr/bin/airisd")
+    unit = tmp_path / "airisd.service"
+    unit.write_text(text)
+    assert verify(str(unit)) == []
+    unit.write_text(text.replace("Type=notify", "Type=notfy\nWatchdogsec=3"))
+    assert len(verify(str(unit))) == 2, "a bad unit must be found"
+
+
+def test_the_service_is_shut_off(root):
+    out = subprocess.check_output(["systemd-analyze", "security", "--offline=true", "--no-pager",
+                                   f"{root}/{UNIT}"], text=True)
+    exposure = float(re.search(r"Overall exposure level for airisd.service: ([\d.]+)", out)[1])
+    assert exposure <= 1.5, out
+
+
+def test_the_unit_says_what_the_daemon_does(root):
+    unit = read(root, UNIT)
+    for line in ("Type=notify", "User=airis", "StateDirectory=airis", "RuntimeDirectory=airis",
+                 "ExecReload=/bin/kill -HUP $MAINPID",
+                 "ExecStart=/usr/bin/airisd --config /etc/airis/airisd.yaml"):
+        assert line in unit.splitlines(), line
+    assert re.search(r"^WatchdogSec=\d+$", unit, re.M)
+    # The defaults of the settings are the unit's folders.
+    sample = read(root, "etc/airis/airisd.yaml")
+    assert "socket: /run/airis/airisd.sock" in sample and "path: /var/lib/airis/" in sample
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="makes a user in a folder: root only")
+def test_user_and_folders_are_made(tmp_path):
+    make("install", str(tmp_path))
+    subprocess.run(["systemd-sysusers", f"--root={tmp_path}"], check=True)
+    entry = next(line.split(":") for line in read(tmp_path, "etc/passwd").splitlines()
+                 if line.startswith("airis:"))
+    subprocess.run(["systemd-tmpfiles", f"--root={tmp_path}", "--create", "airis.conf"], check=True)
+    for name, mode in (("etc/airis", 0o750), ("etc/airis/airisd.yaml", 0o640)):
+        status = os.stat(tmp_path / name)
+        assert (status.st_uid, status.st_gid) == (0, int(entry[3]))
+        assert status.st_mode & 0o777 == mode
+
+
+class Notified:
+    """The installed airisd with a socket as systemd gives it."""
+
+    def __init__(self, root, folder):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(f"{folder}/notify")
+        self.socket.settimeout(20)
+        with open(f"{folder}/airisd.yaml", "w", encoding="utf-8") as file:
+            file.write(f"listen: {{socket: {folder}/s}}\nstore: {{path: {folder}/airis.db}}\n")
+        self.log = open(f"{folder}/log", "wb")  # pylint: disable=consider-using-with
+        self.process = subprocess.Popen(
+            [f"{root}/usr/bin/airisd", "--config", f"{folder}/airisd.yaml"], stderr=self.log,
+            env=dict(os.environ, NOTIFY_SOCKET=f"{folder}/notify", WATCHDOG_USEC="400000"))
+
+    def until(self, what):
+        """All that was said up to it."""
+        said = []
+        while what not in said:
+            said += self.socket.recv(4096).decode().splitlines()
+        return said
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.socket.close()
+        self.log.close()
+
+
+def test_systemd_is_told(root, tmp_path):
+    daemon = Notified(root, tmp_path)
+    try:
+        assert "WATCHDOG=1" not in daemon.until("READY=1")
+        daemon.until("WATCHDOG=1")
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.until("WATCHDOG=1")
+        daemon.until("WATCHDOG=1")
+        begin = time.monotonic()
+        daemon.process.send_signal(signal.SIGTERM)
+        daemon.until("STOPPING=1")
+        assert daemon.process.wait(10) == 0
+        assert time.monotonic() - begin < 1
+    finally:
+        daemon.close()
