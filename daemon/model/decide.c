@@ -49,8 +49,8 @@ move_waits(struct move *m, const struct waiting *waiting)
 			(json_int_t)waiting->until_ms));
 }
 
-static void
-waits(struct move *m, int64_t until_ms, const char *next, const char *object, const char *what)
+void
+move_wait(struct move *m, int64_t until_ms, const char *object, const char *what, const char *next)
 {
 	struct waiting waiting = {.until_ms = until_ms};
 	str_copy(waiting.object, sizeof(waiting.object), object);
@@ -78,7 +78,7 @@ begin(struct move *m)
 {
 	struct errlist problems;
 	if (!m->at->seen->fresh) {
-		waits(m, 0, "then it begins", "Cluster", m->at->seen->stale);
+		move_wait(m, 0, "Cluster", m->at->seen->stale, "then it begins");
 		return;
 	}
 	errlist_init(&problems);
@@ -98,7 +98,7 @@ queued(struct move *m)
 		char what[96];
 		str_print(
 		    what, sizeof(what), "rollout %s of the same app goes first", m->at->before);
-		waits(m, 0, "then it begins", "App", what);
+		move_wait(m, 0, "App", what, "then it begins");
 		return;
 	}
 	move_phase(m, PHASE_PROGRESSING, "%s", "");
@@ -124,7 +124,7 @@ send(struct move *m, const struct act *act)
 		act_text(act, m->r->app, object, sizeof(object));
 		str_print(what, sizeof(what), "the write was not taken (%s, %d in a row): %s",
 		    act_outcome_name(attempt->outcome), attempt->failures, attempt->text);
-		waits(m, attempt->retry_ms, "tried again until it is taken", object, what);
+		move_wait(m, attempt->retry_ms, object, what, "tried again until it is taken");
 		return;
 	}
 	if (needs_verifying(m, act)) {
@@ -288,8 +288,8 @@ stale(struct move *m)
 	/* The abort's weight is tried on what was last seen: its resourceVersion guards it. */
 	if (seen->fresh || (m->r->phase == PHASE_ABORTING && seen->route.exists))
 		return false;
-	waits(m, 0, "goes on from there when it answers; nothing is torn down", "Cluster",
-	    seen->stale);
+	move_wait(m, 0, "Cluster", seen->stale,
+	    "goes on from there when it answers; nothing is torn down");
 	return true;
 }
 

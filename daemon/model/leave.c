@@ -3,16 +3,6 @@
 #include "model/gate.h"
 #include "model/move.h"
 
-static void
-wait_for(struct move *m, int64_t until_ms, const char *object, const char *what, const char *next)
-{
-	struct waiting waiting = {.until_ms = until_ms};
-	str_copy(waiting.object, sizeof(waiting.object), object);
-	str_copy(waiting.what, sizeof(waiting.what), what);
-	str_copy(waiting.next, sizeof(waiting.next), next);
-	move_waits(m, &waiting);
-}
-
 static int64_t
 held_until(const struct rollout *r)
 {
@@ -28,7 +18,7 @@ in_hold(struct move *m)
 	if (m->at->now_ms >= until_ms)
 		return false;
 	str_print(what, sizeof(what), "held at canary weight %d", rollout_stage(r)->target.weight);
-	wait_for(
+	move_wait(
 	    m, until_ms, "Stage", what, "then its gates decide; `rollout promote` skips the hold");
 	return true;
 }
@@ -38,7 +28,7 @@ not_approved(struct move *m)
 {
 	if (!rollout_stage(m->r)->approve || m->r->approved)
 		return false;
-	wait_for(m, 0, "Approval", "a person must approve the next stage",
+	move_wait(m, 0, "Approval", "a person must approve the next stage",
 	    "`rollout approve` goes on, `rollout abort` goes home");
 	return true;
 }
@@ -78,7 +68,7 @@ gates_wait(struct move *m)
 	if (m->at->now_ms >= until_ms && r->phase == PHASE_PROGRESSING)
 		gate_deadline(m, gate, what);
 	else
-		wait_for(m, r->phase == PHASE_PAUSED ? 0 : until_ms, object, what,
+		move_wait(m, r->phase == PHASE_PAUSED ? 0 : until_ms, object, what,
 		    spec->on_deadline == DEADLINE_ABORT ? "aborts at the deadline"
 							: "pauses at the deadline");
 	return true;
@@ -103,7 +93,7 @@ leave(struct move *m)
 		return;
 	}
 	if (r->phase == PHASE_PAUSED) {
-		wait_for(m, 0, "Rollout", r->reason[0] ? r->reason : "paused",
+		move_wait(m, 0, "Rollout", r->reason[0] ? r->reason : "paused",
 		    "`rollout resume` goes on, `rollout abort` goes home");
 		return;
 	}

@@ -15,6 +15,8 @@ void move_phase(struct move *m, enum phase to, const char *format, ...) printf_l
 void move_wake(struct move *m, int64_t at_ms);
 /* It waits; written when the object or the kind of reason changes, so that it has a "since". */
 void move_waits(struct move *m, const struct waiting *waiting);
+void move_wait(
+    struct move *m, int64_t until_ms, const char *object, const char *what, const char *next);
 
 /* track.c: events for what is newly seen. True if any was added (then decide again). */
 bool track(struct move *m);
