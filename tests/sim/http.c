@@ -312,6 +312,7 @@ on_done(void *arg, struct MHD_Connection *c, void **state, enum MHD_RequestTermi
 			*p = call->next_waiting;
 			break;
 		}
+	reply_done(&call->r); /* its body may share parts with the store */
 	big_unlock();
 	call_free(call);
 	*state = NULL;
