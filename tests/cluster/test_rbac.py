@@ -1,0 +1,115 @@
+"""config/rbac.yaml is enough for a rollout in every shape, and not for what is nobody's business.
+Needs an API server that knows RBAC: kubelab."""
+
+import json
+import os
+import re
+
+import pytest
+import yaml
+
+from harness.daemon import Daemon
+from harness.kube import Refused
+from harness.lab import KIND
+from harness.process import ROOT
+from harness.shop import GATE, Shop
+
+pytestmark = pytest.mark.skipif(KIND == "sim", reason="the simulator knows no RBAC")
+RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces/"
+PLACES = {"ServiceAccount": "/api/v1/namespaces/{}/serviceaccounts", "Role": RBAC + "{}/roles",
+          "RoleBinding": RBAC + "{}/rolebindings"}
+
+
+def create(kube, path, body):
+    try:
+        return kube.call("POST", path, body)
+    except Refused as e:
+        if e.status != 409:
+            raise
+        return None
+
+
+def apply_rbac(kube, shop):
+    """The file, for this app in this namespace."""
+    with open(os.path.join(ROOT, "config/rbac.yaml"), encoding="utf-8") as file:
+        text = file.read().replace("analytics-engine", shop.name)
+    for body in yaml.safe_load_all(text.replace("airis-mon", shop.namespace)):
+        if body["kind"] == "Namespace":
+            kube.ensure_namespace(body["metadata"]["name"])
+        else:
+            create(kube, PLACES[body["kind"]].format(body["metadata"]["namespace"]), body)
+
+
+def kubeconfig(lab, folder):
+    """As the README says how to make one: the server and a token of the ServiceAccount."""
+    token = lab.kube.call("POST", PLACES["ServiceAccount"].format("airis") + "/airisd/token",
+                          {"spec": {"expirationSeconds": 3600}})["status"]["token"]
+    path = os.path.join(folder, "kubeconfig")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump({"apiVersion": "v1", "kind": "Config", "current-context": "airisd",
+                   "clusters": [{"name": "lab", "cluster": {"server": lab.server,
+                                                            "insecure-skip-tls-verify": True}}],
+                   "users": [{"name": "airisd", "user": {"token": token}}],
+                   "contexts": [{"name": "airisd", "context": {"cluster": "lab",
+                                                               "user": "airisd"}}]}, file)
+    return path
+
+
+def codes(daemon):
+    """The statuses that the API server answered with."""
+    text = daemon.call("GET", "/metrics").text
+    return set(re.findall(r'^airis_kube_requests_total\{.*code="(\d+)"\} [1-9]', text, re.M))
+
+
+@pytest.mark.parametrize("mode", ["host", "subset"])
+def test_it_is_enough(lab, prometheus, tmp_path, mode):
+    """With an HPA too; forwards and home again."""
+    shop = Shop(lab, mode=mode).create()
+    lab.kube.create({
+        "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": shop.name, "namespace": shop.namespace},
+        "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment",
+                                    "name": shop.name},
+                 "minReplicas": 2, "maxReplicas": 6}})
+    apply_rbac(lab.kube, shop)
+    daemon = Daemon(str(tmp_path), kubeconfig(lab, str(tmp_path)), prometheus.url).start()
+    try:
+        daemon.apply(shop.app(gates=[GATE]))
+        for tag, end in (("2.0", "succeeded"), ("3.0-err50", "aborted")):
+            rid = daemon.start_rollout(shop.name, shop.image_of(tag))
+            daemon.wait_phase(rid, end, 180)
+        assert shop.stable_image() == shop.image_of("2.0")
+        assert shop.leftovers() == []
+        assert shop.lost() == {}
+        hpa = lab.kube.get("HorizontalPodAutoscaler", shop.namespace, shop.name)
+        assert hpa["spec"]["minReplicas"] == 2
+        found = codes(daemon)
+        assert {"200", "201"} <= found and not {"401", "403"} & found, found
+    finally:
+        daemon.stop()
+
+
+def allowed(lab, shop, verb, group, resource, name=""):
+    """May the ServiceAccount do this?"""
+    review = lab.kube.call("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", {
+        "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
+        "spec": {"user": "system:serviceaccount:airis:airisd",
+                 "resourceAttributes": {"namespace": shop.namespace, "verb": verb, "group": group,
+                                        "resource": resource, "name": name}}})
+    return review["status"]["allowed"]
+
+
+def test_it_is_no_more(lab):
+    shop = Shop(lab)
+    lab.kube.ensure_namespace(shop.namespace)
+    apply_rbac(lab.kube, shop)
+    assert allowed(lab, shop, "patch", "apps", "deployments", shop.name)
+    assert allowed(lab, shop, "delete", "apps", "deployments", shop.name + "-canary")
+    istio = "networking.istio.io"
+    for what in (("delete", "apps", "deployments", shop.name), ("get", "", "secrets"),
+                 ("patch", "apps", "deployments", "other"), ("create", "", "pods"),
+                 ("delete", "", "services", shop.name), ("delete", "", "pods"),
+                 ("create", "", "pods/exec"), ("patch", "", "services", shop.name),
+                 ("delete", istio, "virtualservices", shop.name), ("get", "", "configmaps"),
+                 ("patch", istio, "virtualservices", "other"), ("update", "apps", "deployments")):
+        assert not allowed(lab, shop, *what), what
