@@ -102,31 +102,6 @@ hold(struct move *m, const struct edit *edit)
 	move_waits(m, &waiting);
 }
 
-/* The write that we lost sight of has the value we wanted: it was ours. */
-static bool
-was_ours(struct move *m, const struct edit *edit)
-{
-	const struct attempt *attempt = &m->r->attempt;
-	bool lost = attempt->outcome == ACT_UNKNOWN || attempt->outcome == ACT_CONFLICT;
-	if (attempt->number == 0 || !lost || attempt->failures == 0)
-		return false;
-	bool same = false;
-	if (attempt->act.kind == ACT_WEIGHT)
-		same = strcmp(edit->what, "weight") == 0 &&
-		       attempt->act.number == m->at->seen->route.weight;
-	else if (attempt->act.kind == ACT_SET_IMAGE)
-		same = strcmp(edit->found, attempt->act.text) == 0;
-	else if (attempt->act.kind == ACT_CREATE_CANARY || attempt->act.kind == ACT_SCALE_CANARY)
-		same = attempt->act.number == m->at->seen->canary.replicas;
-	else if (attempt->act.kind == ACT_DELETE_CANARY)
-		same = !m->at->seen->canary.exists || m->at->seen->canary.deleting;
-	if (same)
-		move_event(m, EVENT_ACTED,
-		    json_pack("{s:I, s:s, s:s}", "attempt", (json_int_t)attempt->number, "outcome",
-			act_outcome_name(ACT_DONE), "text", "read back: it took effect"));
-	return same;
-}
-
 static bool
 find_edit(const struct move *m, struct edit *edit)
 {
@@ -143,8 +118,6 @@ drift_answer(struct move *m, bool *held)
 			move_event(m, EVENT_DRIFT_OVER, NULL);
 		return false;
 	}
-	if (was_ours(m, &edit))
-		return true;
 	note(m, &edit);
 	enum edit_policy policy = m->r->app->on_edit;
 	if (policy == EDIT_ABORT) {

@@ -1,4 +1,5 @@
 /* What is newly seen becomes events, so that "since when" survives a restart. */
+#include <string.h>
 #include "base/str.h"
 #include "model/move.h"
 
@@ -36,6 +37,65 @@ track_taken(struct move *m, enum mesh_subject subject)
 	return true;
 }
 
+static bool
+canary_is(const struct workload_seen *canary, const struct act *act)
+{
+	if (!canary->exists || canary->deleting || canary->replicas != act->number)
+		return false;
+	return act->kind == ACT_SCALE_CANARY || strcmp(canary->image, act->text) == 0;
+}
+
+static bool
+has_effect(const struct act *act, const struct observed *seen, const struct baseline *baseline)
+{
+	const struct route_seen *route = &seen->route;
+	switch (act->kind) {
+	case ACT_WEIGHT:
+		return route->exists && route->fits && route->even && route->weight == act->number;
+	case ACT_SET_IMAGE:
+		return seen->stable.exists && strcmp(seen->stable.image, act->text) == 0;
+	case ACT_CREATE_CANARY:
+	case ACT_SCALE_CANARY:
+		return canary_is(&seen->canary, act);
+	case ACT_DELETE_CANARY:
+		return !seen->canary.exists || seen->canary.deleting;
+	case ACT_CREATE_SERVICE:
+		return seen->canary_service;
+	case ACT_DELETE_SERVICE:
+		return !seen->canary_service;
+	case ACT_ADD_SUBSETS:
+		return seen->subsets.stable && seen->subsets.canary;
+	case ACT_NAME_STABLE:
+		return route->exists && route->names_stable_subset;
+	case ACT_ROUTE_HOME:
+		return route->exists && route->names_canary == baseline->had_canary_destination &&
+		       route->names_stable_subset == baseline->had_stable_subset_named;
+	case ACT_HPA_FLOOR:
+		return seen->hpa.exists && seen->hpa.min == act->number;
+	case ACT_REMOVE_SUBSETS:
+	case ACT_NONE:
+	case ACT_KINDS:
+		break;
+	}
+	return false;
+}
+
+/* The write whose answer was lost: what it wanted is there, so it was taken (F66). A conflict can
+ * be with our own write that was sent again. */
+static bool
+track_lost_answer(struct move *m)
+{
+	const struct attempt *attempt = &m->r->attempt;
+	bool lost = attempt->outcome == ACT_UNKNOWN || attempt->outcome == ACT_CONFLICT;
+	if (attempt->pending || attempt->failures == 0 || !lost ||
+	    !has_effect(&attempt->act, m->at->seen, &m->r->baseline))
+		return false;
+	move_event(m, EVENT_ACTED,
+	    json_pack("{s:I, s:s, s:s}", "attempt", (json_int_t)attempt->number, "outcome",
+		act_outcome_name(ACT_DONE), "text", "read back: it took effect"));
+	return true;
+}
+
 /* Counts above what is needed are of no interest; every loss is. */
 static bool
 track_side(struct move *m, enum side side, int ready, int need)
@@ -64,6 +124,8 @@ stable_ready(const struct move *m)
 bool
 track(struct move *m)
 {
+	if (track_lost_answer(m))
+		return true;
 	struct view view = {.rollout = m->r, .seen = m->at->seen};
 	int full = full_size(&view);
 	bool any = track_weight(m);
