@@ -7,6 +7,20 @@
 
 #define MOVES_MAX 12
 
+/* The cluster reads the wall clock, which may have jumped since; ours does not (F54). What seems to
+ * be from the future is not believed. */
+static void
+on_our_clock(const struct engine *engine, struct observed *seen)
+{
+	const struct clock_port *clock = &engine->ports.clock;
+	int64_t now_ms = engine_now_ms(engine);
+	if (seen->verified_ms == 0)
+		return;
+	seen->verified_ms += now_ms - clock->wall_ms(clock->ctx);
+	if (seen->verified_ms > now_ms)
+		seen->verified_ms = 0;
+}
+
 void
 engine_observe(struct entry *entry, struct observed *seen)
 {
@@ -18,6 +32,7 @@ engine_observe(struct entry *entry, struct observed *seen)
 		    r->app->cluster);
 	else
 		cluster->observe(cluster->ctx, r->app, r->release.image, seen);
+	on_our_clock(entry->engine, seen);
 }
 
 /* The rollout of the same app that goes first. */
@@ -48,6 +63,7 @@ move(struct entry *entry, const struct observed *seen)
 	    .now_ms = engine_now_ms(engine),
 	    .settle_ms = engine->settings.settle_ms,
 	    .mesh = &entry->asking,
+	    .overtaken = entry->overtaken > 0,
 	    .before = goes_before(entry)};
 	decide(&at, &decision);
 	engine->stats.decisions++;

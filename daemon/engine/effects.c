@@ -39,6 +39,7 @@ effects_send(struct entry *entry)
 	if (cluster == NULL || entry->sending.kind == ACT_NONE)
 		return;
 	note_abort(entry);
+	entry->overtaken += entry->act_number != 0;
 	entry->act_attempt = entry->rollout->attempt.number;
 	entry->act_number = cluster->act(
 	    cluster->ctx, entry->rollout->app, &entry->rollout->baseline, &entry->sending);
@@ -56,8 +57,13 @@ engine_acted(struct engine *engine, const char *cluster, uint64_t number, enum a
 	char *id = map_remove(engine->acts, key);
 	struct entry *entry = id == NULL ? NULL : engine_entry(engine, id);
 	free(id);
-	if (entry == NULL || entry->act_number != number || entry->doomed)
+	if (entry == NULL || entry->doomed)
 		return;
+	if (entry->act_number != number) {
+		entry->overtaken--;
+		engine_mark(entry);
+		return;
+	}
 	entry->act_number = 0;
 	engine->stats.acts[entry->rollout->attempt.act.kind][outcome]++;
 	struct event event = {.kind = EVENT_ACTED,

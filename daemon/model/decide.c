@@ -29,7 +29,9 @@ move_phase(struct move *m, enum phase to, const char *format, ...)
 void
 move_wake(struct move *m, int64_t at_ms)
 {
-	if (at_ms > 0 && (m->out->wake_ms == 0 || at_ms < m->out->wake_ms))
+	/* In the past: it has been looked at since, and looking again would change nothing (F59).
+	 */
+	if (at_ms > m->at->now_ms && (m->out->wake_ms == 0 || at_ms < m->out->wake_ms))
 		m->out->wake_ms = at_ms;
 }
 
@@ -165,7 +167,7 @@ static void
 blocked(struct move *m, struct step *step)
 {
 	const struct rollout *r = m->r;
-	if (step->on_pods && !step->waiting.until_ms && phase_forward(r->phase))
+	if (step->on_pods && !step->waiting.until_ms && r->phase == PHASE_PROGRESSING)
 		step->waiting.until_ms = r->progress_ms + r->app->deadline_ms;
 	move_waits(m, &step->waiting);
 }
@@ -246,6 +248,29 @@ untouched(const struct rollout *r)
 	return !r->compiled || r->attempt.number == 0;
 }
 
+/* Traffic is moved at once, on what was last seen and past an act under way: its resourceVersion
+ * guards the write. Everything else waits until what is there is known. */
+static bool
+is_unsure(struct move *m, const struct step *step)
+{
+	const struct attempt *attempt = &m->r->attempt;
+	char what[640], text[512];
+	if (step->kind == STEP_ACT && step->act.kind == ACT_WEIGHT)
+		return false;
+	if (!m->at->seen->fresh) {
+		waits(m, 0, "goes on from there when it answers; nothing is torn down", "Cluster",
+		    m->at->seen->stale);
+		return true;
+	}
+	if (!attempt->pending && !m->at->overtaken)
+		return false;
+	act_text(&attempt->act, m->r->app, text, sizeof(text));
+	str_print(what, sizeof(what), "no answer yet to a write from before the abort%s%s",
+	    attempt->pending ? ": " : "", attempt->pending ? text : "");
+	waits(m, 0, "then what it did is taken back", "Cluster", what);
+	return true;
+}
+
 static void
 home(struct move *m)
 {
@@ -258,6 +283,8 @@ home(struct move *m)
 	view_of(m, false, &view);
 	converge(&view, &step);
 	int64_t end_ms = m->r->progress_ms + m->r->app->deadline_ms;
+	if (is_unsure(m, &step))
+		return;
 	if (step.kind == STEP_ACT)
 		send(m, &step.act);
 	else if (step.kind == STEP_SETTLED)
@@ -285,7 +312,6 @@ static bool
 stale(struct move *m)
 {
 	const struct observed *seen = m->at->seen;
-	/* The abort's weight is tried on what was last seen: its resourceVersion guards it. */
 	if (seen->fresh || (m->r->phase == PHASE_ABORTING && seen->route.exists))
 		return false;
 	move_wait(m, 0, "Cluster", seen->stale,

@@ -13,6 +13,7 @@ struct situation {
 	int64_t now_ms;
 	int64_t settle_ms;
 	const struct mesh_asking *mesh; /* NULL: it cannot be asked */
+	bool overtaken;			/* an act from before the abort has no answer yet */
 	const char *before; /* id of a rollout of the same app that goes first; NULL: none */
 };
 
