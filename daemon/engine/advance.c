@@ -43,6 +43,18 @@ goes_before(const struct entry *entry)
 	return first == entry ? NULL : first->rollout->id;
 }
 
+/* The newest rollout of the same app, if it is one that supersedes those before it (F58). */
+static const char *
+superseded_by(const struct entry *entry)
+{
+	const struct entry *newest = NULL;
+	for (const struct entry *other = entry->next_of_app; other; other = other->next_of_app)
+		if (other->known && !other->doomed &&
+		    other->rollout->app->on_start == START_SUPERSEDE)
+			newest = other;
+	return newest == NULL ? NULL : newest->rollout->id;
+}
+
 void
 engine_wake(struct entry *entry, int64_t at_ms)
 {
@@ -64,7 +76,8 @@ move(struct entry *entry, const struct observed *seen)
 	    .settle_ms = engine->settings.settle_ms,
 	    .mesh = &entry->asking,
 	    .overtaken = entry->overtaken > 0,
-	    .before = goes_before(entry)};
+	    .before = goes_before(entry),
+	    .superseded_by = superseded_by(entry)};
 	decide(&at, &decision);
 	engine->stats.decisions++;
 	bool more = decision.events.count > 0;
@@ -79,11 +92,12 @@ move(struct entry *entry, const struct observed *seen)
 	return more && decision.act.kind == ACT_NONE;
 }
 
+/* Only the one whose turn it is: the cluster follows an app, not a rollout of it. */
 static bool
 watches(const struct entry *entry)
 {
 	enum phase phase = entry->rollout->phase;
-	return phase != PHASE_QUEUED && !phase_final(phase);
+	return phase != PHASE_QUEUED && !phase_final(phase) && goes_before(entry) == NULL;
 }
 
 void
@@ -92,9 +106,12 @@ engine_advance(struct entry *entry)
 	struct observed seen;
 	int moves = 0;
 	/* What could not be written down is not built upon, but an abort goes on. */
-	bool unwritten = entry->failed != NULL || entry->retrying;
-	if (entry->doomed || (unwritten && entry->rollout->phase != PHASE_ABORTING))
+	if (entry->doomed || (entry->unwritten && entry->rollout->phase != PHASE_ABORTING))
 		return;
+	if (!entry->known) { /* nothing of it before its creation is durable */
+		commit_close(entry);
+		return;
+	}
 	entry->asking.asks = effects_mesh_asks(entry);
 	loop_timer_clear(entry->timer);
 	entry->wake_ms = 0;

@@ -45,7 +45,7 @@ engine_command(struct engine *engine, const char *id, enum command command, bool
 	struct entry *entry = engine_entry(engine, id);
 	struct events events = {0};
 	struct err why;
-	if (entry == NULL) {
+	if (entry == NULL || !entry->known) {
 		command_ended(engine, id, command, reply);
 		return;
 	}
@@ -55,6 +55,12 @@ engine_command(struct engine *engine, const char *id, enum command command, bool
 	}
 	enum command_answer answer = command_give(
 	    entry->rollout, command, full, reason, engine_now_ms(engine), &events, &why);
+	/* What is true already may be true since a moment ago: it is said when that is durable. */
+	if (answer == COMMAND_NOTHING && (entry->unsaved > 0 || entry->open != NULL)) {
+		commit_reply(entry, reply, ENGINE_OK, id, "");
+		commit_close(entry);
+		return;
+	}
 	if (answer != COMMAND_TAKEN) {
 		answer_now(engine, reply, answer, id, &why);
 		return;
@@ -90,10 +96,7 @@ engine_app_put(
 	    .text = text,
 	    .actor = actor,
 	    .at_ms = engine_now_ms(engine)};
-	commit_alone(engine, &write, reply, created ? ENGINE_CREATED : ENGINE_OK, app->name, "");
-	app_free(entry->app);
-	entry->app = app;
-	engine->stats.apps += created;
+	commit_app(engine, &write, app, reply, created ? ENGINE_CREATED : ENGINE_OK);
 	free(text);
 }
 
@@ -102,8 +105,12 @@ engine_app_delete(
     struct engine *engine, const char *name, const char *actor, const struct engine_reply *reply)
 {
 	struct app_entry *entry = map_get(engine->apps, name);
-	if (entry == NULL || entry->app == NULL) {
+	if (entry == NULL || entry->app == NULL || entry->leaving > 0) {
 		reply_later(engine, reply, ENGINE_NOT_FOUND, name, "no app of that name");
+		return;
+	}
+	if (engine->degraded) {
+		reply_later(engine, reply, ENGINE_DEGRADED, name, engine->degraded_why);
 		return;
 	}
 	if (entry->rollouts != NULL) {
@@ -119,8 +126,6 @@ engine_app_delete(
 	    .app = name,
 	    .actor = actor,
 	    .at_ms = engine_now_ms(engine)};
-	commit_alone(engine, &write, reply, ENGINE_OK, name, "");
-	app_free(entry->app);
-	entry->app = NULL;
-	engine->stats.apps--;
+	entry->leaving++;
+	commit_app(engine, &write, NULL, reply, ENGINE_OK);
 }

@@ -1,7 +1,9 @@
 /* The only door into the journal. What happens to a rollout in one turn is one batch: folded at
  * once, handed over together, and only when it is durable are its acts sent and its answers given.
- * A batch that cannot be written is kept and tried again; meanwhile nothing is built on it, except
- * that an abort goes on reaching the cluster. */
+ * One batch of a rollout is with the journal at a time, so that whatever fails, what is written is
+ * always a beginning of what happened. A batch that cannot be written is kept and tried again;
+ * meanwhile nothing is built on it, except that an abort goes on reaching the cluster. A rollout
+ * whose creation cannot be written was never there. */
 #include <assert.h>
 #include <inttypes.h>
 #include <string.h>
@@ -30,7 +32,9 @@ struct batch {
 	struct answer *answers;
 	bool sends; /* an act waits for it: */
 	uint64_t attempt;
-	struct batch *next; /* in a queue of failed ones */
+	bool is_app;	    /* the write is an app: */
+	struct app *app;    /* owned until it is durable; NULL: deleted */
+	struct batch *next; /* in the rollout's queue */
 };
 
 static struct batch *
@@ -59,6 +63,7 @@ batch_free(struct batch *batch)
 		batch->answers = answer->next;
 		free(answer);
 	}
+	app_free(batch->app);
 	free(batch->writes);
 	free(batch);
 }
@@ -77,8 +82,8 @@ batch_add(struct batch *batch, const struct journal_write *write)
 	copy->actor = mem_strdup(write->actor);
 }
 
-static void
-batch_answer(struct batch *batch, const struct engine_reply *reply, enum engine_result result,
+void
+commit_reply_with(struct batch *batch, const struct engine_reply *reply, enum engine_result result,
     const char *id, const char *why)
 {
 	struct answer *answer = mem_alloc(sizeof(*answer));
@@ -90,8 +95,8 @@ batch_answer(struct batch *batch, const struct engine_reply *reply, enum engine_
 	batch->answers = answer;
 }
 
-static struct batch *
-open_batch(struct entry *entry)
+struct batch *
+commit_open(struct entry *entry)
 {
 	if (entry->open == NULL)
 		entry->open = batch_new(entry->engine, entry->rollout->id);
@@ -101,14 +106,14 @@ open_batch(struct entry *entry)
 void
 commit_write(struct entry *entry, const struct journal_write *write)
 {
-	batch_add(open_batch(entry), write);
+	batch_add(commit_open(entry), write);
 }
 
 void
 commit_reply(struct entry *entry, const struct engine_reply *reply, enum engine_result result,
     const char *id, const char *why)
 {
-	batch_answer(open_batch(entry), reply, result, id, why);
+	commit_reply_with(commit_open(entry), reply, result, id, why);
 }
 
 static void
@@ -219,53 +224,79 @@ hand_over(struct engine *engine, struct batch *batch)
 }
 
 static void
-retry_first(struct entry *entry)
+hand_next(struct entry *entry)
 {
-	struct batch *batch = entry->failed;
-	if (batch == NULL || entry->retrying)
+	struct batch *batch = entry->queue;
+	if (batch == NULL || entry->handed)
 		return;
-	entry->failed = batch->next;
+	entry->queue = batch->next;
 	batch->next = NULL;
-	entry->retrying = true;
+	entry->handed = true;
 	hand_over(entry->engine, batch);
+}
+
+static void
+apply_app(struct engine *engine, struct batch *batch)
+{
+	struct app_entry *entry = engine_app_entry(engine, batch->writes[0].key);
+	engine->stats.apps += (batch->app != NULL) - (entry->app != NULL);
+	entry->leaving -= batch->app == NULL;
+	app_free(entry->app);
+	entry->app = batch->app;
+	batch->app = NULL;
+}
+
+/* Those before it may be superseded by it. */
+static void
+become_known(struct entry *entry)
+{
+	if (entry->known)
+		return;
+	entry->known = true;
+	for (struct entry *other = entry->app->rollouts; other; other = other->next_of_app)
+		engine_mark(other);
+}
+
+static void
+durable_rollout(struct entry *entry, const struct batch *batch)
+{
+	entry->handed = false;
+	entry->unsaved--;
+	become_known(entry);
+	for (int i = 0; i < batch->count; i++)
+		if (batch->writes[i].kind == JOURNAL_EVENT)
+			entry->rollout->last_seq = batch->writes[i].number;
+	if (batch->sends && batch->attempt == entry->rollout->attempt.number)
+		effects_send(entry);
+	hand_next(entry);
+	if (entry->doomed || entry->unwritten)
+		engine_mark(entry);
+	entry->unwritten = entry->unwritten && entry->handed;
 }
 
 static void
 durable(struct engine *engine, struct batch *batch)
 {
 	struct entry *entry = engine_entry(engine, batch->rollout);
-	if (entry != NULL) {
-		entry->unsaved--;
-		if (entry->retrying) {
-			entry->retrying = false;
-			retry_first(entry);
-			engine_mark(entry);
-		}
-		for (int i = 0; i < batch->count; i++)
-			if (batch->writes[i].kind == JOURNAL_EVENT)
-				entry->rollout->last_seq = batch->writes[i].number;
-		if (batch->sends && batch->attempt == entry->rollout->attempt.number)
-			effects_send(entry);
-		if (entry->doomed)
-			engine_mark(entry);
-	}
 	engine->degraded = false;
+	if (entry != NULL)
+		durable_rollout(entry, batch);
+	if (batch->is_app)
+		apply_app(engine, batch);
 	forget_keys(engine, batch);
 	tell(engine, batch);
 	give_answers(batch, true, "");
 	batch_free(batch);
 }
 
-/* In order: one that was tried again stays the first. */
+/* Nothing waits behind the batch that would have created it. */
 static void
-keep_failed(struct entry *entry, struct batch *batch)
+forget_rollout(struct entry *entry)
 {
-	struct batch **at = &entry->failed;
-	while (!entry->retrying && *at != NULL)
-		at = &(*at)->next;
-	batch->next = *at;
-	*at = batch;
-	entry->retrying = false;
+	entry->unsaved = 0;
+	entry->engine->stats.started--;
+	engine_doom(entry);
+	engine_mark(entry);
 }
 
 static void
@@ -275,16 +306,25 @@ not_durable(struct engine *engine, struct batch *batch, const char *why)
 	engine->degraded = true;
 	str_copy(engine->degraded_why, sizeof(engine->degraded_why), why);
 	log_error("engine", "the journal cannot be written: %s", why);
+	loop_timer_set(engine->retry, RETRY_MS);
 	give_answers(batch, false, why);
-	if (entry == NULL) {
+	if (entry == NULL || !entry->known) {
+		if (batch->is_app && batch->app == NULL)
+			engine_app_entry(engine, batch->writes[0].key)->leaving--;
 		forget_keys(engine, batch);
+		if (entry != NULL)
+			forget_rollout(entry);
 		batch_free(batch);
 		return;
 	}
-	keep_failed(entry, batch);
-	loop_timer_set(engine->retry, RETRY_MS);
+	entry->handed = false;
+	entry->unwritten = true;
+	batch->next = entry->queue;
+	entry->queue = batch;
+	for (batch = entry->queue; batch != NULL; batch = batch->next)
+		give_answers(batch, false, why);
 	/* Only what reduces risk goes out without being written down. */
-	if (batch->sends && entry->sending.urgent)
+	if (entry->sending.urgent)
 		effects_send(entry);
 }
 
@@ -314,38 +354,48 @@ commit_close(struct entry *entry)
 	batch->sends = entry->sending.kind != ACT_NONE;
 	batch->attempt = entry->rollout->attempt.number;
 	entry->unsaved++;
-	if (entry->failed == NULL && !entry->retrying) {
-		hand_over(entry->engine, batch);
-		return;
-	}
-	struct batch **at = &entry->failed; /* behind those that are tried again */
+	struct batch **at = &entry->queue;
 	while (*at != NULL)
 		at = &(*at)->next;
 	*at = batch;
+	if (!entry->unwritten) {
+		hand_next(entry);
+		return;
+	}
 	give_answers(batch, false, entry->engine->degraded_why);
-	if (batch->sends && entry->sending.urgent)
+	if (entry->sending.urgent)
 		effects_send(entry);
 }
 
 void
-commit_alone(struct engine *engine, const struct journal_write *write,
-    const struct engine_reply *reply, enum engine_result result, const char *id, const char *why)
+commit_app(struct engine *engine, const struct journal_write *write, struct app *app,
+    const struct engine_reply *reply, enum engine_result result)
 {
 	struct batch *batch = batch_new(engine, "");
+	batch->is_app = true;
+	batch->app = app;
 	batch_add(batch, write);
-	batch_answer(batch, reply, result, id, why);
+	commit_reply_with(batch, reply, result, write->key, "");
 	hand_over(engine, batch);
 }
 
-/* One batch of each entry at a time: order is kept. */
+/* With nothing to be tried again, the next request finds out whether it can be written. */
 void
 commit_retry(struct engine *engine)
 {
 	size_t cursor = 0;
 	const char *id;
 	void *value;
-	while (map_next(engine->live, &cursor, &id, &value))
-		retry_first(value);
+	bool any = false;
+	while (map_next(engine->live, &cursor, &id, &value)) {
+		struct entry *entry = value;
+		if (!entry->unwritten)
+			continue;
+		any = true;
+		hand_next(entry);
+	}
+	if (!any)
+		engine->degraded = false;
 }
 
 struct late {
@@ -388,9 +438,9 @@ commit_free(struct engine *engine)
 	void *value;
 	while (map_next(engine->live, &cursor, &id, &value)) {
 		struct entry *entry = value;
-		while (entry->failed != NULL) {
-			struct batch *batch = entry->failed;
-			entry->failed = batch->next;
+		while (entry->queue != NULL) {
+			struct batch *batch = entry->queue;
+			entry->queue = batch->next;
 			batch_free(batch);
 		}
 		if (entry->open != NULL)

@@ -161,7 +161,7 @@ void
 effects_gates(struct entry *entry)
 {
 	int64_t now_ms = engine_now_ms(entry->engine), next_ms = 0;
-	if (entry->doomed || entry->failed != NULL || entry->retrying)
+	if (entry->doomed || entry->unwritten)
 		return;
 	for (int i = 0; i < entry->rollout->app->gate_count; i++) {
 		int64_t due_ms = gate_due_ms(entry->rollout, i);
@@ -173,6 +173,22 @@ effects_gates(struct entry *entry)
 			next_ms = due_ms;
 	}
 	engine_wake(entry, next_ms);
+}
+
+/* It has ended: nobody waits for the answers any more. */
+void
+effects_gates_cancel(struct entry *entry)
+{
+	const struct gate_port *gates = &entry->engine->ports.gates;
+	char key[24];
+	for (int i = 0; i < APP_GATES; i++) {
+		if (entry->asks[i] == 0)
+			continue;
+		gates->cancel(gates->ctx, entry->asks[i]);
+		number_key(key, entry->asks[i]);
+		free(map_remove(entry->engine->asks, key));
+		entry->asks[i] = 0;
+	}
 }
 
 void

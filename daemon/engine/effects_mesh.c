@@ -124,6 +124,13 @@ effects_mesh(struct entry *entry)
 }
 
 void
+effects_mesh_cancel(struct entry *entry)
+{
+	for (int i = 0; i < MESH_SUBJECTS; i++)
+		withdraw(entry, (enum mesh_subject)i);
+}
+
+void
 effects_mesh_free(struct engine *engine)
 {
 	size_t cursor = 0;

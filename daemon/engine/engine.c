@@ -64,28 +64,38 @@ reap(struct engine *engine)
 	while (*at != NULL) {
 		struct entry *entry = *at;
 		if (entry->unsaved > 0 || entry->dirty) {
-			at = &entry->next_dirty;
+			at = &entry->next_doomed;
 			continue;
 		}
-		*at = entry->next_dirty;
+		*at = entry->next_doomed;
 		unlink_from_app(entry);
 		effects_follow(entry, false);
+		effects_gates_cancel(entry);
+		effects_mesh_cancel(entry);
 		map_remove(engine->live, entry->rollout->id);
 		entry_free(entry);
 		engine->stats.live--;
 	}
 }
 
+void
+engine_doom(struct entry *entry)
+{
+	if (entry->doomed)
+		return;
+	entry->doomed = true;
+	entry->next_doomed = entry->engine->doomed;
+	entry->engine->doomed = entry;
+}
+
 static void
-doom(struct entry *entry)
+doom_ended(struct entry *entry)
 {
 	enum phase phase = entry->rollout->phase;
 	if (entry->doomed || (phase != PHASE_SUCCEEDED && phase != PHASE_ABORTED))
 		return;
-	entry->doomed = true;
 	entry->engine->stats.ended[phase]++;
-	entry->next_dirty = entry->engine->doomed;
-	entry->engine->doomed = entry;
+	engine_doom(entry);
 }
 
 static void
@@ -102,7 +112,7 @@ turn(void *ctx)
 		entry->dirty = false;
 		engine_advance(entry);
 		if (!entry->dirty)
-			doom(entry);
+			doom_ended(entry);
 	}
 	reap(engine);
 }
@@ -137,7 +147,7 @@ engine_entry_new(struct engine *engine, struct rollout *rollout)
 	entry->app = engine_app_entry(engine, rollout->app->name);
 	entry->timer = loop_timer_new(engine->loop, on_timer, entry);
 	struct entry **at = &entry->app->rollouts;
-	while (*at != NULL && strcmp((*at)->rollout->id, rollout->id) < 0)
+	while (*at != NULL && (*at)->rollout->release.number < rollout->release.number)
 		at = &(*at)->next_of_app;
 	entry->next_of_app = *at;
 	*at = entry;

@@ -11,18 +11,20 @@ struct entry { /* a live rollout */
 	struct rollout *rollout;
 	struct app_entry *app;
 	struct entry *next_of_app; /* older first */
-	struct entry *next_dirty;
+	struct entry *next_dirty, *next_doomed;
 	struct loop_timer *timer;
 	int64_t wake_ms; /* when the timer fires; 0: not set */
 	struct waiting waiting;
 	bool dirty, doomed;
 	bool followed;
-	struct batch *open;   /* what is being collected in this turn */
-	int unsaved;	      /* batches that are not durable yet */
-	bool retrying;	      /* one of them is with the journal again */
-	struct batch *failed; /* first batch that could not be committed: kept, tried again */
-	struct act sending;   /* waits for its intent to be durable */
-	uint64_t act_number;  /* at the cluster; 0: none under way */
+	struct batch *open;  /* what is being collected in this turn */
+	bool known;	     /* its creation is durable; until then it does not exist for others */
+	int unsaved;	     /* batches that are not durable yet */
+	bool handed;	     /* one of them is with the journal, */
+	struct batch *queue; /* the others wait for it, so that their order is kept */
+	bool unwritten;	     /* the journal did not take it: it is tried again */
+	struct act sending;  /* waits for its intent to be durable */
+	uint64_t act_number; /* at the cluster; 0: none under way */
 	uint64_t act_attempt;
 	int overtaken;			   /* acts under way that another one was sent past */
 	uint64_t asks[APP_GATES];	   /* gate measurements under way; 0: none */
@@ -36,7 +38,8 @@ struct entry { /* a live rollout */
 
 struct app_entry {
 	struct app *app; /* NULL: deleted while rollouts are live */
-	int releases;	 /* the newest number */
+	int releases;	 /* the newest number; 0: not read yet */
+	int leaving;	 /* deletions that are not durable yet */
 	struct entry *rollouts;
 	char name[APP_LABEL];
 };
@@ -63,6 +66,7 @@ struct engine {
 	bool turn_due;
 	uint64_t ticket;
 	int64_t wall_base_ms, mono_base_ms;
+	int64_t id_ms; /* of the newest rollout's id */
 	bool degraded;
 	char degraded_why[256];
 	struct loop_timer *retry; /* of failed batches */
@@ -73,6 +77,7 @@ struct engine {
 struct entry *engine_entry(const struct engine *engine, const char *id);
 struct app_entry *engine_app_entry(struct engine *engine, const char *name); /* made if missing */
 struct entry *engine_entry_new(struct engine *engine, struct rollout *rollout);
+void engine_doom(struct entry *entry); /* it goes when all of it is durable */
 void engine_mark(struct entry *entry); /* look at it at the end of this turn */
 const struct cluster_port *engine_cluster(const struct entry *entry);
 
@@ -88,9 +93,13 @@ void commit_write(struct entry *entry, const struct journal_write *write);
 void commit_reply(struct entry *entry, const struct engine_reply *reply, enum engine_result result,
     const char *id, const char *why);
 void commit_close(struct entry *entry); /* hands the open batch to the journal */
-/* A batch without a rollout: apps. */
-void commit_alone(struct engine *engine, const struct journal_write *write,
-    const struct engine_reply *reply, enum engine_result result, const char *id, const char *why);
+/* Answered together with the open batch of a rollout that is just created, later too. */
+struct batch *commit_open(struct entry *entry);
+void commit_reply_with(struct batch *batch, const struct engine_reply *reply,
+    enum engine_result result, const char *id, const char *why);
+/* A batch without a rollout: an app is put (app is taken) or deleted (NULL), when it is durable. */
+void commit_app(struct engine *engine, const struct journal_write *write, struct app *app,
+    const struct engine_reply *reply, enum engine_result result);
 void commit_retry(struct engine *engine);
 void commit_free(struct engine *engine);
 void reply_later(struct engine *engine, const struct engine_reply *reply, enum engine_result result,
@@ -101,6 +110,8 @@ void effects_send(struct entry *entry);
 void effects_gates(struct entry *entry);
 bool effects_mesh_asks(const struct entry *entry); /* its mesh can be asked */
 void effects_mesh(struct entry *entry);
+void effects_gates_cancel(struct entry *entry);
+void effects_mesh_cancel(struct entry *entry);
 void effects_mesh_free(struct engine *engine);
 void effects_verify(struct entry *entry);
 void effects_follow(struct entry *entry, bool follow);

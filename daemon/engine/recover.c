@@ -139,8 +139,9 @@ load_rollout(struct engine *engine, const char *id, struct err *e)
 	if (recover_rollout(engine, id, &rollout, e) < 0)
 		return err_wrap(e, "rollout %s", id);
 	struct entry *entry = engine_entry_new(engine, rollout);
-	if (rollout->phase_ms > engine->wall_base_ms)
-		engine->wall_base_ms = rollout->phase_ms; /* the clock was set back meanwhile */
+	if (rollout->last_ms > engine->wall_base_ms)
+		engine->wall_base_ms = rollout->last_ms; /* the clock was set back meanwhile */
+	entry->known = true;
 	answer_lost(entry);
 	engine_mark(entry);
 	return 0;

@@ -7,6 +7,7 @@
 #include "engine/engine_room.h"
 
 struct pending_key {
+	struct batch *batch; /* it is freed only after the key is forgotten */
 	char rollout[ID_SIZE];
 	char hash[1200];
 };
@@ -44,11 +45,13 @@ key_was_used(struct engine *engine, const struct engine_start *start, const char
 	struct known_key known = {.hash = hash};
 	struct err e;
 	struct pending_key *pending = map_get(engine->keys, start->key);
-	if (pending != NULL) {
+	if (pending != NULL && strcmp(pending->hash, hash) == 0) {
+		commit_reply_with(pending->batch, reply, ENGINE_OK, pending->rollout, "");
+		return true;
+	}
+	if (pending != NULL)
 		known.found = true;
-		known.same = strcmp(pending->hash, hash) == 0;
-		str_copy(known.rollout, sizeof(known.rollout), pending->rollout);
-	} else if (journal->key(journal->ctx, start->key, on_key, &known, &e) < 0) {
+	else if (journal->key(journal->ctx, start->key, on_key, &known, &e) < 0) {
 		reply_later(engine, reply, ENGINE_DEGRADED, start->app, e.text);
 		return true;
 	}
@@ -72,6 +75,7 @@ write_key(struct entry *entry, const char *key, const char *hash)
 	str_copy(pending->hash, sizeof(pending->hash), hash);
 	free(map_set(entry->engine->keys, key, pending));
 	commit_write(entry, &write);
+	pending->batch = commit_open(entry);
 }
 
 static void
@@ -109,7 +113,9 @@ make_rollout(struct engine *engine, const struct app_entry *app, const struct re
 {
 	char id[ID_SIZE];
 	struct err e;
-	id_new(id, "r-", release->at_ms);
+	/* Ids sort by age, also of two in the same ms. */
+	engine->id_ms = release->at_ms > engine->id_ms ? release->at_ms : engine->id_ms + 1;
+	id_new(id, "r-", engine->id_ms);
 	struct rollout *rollout = rollout_new(id);
 	*data = json_pack("{s:O, s:o}", "app", app->app->spec, "release", release_json(release));
 	struct event event = {
@@ -138,24 +144,23 @@ write_created(struct entry *entry, json_t *data)
 	free(text);
 }
 
-/* Those that are live go home first (F58). */
-static void
-supersede(struct app_entry *app, const char *by, const char *actor)
+static bool
+note_number(void *ctx, const struct journal_row *row)
 {
-	for (struct entry *entry = app->rollouts; entry != NULL; entry = entry->next_of_app) {
-		struct events events = {0};
-		char reason[96];
-		struct err why;
-		int64_t now_ms = engine_now_ms(entry->engine);
-		if (strcmp(entry->rollout->id, by) == 0)
-			continue;
-		str_print(reason, sizeof(reason), "superseded by rollout %s", by);
-		events_add(&events, EVENT_SUPERSEDED, now_ms, json_pack("{s:s}", "by_rollout", by));
-		command_give(entry->rollout, COMMAND_ABORT, false, reason, now_ms, &events, &why);
-		commit_events(entry, &events, actor);
-		events_done(&events);
-		engine_mark(entry);
-	}
+	*(int *)ctx = (int)row->number;
+	return false;
+}
+
+/* Numbers are never given twice, even if the app was deleted meanwhile. */
+static int
+next_number(struct engine *engine, struct app_entry *app, int *number, struct err *e)
+{
+	const struct journal_port *journal = &engine->ports.journal;
+	if (app->releases == 0 &&
+	    journal->releases(journal->ctx, app->name, 0, 1, note_number, &app->releases, e) < 0)
+		return -1;
+	*number = ++app->releases;
+	return 0;
 }
 
 static void
@@ -164,7 +169,13 @@ start_now(struct engine *engine, struct app_entry *app, const struct engine_star
 {
 	struct release release;
 	json_t *data;
-	fill_release(start, ++app->releases, engine_now_ms(engine), &release);
+	int number;
+	struct err e;
+	if (next_number(engine, app, &number, &e) < 0) {
+		reply_later(engine, reply, ENGINE_DEGRADED, start->app, e.text);
+		return;
+	}
+	fill_release(start, number, engine_now_ms(engine), &release);
 	struct rollout *rollout = make_rollout(engine, app, &release, &data);
 	struct entry *entry = engine_entry_new(engine, rollout);
 	write_release(entry);
@@ -172,8 +183,6 @@ start_now(struct engine *engine, struct app_entry *app, const struct engine_star
 	json_decref(data);
 	if (start->key != NULL)
 		write_key(entry, start->key, hash);
-	if (app->app->on_start == START_SUPERSEDE)
-		supersede(app, rollout->id, start->actor);
 	commit_reply(entry, reply, ENGINE_CREATED, rollout->id, "");
 	engine_mark(entry);
 }
@@ -250,7 +259,7 @@ engine_start(
 	if (start->key != NULL && key_was_used(engine, start, hash, reply))
 		return;
 	struct app_entry *app = map_get(engine->apps, start->app);
-	if (app == NULL || app->app == NULL) {
+	if (app == NULL || app->app == NULL || app->leaving > 0) {
 		reply_later(engine, reply, ENGINE_NOT_FOUND, start->app, "no app of that name");
 		return;
 	}

@@ -319,12 +319,26 @@ stale(struct move *m)
 	return true;
 }
 
+/* A newer release takes its place: it goes home first. */
+static bool
+superseded(struct move *m)
+{
+	const char *by = m->at->superseded_by;
+	bool ended = m->r->phase == PHASE_SUCCEEDED || m->r->phase == PHASE_ABORTED;
+	if (by == NULL || ended || m->r->superseded_by[0] != '\0')
+		return false;
+	move_event(m, EVENT_SUPERSEDED, json_pack("{s:s}", "by_rollout", by));
+	if (m->r->phase != PHASE_ABORTING)
+		move_phase(m, PHASE_ABORTING, "superseded by rollout %s", by);
+	return true;
+}
+
 void
 decide(const struct situation *at, struct decision *out)
 {
 	struct move m = {.at = at, .r = at->rollout, .out = out};
 	*out = (struct decision){0};
-	if (phase_final(m.r->phase))
+	if (superseded(&m) || phase_final(m.r->phase))
 		return;
 	if (m.r->phase == PHASE_QUEUED)
 		queued(&m);

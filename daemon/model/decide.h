@@ -14,7 +14,8 @@ struct situation {
 	int64_t settle_ms;
 	const struct mesh_asking *mesh; /* NULL: it cannot be asked */
 	bool overtaken;			/* an act from before the abort has no answer yet */
-	const char *before; /* id of a rollout of the same app that goes first; NULL: none */
+	const char *before;	   /* id of a rollout of the same app that goes first; NULL: none */
+	const char *superseded_by; /* id of one that takes its place; NULL: none */
 };
 
 struct decision {

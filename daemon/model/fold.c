@@ -302,5 +302,9 @@ rollout_fold(struct rollout *r, const struct event *event, struct err *e)
 {
 	if ((event->kind == EVENT_CREATED) != (r->app == NULL))
 		return err_set(e, "the journal of rollout %s begins with \"created\", once", r->id);
-	return folds[event->kind](r, event, e);
+	if (folds[event->kind](r, event, e) < 0)
+		return -1;
+	if (event->at_ms > r->last_ms)
+		r->last_ms = event->at_ms;
+	return 0;
 }

@@ -96,8 +96,8 @@ struct rollout {
 	int relapses;	     /* how often the stage was reached and lost again */
 	struct attempt attempt;
 	struct drift drift;
-	struct waiting waiting; /* object "" : it is not waiting */
-	int64_t last_seq;	/* of the newest event folded */
+	struct waiting waiting;	   /* object "" : it is not waiting */
+	int64_t last_seq, last_ms; /* of the newest event folded */
 };
 
 struct rollout *rollout_new(const char *id);

@@ -128,6 +128,7 @@ struct world {
 	struct world_reply replies[WORLD_REPLIES];
 	int reply_count;
 	char ids[WORLD_IDS][ID_SIZE];
+	bool ended[WORLD_IDS];
 	int id_count;
 	int64_t audit_seq; /* journal rows looked at */
 	int intents;

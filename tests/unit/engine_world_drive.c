@@ -372,8 +372,11 @@ check_alone(struct world *w)
 	for (int i = 0; i < w->id_count; i++) {
 		struct engine_look look;
 		struct err e;
+		if (w->ended[i])
+			continue;
 		if (engine_look(w->engine, w->ids[i], &look, &e) < 0)
 			world_fail(w, "%s", e.text);
+		w->ended[i] = !look.live;
 		active += phase_forward(look.rollout->phase) ||
 			  (look.rollout->phase == PHASE_ABORTING && look.rollout->compiled &&
 			      look.rollout->attempt.number > 0);
