@@ -258,8 +258,8 @@ is_unsure(struct move *m, const struct step *step)
 	if (step->kind == STEP_ACT && step->act.kind == ACT_WEIGHT)
 		return false;
 	if (!m->at->seen->fresh) {
-		waits(m, 0, "goes on from there when it answers; nothing is torn down", "Cluster",
-		    m->at->seen->stale);
+		move_wait(m, 0, "Cluster", m->at->seen->stale,
+		    "goes on from there when it answers; nothing is torn down");
 		return true;
 	}
 	if (!attempt->pending && !m->at->overtaken)
@@ -267,7 +267,7 @@ is_unsure(struct move *m, const struct step *step)
 	act_text(&attempt->act, m->r->app, text, sizeof(text));
 	str_print(what, sizeof(what), "no answer yet to a write from before the abort%s%s",
 	    attempt->pending ? ": " : "", attempt->pending ? text : "");
-	waits(m, 0, "then what it did is taken back", "Cluster", what);
+	move_wait(m, 0, "Cluster", what, "then what it did is taken back");
 	return true;
 }
 
