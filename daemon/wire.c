@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include "api/api.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -276,6 +277,9 @@ build(struct wire *wire, struct err *e)
 static void
 tear_down(struct wire *wire)
 {
+	/* What was asked before the signal gets its answer, if the disk gives it. */
+	if (wire->store != NULL)
+		store_flush(wire->store);
 	if (wire->api != NULL)
 		api_stop(wire->api);
 	if (wire->store != NULL)
@@ -365,12 +369,25 @@ listen_to_signals(struct wire *wire)
 		loop_timer_set(wire->watchdog, systemd_watchdog_ms());
 }
 
+/* A connection, a watch, a stream: each is a descriptor. */
+static void
+allow_descriptors(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max > 65536 ? 65536 : limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		log_debug("airisd", "the limit of open files stays as it is");
+}
+
 int
 wire_run(struct settings *settings, const char *path, struct err *e)
 {
 	struct wire wire = {.settings = settings, .path = path};
 	log_setup(
 	    (enum log_level)settings->log_level, (enum log_format)settings->log_format, "airisd");
+	allow_descriptors();
 	systemd_open();
 	wire.loop = loop_new();
 	listen_to_signals(&wire);

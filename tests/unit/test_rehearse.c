@@ -17,7 +17,7 @@ make_app(const char *mode, const char *more)
 				"namespace: shop\n"
 				"workload: {kind: Deployment, name: web}\n"
 				"traffic: {istio: {virtualService: web, mode: %s}}\n"
-				"strategy: {canary: {weights: [25, 50, 100], hold: 1m}}\n%s",
+				"strategy: {canary: {weights: [25, 50, 100], hold: 1d}}\n%s",
 	    mode, more);
 	struct errlist errors;
 	json_t *spec;
@@ -98,6 +98,19 @@ plan_of_a_subset_canary(void **state)
 	    "6:route_home=0 6:remove_subsets=0 ");
 }
 
+/* A hold of a day with a gate every 100 ms is rehearsed in a moment too. */
+static void
+plan_of_long_holds(void **state)
+{
+	(void)state;
+	check_plan("host",
+	    "gates: [{name: g, prometheus: {query: up, pass: \"> 0\"}, every: 100ms, window: 1s}]\n"
+	    "onEdit: hold\n",
+	    "1:create_service=0 1:create_canary=1 1:weight=25 2:scale_canary=2 2:weight=50 "
+	    "3:scale_canary=4 3:weight=100 4:set_image=0 5:weight=0 6:delete_canary=0 "
+	    "6:route_home=0 6:delete_service=0 ");
+}
+
 static void
 plan_says_what_forbids_the_start(void **state)
 {
@@ -122,6 +135,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(plan_of_a_host_canary),
 	    cmocka_unit_test(plan_of_a_subset_canary),
+	    cmocka_unit_test(plan_of_long_holds),
 	    cmocka_unit_test(plan_says_what_forbids_the_start),
 	};
 	return cmocka_run_group_tests_name("rehearse", tests, NULL, NULL);
