@@ -25,8 +25,12 @@ PART_SECONDS = int(os.environ.get("AIRIS_PART_SECONDS", "1500"))
 
 def run(command, seconds, output):
     """Exit status, None after a time-out; what it left running in its group is killed."""
-    process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT,
-                               stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT,
+                                   stdin=subprocess.DEVNULL, start_new_session=True)
+    except OSError as e:
+        print(f"  {e}")
+        return 127
     try:
         return process.wait(seconds)
     except subprocess.TimeoutExpired:
