@@ -212,7 +212,9 @@ go_on(struct move *m, bool held)
 		send(m, &step.act);
 	else if (step.kind == STEP_BLOCKED)
 		blocked(m, &step);
-	else if (!held)
+	else if (held)
+		move_waits(m, &m->hold);
+	else
 		leave(m);
 }
 

@@ -92,14 +92,13 @@ static void
 hold(struct move *m, const struct edit *edit)
 {
 	bool fight = m->r->drift.repairs >= REPAIRS_MAX;
-	struct waiting waiting = {0};
-	str_copy(waiting.object, sizeof(waiting.object), edit->object);
-	str_print(waiting.what, sizeof(waiting.what), "%s is %s, airisd left %s; edited by %s%s",
+	struct waiting *waiting = &m->hold;
+	str_copy(waiting->object, sizeof(waiting->object), edit->object);
+	str_print(waiting->what, sizeof(waiting->what), "%s is %s, airisd left %s; edited by %s%s",
 	    edit->what, edit->found, edit->expected, edit->by[0] ? edit->by : "somebody else",
 	    fight ? ", again and again (a second controller or GitOps?)" : "");
-	str_copy(waiting.next, sizeof(waiting.next),
+	str_copy(waiting->next, sizeof(waiting->next),
 	    "put it back, or `rollout retry` to write it again, or `rollout abort`");
-	move_waits(m, &waiting);
 }
 
 static bool

@@ -8,6 +8,7 @@ struct move {
 	const struct situation *at;
 	const struct rollout *r;
 	struct decision *out;
+	struct waiting hold; /* what a foreign edit makes it wait for, if nothing else is done */
 };
 
 void move_event(struct move *m, enum event_kind kind, json_t *data);
@@ -20,7 +21,8 @@ void move_wait(
 
 /* track.c: events for what is newly seen. True if any was added (then decide again). */
 bool track(struct move *m);
-/* drift.c: true if a foreign edit decided the move. held: only rescue is allowed. */
+/* drift.c: true if a foreign edit decided the move. held: only rescue is allowed, else it waits for
+ * what is in hold. */
 bool drift_answer(struct move *m, bool *held);
 /* leave.c: the stage is reached: hold, approval, gates, the next stage. */
 void leave(struct move *m);

@@ -131,7 +131,7 @@ struct world {
 	bool ended[WORLD_IDS];
 	int id_count;
 	int64_t audit_seq; /* journal rows looked at */
-	int intents;
+	int intents, exempt;
 	char why[256];
 	struct engine_look look;
 };
@@ -162,6 +162,7 @@ const struct rollout *world_rollout(struct world *w, const char *id); /* until t
 const struct waiting *world_waiting(struct world *w, const char *id);
 enum phase world_phase(struct world *w, const char *id);
 
+void world_all_ports(struct world *w, struct engine_ports *ports);
 void world_crash(struct world *w); /* all memory is lost; it starts again */
 void world_disk(struct world *w, bool full);
 void world_poke(struct world *w);		     /* "changed" without a change */

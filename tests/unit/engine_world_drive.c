@@ -94,6 +94,21 @@ on_event(void *ctx, const struct journal_row *row)
 
 /* --- life ------------------------------------------------------------------------------------ */
 
+void
+world_all_ports(struct world *w, struct engine_ports *ports)
+{
+	world_ports(w, ports);
+	ports->event = on_event;
+	ports->journal = (struct journal_port){.ctx = w,
+	    .append = append,
+	    .events = read_events,
+	    .rollouts = read_rollouts,
+	    .apps = read_apps,
+	    .releases = read_releases,
+	    .key = read_key,
+	    .last_seq = last_seq};
+}
+
 static void
 open_all(struct world *w)
 {
@@ -104,16 +119,7 @@ open_all(struct world *w)
 	w->store = store_open(&settings, w->loop, &e);
 	if (w->store == NULL)
 		world_fail(w, "%s", e.text);
-	world_ports(w, &ports);
-	ports.event = on_event;
-	ports.journal = (struct journal_port){.ctx = w,
-	    .append = append,
-	    .events = read_events,
-	    .rollouts = read_rollouts,
-	    .apps = read_apps,
-	    .releases = read_releases,
-	    .key = read_key,
-	    .last_seq = last_seq};
+	world_all_ports(w, &ports);
 	w->flush_at = 0;
 	w->engines++;
 	w->engine = engine_new(w->loop, &ports, &engine, &e);
@@ -240,6 +246,7 @@ world_free(struct world *w)
 void
 world_disk(struct world *w, bool full)
 {
+	store_flush(w->store); /* what was given to it before is on the disk */
 	w->disk_full = full;
 	if (full) {
 		fault.code = SQLITE_FULL;

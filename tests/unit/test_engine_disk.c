@@ -1,0 +1,157 @@
+/* A journal that cannot be written: nothing is built on it, aborts reach the cluster, and when
+ * there is space again the journal is complete and in order (F71, I8, I13, I14). The world itself
+ * checks that no act is sent without a durable intent, but for an abort's. */
+#include "virtual_loop.h"
+
+static void
+a_full_disk_stops_progress_and_goes_on_when_there_is_space(void **state) /* F71 */
+{
+	(void)state;
+	for (int64_t at = 200; at < 16000; at += 1300) {
+		struct world *w = world_new((unsigned)at, "");
+		const char *why;
+		char id[ID_SIZE];
+		str_copy(id, sizeof(id), world_start(w, "web:2"));
+		world_run(w, at);
+		world_disk(w, true);
+		world_run(w, 20000);
+		int sent = w->sent;
+		assert_true(engine_degraded(w->engine, &why));
+		assert_non_null(strstr(why, "cannot write"));
+		world_run(w, 20000);
+		assert_int_equal(w->sent, sent);
+		int pause = world_command(w, id, COMMAND_PAUSE, false);
+		world_until_reply(w, pause);
+		assert_int_equal(w->replies[pause].result, ENGINE_DEGRADED);
+		world_disk(w, false);
+		world_until_phase(w, id, PHASE_SUCCEEDED);
+		assert_false(engine_degraded(w->engine, &why));
+		world_check_journal(w, id);
+		world_home(w, "web:2");
+		assert_int_equal(w->effect_count, 10);
+		world_crash(w);
+		assert_int_equal(world_phase(w, id), PHASE_SUCCEEDED);
+		world_free(w);
+	}
+}
+
+static void
+an_abort_reaches_the_cluster_without_the_disk(void **state) /* F71, law 4 */
+{
+	(void)state;
+	for (int64_t at = 3000; at < 14000; at += 2300) {
+		struct world *w = world_new((unsigned)at, "");
+		char id[ID_SIZE];
+		str_copy(id, sizeof(id), world_start(w, "web:2"));
+		world_run(w, at);
+		world_disk(w, true);
+		int abort = world_command(w, id, COMMAND_ABORT, false);
+		world_run(w, 500);
+		assert_int_equal(w->replies[abort].result, ENGINE_DEGRADED);
+		if (w->weight != 0 && !world_rollout(w, id)->rolled)
+			world_fail(w, "the canary still has %d%%", w->weight);
+		world_until_phase(w, id, PHASE_ABORTED);
+		world_home(w, "web:1");
+		assert_non_null(engine_app_active(w->engine, "web")); /* not all is written */
+		world_disk(w, false);
+		world_run(w, 5000);
+		assert_null(engine_app_active(w->engine, "web"));
+		world_check_journal(w, id);
+		assert_int_equal(world_phase(w, id), PHASE_ABORTED);
+		world_crash(w);
+		assert_int_equal(world_phase(w, id), PHASE_ABORTED);
+		world_run(w, 5000);
+		assert_null(engine_app_active(w->engine, "web"));
+		world_free(w);
+	}
+}
+
+/* The abort was done and never written: after a crash it is as if it had not been asked for; what
+ * the abort changed is found and the rollout says so, it does not go on over it. */
+static void
+an_abort_that_was_not_written_is_a_foreign_edit_after_a_crash(void **state) /* F52, F71 */
+{
+	(void)state;
+	struct world *w = world_new(5, "");
+	char id[ID_SIZE];
+	str_copy(id, sizeof(id), world_start(w, "web:2"));
+	world_until_weight(w, 50);
+	world_run(w, 300);
+	world_disk(w, true);
+	world_command(w, id, COMMAND_ABORT, false);
+	world_run(w, 700);
+	assert_int_equal(w->weight, 0);
+	world_crash(w);
+	world_run(w, 5000);
+	assert_int_equal(world_phase(w, id), PHASE_PROGRESSING);
+	assert_int_equal(w->weight, 0);
+	assert_non_null(strstr(world_waiting(w, id)->what, "airisd left 50"));
+	world_must(w, id, COMMAND_ABORT);
+	world_until_phase(w, id, PHASE_ABORTED);
+	world_home(w, "web:1");
+	world_free(w);
+}
+
+static void
+a_disk_that_comes_and_goes_loses_no_event(void **state) /* F71 */
+{
+	(void)state;
+	for (unsigned seed = 1; seed <= 15; seed++) {
+		struct world *w = world_new(seed, "");
+		char id[ID_SIZE];
+		str_copy(id, sizeof(id), world_start(w, "web:2"));
+		w->disk_late = seed % 3 * 100;
+		for (int i = 0; i < 25; i++) {
+			world_run(w, 100 + world_roll(w, 900));
+			world_disk(w, !w->disk_full);
+		}
+		world_disk(w, false);
+		w->disk_late = 0;
+		world_until_phase(w, id, PHASE_SUCCEEDED);
+		assert_int_equal(w->effect_count, 10);
+		world_check_journal(w, id);
+		world_home(w, "web:2");
+		world_free(w);
+	}
+}
+
+static void
+a_damaged_journal_is_refused(void **state) /* I14 */
+{
+	(void)state;
+	struct world *w = world_new(5, "");
+	char id[ID_SIZE];
+	str_copy(id, sizeof(id), world_start(w, "web:2"));
+	world_until_weight(w, 50);
+	struct engine_ports ports = {.ctx = w};
+	struct engine_settings settings = {.settle_ms = 1000};
+	struct err e;
+	world_all_ports(w, &ports);
+	struct journal_write write = {.kind = JOURNAL_EVENT,
+	    .key = id,
+	    .app = "web",
+	    .name = "stage",
+	    .text = "{\"index\":0}",
+	    .actor = "",
+	    .at_ms = 1};
+	struct journal_port port = store_port(w->store);
+	port.append(port.ctx, &write, 1, NULL, NULL, 0);
+	store_flush(w->store);
+	assert_null(engine_new(w->loop, &ports, &settings, &e));
+	assert_non_null(strstr(e.text, id));
+	assert_non_null(strstr(e.text, "cannot enter stage 0"));
+	world_free(w);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_full_disk_stops_progress_and_goes_on_when_there_is_space),
+	    cmocka_unit_test(an_abort_reaches_the_cluster_without_the_disk),
+	    cmocka_unit_test(an_abort_that_was_not_written_is_a_foreign_edit_after_a_crash),
+	    cmocka_unit_test(a_disk_that_comes_and_goes_loses_no_event),
+	    cmocka_unit_test(a_damaged_journal_is_refused),
+	};
+	return cmocka_run_group_tests_name("engine_disk", tests, NULL, NULL);
+}
