@@ -361,6 +361,7 @@ static void
 listen_to_signals(struct wire *wire)
 {
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a limit on files is an error of the disk, not an end */
 	wire->signals[0] = loop_signal_new(wire->loop, SIGTERM, on_stop, wire);
 	wire->signals[1] = loop_signal_new(wire->loop, SIGINT, on_stop, wire);
 	wire->signals[2] = loop_signal_new(wire->loop, SIGHUP, on_reload, wire);
