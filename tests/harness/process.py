@@ -30,7 +30,7 @@ def wait_for(what, check, timeout=20.0, every=0.05):
             if value:
                 return value
             last = value
-        except (OSError, LookupError, ValueError, AssertionError) as e:
+        except (OSError, LookupError, TypeError, ValueError, AssertionError) as e:
             last = e
         time.sleep(every)
     raise Failed(f"timed out waiting for {what}; last: {last!r}")
