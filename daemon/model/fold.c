@@ -4,8 +4,10 @@
 #include "base/jsonx.h"
 #include "base/str.h"
 #include "model/fold.h"
+#include "model/gate.h"
 
 #define RELAPSES_FORGIVEN 3
+#define UNASKED_MS 120000 /* airisd was down, the slowest source is faster */
 
 typedef int fold_event(struct rollout *r, const struct event *event, struct err *e);
 
@@ -218,6 +220,9 @@ fold_measured(struct rollout *r, const struct event *event, struct err *e)
 	if (i == r->app->gate_count)
 		return err_set(e, "rollout %s has no gate \"%s\"", r->id, name);
 	struct gate_state *gate = &r->gates[i];
+	int64_t due_ms = gate_due_ms(r, i);
+	if (due_ms != 0 && event->at_ms > due_ms + r->app->gates[i].every_ms + UNASKED_MS)
+		gate->again_ms = event->at_ms;
 	const json_t *value = jsonx_at(event->data, "value");
 	gate->last = (struct gate_sample){
 	    .verdict = verdict_of(jsonx_text_or(event->data, "verdict", "error")),

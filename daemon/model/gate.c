@@ -43,13 +43,18 @@ gate_broken(const struct rollout *r, int i)
 }
 
 bool
+gate_is_fresh(const struct rollout *r, int i, int64_t now_ms)
+{
+	return r->gates[i].last.at_ms >= now_ms - 2 * r->app->gates[i].every_ms - 5000;
+}
+
+bool
 gate_passes(const struct rollout *r, int i, int64_t now_ms)
 {
 	const struct gate_spec *spec = &r->app->gates[i];
 	const struct gate_state *gate = &r->gates[i];
-	int64_t oldest = now_ms - 2 * spec->every_ms - 5000;
 	return gate->last.verdict == VERDICT_PASS && gate->passes >= spec->measurements &&
-	       gate->last.at_ms >= oldest;
+	       gate_is_fresh(r, i, now_ms);
 }
 
 int

@@ -14,6 +14,8 @@ int64_t gate_window_ms(const struct rollout *rollout, int gate, int64_t now_ms);
 bool gate_broken(const struct rollout *rollout, int gate);
 /* Enough passes in a row, the last one recent enough to be believed after a pause or an outage. */
 bool gate_passes(const struct rollout *rollout, int gate, int64_t now_ms);
+/* Its last sample is young enough to be believed. */
+bool gate_is_fresh(const struct rollout *rollout, int gate, int64_t now_ms);
 /* The first gate that the stage waits for; -1: none. */
 int gate_waited_for(const struct rollout *rollout, int64_t now_ms);
 int gate_first_broken(const struct rollout *rollout); /* -1: none */

@@ -64,11 +64,14 @@ gates_wait(struct move *m)
 	int64_t from_ms = held_until(r);
 	if (r->resumed_ms > from_ms)
 		from_ms = r->resumed_ms;
+	if (r->gates[gate].again_ms > from_ms)
+		from_ms = r->gates[gate].again_ms;
 	int64_t until_ms = from_ms + spec->deadline_ms;
-	if (m->at->now_ms >= until_ms && r->phase == PHASE_PROGRESSING)
+	/* Nobody is sent home by a gate that was not asked: airisd may have been down. */
+	if (m->at->now_ms >= until_ms && gate_is_fresh(r, gate, m->at->now_ms))
 		gate_deadline(m, gate, what);
 	else
-		move_wait(m, r->phase == PHASE_PAUSED ? 0 : until_ms, object, what,
+		move_wait(m, until_ms, object, what,
 		    spec->on_deadline == DEADLINE_ABORT ? "aborts at the deadline"
 							: "pauses at the deadline");
 	return true;

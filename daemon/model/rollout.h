@@ -23,7 +23,8 @@ struct side_facts { /* has had at least `ready` ready endpoints since `since_ms`
 
 struct gate_state { /* of one gate, since the stage (or the last weight change) began */
 	int count, failures;
-	int passes; /* in a row */
+	int passes;	  /* in a row */
+	int64_t again_ms; /* asked again since, after it had not been for long; 0: always was */
 	struct gate_sample last;
 };
 

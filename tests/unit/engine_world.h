@@ -110,6 +110,7 @@ struct world {
 	int64_t gate_late;
 	int64_t disk_late, flush_at;
 	bool disk_full;
+	int64_t full_until;
 	/* crashes */
 	enum world_crash crash;
 	int crash_at; /* the n-th append or act */
