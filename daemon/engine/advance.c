@@ -74,6 +74,7 @@ move(struct entry *entry, const struct observed *seen)
 	    .seen = seen,
 	    .now_ms = engine_now_ms(engine),
 	    .settle_ms = engine->settings.settle_ms,
+	    .back_ms = entry->back_ms,
 	    .mesh = &entry->asking,
 	    .overtaken = entry->overtaken > 0,
 	    .before = goes_before(entry),

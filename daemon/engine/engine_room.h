@@ -18,6 +18,7 @@ struct entry { /* a live rollout */
 	bool dirty, doomed;
 	bool followed;
 	struct batch *open;  /* what is being collected in this turn */
+	int64_t back_ms;     /* when it was read back after a long time; 0: it was not */
 	bool known;	     /* its creation is durable; until then it does not exist for others */
 	int unsaved;	     /* batches that are not durable yet */
 	bool handed;	     /* one of them is with the journal, */

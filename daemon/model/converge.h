@@ -15,7 +15,8 @@ struct view {
 	struct target target;
 	int64_t now_ms;
 	int64_t
-	    settle_ms; /* after so long a written weight, or a known endpoint, counts as taken */
+	    settle_ms;	 /* after so long a written weight, or a known endpoint, counts as taken */
+	int64_t back_ms; /* what is assumed by time counts from no earlier than this */
 	const struct mesh_asking *mesh; /* NULL: it cannot be asked */
 	bool urgent;			/* going home in an abort */
 	bool held;  /* a foreign edit holds it: only traffic away from what cannot serve */

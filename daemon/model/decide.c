@@ -35,6 +35,12 @@ move_wake(struct move *m, int64_t at_ms)
 		m->out->wake_ms = at_ms;
 }
 
+int64_t
+move_back_ms(const struct move *m)
+{
+	return m->at->back_ms > m->r->back_ms ? m->at->back_ms : m->r->back_ms;
+}
+
 void
 move_waits(struct move *m, const struct waiting *waiting)
 {
@@ -141,6 +147,13 @@ send(struct move *m, const struct act *act)
 		act->urgent));
 }
 
+static int64_t
+deadline_of(const struct move *m)
+{
+	int64_t back_ms = move_back_ms(m), from_ms = m->r->progress_ms;
+	return (back_ms > from_ms ? back_ms : from_ms) + m->r->app->deadline_ms;
+}
+
 /* The stage's deadline runs while pods are waited for or writes are refused. */
 static bool
 past_deadline(struct move *m, const struct step *step)
@@ -150,7 +163,7 @@ past_deadline(struct move *m, const struct step *step)
 	    step->kind == STEP_ACT && r->attempt.failures > 0 && r->attempt.outcome == ACT_REFUSED;
 	if (r->phase == PHASE_PAUSED || !(step->on_pods || refused))
 		return false;
-	int64_t end_ms = r->progress_ms + r->app->deadline_ms;
+	int64_t end_ms = deadline_of(m);
 	if (m->at->now_ms < end_ms) {
 		move_wake(m, end_ms);
 		return false;
@@ -168,7 +181,7 @@ blocked(struct move *m, struct step *step)
 {
 	const struct rollout *r = m->r;
 	if (step->on_pods && !step->waiting.until_ms && r->phase == PHASE_PROGRESSING)
-		step->waiting.until_ms = r->progress_ms + r->app->deadline_ms;
+		step->waiting.until_ms = deadline_of(m);
 	move_waits(m, &step->waiting);
 }
 
@@ -182,6 +195,7 @@ view_of(const struct move *m, bool held, struct view *view)
 	    .target = home ? target_home() : rollout_stage(r)->target,
 	    .now_ms = m->at->now_ms,
 	    .settle_ms = m->at->settle_ms,
+	    .back_ms = move_back_ms(m),
 	    .mesh = m->at->mesh,
 	    .urgent = home,
 	    .held = held,
@@ -284,7 +298,7 @@ home(struct move *m)
 	}
 	view_of(m, false, &view);
 	converge(&view, &step);
-	int64_t end_ms = m->r->progress_ms + m->r->app->deadline_ms;
+	int64_t end_ms = deadline_of(m);
 	if (is_unsure(m, &step))
 		return;
 	if (step.kind == STEP_ACT)

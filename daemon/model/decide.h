@@ -12,6 +12,7 @@ struct situation {
 	const struct observed *seen;
 	int64_t now_ms;
 	int64_t settle_ms;
+	int64_t back_ms; /* airisd was away until then, see rollout_was_away; 0: not for long */
 	const struct mesh_asking *mesh; /* NULL: it cannot be asked */
 	bool overtaken;			/* an act from before the abort has no answer yet */
 	const char *before;	   /* id of a rollout of the same app that goes first; NULL: none */

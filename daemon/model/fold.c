@@ -7,6 +7,7 @@
 #include "model/gate.h"
 
 #define RELAPSES_FORGIVEN 3
+#define AWAY_MS 60000
 #define UNASKED_MS 120000 /* airisd was down, the slowest source is faster */
 
 typedef int fold_event(struct rollout *r, const struct event *event, struct err *e);
@@ -34,6 +35,12 @@ const struct stage *
 rollout_stage(const struct rollout *r)
 {
 	return r->compiled ? &r->ladder.stages[r->stage] : NULL;
+}
+
+bool
+rollout_was_away(const struct rollout *r, int64_t now_ms)
+{
+	return now_ms > r->last_ms + r->app->drain_ms + AWAY_MS;
 }
 
 int64_t
@@ -307,8 +314,11 @@ rollout_fold(struct rollout *r, const struct event *event, struct err *e)
 {
 	if ((event->kind == EVENT_CREATED) != (r->app == NULL))
 		return err_set(e, "the journal of rollout %s begins with \"created\", once", r->id);
+	bool away = r->app != NULL && rollout_was_away(r, event->at_ms);
 	if (folds[event->kind](r, event, e) < 0)
 		return -1;
+	if (away)
+		r->back_ms = event->at_ms;
 	if (event->at_ms > r->last_ms)
 		r->last_ms = event->at_ms;
 	return 0;

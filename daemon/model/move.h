@@ -13,6 +13,7 @@ struct move {
 
 void move_event(struct move *m, enum event_kind kind, json_t *data);
 void move_phase(struct move *m, enum phase to, const char *format, ...) printf_like(3, 4);
+int64_t move_back_ms(const struct move *m); /* nothing is assumed by time from before */
 void move_wake(struct move *m, int64_t at_ms);
 /* It waits; written when the object or the kind of reason changes, so that it has a "since". */
 void move_waits(struct move *m, const struct waiting *waiting);

@@ -99,6 +99,8 @@ struct rollout {
 	struct drift drift;
 	struct waiting waiting;	   /* object "" : it is not waiting */
 	int64_t last_seq, last_ms; /* of the newest event folded */
+	int64_t
+	    back_ms; /* the first event after airisd (or its clock) was away for long; 0: none */
 };
 
 struct rollout *rollout_new(const char *id);
@@ -110,6 +112,9 @@ must_check int rollout_fold(struct rollout *rollout, const struct event *event, 
 int64_t rollout_changed_ms(const struct rollout *rollout, enum mesh_subject subject);
 /* The data plane is known to have taken that change. */
 bool rollout_taken(const struct rollout *rollout, enum mesh_subject subject);
+/* So long after its newest event that airisd, or the wall clock, may have been somewhere else: then
+ * what is assumed by time (mesh.settle, drain) counts from here on. */
+bool rollout_was_away(const struct rollout *rollout, int64_t now_ms);
 const struct stage *rollout_stage(const struct rollout *rollout); /* NULL before it was compiled */
 
 json_t *release_json(const struct release *release); /* new reference */

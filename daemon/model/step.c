@@ -67,7 +67,8 @@ bool
 mesh_took(const struct view *v, enum mesh_subject subject, int64_t *until_ms)
 {
 	bool asks = v->mesh != NULL && v->mesh->asks;
-	*until_ms = asks ? 0 : rollout_changed_ms(v->rollout, subject) + v->settle_ms;
+	int64_t from_ms = rollout_changed_ms(v->rollout, subject);
+	*until_ms = asks ? 0 : (from_ms > v->back_ms ? from_ms : v->back_ms) + v->settle_ms;
 	return rollout_taken(v->rollout, subject);
 }
 
@@ -98,7 +99,8 @@ step_drained(const struct view *v, struct step *step, const char *what_next)
 	str_print(what, sizeof(what), "canary weight %d is written", r->seen);
 	if (step_taken(v, step, MESH_WEIGHT, "then the side without traffic drains", what))
 		return true;
-	int64_t end_ms = fact->at_ms == 0 ? 0 : fact->at_ms + r->app->drain_ms;
+	int64_t from_ms = fact->at_ms > v->back_ms ? fact->at_ms : v->back_ms;
+	int64_t end_ms = fact->at_ms == 0 ? 0 : from_ms + r->app->drain_ms;
 	if (v->now_ms >= end_ms)
 		return false;
 	step_object(

@@ -25,14 +25,16 @@ track_taken(struct move *m, enum mesh_subject subject)
 	const struct situation *at = m->at;
 	if (rollout_taken(m->r, subject) || (at->mesh != NULL && at->mesh->asks))
 		return false;
-	int64_t of_ms = rollout_changed_ms(m->r, subject);
-	if (at->now_ms < of_ms + at->settle_ms) {
-		move_wake(m, of_ms + at->settle_ms);
+	int64_t of_ms = rollout_changed_ms(m->r, subject), from_ms = move_back_ms(m);
+	if (of_ms > from_ms)
+		from_ms = of_ms;
+	if (at->now_ms < from_ms + at->settle_ms) {
+		move_wake(m, from_ms + at->settle_ms);
 		return false;
 	}
 	move_event(m, EVENT_TAKEN,
 	    json_pack("{s:s, s:I, s:I, s:s}", "subject", mesh_subject_name(subject), "of_ms",
-		(json_int_t)of_ms, "since_ms", (json_int_t)(of_ms + at->settle_ms), "known",
+		(json_int_t)of_ms, "since_ms", (json_int_t)(from_ms + at->settle_ms), "known",
 		"assumed"));
 	return true;
 }

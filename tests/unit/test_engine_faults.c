@@ -433,6 +433,53 @@ a_clock_that_jumps_changes_no_wait(void **state) /* F54 */
 	clock_jump(-86400000, true);
 }
 
+/* Down for a moment, and the clock is an hour ahead: the mesh's time to settle has not passed. */
+static void
+a_clock_that_jumps_over_a_crash_shortens_no_drain(void **state) /* F54, law 3 */
+{
+	(void)state;
+	for (int64_t wait = 0; wait <= 1800; wait += 300) {
+		struct world *w = world_new(4, "");
+		w->mesh_late = 1900;
+		char id[ID_SIZE];
+		str_copy(id, sizeof(id), world_start(w, "web:2"));
+		world_until_weight(w, 50);
+		world_must(w, id, COMMAND_ABORT);
+		world_until_weight(w, 0);
+		world_run(w, wait);
+		if (w->canary_exists) {
+			w->wall_offset += 3600000;
+			int64_t now = virtual_loop_now(w->loop);
+			world_crash(w);
+			world_until_act(w, ACT_DELETE_CANARY);
+			assert_true(virtual_loop_now(w->loop) - now >= 1000);
+		}
+		world_until_phase(w, id, PHASE_ABORTED);
+		world_home(w, "web:1");
+		world_free(w);
+	}
+}
+
+static void
+a_downtime_is_no_time_without_progress(void **state) /* F54, F53 */
+{
+	(void)state;
+	struct world *w = world_new(4, "");
+	char id[ID_SIZE];
+	str_copy(w->never_ready, sizeof(w->never_ready), "web:2");
+	str_copy(id, sizeof(id), world_start(w, "web:2"));
+	world_until_act(w, ACT_CREATE_CANARY);
+	w->wall_offset += 3600000;
+	world_crash(w);
+	world_run(w, 40000);
+	assert_int_equal(world_phase(w, id), PHASE_PROGRESSING);
+	world_crash(w);
+	world_until_phase(w, id, PHASE_ABORTED); /* the deadline of a minute still holds */
+	const struct rollout *r = world_rollout(w, id);
+	assert_in_range(r->ended_ms - r->created_ms, 3600000 + 60000, 3600000 + 65000);
+	world_free(w);
+}
+
 static void
 stale_verification_is_not_trusted_after_a_jump(void **state) /* F54 */
 {
@@ -471,6 +518,8 @@ main(void)
 	    cmocka_unit_test(nothing_is_decided_on_what_is_stale),
 	    cmocka_unit_test(an_abort_on_what_is_stale_moves_traffic_and_tears_nothing_down),
 	    cmocka_unit_test(a_clock_that_jumps_changes_no_wait),
+	    cmocka_unit_test(a_clock_that_jumps_over_a_crash_shortens_no_drain),
+	    cmocka_unit_test(a_downtime_is_no_time_without_progress),
 	    cmocka_unit_test(stale_verification_is_not_trusted_after_a_jump),
 	};
 	return cmocka_run_group_tests_name("engine_faults", tests, NULL, NULL);
