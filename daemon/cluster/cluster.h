@@ -17,6 +17,10 @@ must_check struct cluster *cluster_new(struct loop *loop, const struct kube_sett
 /* Acts under way are forgotten: what they did is to be read back after the next start. */
 void cluster_free(struct cluster *cluster);
 struct cluster_port cluster_port(struct cluster *cluster);
+/* Calls each for every ready endpoint of the app's side, by the rule that counts them; false: not
+ * known now. Of the app only names are looked at. */
+bool cluster_addresses(struct cluster *cluster, const struct app *app, bool canary,
+    void (*each)(void *ctx, const char *address), void *ctx);
 struct kube *cluster_kube(struct cluster *cluster); /* for its counters */
 
 #endif

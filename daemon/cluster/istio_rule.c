@@ -157,6 +157,8 @@ istio_rule_look(const struct app *app, const json_t *rule, const json_t *stable,
 	seen->ours = rule != NULL && workload_is_ours(rule, app->name);
 	seen->stable = istio_rule_has(rule, app->istio.stable_subset);
 	seen->canary = istio_rule_has(rule, app->istio.canary_subset);
+	str_copy(seen->resource_version, sizeof(seen->resource_version),
+	    jsonx_text_or(rule, "metadata.resourceVersion", ""));
 	if (stable == NULL)
 		return;
 	seen->stable_fits = check_rule(app, rule, stable, canary, pods, &e) == 0;

@@ -6,6 +6,7 @@
 #include "cluster/cluster.h"
 #include "cluster/observe.h"
 #include "cluster/port_app.h"
+#include "cluster/workload.h"
 
 struct cluster {
 	struct loop *loop;
@@ -225,6 +226,25 @@ port_observe(void *ctx, const struct app *app, const char *new_image, struct obs
 	observe_look(app, new_image, &objects, followed != NULL ? followed->asked : -1, seen);
 	observe_done(&objects);
 	look_freshness(cluster, app, followed, seen);
+}
+
+bool
+cluster_addresses(struct cluster *cluster, const struct app *app, bool canary,
+    void (*each)(void *ctx, const char *address), void *ctx)
+{
+	const struct port_app *followed = map_get(cluster->apps, app->name);
+	struct observe_objects o;
+	struct observed seen = {.fresh = false};
+	bool own = canary && app->istio.mode == TRAFFIC_HOST;
+
+	look_freshness(cluster, app, followed, &seen);
+	if (!seen.fresh)
+		return false;
+	gather(cluster, app, &o);
+	workload_addresses(
+	    own ? o.canary_slices : o.slices, canary ? o.canary_pods : o.stable_pods, each, ctx);
+	observe_done(&o);
+	return true;
 }
 
 static void

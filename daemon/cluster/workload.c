@@ -101,6 +101,48 @@ workload_pod_ready(const json_t *pod)
 }
 
 static void
+each_address(const json_t *endpoint, void (*each)(void *ctx, const char *address), void *ctx)
+{
+	const json_t *address;
+	size_t i;
+
+	json_array_foreach(json_object_get(endpoint, "addresses"), i, address)
+	{
+		if (json_is_string(address))
+			each(ctx, json_string_value(address));
+	}
+}
+
+void
+workload_addresses(const json_t *slices, const json_t *pods,
+    void (*each)(void *ctx, const char *address), void *ctx)
+{
+	static int there;
+	struct map *ready = map_new();
+	const json_t *slice, *endpoint, *pod;
+	size_t i, k;
+
+	json_array_foreach(pods, i, pod)
+	{
+		const char *uid = jsonx_text(pod, "metadata.uid");
+
+		if (uid != NULL && workload_pod_ready(pod))
+			map_set(ready, uid, &there);
+	}
+	json_array_foreach(slices, i, slice)
+	{
+		json_array_foreach(json_object_get(slice, "endpoints"), k, endpoint)
+		{
+			const char *uid = jsonx_text(endpoint, "targetRef.uid");
+
+			if (uid != NULL && endpoint_ready(endpoint) && map_get(ready, uid) != NULL)
+				each_address(endpoint, each, ctx);
+		}
+	}
+	map_free(ready, NULL);
+}
+
+static void
 count_pods(const struct workload_side *side, const struct app *app, const char *new_image,
     struct workload_seen *seen)
 {

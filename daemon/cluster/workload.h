@@ -33,6 +33,10 @@ bool workload_selects(const json_t *selector, const json_t *labels);
 /* Uids of the pods that have a ready endpoint in these slices (array; "endpoints" may be null).
  * The caller frees the map; its values mean nothing. */
 struct map *workload_endpoints(const json_t *slices);
+/* Calls each for every address of these slices that is ready and whose pod is, too: those that
+ * workload_look counts. pods: array, of one side. */
+void workload_addresses(const json_t *slices, const json_t *pods,
+    void (*each)(void *ctx, const char *address), void *ctx);
 /* Ready, and not going. */
 bool workload_pod_ready(const json_t *pod);
 

@@ -58,6 +58,7 @@ struct subsets_seen {	     /* subset mode: the DestinationRule */
 	bool stable, canary; /* these subsets are there */
 	bool stable_fits; /* the stable subset's labels match the stable pods and no canary pod */
 	char why_not[OBSERVED_TEXT];
+	char resource_version[64]; /* "" : there is none */
 };
 
 struct hpa_seen {
