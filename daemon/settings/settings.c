@@ -62,6 +62,17 @@ check_duplicates(const struct settings *settings, struct errlist *errors)
 	}
 }
 
+static void
+check_istiod(const struct settings_istiod *istiod, int cluster, struct errlist *errors)
+{
+	char path[64];
+	str_print(path, sizeof(path), "clusters[%d].istiod", cluster);
+	if (istiod->urls[0].url[0] == '\0' && !istiod->discover &&
+	    (istiod->token_file[0] != '\0' || istiod->service_account[0] != '\0'))
+		errlist_add(errors, path,
+		    "has a token but nobody to show it to: give urls, or discover: true");
+}
+
 /* What no single key can know. */
 static void
 check_whole(struct settings *settings, struct errlist *errors)
@@ -81,6 +92,7 @@ check_whole(struct settings *settings, struct errlist *errors)
 		    settings->socket_mode);
 	for (int i = 0; i < settings->cluster_count; i++) {
 		const struct settings_cluster *cluster = &settings->clusters[i];
+		check_istiod(&cluster->istiod, i, errors);
 		char path[64];
 		str_print(path, sizeof(path), "clusters[%d].kubeconfig", i);
 		if (cluster->in_cluster && cluster->kubeconfig[0] != '\0')
@@ -171,6 +183,8 @@ value_json(const struct key *key, const void *record)
 		return list_json(key, slot);
 	if (key->type == &settings_headers)
 		return settings_headers_json(slot);
+	if (key->type == &settings_urls)
+		return settings_urls_json(slot);
 	if (key->type == &keys_int)
 		return json_integer(*(const int *)(const void *)slot);
 	if (key->type == &keys_bool)

@@ -14,12 +14,26 @@
 #define SETTINGS_SOURCES 16
 #define SETTINGS_HEADERS 16
 
+#define SETTINGS_ISTIODS 8
+
+struct settings_url {
+	char url[256];
+};
+
+struct settings_istiod { /* how the mesh is asked; all empty: it is not */
+	struct settings_url urls[SETTINGS_ISTIODS]; /* an empty one ends it */
+	bool discover;
+	char token_file[SETTINGS_PATH];
+	char service_account[KEYS_LABEL];
+};
+
 struct settings_cluster {
 	char name[KEYS_LABEL];
 	char kubeconfig[SETTINGS_PATH], context[256];
 	bool in_cluster, exec, http2;
 	int qps, burst;
 	int64_t request_timeout_ms;
+	struct settings_istiod istiod;
 };
 
 struct settings_source {

@@ -38,6 +38,29 @@ add_source(void *record)
 	return &settings->sources[settings->source_count++];
 }
 
+static void
+parse_urls(const struct key *key, const json_t *value, void *slot, struct keys_at *at)
+{
+	struct settings_url *urls = slot;
+	size_t count = json_array_size(value);
+	if (count == 0 || count > SETTINGS_ISTIODS) {
+		keys_wrong(at, key, value);
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const char *text = json_string_value(json_array_get(value, i));
+		size_t mark = keys_enter_item(at, i);
+		bool http =
+		    text != NULL && (str_starts(text, "http://") || str_starts(text, "https://"));
+		if (!http || !str_copy(urls[i].url, sizeof(urls[i].url), text))
+			keys_error(at, "expected: a URL such as http://istiod.example:15014");
+		keys_leave(at, mark);
+	}
+}
+
+const struct key_type settings_urls = {
+    .name = "list of 1 to 8 URLs", .bare = true, .parse = parse_urls};
+
 static bool
 header_ok(const char *name, const char *value)
 {
@@ -122,6 +145,24 @@ static const struct key limit_keys[] = {
 	.max = 4194304},
     END};
 
+static const struct key istiod_keys[] = {
+    {"urls", &settings_urls, NULL,
+	"http(s)://HOST:15014 of every istiod; each one knows its own proxies only",
+	IN_CLUSTER(istiod.urls)},
+    {"discover", &keys_bool, "false",
+	"find every istiod as an endpoint of Service istiod in istio-system: where pod addresses "
+	"can be reached, and urls is empty",
+	IN_CLUSTER(istiod.discover)},
+    {"tokenFile", &keys_text, NULL,
+	"file with a token of a service account in istio-system, audience istio-ca; read again "
+	"for every question",
+	IN_CLUSTER(istiod.token_file), .max = SETTINGS_PATH},
+    {"serviceAccount", &keys_label, NULL,
+	"in istio-system: such tokens are asked for by the TokenRequest API, when there is no "
+	"tokenFile",
+	IN_CLUSTER(istiod.service_account)},
+    END};
+
 static const struct key cluster_keys[] = {
     {"name", &keys_label, NULL, "what apps call it", IN_CLUSTER(name), .required = true},
     {"kubeconfig", &keys_text, NULL,
@@ -140,6 +181,9 @@ static const struct key cluster_keys[] = {
     {"burst", &keys_int, "40", "requests at once", IN_CLUSTER(burst), .min = 1, .max = 10000},
     {"requestTimeout", &keys_duration, "10s", "how long one request may take",
 	IN_CLUSTER(request_timeout_ms), .min = SECOND_MS, .max = MINUTE_MS},
+    {"istiod", &keys_object, "{}",
+	"how to ask the mesh what its proxies have taken; when not given, mesh.settle is waited",
+	.inside = istiod_keys},
     END};
 
 static const struct key source_keys[] = {
@@ -182,6 +226,20 @@ settings_is_live(const char *path)
 		if (strcmp(path, live[i]) == 0)
 			return true;
 	return false;
+}
+
+json_t *
+settings_urls_json(const void *slot)
+{
+	const struct settings_url *urls = slot;
+	json_t *list = json_array();
+	for (int i = 0; i < SETTINGS_ISTIODS && urls[i].url[0] != '\0'; i++)
+		json_array_append_new(list, json_string(urls[i].url));
+	if (json_array_size(list) == 0) {
+		json_decref(list);
+		return NULL;
+	}
+	return list;
 }
 
 json_t *

@@ -18,6 +18,9 @@ static const struct {
     {"clusters[].name", "default"},
     {"clusters[].kubeconfig", "/etc/airis/kubeconfig"},
     {"clusters[].context", "production"},
+    {"clusters[].istiod.urls", "[http://istiod.example:15014]"},
+    {"clusters[].istiod.tokenFile", "/etc/airis/istiod-token"},
+    {"clusters[].istiod.serviceAccount", "airisd-mesh"},
     {"prometheus[].url", "http://prometheus.example:9090"},
     {"prometheus[].caFile", "/etc/airis/prometheus-ca.pem"},
     {"prometheus[].username", "airisd"},
@@ -59,13 +62,13 @@ start_line(const struct place *at, bool comment)
 static void
 add_words(const struct place *at, const char *text)
 {
-	size_t column = WIDTH;
+	size_t column = WIDTH + 1;
 
 	while (*text != '\0') {
 		size_t length = strcspn(text, " ");
 
 		if (column + 1 + length > WIDTH) {
-			if (column != WIDTH)
+			if (column != WIDTH + 1)
 				str_add(at->to, "\n");
 			start_line(at, false);
 			str_add(at->to, "#");
