@@ -78,7 +78,7 @@ on_answer(void *ctx, uint64_t number, const struct mesh_answer *answer)
 }
 
 static void
-ask_mesh(struct entry *entry, enum mesh_subject subject, int64_t of_ms, const char *version)
+ask_mesh(struct entry *entry, enum mesh_subject subject, int64_t of_ms, const struct observed *seen)
 {
 	struct engine *engine = entry->engine;
 	const struct rollout *r = entry->rollout;
@@ -86,7 +86,8 @@ ask_mesh(struct entry *entry, enum mesh_subject subject, int64_t of_ms, const ch
 	struct mesh_question question = {.app = r->app,
 	    .subject = subject,
 	    .since_ms = written && r->wrote_ms > 0 && r->wrote_ms < of_ms ? r->wrote_ms : of_ms,
-	    .resource_version = version};
+	    .resource_version = seen->route.resource_version,
+	    .rule_version = seen->subsets.resource_version};
 	struct mesh_ask *ask = mem_alloc(sizeof(*ask));
 	*ask = (struct mesh_ask){.subject = subject, .of_ms = of_ms};
 	str_copy(ask->rollout, sizeof(ask->rollout), r->id);
@@ -119,7 +120,7 @@ effects_mesh(struct entry *entry)
 		if (!looked)
 			engine_observe(entry, &seen);
 		looked = true;
-		ask_mesh(entry, subject, of_ms, seen.route.resource_version);
+		ask_mesh(entry, subject, of_ms, &seen);
 	}
 }
 

@@ -2,64 +2,38 @@
  * fifteen seconds. Each istiod knows only its own proxies. */
 #include "mesh/ask.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
-#include "base/jsonx.h"
-#include "mesh/read.h"
+#include "mesh/probe.h"
 
-#define DEBOUNCE_MS 100 /* PILOT_DEBOUNCE_AFTER: no push begins sooner after a change */
-#define STILL_MS 300	/* nothing pushed, nothing changed for so long: nothing is on its way */
-#define PATIENCE_MS 15000
 #define SILENCE_MS 2000 /* an istiod that fails for so long is not waited for here */
 #define REQUEST_MS 2000
+#define AGAIN_MS 100
+#define FAILED_AGAIN_MS 100
 #define PAGE_MAX ((size_t)64 << 20)
 
-enum page { PAGE_CONFIGZ, PAGE_SHARDZ, PAGE_METRICS, PAGE_SYNCZ };
-
-static const char *const pages[] = {
-    [PAGE_CONFIGZ] = "/debug/configz",
-    [PAGE_SHARDZ] = "/debug/endpointShardz",
-    [PAGE_METRICS] = "/metrics",
-    [PAGE_SYNCZ] = "/debug/syncz",
-};
-
-struct probe { /* one istiod's part */
+struct asker { /* one istiod's */
 	struct ask *ask;
-	struct istiod_place *place;
-	bool known, done, waits_for_push;
-	bool counted;  /* the counters were read since it is known */
-	int64_t after; /* the push must be newer than this */
-	int64_t updates, pushes, still_since_ms;
+	struct probe probe;
 	int64_t failing_ms; /* since when it does not answer; 0: it does */
-	enum page page;
 	uint64_t request;
 	struct loop_timer *timer;
-	char names[160];
 };
 
 struct ask {
-	struct cluster_mesh *cluster;
+	struct ask_about about;
 	struct httpc_pool *pool;
-	const struct mesh_needs *needs;
-	struct app app; /* plain part only; spec and queries are not looked at */
-	enum mesh_subject subject;
-	int64_t since_ms, begun_ms;
-	char version[64];
+	struct loop *loop;
 	uint64_t number;
 	struct ask_done done;
 	void (*ended)(void *ctx, struct ask *ask);
 	void *ended_ctx;
-	struct probe probes[MESH_ISTIODS];
-	int probe_count;
+	struct asker askers[MESH_ISTIODS];
+	int count;
 	struct loop_timer *deadline;
 	bool answered;
 };
-
-static bool
-about_endpoints(const struct ask *ask)
-{
-	return ask->subject == MESH_CANARY || ask->subject == MESH_STABLE;
-}
 
 /* --- the end -----------------------------------------------------------------------------------
  */
@@ -71,308 +45,264 @@ finish(struct ask *ask, enum mesh_outcome outcome, const char *text)
 	if (ask->answered)
 		return;
 	ask->answered = true;
-	ask->done.done(ask->done.ctx, ask->number, &answer);
+	if (!ask->about.look)
+		ask->done.done(ask->done.ctx, ask->number, &answer);
 	ask->ended(ask->ended_ctx, ask);
+}
+
+/* False: some are still to come; then an istiod is asked again who has come back. */
+static bool
+all_are_back(struct ask *ask)
+{
+	struct str names;
+	str_init(&names, 100);
+	int missing = mesh_orphans(ask->about.cluster, clock_wall_ms(), &names);
+	str_done(&names);
+	return missing == 0 || ask->about.look;
 }
 
 static void
 finish_if_all(struct ask *ask)
 {
-	for (int i = 0; i < ask->probe_count; i++)
-		if (!ask->probes[i].done)
+	for (int i = 0; i < ask->count; i++)
+		if (!ask->askers[i].probe.done)
 			return;
+	if (!all_are_back(ask)) {
+		for (int i = 0; i < ask->count; i++) {
+			ask->askers[i].probe.done = false;
+			loop_timer_set(ask->askers[i].timer, AGAIN_MS);
+		}
+		return;
+	}
 	finish(ask, MESH_CONFIRMED, "");
+}
+
+static void
+add_missing(const struct probe *probe, struct str *text)
+{
+	if (!probe->done && probe->names[0] != '\0')
+		str_addf(text, "%s%s", text->length > 0 ? ", " : "", probe->names);
+}
+
+/* An istiod that has not even read the change has certainly not pushed it. */
+static bool
+all_have_read(const struct ask *ask)
+{
+	bool endpoints = ask->about.subject == MESH_CANARY || ask->about.subject == MESH_STABLE;
+	for (int i = 0; i < ask->count; i++)
+		if (!ask->askers[i].probe.known && !endpoints)
+			return false;
+	return true;
 }
 
 static void
 on_deadline(void *ctx)
 {
 	struct ask *ask = ctx;
+	const struct cluster_mesh *cluster = ask->about.cluster;
 	struct str text;
 	str_init(&text, 190);
-	if (ask->probe_count == 0) {
-		str_addf(&text, "no istiod of cluster %s is known: %s", ask->cluster->name,
-		    ask->cluster->error[0] ? ask->cluster->error : "none was found");
-		finish(ask, MESH_UNREACHABLE, str_text(&text));
-		str_done(&text);
-		return;
-	}
-	for (int i = 0; i < ask->probe_count; i++)
-		if (!ask->probes[i].done)
-			str_addf(&text, "%s%s", text.length > 0 ? ", " : "",
-			    ask->probes[i].names[0] ? ask->probes[i].names
-						    : "istiod has not read it");
-	finish(ask, MESH_ASSUMED, str_text(&text));
+	if (ask->count == 0)
+		str_addf(&text, "no istiod of cluster %s is known: %s", cluster->name,
+		    cluster->error[0] ? cluster->error : "none was found");
+	for (int i = 0; i < ask->count; i++)
+		add_missing(&ask->askers[i].probe, &text);
+	if (ask->count > 0)
+		mesh_orphans(ask->about.cluster, clock_wall_ms(), &text);
+	bool assumed = ask->count > 0 && all_have_read(ask);
+	finish(ask, assumed ? MESH_ASSUMED : MESH_UNREACHABLE, str_text(&text));
 	str_done(&text);
-}
-
-/* --- reading -----------------------------------------------------------------------------------
- */
-
-struct all_there {
-	const json_t *shardz;
-	const struct ask *ask;
-	const char *service;
-	bool all;
-};
-
-static void
-check_address(void *ctx, const char *address)
-{
-	struct all_there *there = ctx;
-	there->all = there->all && read_address(there->shardz, there->ask->app.namespace,
-				       there->service, address);
-}
-
-static bool
-knows_endpoints(const struct ask *ask, const json_t *shardz)
-{
-	bool canary = ask->subject == MESH_CANARY;
-	bool host = ask->app.istio.mode == TRAFFIC_HOST;
-	struct all_there there = {.shardz = shardz,
-	    .ask = ask,
-	    .service = canary && host ? ask->app.istio.canary_service : ask->app.istio.service,
-	    .all = true};
-	if (!ask->needs->addresses(ask->needs->ctx, &ask->app, canary, check_address, &there))
-		return false;
-	return there.all;
-}
-
-static bool
-knows_version(const struct ask *ask, const json_t *configz)
-{
-	const char *version =
-	    read_version(configz, ask->app.namespace, ask->app.istio.virtual_service);
-	return ask->version[0] == '\0' || str_equal(version, ask->version);
-}
-
-static void
-judge_known(struct probe *probe, const json_t *page)
-{
-	struct ask *ask = probe->ask;
-	probe->known = about_endpoints(ask) ? knows_endpoints(ask, page) : knows_version(ask, page);
-	if (!probe->known)
-		return;
-	/* A push that begins within the debounce of the write cannot have it yet: newer ones must.
-	 * Later the count may have ours already. */
-	bool soon = clock_wall_ms() - ask->since_ms < DEBOUNCE_MS;
-	bool needs_count = ask->subject != MESH_WEIGHT || soon;
-	probe->page = needs_count ? PAGE_METRICS : PAGE_SYNCZ;
-}
-
-static void
-judge_counters(struct probe *probe, const char *metrics)
-{
-	int64_t pushes = read_counter(metrics, "pilot_pushcontext_init_seconds_count");
-	int64_t updates = read_counter(metrics, "pilot_inbound_updates");
-	int64_t now_ms = clock_wall_ms();
-	if (!probe->counted)
-		probe->after = pushes;
-	if (!probe->counted || pushes != probe->pushes || updates != probe->updates)
-		probe->still_since_ms = now_ms;
-	probe->counted = true;
-	probe->pushes = probe->place->pushes = pushes;
-	probe->updates = updates;
-	probe->page = PAGE_SYNCZ;
-}
-
-static void
-note_proxies(struct probe *probe, const struct read_proxies *proxies)
-{
-	probe->place->proxies = proxies->total;
-	probe->place->waiting = proxies->waiting;
-	str_copy(probe->names, sizeof(probe->names), str_text(&proxies->names));
-	str_copy(probe->place->unconfirmed, sizeof(probe->place->unconfirmed),
-	    str_text(&proxies->names));
-}
-
-/* Endpoints and structure: every proxy has a later push; or all is acknowledged and all is still,
- * so that nothing can be on its way. */
-static bool
-all_is_still(struct probe *probe, const json_t *syncz)
-{
-	struct read_proxies proxies;
-	int64_t now_ms = clock_wall_ms();
-	read_all(syncz, true, probe->after, &proxies);
-	bool pushed = proxies.waiting == 0;
-	read_proxies_done(&proxies);
-	read_all(syncz, false, 0, &proxies);
-	note_proxies(probe, &proxies);
-	bool still = proxies.waiting == 0 && now_ms - probe->still_since_ms >= STILL_MS &&
-		     now_ms - proxies.newest_sent_ms >= STILL_MS;
-	read_proxies_done(&proxies);
-	return pushed || still;
-}
-
-static void
-judge_proxies(struct probe *probe, const json_t *syncz)
-{
-	struct ask *ask = probe->ask;
-	struct read_proxies proxies;
-	if (ask->subject != MESH_WEIGHT) {
-		probe->done = all_is_still(probe, syncz);
-		probe->page = PAGE_METRICS;
-		return;
-	}
-	read_routes(
-	    syncz, probe->counted ? probe->after : 0, ask->since_ms + DEBOUNCE_MS, &proxies);
-	note_proxies(probe, &proxies);
-	probe->done = proxies.waiting == 0;
-	read_proxies_done(&proxies);
-}
-
-static void
-judge(struct probe *probe, const char *body, size_t length)
-{
-	struct err e;
-	if (probe->page == PAGE_METRICS) {
-		judge_counters(probe, body);
-		return;
-	}
-	json_t *page = jsonx_parse(body, length, PAGE_MAX, &e);
-	if (page == NULL)
-		str_print(probe->place->error, sizeof(probe->place->error), "%s: %s",
-		    pages[probe->page], e.text);
-	else if (!probe->known)
-		judge_known(probe, page);
-	else
-		judge_proxies(probe, page);
-	json_decref(page);
 }
 
 /* --- asking -------------------------------------------------------------------------------------
  */
 
 static void
-failed(struct probe *probe, const struct httpc_answer *answer)
+refused(struct asker *asker, int status)
 {
-	struct istiod_place *place = probe->place;
-	int64_t now_ms = clock_wall_ms();
+	struct istiod_place *place = asker->probe.place;
+	struct cluster_mesh *cluster = asker->ask->about.cluster;
+	const char *what = cluster->token[0] == '\0'
+			       ? "set clusters[].istiod.serviceAccount or tokenFile: it wants a"
+			       : "it did not take ours, which must be the";
+	str_print(place->error, sizeof(place->error),
+	    "HTTP %d: %s token of a service account in istio-system, audience istio-ca", status,
+	    what);
+	if (status == 401)
+		cluster->token[0] = '\0';
+}
+
+/* What it said before it failed may have been said by a process that is gone. */
+static void
+failed(struct asker *asker, const struct httpc_answer *answer)
+{
+	struct istiod_place *place = asker->probe.place;
 	if (answer->outcome != HTTPC_ANSWERED)
 		str_copy(place->error, sizeof(place->error), answer->error);
 	else if (answer->status == 401 || answer->status == 403)
-		str_print(place->error, sizeof(place->error),
-		    "HTTP %d: it wants a token of a service account in istio-system (audience "
-		    "istio-ca): set clusters[].istiod.serviceAccount or tokenFile",
-		    answer->status);
+		refused(asker, answer->status);
 	else
 		str_print(place->error, sizeof(place->error), "HTTP %d", answer->status);
-	if (answer->status == 401)
-		probe->ask->cluster->token[0] = '\0';
-	if (probe->failing_ms == 0)
-		probe->failing_ms = now_ms;
+	if (asker->failing_ms == 0)
+		asker->failing_ms = clock_wall_ms();
+	mesh_probe_begin(&asker->probe, &asker->ask->about, place);
 }
 
-/* Quick while an answer is due, slower when it takes long. */
-static int64_t
-pause_ms(const struct ask *ask)
+static void
+go_on(struct asker *asker)
 {
-	int64_t age = clock_wall_ms() - ask->begun_ms;
-	return age < 500 ? 10 : age < 3000 ? 50 : 200;
+	const struct istiod_place *place = asker->probe.place;
+	char text[300];
+	if (asker->failing_ms != 0 && clock_wall_ms() - asker->failing_ms >= SILENCE_MS) {
+		str_print(
+		    text, sizeof(text), "istiod %s does not answer: %s", place->url, place->error);
+		finish(asker->ask, MESH_UNREACHABLE, text);
+		return;
+	}
+	loop_timer_set(asker->timer,
+	    asker->failing_ms != 0 ? FAILED_AGAIN_MS : mesh_probe_pause_ms(&asker->probe));
 }
 
 static void
 on_page(void *ctx, const struct httpc_answer *answer)
 {
-	struct probe *probe = ctx;
-	struct ask *ask = probe->ask;
-	char text[300];
-	probe->request = 0;
+	struct asker *asker = ctx;
+	struct istiod_place *place = asker->probe.place;
+	asker->request = 0;
 	if (answer->outcome == HTTPC_ANSWERED && answer->status == 200) {
-		probe->failing_ms = 0;
-		probe->place->error[0] = '\0';
-		probe->place->answered_ms = clock_wall_ms();
-		judge(probe, answer->body, answer->body_length);
+		asker->failing_ms = 0;
+		place->error[0] = '\0';
+		place->answered_ms = clock_wall_ms();
+		mesh_probe_read(&asker->probe, answer->body, answer->body_length);
 	} else
-		failed(probe, answer);
-	if (probe->done) {
-		finish_if_all(ask);
-		return;
-	}
-	if (probe->failing_ms != 0 && clock_wall_ms() - probe->failing_ms >= SILENCE_MS) {
-		str_print(text, sizeof(text), "istiod %s does not answer: %s", probe->place->url,
-		    probe->place->error);
-		finish(ask, MESH_UNREACHABLE, text);
-		return;
-	}
-	loop_timer_set(probe->timer, probe->failing_ms != 0 ? 200 : pause_ms(ask));
+		failed(asker, answer);
+	if (asker->probe.done)
+		finish_if_all(asker->ask);
+	else
+		go_on(asker);
+}
+
+/* A token that was asked for comes in a moment; without it the answer is known. */
+static bool
+waits_for_token(struct asker *asker)
+{
+	const struct cluster_mesh *cluster = asker->ask->about.cluster;
+	if (cluster->service_account[0] == '\0' || cluster->token_file[0] != '\0' ||
+	    cluster->token[0] != '\0')
+		return false;
+	str_copy(asker->probe.place->error, sizeof(asker->probe.place->error),
+	    cluster->error[0] ? cluster->error : "there is no token yet");
+	if (asker->failing_ms == 0)
+		asker->failing_ms = clock_wall_ms();
+	return true;
 }
 
 static void
-send(void *ctx)
+send_page(void *ctx)
 {
-	struct probe *probe = ctx;
-	struct ask *ask = probe->ask;
+	struct asker *asker = ctx;
+	struct ask *ask = asker->ask;
+	struct cluster_mesh *cluster = ask->about.cluster;
 	char url[400], bearer[8300];
 	const char *headers[] = {bearer, NULL};
-	str_print(url, sizeof(url), "%s%s", probe->place->url, pages[probe->page]);
-	str_print(bearer, sizeof(bearer), "Authorization: Bearer %s", ask->cluster->token);
+	if (waits_for_token(asker)) {
+		go_on(asker);
+		return;
+	}
+	str_print(
+	    url, sizeof(url), "%s%s", asker->probe.place->url, mesh_probe_page(&asker->probe));
+	str_print(bearer, sizeof(bearer), "Authorization: Bearer %s", cluster->token);
 	struct httpc_request request = {.method = "GET",
 	    .url = url,
-	    .headers = ask->cluster->token[0] ? headers : NULL,
+	    .headers = cluster->token[0] ? headers : NULL,
 	    .timeout_ms = REQUEST_MS,
 	    .connect_timeout_ms = REQUEST_MS,
 	    .max_body = PAGE_MAX,
 	    .on_done = on_page,
-	    .ctx = probe};
-	probe->place->asked_ms = clock_wall_ms();
-	mesh_count_request(ask->cluster->mesh);
-	probe->request = httpc_start(ask->pool, &request);
+	    .ctx = asker};
+	asker->probe.place->asked_ms = clock_wall_ms();
+	mesh_count_request(cluster->mesh);
+	asker->request = httpc_start(ask->pool, &request);
 	mem_wipe(bearer, sizeof(bearer));
 }
 
-static void
-begin_probe(struct ask *ask, struct istiod_place *place, struct loop *loop)
+void
+mesh_ask_start(struct ask *ask)
 {
-	struct probe *probe = &ask->probes[ask->probe_count++];
-	*probe = (struct probe){.ask = ask,
-	    .place = place,
-	    .pushes = -1,
-	    .updates = -1,
-	    .page = about_endpoints(ask) ? PAGE_SHARDZ : PAGE_CONFIGZ};
-	probe->timer = loop_timer_new(loop, send, probe);
-	loop_timer_set(probe->timer, 0);
+	struct cluster_mesh *cluster = ask->about.cluster;
+	ask->count = cluster->place_count;
+	for (int i = 0; i < ask->count; i++) {
+		struct asker *asker = &ask->askers[i];
+		*asker = (struct asker){.ask = ask};
+		mesh_probe_begin(&asker->probe, &ask->about, &cluster->places[i]);
+		asker->timer = loop_timer_new(ask->loop, send_page, asker);
+		loop_timer_set(asker->timer, 0);
+	}
+	bool briefly = ask->count == 0 || ask->about.look;
+	bool less = briefly && SILENCE_MS < cluster->patience_ms;
+	loop_timer_set(ask->deadline, less ? SILENCE_MS : cluster->patience_ms);
+}
+
+void
+mesh_ask_stop(struct ask *ask)
+{
+	for (int i = 0; i < ask->count; i++) {
+		if (ask->askers[i].request != 0)
+			httpc_cancel(ask->pool, ask->askers[i].request);
+		loop_timer_free(ask->askers[i].timer);
+	}
+	ask->count = 0;
+}
+
+static void
+take_question(struct ask_about *about, const struct mesh_question *question)
+{
+	about->app = *question->app;
+	about->subject = question->subject;
+	about->since_ms = question->since_ms;
+	str_copy(about->version, sizeof(about->version), question->resource_version);
+	str_copy(about->rule_version, sizeof(about->rule_version), question->rule_version);
 }
 
 struct ask *
-ask_new(struct cluster_mesh *cluster, struct httpc_pool *pool, struct loop *loop,
+mesh_ask_new(struct cluster_mesh *cluster, struct httpc_pool *pool, struct loop *loop,
     const struct mesh_needs *needs, const struct mesh_question *question, uint64_t number,
     const struct ask_done *done, void (*ended)(void *ctx, struct ask *ask), void *ended_ctx)
 {
 	struct ask *ask = mem_alloc(sizeof(*ask));
-	*ask = (struct ask){.cluster = cluster,
-	    .pool = pool,
-	    .needs = needs,
-	    .app = *question->app,
-	    .subject = question->subject,
-	    .since_ms = question->since_ms,
-	    .begun_ms = clock_wall_ms(),
+	*ask = (struct ask){.pool = pool,
+	    .loop = loop,
 	    .number = number,
 	    .done = *done,
 	    .ended = ended,
 	    .ended_ctx = ended_ctx};
-	str_copy(ask->version, sizeof(ask->version), question->resource_version);
-	for (int i = 0; i < cluster->place_count; i++)
-		begin_probe(ask, &cluster->places[i], loop);
+	ask->about = (struct ask_about){.cluster = cluster,
+	    .needs = needs,
+	    .look = question == NULL,
+	    .begun_ms = clock_wall_ms()};
+	if (question != NULL)
+		take_question(&ask->about, question);
 	ask->deadline = loop_timer_new(loop, on_deadline, ask);
-	loop_timer_set(ask->deadline, ask->probe_count == 0 ? SILENCE_MS : PATIENCE_MS);
+	mesh_ask_start(ask);
 	return ask;
 }
 
 void
-ask_free(struct ask *ask)
+mesh_ask_free(struct ask *ask)
 {
-	for (int i = 0; i < ask->probe_count; i++) {
-		if (ask->probes[i].request != 0)
-			httpc_cancel(ask->pool, ask->probes[i].request);
-		loop_timer_free(ask->probes[i].timer);
-	}
+	mesh_ask_stop(ask);
 	loop_timer_free(ask->deadline);
 	free(ask);
 }
 
 uint64_t
-ask_number(const struct ask *ask)
+mesh_ask_number(const struct ask *ask)
 {
 	return ask->number;
+}
+
+struct cluster_mesh *
+mesh_ask_cluster(const struct ask *ask)
+{
+	return ask->about.cluster;
 }

@@ -1,7 +1,9 @@
-/* One question to all istiods of a cluster. Inside of mesh. */
+/* One question to all istiods of a cluster, and what is kept of each of them. Inside of mesh. */
 #ifndef MESH_ASK_H
 #define MESH_ASK_H
 
+#include "base/map.h"
+#include "base/str.h"
 #include "http/httpc.h"
 #include "mesh/mesh.h"
 
@@ -9,7 +11,9 @@ struct istiod_place {
 	char url[300];
 	int64_t asked_ms, answered_ms; /* wall clock; 0: never */
 	int proxies, waiting;	       /* as of the last /debug/syncz */
-	int64_t pushes;		       /* begun, as of the last look; -1 unknown */
+	int64_t pushes;		       /* the newest seen; -1 unknown */
+	double started;		       /* its process_start_time_seconds; 0 unknown */
+	struct map *names;	       /* of its proxies, as of the last /debug/syncz; NULL never */
 	char unconfirmed[200];
 	char error[200]; /* of the last request; "" fine */
 };
@@ -22,11 +26,24 @@ struct cluster_mesh {
 	bool discover, found;
 	char token_file[1024], service_account[APP_LABEL];
 	char token[8192]; /* "" : none yet */
-	int64_t token_until_ms, token_asked_ms, found_asked_ms;
+	int64_t token_until_ms, token_asked_ms, found_asked_ms, looked_ms;
+	int64_t patience_ms;
 	char error[200]; /* finding or token; "" fine */
+	/* Proxies whose istiod ended: they come back to one of the istiods. name -> since when */
+	struct map *orphans;
 };
 
 void mesh_count_request(struct mesh *mesh);
+
+/* places.c: whose proxies are where */
+void mesh_place_done(struct istiod_place *place);
+void mesh_place_lost(struct cluster_mesh *cluster, struct istiod_place *place, int64_t now_ms);
+void mesh_place_started(
+    struct cluster_mesh *cluster, struct istiod_place *place, double started, int64_t now_ms);
+void mesh_place_proxies(
+    struct cluster_mesh *cluster, struct istiod_place *place, const json_t *syncz);
+/* How many are still expected; their names are added, after a comma if something is there. */
+int mesh_orphans(struct cluster_mesh *cluster, int64_t now_ms, struct str *names);
 
 struct ask_done {
 	void (*done)(void *ctx, uint64_t number, const struct mesh_answer *answer);
@@ -34,10 +51,15 @@ struct ask_done {
 };
 
 struct ask;
-struct ask *ask_new(struct cluster_mesh *cluster, struct httpc_pool *pool, struct loop *loop,
+/* question NULL: only looks, once, so that people see something; there is no answer then. */
+struct ask *mesh_ask_new(struct cluster_mesh *cluster, struct httpc_pool *pool, struct loop *loop,
     const struct mesh_needs *needs, const struct mesh_question *question, uint64_t number,
     const struct ask_done *done, void (*ended)(void *ctx, struct ask *ask), void *ended_ctx);
-void ask_free(struct ask *ask);
-uint64_t ask_number(const struct ask *ask);
+void mesh_ask_free(struct ask *ask);
+uint64_t mesh_ask_number(const struct ask *ask);
+struct cluster_mesh *mesh_ask_cluster(const struct ask *ask);
+/* Before and after the cluster's places change. */
+void mesh_ask_stop(struct ask *ask);
+void mesh_ask_start(struct ask *ask);
 
 #endif

@@ -2,18 +2,20 @@
 #include "mesh/mesh.h"
 
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/str.h"
 #include "mesh/ask.h"
-#include "mesh/read.h"
 
 #define CLUSTERS_MAX 16
 #define CONNECTIONS 8
 #define FIND_AGAIN_MS 30000
 #define TOKEN_RENEW_MS 300000 /* before it expires */
 #define TOKEN_AGAIN_MS 5000
+#define PATIENCE_MS 15000
+#define LOOK_AGAIN_MS 1000
 
 struct open_ask {
 	struct ask *ask;
@@ -74,8 +76,10 @@ keep_token(struct cluster_mesh *cluster)
 {
 	int64_t now_ms = clock_wall_ms();
 	bool fresh = cluster->token[0] != '\0' && now_ms < cluster->token_until_ms - TOKEN_RENEW_MS;
-	if (cluster->token_file[0] != '\0')
+	if (cluster->token_file[0] != '\0') {
 		read_token_file(cluster);
+		return;
+	}
 	if (cluster->service_account[0] == '\0' || fresh ||
 	    now_ms < cluster->token_asked_ms + TOKEN_AGAIN_MS)
 		return;
@@ -111,6 +115,13 @@ mesh_token(
 	str_copy(cluster->token, sizeof(cluster->token), token);
 }
 
+static void
+url_of(const char *address, char *to, size_t size)
+{
+	bool v6 = strchr(address, ':') != NULL;
+	str_print(to, size, v6 ? "http://[%s]:15014" : "http://%s:15014", address);
+}
+
 static bool
 has_place(const struct cluster_mesh *cluster, const char *url)
 {
@@ -120,31 +131,75 @@ has_place(const struct cluster_mesh *cluster, const char *url)
 	return false;
 }
 
-/* Places are only changed while nothing is asked: questions point to them. */
+static bool
+is_among(const struct istiod_place *place, const char *const *addresses, int count)
+{
+	char url[sizeof(place->url)];
+	bool found = false;
+	for (int i = 0; i < count && !found; i++) {
+		url_of(addresses[i], url, sizeof(url));
+		found = strcmp(place->url, url) == 0;
+	}
+	return found;
+}
+
+/* Those that went take their proxies with them; those that stay keep what is known of them. */
+static void
+change_places(struct cluster_mesh *cluster, const char *const *addresses, int count)
+{
+	int kept = 0;
+	for (int i = 0; i < cluster->place_count; i++) {
+		struct istiod_place *place = &cluster->places[i];
+		if (is_among(place, addresses, count)) {
+			cluster->places[kept++] = *place;
+			continue;
+		}
+		mesh_place_lost(cluster, place, clock_wall_ms());
+	}
+	cluster->place_count = kept;
+	for (int i = 0; i < count && cluster->place_count < MESH_ISTIODS; i++) {
+		struct istiod_place *place = &cluster->places[cluster->place_count];
+		*place = (struct istiod_place){.pushes = -1};
+		url_of(addresses[i], place->url, sizeof(place->url));
+		if (!has_place(cluster, place->url))
+			cluster->place_count++;
+	}
+}
+
+static bool
+is_new_set(const struct cluster_mesh *cluster, const char *const *addresses, int count)
+{
+	int same = 0;
+	for (int i = 0; i < cluster->place_count; i++)
+		same += is_among(&cluster->places[i], addresses, count);
+	return same != cluster->place_count || same != count;
+}
+
+/* Questions that are open are begun anew: they point to places. */
 void
 mesh_found(
     struct mesh *mesh, const char *name, const char *const *addresses, int count, const char *error)
 {
 	struct cluster_mesh *cluster = find_cluster(mesh, name);
-	if (cluster == NULL || mesh->open != NULL)
+	if (cluster == NULL || !cluster->discover)
 		return;
 	str_copy(cluster->error, sizeof(cluster->error), error ? error : "");
 	if (error != NULL)
 		return;
 	cluster->found = count > 0;
-	cluster->place_count = 0;
-	for (int i = 0; i < count && cluster->place_count < MESH_ISTIODS; i++) {
-		struct istiod_place *place = &cluster->places[cluster->place_count];
-		bool v6 = strchr(addresses[i], ':') != NULL;
-		*place = (struct istiod_place){.pushes = -1};
-		str_print(place->url, sizeof(place->url),
-		    v6 ? "http://[%s]:15014" : "http://%s:15014", addresses[i]);
-		if (!has_place(cluster, place->url))
-			cluster->place_count++;
-	}
+	count = count < MESH_ISTIODS ? count : MESH_ISTIODS;
 	if (count == 0)
 		str_copy(cluster->error, sizeof(cluster->error),
 		    "Service istiod in istio-system has no ready endpoint");
+	if (!is_new_set(cluster, addresses, count))
+		return;
+	for (struct open_ask *open = mesh->open; open != NULL; open = open->next)
+		if (mesh_ask_cluster(open->ask) == cluster)
+			mesh_ask_stop(open->ask);
+	change_places(cluster, addresses, count);
+	for (struct open_ask *open = mesh->open; open != NULL; open = open->next)
+		if (mesh_ask_cluster(open->ask) == cluster)
+			mesh_ask_start(open->ask);
 }
 
 /* --- the port -----------------------------------------------------------------------------------
@@ -157,7 +212,7 @@ reap(void *ctx)
 	while (mesh->ended != NULL) {
 		struct open_ask *ended = mesh->ended;
 		mesh->ended = ended->next;
-		ask_free(ended->ask);
+		mesh_ask_free(ended->ask);
 		free(ended);
 	}
 }
@@ -189,21 +244,37 @@ port_asks(void *ctx, const char *name)
 	return find_cluster(ctx, name) != NULL;
 }
 
+static void
+open_one(struct mesh *mesh, struct cluster_mesh *cluster, const struct mesh_question *question,
+    const struct ask_done *done)
+{
+	struct open_ask *open = mem_alloc(sizeof(*open));
+	keep_token(cluster);
+	keep_places(cluster);
+	cluster->looked_ms = clock_wall_ms();
+	open->ask = mesh_ask_new(cluster, mesh->pool, mesh->loop, &mesh->needs, question,
+	    ++mesh->last, done, on_ended, mesh);
+	open->next = mesh->open;
+	mesh->open = open;
+}
+
 static uint64_t
 port_ask(void *ctx, const struct mesh_question *question,
     void (*done)(void *done_ctx, uint64_t number, const struct mesh_answer *answer), void *done_ctx)
 {
 	struct mesh *mesh = ctx;
-	struct cluster_mesh *cluster = find_cluster(mesh, question->app->cluster);
 	struct ask_done answer = {.done = done, .ctx = done_ctx};
-	keep_token(cluster);
-	keep_places(cluster);
-	struct open_ask *open = mem_alloc(sizeof(*open));
-	open->ask = ask_new(cluster, mesh->pool, mesh->loop, &mesh->needs, question, ++mesh->last,
-	    &answer, on_ended, mesh);
-	open->next = mesh->open;
-	mesh->open = open;
+	open_one(mesh, find_cluster(mesh, question->app->cluster), question, &answer);
 	return mesh->last;
+}
+
+void
+mesh_look(struct mesh *mesh)
+{
+	struct ask_done nobody = {0};
+	for (int i = 0; i < mesh->count; i++)
+		if (clock_wall_ms() - mesh->clusters[i].looked_ms >= LOOK_AGAIN_MS)
+			open_one(mesh, &mesh->clusters[i], NULL, &nobody);
 }
 
 static void
@@ -211,7 +282,7 @@ port_cancel(void *ctx, uint64_t number)
 {
 	struct mesh *mesh = ctx;
 	for (struct open_ask **at = &mesh->open; *at != NULL; at = &(*at)->next)
-		if (ask_number((*at)->ask) == number) {
+		if (mesh_ask_number((*at)->ask) == number) {
 			end(mesh, at);
 			return;
 		}
@@ -234,8 +305,11 @@ add_cluster(struct mesh *mesh, const struct mesh_cluster *from)
 	if (mesh->count == CLUSTERS_MAX || (from->url_count == 0 && !from->discover))
 		return;
 	mesh->count++;
-	*cluster = (struct cluster_mesh){.mesh = mesh, .discover = from->discover};
+	*cluster =
+	    (struct cluster_mesh){.mesh = mesh, .discover = from->discover && from->url_count == 0};
 	str_copy(cluster->name, sizeof(cluster->name), from->name);
+	cluster->patience_ms = from->patience_ms > 0 ? from->patience_ms : PATIENCE_MS;
+	cluster->orphans = map_new();
 	str_copy(cluster->token_file, sizeof(cluster->token_file),
 	    from->token_file ? from->token_file : "");
 	str_copy(cluster->service_account, sizeof(cluster->service_account),
@@ -271,8 +345,13 @@ mesh_free(struct mesh *mesh)
 	reap(mesh);
 	loop_timer_free(mesh->reaper);
 	httpc_pool_free(mesh->pool);
-	for (int i = 0; i < mesh->count; i++)
-		mem_wipe(mesh->clusters[i].token, sizeof(mesh->clusters[i].token));
+	for (int i = 0; i < mesh->count; i++) {
+		struct cluster_mesh *cluster = &mesh->clusters[i];
+		mem_wipe(cluster->token, sizeof(cluster->token));
+		for (int j = 0; j < cluster->place_count; j++)
+			mesh_place_done(&cluster->places[j]);
+		map_free(cluster->orphans, free);
+	}
 	free(mesh);
 }
 
@@ -287,22 +366,28 @@ place_json(const struct istiod_place *place)
 {
 	return json_pack("{s:s, s:i, s:i, s:I, s:s, s:s, s:I}", "url", place->url, "proxies",
 	    place->proxies, "waiting", place->waiting, "lastPush", (json_int_t)place->pushes,
-	    "unconfirmed", place->unconfirmed, "error", place->error, "answeredMs",
+	    "unconfirmed", place->unconfirmed, "error", place->error, "answered_ms",
 	    (json_int_t)place->answered_ms);
 }
 
-json_t *
-mesh_status(const struct mesh *mesh)
+static bool
+is_asked(const struct mesh *mesh, const struct cluster_mesh *cluster)
 {
-	json_t *list = json_array();
-	for (int i = 0; i < mesh->count; i++) {
-		const struct cluster_mesh *cluster = &mesh->clusters[i];
-		json_t *places = json_array();
-		for (int j = 0; j < cluster->place_count; j++)
-			json_array_append_new(places, place_json(&cluster->places[j]));
-		json_array_append_new(
-		    list, json_pack("{s:s, s:o, s:s, s:b}", "cluster", cluster->name, "istiods",
-			      places, "error", cluster->error, "token", cluster->token[0] != '\0'));
-	}
-	return list;
+	for (const struct open_ask *open = mesh->open; open != NULL; open = open->next)
+		if (mesh_ask_cluster(open->ask) == cluster)
+			return true;
+	return false;
+}
+
+json_t *
+mesh_status(const struct mesh *mesh, const char *name)
+{
+	const struct cluster_mesh *cluster = find_cluster(mesh, name);
+	if (cluster == NULL)
+		return NULL;
+	json_t *places = json_array();
+	for (int j = 0; j < cluster->place_count; j++)
+		json_array_append_new(places, place_json(&cluster->places[j]));
+	return json_pack("{s:o, s:s, s:b, s:b}", "istiods", places, "error", cluster->error,
+	    "token", cluster->token[0] != '\0', "looking", is_asked(mesh, cluster));
 }

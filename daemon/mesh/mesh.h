@@ -23,6 +23,7 @@ struct mesh_cluster { /* strings are copied */
 	bool discover;		     /* find them as endpoints of Service istiod in istio-system */
 	const char *token_file;	     /* bearer token, read again when it changes; NULL: none */
 	const char *service_account; /* in istio-system: tokens are asked for; NULL: none */
+	int64_t patience_ms;	     /* until the unconfirmed are named; 0: fifteen seconds */
 };
 
 /* What only other rooms can do; the roof connects them. */
@@ -49,9 +50,12 @@ void mesh_token(struct mesh *mesh, const char *cluster, const char *token, int64
 void mesh_found(struct mesh *mesh, const char *cluster, const char *const *addresses, int count,
     const char *error);
 
-/* For people: each istiod with its proxies, last push, what is unconfirmed, or what to set. A new
- * reference. */
-json_t *mesh_status(const struct mesh *mesh);
+/* Looks at every istiod of every cluster once, if that was not done just now, so that mesh_status
+ * has something to say although nothing is asked. */
+void mesh_look(struct mesh *mesh);
+/* For people: each istiod with its proxies, last push, what is unconfirmed, what is wrong. A new
+ * reference; NULL: this cluster's mesh is not asked. */
+json_t *mesh_status(const struct mesh *mesh, const char *cluster);
 uint64_t mesh_requests(const struct mesh *mesh); /* sent to istiods so far */
 
 #endif

@@ -10,17 +10,27 @@
 #define TYPE "type.googleapis.com/envoy.config."
 #define UUID_LENGTH 36
 
-const char *
-read_version(const json_t *configz, const char *ns, const char *name)
+/* Resource versions are decimal numbers, so a longer one is newer. */
+static bool
+reached(const char *version, const char *wanted)
+{
+	size_t length = strlen(version), least = strlen(wanted);
+	return length != least ? length > least : strcmp(version, wanted) >= 0;
+}
+
+bool
+mesh_read_knows(
+    const json_t *configz, const char *kind, const char *ns, const char *name, const char *version)
 {
 	for (size_t i = 0; i < json_array_size(configz); i++) {
 		const json_t *object = json_array_get(configz, i);
-		if (str_equal(jsonx_text(object, "kind"), "VirtualService") &&
+		if (str_equal(jsonx_text(object, "kind"), kind) &&
 		    str_equal(jsonx_text(object, "metadata.namespace"), ns) &&
 		    str_equal(jsonx_text(object, "metadata.name"), name))
-			return jsonx_text(object, "metadata.resourceVersion");
+			return reached(
+			    jsonx_text_or(object, "metadata.resourceVersion", ""), version);
 	}
-	return NULL;
+	return false;
 }
 
 static bool
@@ -38,8 +48,8 @@ counter_line(const char *line, const char *name, size_t length, double *value)
 	return rest != space;
 }
 
-int64_t
-read_counter(const char *metrics, const char *name)
+double
+mesh_read_metric(const char *metrics, const char *name)
 {
 	size_t length = strlen(name);
 	double sum = 0, value;
@@ -52,11 +62,11 @@ read_counter(const char *metrics, const char *name)
 		line = strchr(line, '\n');
 		line = line == NULL ? NULL : line + 1;
 	}
-	return found ? (int64_t)sum : -1;
+	return found ? sum : -1;
 }
 
 int64_t
-read_push(const char *nonce)
+mesh_read_push(const char *nonce)
 {
 	size_t length = nonce == NULL ? 0 : strlen(nonce);
 	char number[24];
@@ -75,7 +85,7 @@ read_push(const char *nonce)
 }
 
 int64_t
-read_time_ms(const char *text)
+mesh_read_time_ms(const char *text)
 {
 	struct tm tm = {0};
 	const char *rest = text == NULL ? NULL : strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
@@ -89,22 +99,29 @@ static int64_t
 sent_time(const json_t *proxy, const char *type)
 {
 	const json_t *resources = json_object_get(proxy, "resources");
-	return read_time_ms(
+	return mesh_read_time_ms(
 	    json_string_value(json_object_get(json_object_get(resources, type), "sentTime")));
+}
+
+/* What a proxy was never sent it does not ask for: a gateway without routes, say. */
+static bool
+asks(const json_t *proxy, const char *sent)
+{
+	const char *nonce = json_string_value(json_object_get(proxy, sent));
+	return nonce != NULL && nonce[0] != '\0';
 }
 
 static bool
 acknowledged(const json_t *proxy, const char *sent, const char *acked)
 {
-	const char *nonce = json_string_value(json_object_get(proxy, sent));
-	const char *answer = json_string_value(json_object_get(proxy, acked));
-	return nonce != NULL && nonce[0] != '\0' && str_equal(nonce, answer);
+	return str_equal(json_string_value(json_object_get(proxy, sent)),
+	    json_string_value(json_object_get(proxy, acked)));
 }
 
 static int64_t
 push_of(const json_t *proxy, const char *key)
 {
-	return read_push(json_string_value(json_object_get(proxy, key)));
+	return mesh_read_push(json_string_value(json_object_get(proxy, key)));
 }
 
 static void
@@ -115,7 +132,7 @@ later(int64_t *newest, int64_t at_ms)
 }
 
 static void
-count(struct read_proxies *proxies, const json_t *proxy, bool good)
+count(struct mesh_proxies *proxies, const json_t *proxy, bool good)
 {
 	later(&proxies->newest_sent_ms, sent_time(proxy, TYPE "cluster.v3.Cluster"));
 	later(&proxies->newest_sent_ms, sent_time(proxy, TYPE "endpoint.v3.ClusterLoadAssignment"));
@@ -129,44 +146,56 @@ count(struct read_proxies *proxies, const json_t *proxy, bool good)
 }
 
 static void
-begin(struct read_proxies *proxies)
+begin(struct mesh_proxies *proxies)
 {
-	*proxies = (struct read_proxies){0};
+	*proxies = (struct mesh_proxies){0};
 	str_init(&proxies->names, 160);
 }
 
 void
-read_routes(const json_t *syncz, int64_t after, int64_t sent_ms, struct read_proxies *proxies)
+mesh_read_routes(const json_t *syncz, int64_t after, int64_t sent_ms, struct mesh_proxies *proxies)
 {
 	begin(proxies);
 	for (size_t i = 0; i < json_array_size(syncz); i++) {
 		const json_t *proxy = json_array_get(syncz, i);
+		int64_t push = push_of(proxy, "route_sent");
+		later(&proxies->newest_push, push);
 		count(proxies, proxy,
-		    acknowledged(proxy, "route_sent", "route_acked") &&
-			push_of(proxy, "route_sent") > after &&
-			sent_time(proxy, TYPE "route.v3.RouteConfiguration") > sent_ms);
+		    !asks(proxy, "route_sent") ||
+			(acknowledged(proxy, "route_sent", "route_acked") && push > after &&
+			    sent_time(proxy, TYPE "route.v3.RouteConfiguration") > sent_ms));
 	}
 }
 
 void
-read_all(const json_t *syncz, bool pushed, int64_t after, struct read_proxies *proxies)
+mesh_read_all(const json_t *syncz, bool pushed, int64_t after, struct mesh_proxies *proxies)
 {
 	begin(proxies);
 	for (size_t i = 0; i < json_array_size(syncz); i++) {
 		const json_t *proxy = json_array_get(syncz, i);
-		bool acked = acknowledged(proxy, "cluster_sent", "cluster_acked") &&
-			     acknowledged(proxy, "endpoint_sent", "endpoint_acked") &&
-			     acknowledged(proxy, "route_sent", "route_acked");
-		bool newer = push_of(proxy, "cluster_sent") > after &&
-			     push_of(proxy, "endpoint_sent") > after;
+		bool clusters = asks(proxy, "cluster_sent"),
+		     endpoints = asks(proxy, "endpoint_sent");
+		bool acked =
+		    (!clusters || acknowledged(proxy, "cluster_sent", "cluster_acked")) &&
+		    (!endpoints || acknowledged(proxy, "endpoint_sent", "endpoint_acked")) &&
+		    (!asks(proxy, "route_sent") ||
+			acknowledged(proxy, "route_sent", "route_acked"));
+		bool newer = (!clusters || push_of(proxy, "cluster_sent") > after) &&
+			     (!endpoints || push_of(proxy, "endpoint_sent") > after);
 		count(proxies, proxy, acked && (!pushed || newer));
 	}
 }
 
 void
-read_proxies_done(struct read_proxies *proxies)
+mesh_read_done(struct mesh_proxies *proxies)
 {
 	str_done(&proxies->names);
+}
+
+const char *
+mesh_read_proxy(const json_t *syncz, size_t i)
+{
+	return jsonx_text(json_array_get(syncz, i), "proxy");
 }
 
 static bool
@@ -185,7 +214,7 @@ shard_has(const json_t *shard, const char *address)
 }
 
 bool
-read_address(const json_t *shardz, const char *ns, const char *service, const char *address)
+mesh_read_address(const json_t *shardz, const char *ns, const char *service, const char *address)
 {
 	const char *host, *key;
 	json_t *places, *shard, *walk = (json_t *)shardz;

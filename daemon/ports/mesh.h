@@ -13,12 +13,13 @@ struct mesh_question {
 	enum mesh_subject subject;
 	int64_t since_ms;	      /* wall clock: not later than the change was sent */
 	const char *resource_version; /* of the VirtualService as it is now; "" unknown */
+	const char *rule_version;     /* of the DestinationRule; "" unknown, or there is none */
 };
 
 enum mesh_outcome {
 	MESH_CONFIRMED,	 /* every proxy has acknowledged it */
 	MESH_ASSUMED,	 /* asked for fifteen seconds; text names what did not confirm */
-	MESH_UNREACHABLE /* nobody answers: not known, ask again; text says who and why */
+	MESH_UNREACHABLE /* nobody answers, or has not even read it: ask again; text says who */
 };
 
 struct mesh_answer {

@@ -1,0 +1,80 @@
+/* Whose proxies are where. An istiod that ended takes its knowledge with it: the proxies that it
+ * had keep what they were sent, and come back to it, or to another one, within half a minute. Until
+ * then they have confirmed nothing, although no istiod names them. */
+#include <stdlib.h>
+#include "base/clock.h"
+#include "mesh/ask.h"
+#include "mesh/read.h"
+
+#define EXPECTED_MS 30000
+
+static int there;
+
+void
+mesh_place_done(struct istiod_place *place)
+{
+	map_free(place->names, NULL);
+	place->names = NULL;
+}
+
+void
+mesh_place_lost(struct cluster_mesh *cluster, struct istiod_place *place, int64_t now_ms)
+{
+	size_t cursor = 0;
+	const char *name;
+	while (place->names != NULL && map_next(place->names, &cursor, &name, NULL)) {
+		int64_t *since_ms = mem_alloc(sizeof(*since_ms));
+		*since_ms = now_ms;
+		free(map_set(cluster->orphans, name, since_ms));
+	}
+	mesh_place_done(place);
+	place->pushes = -1;
+}
+
+void
+mesh_place_started(
+    struct cluster_mesh *cluster, struct istiod_place *place, double started, int64_t now_ms)
+{
+	bool anew = place->started > 0 && started > 0 && started != place->started;
+	if (anew) {
+		bool had = place->names != NULL;
+		mesh_place_lost(cluster, place, now_ms);
+		place->names = had ? map_new() : NULL; /* known: none of them is back yet */
+	}
+	if (started > 0)
+		place->started = started;
+}
+
+void
+mesh_place_proxies(struct cluster_mesh *cluster, struct istiod_place *place, const json_t *syncz)
+{
+	const char *name;
+	map_free(place->names, NULL);
+	place->names = map_new();
+	for (size_t i = 0; i < json_array_size(syncz); i++) {
+		name = mesh_read_proxy(syncz, i);
+		if (name == NULL)
+			continue;
+		map_set(place->names, name, &there);
+		free(map_remove(cluster->orphans, name));
+	}
+}
+
+int
+mesh_orphans(struct cluster_mesh *cluster, int64_t now_ms, struct str *names)
+{
+	size_t cursor = 0;
+	const char *name;
+	void *value;
+	int count = 0;
+	while (map_next(cluster->orphans, &cursor, &name, &value)) {
+		int64_t since_ms = *(int64_t *)value;
+		if (now_ms - since_ms >= EXPECTED_MS) {
+			free(map_remove(cluster->orphans, name));
+			continue;
+		}
+		count++;
+		str_addf(names, "%s%s (not connected)", names->length > 0 ? ", " : "", name);
+	}
+	return count;
+}
