@@ -16,6 +16,7 @@
 #include "gates/gates.h"
 #include "store/store.h"
 #include "telemetry/systemd.h"
+#include "wire_mesh.h"
 #include "wire_text.h"
 
 struct wire;
@@ -33,6 +34,7 @@ struct wire {
 	struct loop *loop;
 	struct store *store;
 	struct gates *gates;
+	struct wire_mesh *mesh;
 	struct engine *engine;
 	struct api *api;
 	struct wire_cluster clusters[SETTINGS_CLUSTERS];
@@ -120,6 +122,13 @@ store_health(void *ctx, struct err *why)
 	return store_healthy(wire->store, why);
 }
 
+static json_t *
+mesh_json(void *ctx)
+{
+	struct wire *wire = ctx;
+	return wire_mesh_json(wire->mesh, wire->settings->settle_ms);
+}
+
 /* What an app asks for must be in the settings. */
 static void
 check_app(void *ctx, const struct app *app, struct errlist *errors)
@@ -151,6 +160,7 @@ metrics_text(void *ctx, struct str *to)
 	for (int i = 0; i < wire->cluster_count; i++)
 		wire_cluster_metrics(to, wire->clusters[i].name, wire->clusters[i].cluster, i == 0);
 	wire_store_metrics(to, wire->store);
+	wire_mesh_metrics(to, wire->mesh);
 }
 
 /* --- building -----------------------------------------------------------------------------------
@@ -221,6 +231,15 @@ build_gates(struct wire *wire, struct err *e)
 	return 0;
 }
 
+static void
+build_mesh(struct wire *wire)
+{
+	struct cluster *clusters[SETTINGS_CLUSTERS];
+	for (int i = 0; i < wire->cluster_count; i++)
+		clusters[i] = wire->clusters[i].cluster;
+	wire->mesh = wire_mesh_new(wire->loop, wire->settings, clusters, wire->cluster_count);
+}
+
 static int
 build_engine(struct wire *wire, struct err *e)
 {
@@ -228,6 +247,7 @@ build_engine(struct wire *wire, struct err *e)
 	    .clock = {.wall_ms = wall, .mono_ms = mono},
 	    .ctx = wire,
 	    .cluster = find_cluster,
+	    .mesh = wire_mesh_port(wire->mesh),
 	    .event = on_event};
 	struct engine_settings settings = {.settle_ms = wire->settings->settle_ms};
 	gates_port(wire->gates, &ports.gates);
@@ -246,6 +266,7 @@ build_api(struct wire *wire, struct err *e)
 	    .clusters = clusters_health,
 	    .sources = sources_health,
 	    .store = store_health,
+	    .mesh = mesh_json,
 	    .metrics = metrics_text,
 	    .check_app = check_app};
 	int port;
@@ -267,8 +288,10 @@ build(struct wire *wire, struct err *e)
 {
 	struct store_settings store = {.path = wire->settings->database};
 	wire->store = store_open(&store, wire->loop, e);
-	if (wire->store == NULL || build_clusters(wire, e) < 0 || build_gates(wire, e) < 0 ||
-	    build_engine(wire, e) < 0)
+	if (wire->store == NULL || build_clusters(wire, e) < 0 || build_gates(wire, e) < 0)
+		return -1;
+	build_mesh(wire);
+	if (build_engine(wire, e) < 0)
 		return -1;
 	return build_api(wire, e);
 }
@@ -290,6 +313,7 @@ tear_down(struct wire *wire)
 	api_free(wire->api);
 	wire->api = NULL;
 	gates_free(wire->gates);
+	wire_mesh_free(wire->mesh);
 	for (int i = 0; i < wire->cluster_count; i++)
 		cluster_free(wire->clusters[i].cluster);
 	store_close(wire->store);

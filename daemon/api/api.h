@@ -32,6 +32,7 @@ struct api_ports {
 	void (*metrics)(void *ctx, struct str *to); /* adds whole lines of Prometheus text */
 	/* Adds what an app asks for and the settings do not have: its cluster, its data sources. */
 	void (*check_app)(void *ctx, const struct app *app, struct errlist *errors);
+	json_t *(*mesh)(void *ctx); /* {"clusters": […]}, as GET /v1/mesh answers */
 };
 
 /* NULL: a setting is out of its range. */

@@ -50,6 +50,15 @@ api_get_ready(struct call *call)
 		list_of(api, api->ports.clusters), "sources", list_of(api, api->ports.sources)));
 }
 
+void
+api_get_mesh(struct call *call)
+{
+	const struct api_ports *ports = &call->api->ports;
+	json_t *mesh = ports->mesh == NULL ? NULL : ports->mesh(ports->ctx);
+	api_answer(
+	    call->api, call->number, 200, mesh != NULL ? mesh : json_pack("{s:[]}", "clusters"));
+}
+
 /* --- metrics ---------------------------------------------------------------------------------- */
 
 static void

@@ -29,18 +29,22 @@ class Answer:
 
 
 class Daemon:
-    def __init__(self, folder, kubeconfig, prometheus=None, settle="800ms", more=""):
+    def __init__(self, folder, kubeconfig, prometheus=None, settle="800ms", more="",
+                 istiod=None):
         self.folder = folder
         self.socket = os.path.join(folder, "airisd.sock")
         self.config = os.path.join(folder, "airisd.yaml")
         self.database = os.path.join(folder, "airis.db")
+        cluster = {"name": "default", "kubeconfig": kubeconfig}
+        if istiod:
+            cluster["istiod"] = istiod
         sources = f'[{{name: default, url: "{prometheus}"}}]' if prometheus else "[]"
         with open(self.config, "w", encoding="utf-8") as f:
             f.write(f"listen: {{socket: {self.socket}}}\n"
                     f"store: {{path: {self.database}}}\n"
                     "log: {level: info, format: text}\n"
                     f"mesh: {{settle: {settle}}}\n"
-                    f"clusters: [{{name: default, kubeconfig: {kubeconfig}}}]\n"
+                    f"clusters: [{json.dumps(cluster)}]\n"
                     f"prometheus: {sources}\n{more}")
         self.process = Process([os.path.join(BUILD, "airisd"), "--config", self.config],
                                os.path.join(folder, "airisd.log"))

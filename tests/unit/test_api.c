@@ -345,6 +345,8 @@ test_health(void **state)
 	assert_string_equal(text_at("clusters.0.name"), "default");
 	assert_true(json_is_true(jsonx_at(got.json, "clusters.0.fresh")));
 	assert_true(json_is_true(jsonx_at(got.json, "sources.0.ok")));
+	assert_int_equal(get("/v1/mesh"), 200);
+	assert_string_equal(text_at("clusters.0.name"), "default");
 	world.store_is_bad = true;
 	assert_int_equal(say(BY_TCP, "GET", "/readyz", NULL, NULL), 503);
 	assert_true(json_is_false(jsonx_at(got.json, "ready")));

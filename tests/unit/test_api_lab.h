@@ -257,6 +257,13 @@ lab_sources(void *ctx)
 	return json_pack("[{s:s, s:b, s:s}]", "name", "default", "ok", 1, "text", "");
 }
 
+static json_t *
+lab_mesh(void *ctx)
+{
+	(void)ctx;
+	return json_pack("{s:[{s:s}]}", "clusters", "name", "default");
+}
+
 static bool
 lab_store(void *ctx, struct err *why)
 {
@@ -317,7 +324,7 @@ static unused void
 open_api(struct api_settings settings)
 {
 	static const struct api_ports ports = {
-	    NULL, lab_clusters, lab_sources, lab_store, lab_metrics, lab_check};
+	    NULL, lab_clusters, lab_sources, lab_store, lab_metrics, lab_check, lab_mesh};
 	struct err e;
 	settings.token_file = world.token;
 	world.api = api_new(lab.loop, world.engine, &settings, &ports, &e);
