@@ -194,9 +194,28 @@ ends_tick(uint64_t now)
 		e->change_at = 0;
 		e->pending = false;
 		pending.items[i - 1] = pending.items[--pending.n];
-		if (!e->alive && !e->in)
+		if (!e->alive && !e->in && e->refs == 0)
 			forget(e);
 	}
+}
+
+struct endpoint *
+ends_take(const char *uid)
+{
+	struct endpoint *e = map_get(&by_uid, uid);
+
+	if (e != NULL)
+		e->refs++;
+	return e;
+}
+
+void
+ends_release(struct endpoint *e)
+{
+	if (--e->refs > 0 || e->alive || e->in || e->pending)
+		return;
+	e->pending = true;
+	list_add(&pending, e);
 }
 
 size_t

@@ -15,6 +15,7 @@ struct endpoint {
 	bool going;	    /* has a deletionTimestamp */
 	uint64_t change_at; /* when the mesh learns that in is wrong; 0: it is right */
 	bool pending;
+	int refs; /* pushes that hold it (snap.h) */
 	char workload[64];
 	double error_percent, latency_ms;
 	double capacity; /* requests per second, -1: no limit */
@@ -24,6 +25,9 @@ struct endpoint {
 /* The endpoints of a namespace whose labels have every pair of wanted, dead ones included as
  * long as the mesh sends to them. The array is the callee's and valid until the next call. */
 size_t ends_select(const char *ns, const json_t *wanted, struct endpoint ***out);
+/* The endpoint of a pod, kept until it is released even if the pod goes; NULL: there is none. */
+struct endpoint *ends_take(const char *uid);
+void ends_release(struct endpoint *e);
 /* The mesh learns what is due. */
 void ends_tick(uint64_t now);
 /* Whether the pod's condition Ready is True. */

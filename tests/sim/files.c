@@ -46,22 +46,33 @@ kubeconfig(int port, const char *token, const char *how, bool tls)
 	    tls ? "https" : "http", port, how, token != NULL ? token : "any");
 }
 
-int
-files_write(const char *dir, int port, int metrics_port, const char *token, const char *cert)
+static char *
+ready_text(const char *dir, const struct files *f)
 {
-	bool tls = cert != NULL;
+	struct buf b = {0};
+
+	buf_fmt(&b, "KUBECONFIG=%s/kubeconfig\nMETRICS=127.0.0.1:%d\n", dir, f->metrics_port);
+	if (f->istiod_port != 0)
+		buf_fmt(&b, "ISTIOD=127.0.0.1:%d\n", f->istiod_port);
+	buf_fmt(&b, "APISERVER=%s://127.0.0.1:%d\n", f->cert != NULL ? "https" : "http", f->port);
+	return b.p;
+}
+
+int
+files_write(const char *dir, const struct files *f)
+{
+	bool tls = f->cert != NULL;
 	char *verify = xfmt(", certificate-authority: %s/apiserver.crt", dir);
-	char *text = kubeconfig(port, token, tls ? ", insecure-skip-tls-verify: true" : "", tls);
-	char *safe = kubeconfig(port, token, verify, tls), *ready, pid[24];
+	char *text =
+	    kubeconfig(f->port, f->token, tls ? ", insecure-skip-tls-verify: true" : "", tls);
+	char *safe = kubeconfig(f->port, f->token, verify, tls), *ready = ready_text(dir, f);
+	char pid[24];
 	int rc;
 
 	snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
-	ready =
-	    xfmt("KUBECONFIG=%s/kubeconfig\nMETRICS=127.0.0.1:%d\nAPISERVER=%s://127.0.0.1:%d\n",
-		dir, metrics_port, tls ? "https" : "http", port);
 	rc = put(dir, "kubeconfig", text, 0600);
 	if (tls && rc == 0)
-		rc = put(dir, "apiserver.crt", cert, 0644);
+		rc = put(dir, "apiserver.crt", f->cert, 0644);
 	if (tls && rc == 0)
 		rc = put(dir, "kubeconfig-ca", safe, 0600);
 	if (rc == 0)

@@ -6,7 +6,11 @@
 
 /* kubeconfig, kubeconfig-ca (verifies; only with TLS), apiserver.pid and, last, ready. 0, or
  * -1 with a line on stderr. cert NULL: no TLS; token NULL: none. */
-int files_write(const char *dir, int port, int metrics_port, const char *token, const char *cert);
+struct files {
+	int port, metrics_port, istiod_port; /* istiod_port 0: there is none */
+	const char *token, *cert;
+};
+int files_write(const char *dir, const struct files *f);
 /* Removes ready. */
 void files_remove(const char *dir);
 /* A new certificate for 127.0.0.1 and its key, as PEM; 0 or -1. */

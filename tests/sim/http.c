@@ -4,6 +4,7 @@
 
 #include "api.h"
 #include "faults.h"
+#include "istiod.h"
 #include "jx.h"
 #include "plan.h"
 #include "reqlog.h"
@@ -21,7 +22,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BODY_MAX = 8 << 20 };
+enum { BODY_MAX = 8 << 20, WEBHOOK_MS = 10000, LOOK_AGAIN_MS = 50 };
 enum stage { READING, WAITING, READY };
 
 struct call {
@@ -30,6 +31,7 @@ struct call {
 	struct reply r;
 	struct buf body;
 	struct fate fate;
+	uint64_t webhook_until; /* waits for an istiod that hangs */
 	enum stage stage;
 	bool too_big;
 	struct call *next_waiting;
@@ -107,6 +109,10 @@ resume(void *arg)
 	call = *p;
 	if (call == NULL)
 		return;
+	if (now_ms() < call->webhook_until && istiod_webhook(&call->q) == ISTIOD_HUNG && !closing) {
+		plan_call(LOOK_AGAIN_MS, resume, call);
+		return;
+	}
 	*p = call->next_waiting;
 	call->stage = READY;
 	MHD_resume_connection(call->connection);
@@ -142,16 +148,18 @@ fated_status(struct call *call)
 }
 
 static void
-refuse_by_webhook(struct reply *r)
+refuse_by_webhook(struct reply *r, bool hung)
 {
-	static const char text[] =
+	char *text = xfmt(
 	    "Internal error occurred: failed calling webhook \"validation.istio.io\": failed to "
-	    "call webhook: Post \"https://istiod.istio-system.svc:443/validate?timeout=10s\": dial "
-	    "tcp 10.96.0.15:443: connect: connection refused";
+	    "call webhook: Post \"https://istiod.istio-system.svc:443/validate?timeout=10s\": %s",
+	    hung ? "context deadline exceeded"
+		 : "dial tcp 10.96.0.15:443: connect: connection refused");
 	json_t *d = json_object();
 
 	status_cause(d, "", text + strlen("Internal error occurred: "), "");
 	fail(r, 500, "InternalError", text, d);
+	free(text);
 }
 
 /* Does what the request asks, unless its fate says otherwise. */
@@ -159,6 +167,7 @@ static void
 perform(struct call *call)
 {
 	struct fate *f = &call->fate;
+	enum istiod_state webhook = istiod_webhook(&call->q);
 
 	if (f->drop) {
 		call->r.drop = true;
@@ -166,8 +175,8 @@ perform(struct call *call)
 		fated_status(call);
 	} else if (f->conflict && call->q.kind != NULL) {
 		fail_conflict(&call->r, call->q.kind, call->q.name);
-	} else if (f->webhook) {
-		refuse_by_webhook(&call->r);
+	} else if (f->webhook || webhook != ISTIOD_UP) {
+		refuse_by_webhook(&call->r, webhook == ISTIOD_HUNG);
 	} else {
 		api_handle(&call->q, &call->r);
 		if (f->drop_after && call->r.watch == NULL)
@@ -196,6 +205,10 @@ begin(struct call *call)
 	}
 	api_route(q);
 	call->fate = fault_pick(q);
+	if (istiod_webhook(q) == ISTIOD_HUNG) {
+		call->fate.latency_ms += LOOK_AGAIN_MS;
+		call->webhook_until = now_ms() + WEBHOOK_MS;
+	}
 	if (call->fate.latency_ms > 0 && !closing) {
 		call->stage = WAITING;
 		call->next_waiting = waiting;
@@ -347,9 +360,8 @@ on_metrics(void *arg, struct MHD_Connection *c, const char *url, const char *met
 	return rc;
 }
 
-/* A listening socket on loopback; *port becomes the real one. */
-static int
-listen_on(int *port)
+int
+http_listen(int *port)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)*port)};
 	socklen_t len = sizeof(a);
@@ -387,7 +399,7 @@ open_api(int fd, struct http_settings *s)
 int
 http_start(struct http_settings *s)
 {
-	int api = listen_on(&s->port), metrics = listen_on(&s->metrics_port);
+	int api = http_listen(&s->port), metrics = http_listen(&s->metrics_port);
 
 	settings = s;
 	if (api < 0 || metrics < 0) {

@@ -12,6 +12,8 @@ struct http_settings {
 
 /* Opens both; the ports in the settings become the real ones. 0, or -1 with a line on stderr. */
 int http_start(struct http_settings *s);
+/* A listening socket on loopback, or -1; *port becomes the real one. */
+int http_listen(int *port);
 /* Ends every stream and waiting request, then closes. */
 void http_stop(void);
 

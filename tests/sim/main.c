@@ -5,9 +5,27 @@
  *	airis-sim -dir DIR [-ready-after 300ms] [-mesh-delay 500ms] [-rps 100] [-seed 1]
  *	          [-port N] [-metrics-port N] [-tls] [-token T] [-history 5000] [-bookmark 60s]
  *	          [-world=false]
+ *	airis-sim -dir DIR -mesh istiod [-debounce-after 100ms] [-debounce-max 10s] [-proxies 2]
+ *	          [-istiod-port N] [-istiod-token T] …
  *
  * It stays in the foreground, writes DIR/kubeconfig, DIR/apiserver.pid and DIR/ready (with
- * KUBECONFIG=, METRICS=, APISERVER=), and ends cleanly on SIGTERM or SIGINT.
+ * KUBECONFIG=, METRICS=, APISERVER= and, with -mesh istiod, ISTIOD=), and ends cleanly on
+ * SIGTERM or SIGINT.
+ *
+ * The mesh is late in one of two ways. -mesh kubelab, the default: each object counts some time
+ * after its change (mesh.h). -mesh istiod: as measured on a real one (istiod.h, proxies.h):
+ * debounced pushes that carry everything, to several proxies, with warming; with istiod's pages
+ * /debug/configz, /debug/syncz, /debug/endpointShardz and /metrics on the port ISTIOD. Told by
+ *
+ *	GET /sim/mesh         its state, its proxies, and how often which page was asked for
+ *	POST /sim/mesh        any of {"istiod": "up" | "hung" | "down", "churn_ms": 50, "late_ms":
+ *5, "warming_ms": 15, "stopped": [names], "scoped": [names]} istiod              down or hung:
+ *nothing is pushed, and its webhook refuses every write of an Istio object, at once or after 10 s
+ *	  churn_ms            another Service changes so often; 0: it does not
+ *	  late_ms             each of clusters, endpoints, routes reaches a proxy after 1 … so many
+ *	  warming_ms          a new cluster serves 2 … so many later
+ *	  stopped             these proxies do nothing and acknowledge nothing
+ *	  scoped              these are never sent anything (their Sidecar leaves it out)
  *
  * Served: namespaces (made on demand), nodes, pods, services, events, configmaps,
  * resourcequotas (only spec.hard.pods counts), deployments, replicasets, HPAs, endpointslices,
@@ -45,6 +63,7 @@
  *	GET /sim/state        resourceVersion, open watches, objects by kind */
 #include "files.h"
 #include "http.h"
+#include "istiod.h"
 #include "plan.h"
 #include "store.h"
 #include "util.h"
@@ -67,6 +86,9 @@ struct options {
 	const char *token;
 	bool tls, no_world;
 	struct http_settings http;
+	struct istiod_settings istiod;
+	int64_t debounce_after, debounce_max;
+	int istiod_port;
 };
 
 static const char help[] =
@@ -75,6 +97,9 @@ static const char help[] =
     "  -dir DIR           where kubeconfig, apiserver.pid and ready are written (made if missing)\n"
     "  -ready-after 300ms how long a pod takes to be ready\n"
     "  -mesh-delay 500ms  how late routing changes reach the mesh\n"
+    "  -mesh kubelab      or istiod: debounced pushes to -proxies 2, warming, istiod's pages;\n"
+    "                     -debounce-after 100ms -debounce-max 10s -istiod-port N -istiod-token T\n"
+    "                     told by GET and POST /sim/mesh\n"
     "  -rps 100           requests per second for each route\n"
     "  -seed 1            random seed\n"
     "  -world=false       controllers only: no nodes' life, no mesh, no traffic\n"
@@ -121,10 +146,48 @@ read_number(const char *flag, const char *value, double most, double *out)
 	return 0;
 }
 
+/* The options of -mesh istiod. 1: it is none of them. */
+static int
+read_mesh(struct options *o, const char *flag, const char *value)
+{
+	double v = 0;
+
+	if (strcmp(flag, "-mesh") == 0) {
+		o->istiod.on = strcmp(value, "istiod") == 0;
+		return o->istiod.on || strcmp(value, "kubelab") == 0
+			   ? 0
+			   : bad(flag, value, "kubelab or istiod");
+	}
+	if (strcmp(flag, "-debounce-after") == 0)
+		return read_duration(flag, value, &o->debounce_after);
+	if (strcmp(flag, "-debounce-max") == 0)
+		return read_duration(flag, value, &o->debounce_max);
+	if (strcmp(flag, "-istiod-token") == 0) {
+		o->istiod.token = value;
+		return 0;
+	}
+	if (strcmp(flag, "-istiod-port") == 0) {
+		int rc = read_number(flag, value, 65535, &v);
+
+		o->istiod_port = (int)v;
+		return rc;
+	}
+	if (strcmp(flag, "-proxies") != 0)
+		return 1;
+	if (read_number(flag, value, 16, &v) < 0)
+		return -1;
+	o->istiod.proxies = (size_t)v;
+	return 0;
+}
+
 static int
 read_value(struct options *o, const char *flag, const char *value)
 {
 	double v = 0;
+	int rc = read_mesh(o, flag, value);
+
+	if (rc <= 0)
+		return rc;
 
 	if (strcmp(flag, "-ready-after") == 0)
 		return read_duration(flag, value, &o->ready_after);
@@ -230,9 +293,13 @@ static int
 run(struct options *o)
 {
 	struct world_settings w = {
-	    (uint64_t)o->ready_after, (uint64_t)o->mesh_delay, o->rps, !o->no_world};
+	    (uint64_t)o->ready_after, (uint64_t)o->mesh_delay, o->rps, !o->no_world, o->istiod};
+	struct files files = {.token = o->token};
 	sigset_t set;
 
+	w.istiod.after_ms = (uint64_t)o->debounce_after;
+	w.istiod.max_ms = (uint64_t)o->debounce_max;
+	w.istiod.rps = o->rps;
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
@@ -250,11 +317,16 @@ run(struct options *o)
 	world_init(&w);
 	watch_init((uint64_t)o->bookmark);
 	big_unlock();
-	if (http_start(&o->http) < 0)
+	if (http_start(&o->http) < 0 || (istiod_on() && istiodz_start(&o->istiod_port) < 0))
 		return 1;
-	if (files_write(o->dir, o->http.port, o->http.metrics_port, o->token, o->http.cert) == 0)
+	files.port = o->http.port;
+	files.metrics_port = o->http.metrics_port;
+	files.istiod_port = istiod_on() ? o->istiod_port : 0;
+	files.cert = o->http.cert;
+	if (files_write(o->dir, &files) == 0)
 		wait_for_end(&set);
 	files_remove(o->dir);
+	istiodz_stop();
 	http_stop();
 	plan_stop();
 	store_free();
@@ -268,6 +340,9 @@ main(int argc, char **argv)
 	    .mesh_delay = 500,
 	    .bookmark = 60000,
 	    .rps = 100,
+	    .debounce_after = 100,
+	    .debounce_max = 10000,
+	    .istiod = {.proxies = 2},
 	    .seed = 1,
 	    .history = 5000};
 	int rc;

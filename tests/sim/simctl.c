@@ -2,6 +2,7 @@
 #include "simctl.h"
 
 #include "faults.h"
+#include "istiod.h"
 #include "jx.h"
 #include "reqlog.h"
 #include "watch.h"
@@ -42,9 +43,13 @@ simctl_handle(struct req *q, struct reply *r)
 		reqlog_reset(r);
 	else if (strcmp(q->path, "/sim/state") == 0 && get)
 		show_state(r);
+	else if (strcmp(q->path, "/sim/mesh") == 0 && get)
+		istiod_show(r);
+	else if (strcmp(q->path, "/sim/mesh") == 0 && post)
+		istiod_control(q, r);
 	else
 		fail(r, 404, "NotFound",
 		    "nothing here; there is GET, POST and DELETE /sim/faults, GET /sim/requests, "
-		    "POST /sim/requests/reset, and GET /sim/state",
+		    "POST /sim/requests/reset, GET and POST /sim/mesh, and GET /sim/state",
 		    NULL);
 }

@@ -9,11 +9,13 @@
  * annotation lab/rps, if any). What a bad image answers is a failure of the release and not
  * counted as lost. */
 #include "ends.h"
+#include "istiod.h"
 #include "jx.h"
 #include "map.h"
 #include "measure.h"
 #include "mesh.h"
 #include "plan.h"
+#include "proxies.h"
 #include "util.h"
 #include "world.h"
 
@@ -22,9 +24,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TICK_MS = 200 };
-#define DT (TICK_MS / 1000.0)
+enum { TICK_MS = 200, FINE_TICK_MS = 10 };
 
+static uint64_t tick_ms = TICK_MS; /* finer where a window of milliseconds matters */
+static double seconds;		   /* of one tick */
+static const struct proxy *via;	   /* the proxy whose requests these are; NULL: the late mesh */
+static size_t via_number;
+static double via_share = 1;
 static struct map queues; /* double *: requests that wait, where capacity is finite */
 static json_t *wanted;	  /* labels, used again and again */
 
@@ -51,9 +57,13 @@ poisson(double mean)
 static size_t
 behind(const char *ns, const struct dest *d, struct endpoint ***to, enum loss *why)
 {
-	json_t *svc = mesh_service(ns, d->host), *selector = jx_at(svc, "spec.selector");
+	json_t *svc, *selector;
 	size_t n, in = 0;
 
+	if (via != NULL)
+		return proxy_behind(via, ns, d, to, why);
+	svc = mesh_service(ns, d->host);
+	selector = jx_at(svc, "spec.selector");
 	*why = NO_DESTINATION;
 	if (json_object_size(selector) == 0)
 		return 0;
@@ -69,7 +79,8 @@ behind(const char *ns, const struct dest *d, struct endpoint ***to, enum loss *w
 	return in;
 }
 
-/* How many of n requests do not fit. A queue of one second's work stands before the pods. */
+/* How many of n requests do not fit. A queue of one second's work stands before the pods; each
+ * proxy has its share of it. */
 static long
 overflow(const char *route, const struct dest *d, struct endpoint **to, size_t nto, long n)
 {
@@ -82,13 +93,14 @@ overflow(const char *route, const struct dest *d, struct endpoint **to, size_t n
 			return 0;
 		per_second += to[i]->capacity;
 	}
-	snprintf(key, sizeof(key), "%s %s %s", route, d->host, d->subset);
+	per_second *= via_share;
+	snprintf(key, sizeof(key), "%s %s %s %zu", route, d->host, d->subset, via_number);
 	queue = map_get(&queues, key);
 	if (queue == NULL) {
 		queue = xalloc(sizeof(*queue));
 		map_set(&queues, key, queue);
 	}
-	*queue = fmax(0, *queue - per_second * DT) + (double)n;
+	*queue = fmax(0, *queue - per_second * seconds) + (double)n;
 	over = (long)(*queue - per_second);
 	if (over < 0)
 		over = 0;
@@ -163,10 +175,11 @@ shadow(const char *ns, const struct dest *d, long n)
 
 /* Sends one kind of client's requests by the first rule that matches them. */
 static void
-through(struct tally *t, const struct item *it, const struct client *c, double mean)
+through(
+    struct tally *t, const char *ns, const struct route *route, const struct client *c, double mean)
 {
-	for (size_t i = 0; i < it->route->nrules; i++) {
-		const struct rule *r = &it->route->rules[i];
+	for (size_t i = 0; i < route->nrules; i++) {
+		const struct rule *r = &route->rules[i];
 		double total = 0;
 
 		if (!rule_matches(r, c->header, c->value))
@@ -176,9 +189,9 @@ through(struct tally *t, const struct item *it, const struct client *c, double m
 		if (total == 0)
 			break;
 		for (size_t j = 0; j < r->nto; j++)
-			send_to(t, it->ns, &r->to[j], poisson(mean * r->to[j].weight / total));
+			send_to(t, ns, &r->to[j], poisson(mean * r->to[j].weight / total));
 		if (r->mirrored)
-			shadow(it->ns, &r->mirror, poisson(mean * r->mirror.weight / 100));
+			shadow(ns, &r->mirror, poisson(mean * r->mirror.weight / 100));
 		return;
 	}
 	t->sent += mean;
@@ -186,35 +199,73 @@ through(struct tally *t, const struct item *it, const struct client *c, double m
 }
 
 static void
-serve_routes(void)
+serve_route(const char *ns, const char *name, const struct route *r, double rps)
+{
+	struct tally *t = measure_route("vs/", name);
+
+	for (size_t j = 0; j < r->nclients; j++)
+		through(t, ns, r, &r->clients[j], rps * seconds * r->clients[j].share);
+}
+
+static void
+serve_service(const char *ns, const char *name, double rps)
+{
+	struct dest d = {.weight = 100};
+
+	snprintf(d.host, sizeof(d.host), "%s", name);
+	send_to(measure_route("svc/", name), ns, &d, poisson(rps * seconds));
+}
+
+/* By the late mesh: one view for all. */
+static void
+serve_late(void)
 {
 	size_t n;
 	struct item **all = mesh_routes(&n);
 
-	for (size_t i = 0; i < n; i++) {
-		struct tally *t = measure_route("vs/", all[i]->name);
-		const struct route *r = all[i]->route;
+	for (size_t i = 0; i < n; i++)
+		serve_route(all[i]->ns, all[i]->name, all[i]->route, all[i]->rps);
+	all = mesh_services(&n);
+	for (size_t i = 0; i < n; i++)
+		if (!mesh_routed(all[i]->key))
+			serve_service(all[i]->ns, all[i]->name, all[i]->rps);
+}
 
-		for (size_t j = 0; j < r->nclients; j++)
-			through(t, all[i], &r->clients[j], all[i]->rps * DT * r->clients[j].share);
+/* By what one proxy has. */
+static void
+serve_proxy(const struct proxy *p, double share)
+{
+	const struct snap *routes = proxy_routes(p);
+	const struct map_slot *slot;
+	size_t i = 0;
+
+	if (routes == NULL || share == 0)
+		return;
+	via = p;
+	via_share = share;
+	for (size_t j = 0; j < routes->nroutes; j++) {
+		const struct snap_route *r = &routes->routes[j];
+
+		serve_route(r->ns, r->name, r->route, r->rps * share);
 	}
+	while ((slot = map_next(&routes->services, &i)) != NULL) {
+		const struct snap_service *s = slot->value;
+
+		if (s->rps > 0 && !snap_routed(routes, s->key))
+			serve_service(s->ns, s->name, s->rps * share);
+	}
+	via = NULL;
 }
 
 static void
-serve_services(void)
+serve(void)
 {
-	size_t n;
-	struct item **all = mesh_services(&n);
-
-	for (size_t i = 0; i < n; i++) {
-		struct dest d = {.weight = 100};
-
-		if (mesh_routed(all[i]->key))
-			continue;
-		snprintf(d.host, sizeof(d.host), "%s", all[i]->name);
-		send_to(
-		    measure_route("svc/", all[i]->name), all[i]->ns, &d, poisson(all[i]->rps * DT));
+	if (!istiod_on()) {
+		serve_late();
+		return;
 	}
+	for (via_number = 0; proxies_at(via_number) != NULL; via_number++)
+		serve_proxy(proxies_at(via_number), proxy_share(proxies_at(via_number)));
 }
 
 static void
@@ -225,11 +276,10 @@ tick(void *arg)
 
 	ends_tick(now);
 	mesh_tick(now);
-	serve_routes();
-	serve_services();
-	if (next == 0 || next + 5 * TICK_MS < now)
+	serve();
+	if (next == 0 || next + 5 * tick_ms < now)
 		next = now;
-	next += TICK_MS;
+	next += tick_ms;
 	plan_call(next > now ? next - now : 0, tick, arg);
 }
 
@@ -237,5 +287,7 @@ void
 traffic_init(void)
 {
 	wanted = json_object();
-	plan_call(TICK_MS, tick, NULL);
+	tick_ms = istiod_on() ? FINE_TICK_MS : TICK_MS;
+	seconds = (double)tick_ms / 1000;
+	plan_call(tick_ms, tick, NULL);
 }

@@ -192,6 +192,9 @@ world_init(const struct world_settings *s)
 	scalers_init();
 	if (!s->alive)
 		return;
-	mesh_init(s->mesh_delay_ms, s->rps);
+	if (s->istiod.on)
+		istiod_init(&s->istiod);
+	else
+		mesh_init(s->mesh_delay_ms, s->rps);
 	traffic_init();
 }

@@ -3,6 +3,7 @@
 #ifndef SIM_WORLD_H
 #define SIM_WORLD_H
 
+#include "istiod.h"
 #include "status.h"
 #include "store.h"
 #include "util.h"
@@ -10,7 +11,8 @@
 struct world_settings {
 	uint64_t ready_after_ms, mesh_delay_ms;
 	double rps;
-	bool alive; /* nodes, mesh and traffic are modelled */
+	bool alive;		       /* nodes, mesh and traffic are modelled */
+	struct istiod_settings istiod; /* on: instead of the late mesh */
 };
 
 void world_init(const struct world_settings *s);
