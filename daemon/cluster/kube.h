@@ -49,6 +49,7 @@ struct kube_answer {
 	char reason[64];	/* Status.reason, such as "Conflict"; "" */
 	char message[1024];	/* Status.message, cut; or why there is no answer; "" when 2xx */
 	int64_t retry_after_ms; /* -1: not said */
+	int64_t sent_ms;	/* wall clock: when it went out, after its wait; 0: it did not */
 	json_t *body;		/* borrowed; NULL: none, or no JSON. Not slimmed */
 };
 typedef void kube_done(void *ctx, const struct kube_answer *answer);

@@ -16,6 +16,7 @@ struct kube_list {
 	int version; /* of the kind, as it was asked for */
 	bool first;
 	uint64_t number;
+	int64_t sent_ms; /* of the first page: the list is no older */
 };
 
 static void ask(struct kube_list *list, const char *more);
@@ -58,7 +59,7 @@ on_answer(void *ctx, const struct kube_answer *answer)
 	const char *version = jsonx_text(answer->body, "metadata.resourceVersion");
 	const char *more = jsonx_text_or(answer->body, "metadata.continue", "");
 	json_t *items = json_object_get(answer->body, "items");
-	struct kube_answer odd = *answer;
+	struct kube_answer told = *answer;
 
 	list->number = 0;
 	if (answer->outcome != KUBE_ANSWERED || answer->status != 200) {
@@ -67,19 +68,22 @@ on_answer(void *ctx, const struct kube_answer *answer)
 		return;
 	}
 	if (!version || !*version || (!json_is_array(items) && !json_is_null(items))) {
-		odd.outcome = KUBE_UNKNOWN;
-		odd.status = 0;
-		str_copy(odd.message, sizeof odd.message,
+		told.outcome = KUBE_UNKNOWN;
+		told.status = 0;
+		str_copy(told.message, sizeof told.message,
 		    *answer->message ? answer->message : "the answer is no list of objects");
-		end(list, &odd);
+		end(list, &told);
 		return;
 	}
 	list->call.on_page(list->call.ctx, items, version, list->first);
+	if (list->first)
+		list->sent_ms = answer->sent_ms;
 	list->first = false;
+	told.sent_ms = list->sent_ms;
 	if (*more)
 		ask(list, more);
 	else
-		end(list, answer);
+		end(list, &told);
 }
 
 static void

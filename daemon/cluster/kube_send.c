@@ -24,6 +24,7 @@ struct kube_request {
 	const char *verb;
 	int64_t deadline_ms, attempt_ms; /* monotonic; a duration */
 	int64_t waits_since_ms;
+	int64_t sent_ms;    /* wall clock; of the last attempt */
 	int64_t backoff_ms; /* 0: none yet */
 	bool once, raw, refreshed, paid;
 	size_t max_body;
@@ -128,6 +129,7 @@ finish(struct kube_request *request, struct kube_answer *answer)
 	leave(request);
 	kube_send_pump(request->kube);
 	answer->number = request->number;
+	answer->sent_ms = request->sent_ms;
 	if (request->done)
 		request->done(request->ctx, answer);
 	json_decref(answer->body);
@@ -279,6 +281,7 @@ start(struct kube_request *request, const struct credentials_access *access)
 	enter(request, RUNNING);
 	loop_timer_clear(request->timer); /* httpc keeps the time now */
 	request->generation = access->generation;
+	request->sent_ms = clock_wall_ms();
 	request->http = httpc_start(kube->lanes[request->lane].pool, &http);
 	free(url);
 }

@@ -17,6 +17,7 @@ struct cluster {
 	struct map *dirty; /* names of apps to be told of a change */
 	struct loop_timer *teller;
 	struct act_runs *acts;
+	struct port_turns turns;
 };
 
 struct kube *
@@ -29,6 +30,12 @@ struct loop *
 cluster_loop(struct cluster *cluster)
 {
 	return cluster->loop;
+}
+
+struct port_turns *
+cluster_turns(struct cluster *cluster)
+{
+	return &cluster->turns;
 }
 
 /* --- changes --- */

@@ -15,11 +15,18 @@
 
 struct cluster;
 
+struct port_turns { /* verifying: few at a time, the others in a row */
+	int under_way;
+	struct port_app *first, *last;
+};
+
 struct port_verify {		    /* direct reads under way; see port_verify.c */
 	uint64_t reads[PORT_READS]; /* 0: none, or answered */
 	int waiting;
-	bool failed, again;
-	int64_t begun_ms;
+	bool failed;
+	bool queued; /* waits for its turn: */
+	struct port_app *next;
+	int64_t sent_ms; /* when the first of them went out */
 	struct loop_timer *retry;
 	int64_t retry_ms;
 };
@@ -54,5 +61,6 @@ void port_verify(struct port_app *app); /* see port_verify.c */
 void port_verify_cancel(struct port_app *app);
 void port_changed(struct cluster *cluster, const char *app); /* told once, in the next turn */
 struct loop *cluster_loop(struct cluster *cluster);
+struct port_turns *cluster_turns(struct cluster *cluster);
 
 #endif

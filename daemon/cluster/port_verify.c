@@ -1,36 +1,82 @@
 /* Verifying: the objects that decide (routes, Deployments, endpoints) are read directly, and the
- * caches take what was read. It counts from when it began. Until it succeeds it is repeated, with
- * growing waits, as long as the app is followed. */
+ * caches take what was read. It counts from when the first read went out, however long it waited
+ * for the budget; and only a few apps at a time, so that it is not old before it can be used. Until
+ * it succeeds it is repeated, with growing waits, as long as the app is followed. */
 #include <string.h>
 #include "base/clock.h"
 #include "base/str.h"
 #include "cluster/cluster.h"
 #include "cluster/port_app.h"
 
+#define AT_ONCE 4
 #define RETRY_FIRST_MS 1000
 #define RETRY_MOST_MS 30000
+
+static void begin(struct port_app *app);
+
+/* --- turns --- */
+
+static void
+queue(struct port_turns *turns, struct port_app *app)
+{
+	app->verify.queued = true;
+	app->verify.next = NULL;
+	if (turns->last != NULL)
+		turns->last->verify.next = app;
+	else
+		turns->first = app;
+	turns->last = app;
+}
+
+static void
+unqueue(struct port_turns *turns, struct port_app *app)
+{
+	struct port_app **at = &turns->first, *before = NULL;
+
+	while (*at != app) {
+		before = *at;
+		at = &before->verify.next;
+	}
+	*at = app->verify.next;
+	if (turns->last == app)
+		turns->last = before;
+	app->verify.queued = false;
+}
+
+static void
+give_turns(struct port_turns *turns)
+{
+	while (turns->first != NULL && turns->under_way < AT_ONCE) {
+		struct port_app *app = turns->first;
+
+		unqueue(turns, app);
+		turns->under_way++;
+		begin(app);
+	}
+}
+
+/* --- reads --- */
 
 static void
 settle(struct port_app *app)
 {
 	struct port_verify *v = &app->verify;
+	struct port_turns *turns = cluster_turns(app->cluster);
 
+	turns->under_way--;
 	if (v->failed) {
 		v->retry_ms = v->retry_ms == 0 ? RETRY_FIRST_MS : v->retry_ms * 2;
 		if (v->retry_ms > RETRY_MOST_MS)
 			v->retry_ms = RETRY_MOST_MS;
 		loop_timer_set(v->retry, v->retry_ms);
 	} else {
-		app->verified_ms = v->begun_ms;
+		app->verified_ms = v->sent_ms;
 		app->unanswered[0] = '\0';
 		v->retry_ms = 0;
 		loop_timer_clear(v->retry);
 	}
 	port_changed(app->cluster, app->app.name);
-	if (v->again) {
-		v->again = false;
-		port_verify(app);
-	}
+	give_turns(turns);
 }
 
 static void
@@ -61,6 +107,8 @@ on_read(void *ctx, const struct kube_answer *answer)
 			v->reads[i] = 0;
 	if (!ok)
 		note_failure(app, answer);
+	if (v->sent_ms == 0 || answer->sent_ms < v->sent_ms)
+		v->sent_ms = answer->sent_ms;
 	if (--v->waiting == 0)
 		settle(app);
 }
@@ -93,21 +141,14 @@ retry(void *ctx)
 	port_verify(ctx);
 }
 
-void
-port_verify(struct port_app *app)
+static void
+begin(struct port_app *app)
 {
 	struct port_verify *v = &app->verify;
 	const struct istio_spec *istio = &app->app.istio;
 
-	if (v->waiting > 0) { /* those reads began too early for this wish */
-		v->again = true;
-		return;
-	}
-	if (v->retry == NULL)
-		v->retry = loop_timer_new(cluster_loop(app->cluster), retry, app);
-	loop_timer_clear(v->retry);
 	v->failed = false;
-	v->begun_ms = clock_wall_ms();
+	v->sent_ms = 0;
 	read_one(app, KUBE_VIRTUALSERVICES, istio->virtual_service);
 	read_one(app, KUBE_DEPLOYMENTS, app->app.workload);
 	read_one(app, KUBE_DEPLOYMENTS, app->app.canary);
@@ -119,11 +160,31 @@ port_verify(struct port_app *app)
 }
 
 void
+port_verify(struct port_app *app)
+{
+	struct port_verify *v = &app->verify;
+
+	if (v->waiting > 0 || v->queued) /* verified_ms will say whether that was enough */
+		return;
+	if (v->retry == NULL)
+		v->retry = loop_timer_new(cluster_loop(app->cluster), retry, app);
+	loop_timer_clear(v->retry);
+	queue(cluster_turns(app->cluster), app);
+	give_turns(cluster_turns(app->cluster));
+}
+
+void
 port_verify_cancel(struct port_app *app)
 {
+	struct port_turns *turns = cluster_turns(app->cluster);
+
+	if (app->verify.queued)
+		unqueue(turns, app);
+	turns->under_way -= app->verify.waiting > 0;
 	for (int i = 0; i < PORT_READS; i++)
 		if (app->verify.reads[i] != 0)
 			kube_cancel(cluster_kube(app->cluster), app->verify.reads[i]);
 	loop_timer_free(app->verify.retry);
 	memset(&app->verify, 0, sizeof(app->verify));
+	give_turns(turns);
 }

@@ -242,6 +242,93 @@ test_verify_fails_and_recovers(void **state)
 	room_end();
 }
 
+#define MANY 12
+
+static struct observed
+look_at(const struct app *app)
+{
+	struct observed seen;
+
+	room.port.observe(room.port.ctx, app, "", &seen);
+	return seen;
+}
+
+static bool
+are_verified(void)
+{
+	struct app app = room.app;
+
+	for (int i = 0; i < MANY; i++) {
+		str_print(app.name, sizeof(app.name), "web-%d", i);
+		if (look_at(&app).verified_ms == 0)
+			return false;
+	}
+	return true;
+}
+
+/* A budget that many apps share makes them wait. What was read is as old as the reads are, not as
+ * old as the wish, or the last would never be new enough; and no read waits longer than it may. */
+static void
+test_many_verify_in_turns(void **state)
+{
+	struct app app;
+	int64_t before, last_ms = 0;
+
+	(void)state;
+	room_begin_within(TRAFFIC_HOST, 100, 10);
+	room.many = true;
+	room_follow();
+	app = room.app;
+	for (int i = 0; i < MANY; i++) {
+		str_print(app.name, sizeof(app.name), "web-%d", i);
+		room.port.follow(room.port.ctx, &app);
+	}
+	before = clock_wall_ms();
+	for (int i = 0; i < MANY; i++) {
+		str_print(app.name, sizeof(app.name), "web-%d", i);
+		room.port.verify(room.port.ctx, &app);
+		room.port.verify(room.port.ctx, &app);
+	}
+	assert_true(run_until(room.loop, are_verified, 10000));
+	assert_int_equal(room.reads, MANY * 5);
+	for (int i = 0; i < MANY; i++) {
+		str_print(app.name, sizeof(app.name), "web-%d", i);
+		assert_true(look_at(&app).fresh);
+		if (look_at(&app).verified_ms > last_ms)
+			last_ms = look_at(&app).verified_ms;
+	}
+	/* 60 reads, 10 of them at once, the others 10 ms apart; the last app's are the last. */
+	assert_true(last_ms >= before + 300);
+	room_end();
+}
+
+/* Who waits for its turn or reads may go; the others have theirs all the same. */
+static void
+test_turns_of_those_that_go(void **state)
+{
+	struct app app;
+
+	(void)state;
+	room_begin_within(TRAFFIC_HOST, 100, 10);
+	room.many = true;
+	room_follow();
+	app = room.app;
+	for (int i = 0; i < MANY; i++) {
+		str_print(app.name, sizeof(app.name), "web-%d", i);
+		room.port.follow(room.port.ctx, &app);
+		room.port.verify(room.port.ctx, &app);
+	}
+	for (int i = 0; i < MANY - 1; i++) {
+		str_print(app.name, sizeof(app.name), "web-%d", (i * 5) % (MANY - 1));
+		room.port.unfollow(room.port.ctx, app.name);
+	}
+	room.port.verify(room.port.ctx, &room.app);
+	assert_true(run_until(room.loop, is_verified, 2000));
+	str_print(app.name, sizeof(app.name), "web-%d", MANY - 1);
+	assert_true(look_at(&app).verified_ms > 0);
+	room_end();
+}
+
 int
 main(void)
 {
@@ -254,6 +341,8 @@ main(void)
 	    cmocka_unit_test(test_not_followed_is_not_fresh),
 	    cmocka_unit_test(test_verify),
 	    cmocka_unit_test(test_verify_fails_and_recovers),
+	    cmocka_unit_test(test_many_verify_in_turns),
+	    cmocka_unit_test(test_turns_of_those_that_go),
 	};
 
 	mem_json_hook();
