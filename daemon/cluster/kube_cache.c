@@ -30,11 +30,12 @@ kube_cache_look(struct kube_cache *cache)
 	if (fresh && !cache->open)
 		loop_timer_set(cache->grace,
 		    cache->cut_ms + cache->kube->settings.grace_ms - clock_mono_ms() + 1);
-	if (fresh == cache->was_fresh)
+	if (fresh == cache->was_fresh && (fresh || !cache->news))
 		return;
-	cache->was_fresh = fresh;
-	if (!fresh)
+	if (!fresh && cache->was_fresh)
 		cache->broken_since_ms = clock_wall_ms();
+	cache->was_fresh = fresh;
+	cache->news = false;
 	if (kube->events.freshness)
 		kube->events.freshness(kube->events.ctx, cache->kind, cache->ns);
 }
@@ -147,6 +148,7 @@ kube_unwatch(struct kube *kube, enum kube_kind kind, const char *ns)
 void
 kube_cache_broken(struct kube_cache *cache, const char *why)
 {
+	cache->news |= strcmp(cache->why, why) != 0;
 	str_copy(cache->why, sizeof cache->why, why);
 	log_debug("kube", "cluster %s: %s in namespace %s: %s", cache->kube->name,
 	    kube_kind_info(cache->kind)->plural, cache->ns, why);

@@ -35,6 +35,7 @@ struct kube_cache {
 	int64_t backoff_ms;	 /* 0: none yet */
 	int64_t broken_since_ms; /* wall clock */
 	char why[1024];		 /* of the last failure; "" none */
+	bool news;		 /* why has changed since anybody was told */
 	struct str line;	 /* the part of a line that has come */
 };
 
