@@ -31,12 +31,44 @@ note_abort(struct entry *entry)
 	    "abort: the weight was sent %" PRId64 " ms after the command", took);
 }
 
+static void
+note_outcome(struct entry *entry, uint64_t attempt, enum act_outcome outcome, const char *text,
+    int64_t retry_ms)
+{
+	struct event event = {.kind = EVENT_ACTED,
+	    .at_ms = engine_now_ms(entry->engine),
+	    .actor = "",
+	    .data = json_pack("{s:I, s:s, s:s, s:I}", "attempt", (json_int_t)attempt, "outcome",
+		act_outcome_name(outcome), "text", text, "retry_ms", (json_int_t)retry_ms)};
+	if (event.data == NULL)
+		event.data = json_pack("{s:I, s:s}", "attempt", (json_int_t)attempt, "outcome",
+		    act_outcome_name(outcome));
+	commit_event(entry, &event, "");
+	json_decref(event.data);
+	engine_mark(entry);
+}
+
+/* The journal took a moment: what the act was chosen for may be gone. */
+static bool
+still_safe(struct entry *entry)
+{
+	struct observed seen;
+	struct view view = {.rollout = entry->rollout, .seen = &seen};
+	engine_observe(entry, &seen);
+	if (!seen.fresh || act_is_safe(&view, &entry->sending))
+		return true;
+	entry->sending = (struct act){.kind = ACT_NONE};
+	note_outcome(entry, entry->rollout->attempt.number, ACT_CONFLICT,
+	    "not sent: endpoints went away while it was written down", -1);
+	return false;
+}
+
 void
 effects_send(struct entry *entry)
 {
 	const struct cluster_port *cluster = engine_cluster(entry);
 	char key[APP_LABEL + 24];
-	if (cluster == NULL || entry->sending.kind == ACT_NONE)
+	if (cluster == NULL || entry->sending.kind == ACT_NONE || !still_safe(entry))
 		return;
 	note_abort(entry);
 	entry->overtaken += entry->act_number != 0;
@@ -66,18 +98,7 @@ engine_acted(struct engine *engine, const char *cluster, uint64_t number, enum a
 	}
 	entry->act_number = 0;
 	engine->stats.acts[entry->rollout->attempt.act.kind][outcome]++;
-	struct event event = {.kind = EVENT_ACTED,
-	    .at_ms = engine_now_ms(engine),
-	    .actor = "",
-	    .data = json_pack("{s:I, s:s, s:s, s:I}", "attempt", (json_int_t)entry->act_attempt,
-		"outcome", act_outcome_name(outcome), "text", text, "retry_ms",
-		(json_int_t)retry_after_ms)};
-	if (event.data == NULL)
-		event.data = json_pack("{s:I, s:s}", "attempt", (json_int_t)entry->act_attempt,
-		    "outcome", act_outcome_name(outcome));
-	commit_event(entry, &event, "");
-	json_decref(event.data);
-	engine_mark(entry);
+	note_outcome(entry, entry->act_attempt, outcome, text, retry_after_ms);
 }
 
 static void

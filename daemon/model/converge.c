@@ -4,11 +4,22 @@
 
 #define CARRIER_WAIT_MS 60000
 
+/* We told it to go, and do not know yet whether it does. */
+static bool
+canary_may_go(const struct view *v)
+{
+	const struct attempt *attempt = &v->rollout->attempt;
+	bool lost = attempt->outcome == ACT_UNKNOWN && attempt->failures > 0;
+	return attempt->act.kind == ACT_DELETE_CANARY && (attempt->pending || lost);
+}
+
 /* Pods that cannot come, or have not come in a minute, will not carry anything. */
 static bool
 canary_may_carry(const struct view *v)
 {
 	const struct workload_seen *canary = &v->seen->canary;
+	if (canary_may_go(v))
+		return false;
 	if (canary->exists && percent_of(v, canary->ready) >= 100)
 		return true;
 	return !canary->problem.fatal && v->now_ms < v->rollout->phase_ms + CARRIER_WAIT_MS;

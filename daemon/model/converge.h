@@ -33,6 +33,9 @@ struct step {
 };
 
 void converge(const struct view *view, struct step *step);
+/* Asked again when it is sent, a moment after it was chosen: the side that is to get more traffic
+ * can still carry it (law 1). */
+bool act_is_safe(const struct view *view, const struct act *act);
 
 /* Questions that converge asks, also asked by others. */
 int full_size(const struct view *view);		    /* what a whole side is, in endpoints, >= 1 */

@@ -42,6 +42,17 @@ canary_can_carry(const struct view *v, int weight)
 	return v->seen->canary.exists && v->seen->canary.ready >= size_for(v, weight);
 }
 
+bool
+act_is_safe(const struct view *v, const struct act *act)
+{
+	int weight = v->seen->route.weight;
+	if (act->kind != ACT_WEIGHT || act->number == weight)
+		return true;
+	if (act->number > weight)
+		return canary_can_carry(v, act->number);
+	return v->seen->stable.ready > 0 || v->seen->canary.ready == 0;
+}
+
 /* Home means the old version: while ready stable pods still run the release and the canary can
  * carry its share, moving would only mix versions on pods that are about to go. */
 static bool

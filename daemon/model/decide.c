@@ -264,14 +264,15 @@ untouched(const struct rollout *r)
 	return !r->compiled || r->attempt.number == 0;
 }
 
-/* Traffic is moved at once, on what was last seen and past an act under way: its resourceVersion
- * guards the write. Everything else waits until what is there is known. */
+/* Traffic leaves the canary at once, on what was last seen and past an act under way: its
+ * resourceVersion guards the write. Everything else waits until what is there is known. */
 static bool
 is_unsure(struct move *m, const struct step *step)
 {
 	const struct attempt *attempt = &m->r->attempt;
 	char what[640], text[512];
-	if (step->kind == STEP_ACT && step->act.kind == ACT_WEIGHT)
+	if (step->kind == STEP_ACT && step->act.kind == ACT_WEIGHT &&
+	    step->act.number <= m->at->seen->route.weight)
 		return false;
 	if (!m->at->seen->fresh) {
 		move_wait(m, 0, "Cluster", m->at->seen->stale,

@@ -480,6 +480,34 @@ a_downtime_is_no_time_without_progress(void **state) /* F54, F53 */
 	world_free(w);
 }
 
+/* Between the choice of a weight and its way out the journal is written, which can take a while. */
+static void
+a_weight_is_not_sent_to_endpoints_that_went_meanwhile(void **state) /* I2, F20 */
+{
+	(void)state;
+	struct world *w = world_new(4, "");
+	char id[ID_SIZE];
+	str_copy(id, sizeof(id), world_start(w, "web:2"));
+	world_until_weight(w, 50);
+	world_until_act(w, ACT_SCALE_CANARY);
+	w->disk_late = 3000;
+	for (int i = 0; i < 200 && world_rollout(w, id)->attempt.act.number != 100; i++)
+		world_tick(w);
+	assert_int_equal(world_rollout(w, id)->attempt.act.kind, ACT_WEIGHT);
+	int sent = w->sent_by_kind[ACT_WEIGHT];
+	for (int i = 0; i < WORLD_PODS; i++)
+		if (w->pods[i].canary && world_ready(w, true) > 2) {
+			w->pods[i].ready = false;
+			w->pods[i].ready_at = virtual_loop_now(w->loop) + 10000;
+		}
+	world_run(w, 6000);
+	assert_int_equal(w->sent_by_kind[ACT_WEIGHT], sent);
+	w->disk_late = 0;
+	world_until_phase(w, id, PHASE_SUCCEEDED);
+	world_home(w, "web:2");
+	world_free(w);
+}
+
 static void
 stale_verification_is_not_trusted_after_a_jump(void **state) /* F54 */
 {
@@ -520,6 +548,7 @@ main(void)
 	    cmocka_unit_test(a_clock_that_jumps_changes_no_wait),
 	    cmocka_unit_test(a_clock_that_jumps_over_a_crash_shortens_no_drain),
 	    cmocka_unit_test(a_downtime_is_no_time_without_progress),
+	    cmocka_unit_test(a_weight_is_not_sent_to_endpoints_that_went_meanwhile),
 	    cmocka_unit_test(stale_verification_is_not_trusted_after_a_jump),
 	};
 	return cmocka_run_group_tests_name("engine_faults", tests, NULL, NULL);
