@@ -1,0 +1,342 @@
+/* decide: one move at a time, from a state, what is seen and the hour. */
+#include "unit.h"
+
+#include <string.h>
+#include "base/str.h"
+#include "base/yaml.h"
+#include "model/decide.h"
+#include "model/strategy.h"
+
+struct bench {
+	struct rollout *r;
+	struct observed seen;
+	struct situation at;
+	struct decision out;
+};
+
+static void
+fold(struct bench *b, enum event_kind kind, json_t *data)
+{
+	struct event event = {.kind = kind, .at_ms = b->at.now_ms, .actor = "", .data = data};
+	struct err e;
+	if (rollout_fold(b->r, &event, &e) < 0)
+		fail_msg("%s", e.text);
+	json_decref(data);
+}
+
+static void
+see_home(struct observed *seen)
+{
+	*seen = (struct observed){.fresh = true, .service = true, .verified_ms = 1000000};
+	seen->stable = (struct workload_seen){.exists = true,
+	    .observed = true,
+	    .uid = "u1",
+	    .image = "web:1",
+	    .replicas = 4,
+	    .pods = 4,
+	    .updated = 4,
+	    .ready = 4};
+	seen->route = (struct route_seen){.exists = true, .fits = true, .even = true};
+}
+
+static void
+begin(struct bench *b, const char *more)
+{
+	char *text = str_format("{kind: App, name: web, namespace: shop, workload: {name: web},\n"
+				" traffic: {istio: {virtualService: web}},\n"
+				" strategy: {canary: {weights: [50, 100], hold: 3s, drain: 1s, "
+				"deadline: 1m}}%s}",
+	    more);
+	struct release release = {.app = "web", .number = 2, .image = "web:2"};
+	json_t *spec;
+	struct err e;
+	assert_int_equal(yaml_parse(text, strlen(text), &spec, NULL, &e), 0);
+	free(text);
+	*b = (struct bench){.r = rollout_new("r-test")};
+	see_home(&b->seen);
+	b->at = (struct situation){
+	    .rollout = b->r, .seen = &b->seen, .now_ms = 1000000, .settle_ms = 1000};
+	fold(b, EVENT_CREATED,
+	    json_pack("{s:o, s:o}", "app", spec, "release", release_json(&release)));
+}
+
+static void
+end(struct bench *b)
+{
+	events_done(&b->out.events);
+	rollout_free(b->r);
+}
+
+static void
+move_once(struct bench *b)
+{
+	events_done(&b->out.events);
+	decide(&b->at, &b->out);
+}
+
+/* Until it has nothing more to say, or wants to act. */
+static void
+move(struct bench *b)
+{
+	for (int i = 0; i < 20; i++) {
+		move_once(b);
+		for (int k = 0; k < b->out.events.count; k++)
+			fold(
+			    b, b->out.events.list[k].kind, json_incref(b->out.events.list[k].data));
+		if (b->out.events.count == 0 || b->out.act.kind != ACT_NONE)
+			return;
+	}
+	fail_msg("F59: it does not come to rest");
+}
+
+static bool
+says(const struct bench *b, enum event_kind kind)
+{
+	for (int i = 0; i < b->out.events.count; i++)
+		if (b->out.events.list[i].kind == kind)
+			return true;
+	return false;
+}
+
+static void
+it_begins_with_one_act(void **state)
+{
+	(void)state;
+	struct bench b;
+	begin(&b, "");
+	move(&b);
+	assert_int_equal(b.r->phase, PHASE_PROGRESSING);
+	assert_int_equal(b.out.act.kind, ACT_CREATE_SERVICE);
+	assert_true(says(&b, EVENT_ACT)); /* the intent is among the events */
+	move(&b);			  /* nothing more before its answer */
+	assert_int_equal(b.out.act.kind, ACT_NONE);
+	assert_int_equal(b.out.events.count, 0);
+	end(&b);
+}
+
+static void
+who_is_second_waits(void **state) /* F58, I9 */
+{
+	(void)state;
+	struct bench b;
+	begin(&b, "");
+	b.at.before = "r-first";
+	move(&b);
+	assert_int_equal(b.r->phase, PHASE_QUEUED);
+	assert_non_null(strstr(b.out.waiting.what, "r-first"));
+	b.at.before = NULL;
+	move(&b);
+	assert_int_equal(b.r->phase, PHASE_PROGRESSING);
+	end(&b);
+}
+
+static void
+who_is_superseded_goes_home_from_every_phase(void **state) /* F58 */
+{
+	static const enum phase phases[] = {
+	    PHASE_QUEUED, PHASE_PROGRESSING, PHASE_PAUSED, PHASE_ABORTING, PHASE_FAILED};
+	(void)state;
+	for (unsigned i = 0; i < 5; i++) {
+		struct bench b;
+		begin(&b, "");
+		if (phases[i] != PHASE_QUEUED)
+			move(&b);
+		if (phases[i] == PHASE_FAILED)
+			fold(&b, EVENT_PHASE, json_pack("{s:s}", "to", "aborting"));
+		if (b.r->phase != phases[i])
+			fold(&b, EVENT_PHASE, json_pack("{s:s}", "to", phase_name(phases[i])));
+		b.at.superseded_by = "r-new";
+		move_once(&b);
+		assert_true(says(&b, EVENT_SUPERSEDED));
+		for (int k = 0; k < b.out.events.count; k++)
+			fold(&b, b.out.events.list[k].kind, json_incref(b.out.events.list[k].data));
+		assert_int_equal(b.r->phase, PHASE_ABORTING);
+		assert_string_equal(b.r->superseded_by, "r-new");
+		b.at.superseded_by = "r-newer"; /* said once */
+		move_once(&b);
+		assert_false(says(&b, EVENT_SUPERSEDED));
+		end(&b);
+	}
+}
+
+static void
+an_end_is_an_end(void **state)
+{
+	(void)state;
+	struct bench b;
+	begin(&b, "");
+	fold(&b, EVENT_PHASE, json_pack("{s:s}", "to", "aborting"));
+	move(&b); /* nothing was done: nothing has to be looked at */
+	assert_int_equal(b.r->phase, PHASE_ABORTED);
+	b.at.superseded_by = "r-new";
+	move_once(&b);
+	assert_int_equal(b.out.events.count, 0);
+	assert_int_equal(b.out.wake_ms, 0);
+	end(&b);
+}
+
+static void
+what_forbids_the_start_aborts_it_with_the_reason(void **state)
+{
+	(void)state;
+	struct bench b;
+	begin(&b, "");
+	b.seen.route.exists = false;
+	move(&b);
+	assert_int_equal(b.r->phase, PHASE_ABORTED);
+	assert_non_null(strstr(b.r->reason, "preflight: VirtualService shop/web does not exist"));
+	end(&b);
+}
+
+static void
+nothing_begins_on_stale_caches(void **state) /* F57 */
+{
+	(void)state;
+	struct bench b;
+	begin(&b, "");
+	b.seen.fresh = false;
+	b.seen.route.exists = b.seen.stable.exists = false; /* not known, not absent */
+	str_copy(b.seen.stale, sizeof(b.seen.stale), "leader changed");
+	move(&b);
+	assert_int_equal(b.r->phase, PHASE_PROGRESSING);
+	assert_false(b.r->compiled);
+	assert_non_null(strstr(b.out.waiting.what, "leader changed"));
+	end(&b);
+}
+
+/* With a canary of two ready pods that the mesh has had for long. */
+static void
+be_ready_for_fifty(struct bench *b)
+{
+	move(b);
+	fold(b, EVENT_ACTED, json_pack("{s:i, s:s}", "attempt", 1, "outcome", "done"));
+	b->seen.canary_service = b->seen.canary_service_ours = true;
+	b->at.now_ms += 5000;
+	move(b);
+	assert_int_equal(b->out.act.kind, ACT_CREATE_CANARY);
+	fold(b, EVENT_ACTED, json_pack("{s:i, s:s}", "attempt", 2, "outcome", "done"));
+	b->seen.canary = (struct workload_seen){.exists = true,
+	    .ours = true,
+	    .observed = true,
+	    .image = "web:2",
+	    .replicas = 2,
+	    .pods = 2,
+	    .updated = 2,
+	    .ready = 2,
+	    .ready_new = 2};
+	move(b);
+	b->at.now_ms += 5000;
+}
+
+static void
+what_cannot_be_taken_back_is_verified_first(void **state) /* F57, F63 */
+{
+	(void)state;
+	struct bench b;
+	begin(&b, "");
+	be_ready_for_fifty(&b);
+	move(&b);
+	assert_true(b.out.verify);
+	assert_int_equal(b.out.act.kind, ACT_NONE);
+	assert_true(b.out.wake_ms > b.at.now_ms);
+	b.seen.verified_ms = b.at.now_ms;
+	move(&b);
+	assert_int_equal(b.out.act.kind, ACT_WEIGHT);
+	assert_int_equal(b.out.act.number, 50);
+	end(&b);
+}
+
+static void
+an_old_generation_is_no_completion(void **state) /* F60 */
+{
+	(void)state;
+	struct bench b;
+	begin(&b, "");
+	be_ready_for_fifty(&b);
+	fold(&b, EVENT_STAGE, json_pack("{s:i}", "index", b.r->ladder.full + 1)); /* promote */
+	b.seen.route.weight = 100;
+	b.seen.route.names_canary = true;
+	fold(&b, EVENT_ACT,
+	    json_pack("{s:i, s:s, s:i}", "attempt", 3, "act", "weight", "number", 100));
+	fold(&b, EVENT_ACTED, json_pack("{s:i, s:s}", "attempt", 3, "outcome", "done"));
+	b.seen.canary.replicas = b.seen.canary.ready = 4;
+	fold(&b, EVENT_ACT,
+	    json_pack("{s:i, s:s, s:i}", "attempt", 4, "act", "scale_canary", "number", 4));
+	fold(&b, EVENT_ACTED, json_pack("{s:i, s:s}", "attempt", 4, "outcome", "done"));
+	fold(&b, EVENT_ACT,
+	    json_pack("{s:i, s:s, s:s}", "attempt", 5, "act", "set_image", "text", "web:2"));
+	fold(&b, EVENT_ACTED, json_pack("{s:i, s:s}", "attempt", 5, "outcome", "done"));
+	str_copy(b.seen.stable.image, APP_IMAGE, "web:2");
+	b.seen.stable.ready_new = 4;
+	b.seen.stable.observed = false; /* its status is of the template before */
+	b.at.now_ms += 5000;
+	b.seen.verified_ms = b.at.now_ms;
+	move(&b);
+	assert_int_equal(b.r->stage, b.r->ladder.full + 1);
+	assert_int_equal(b.r->records[b.r->stage].settled_ms, 0);
+	b.seen.stable.observed = true;
+	move(&b);
+	assert_true(b.r->stage > b.r->ladder.full + 1);
+	end(&b);
+}
+
+static void
+it_never_asks_to_be_woken_in_the_past(void **state) /* F59 */
+{
+	(void)state;
+	struct bench b;
+	begin(&b, "");
+	be_ready_for_fifty(&b);
+	b.seen.canary.ready = 1;
+	fold(&b, EVENT_PHASE, json_pack("{s:s}", "to", "paused"));
+	for (int i = 0; i < 50; i++) {
+		move(&b);
+		assert_true(b.out.wake_ms == 0 || b.out.wake_ms > b.at.now_ms);
+		b.at.now_ms += 7000;
+	}
+	assert_int_equal(b.r->phase, PHASE_PAUSED);
+	end(&b);
+}
+
+static void
+an_abort_waits_for_what_it_overtook(void **state) /* F42, F49 */
+{
+	(void)state;
+	struct bench b;
+	begin(&b, "");
+	move(&b);
+	assert_true(b.r->attempt.pending);
+	fold(&b, EVENT_PHASE, json_pack("{s:s}", "to", "aborting"));
+	move(&b);
+	assert_int_equal(b.r->phase, PHASE_ABORTING);
+	assert_non_null(strstr(b.out.waiting.what, "no answer yet"));
+	fold(&b, EVENT_ACTED, json_pack("{s:i, s:s}", "attempt", 1, "outcome", "done"));
+	b.at.overtaken = true; /* another one is still under way */
+	move(&b);
+	assert_int_equal(b.r->phase, PHASE_ABORTING);
+	b.at.overtaken = false;
+	b.seen.canary_service = b.seen.canary_service_ours = true;
+	b.at.now_ms += 5000;
+	move(&b);
+	assert_int_equal(b.out.act.kind, ACT_DELETE_SERVICE);
+	assert_true(b.out.act.urgent);
+	end(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(it_begins_with_one_act),
+	    cmocka_unit_test(who_is_second_waits),
+	    cmocka_unit_test(who_is_superseded_goes_home_from_every_phase),
+	    cmocka_unit_test(an_end_is_an_end),
+	    cmocka_unit_test(what_forbids_the_start_aborts_it_with_the_reason),
+	    cmocka_unit_test(nothing_begins_on_stale_caches),
+	    cmocka_unit_test(what_cannot_be_taken_back_is_verified_first),
+	    cmocka_unit_test(an_old_generation_is_no_completion),
+	    cmocka_unit_test(it_never_asks_to_be_woken_in_the_past),
+	    cmocka_unit_test(an_abort_waits_for_what_it_overtook),
+	};
+	return cmocka_run_group_tests_name("decide", tests, NULL, NULL);
+}
