@@ -136,7 +136,7 @@ $(cli_objects): private language += -Icli
 $(O)/airisctl: $(cli_objects) $(O)/libbase.a
 	$(link) $(cli_libs)
 
-$(docs_objects): language += -Itools/docs
+$(docs_objects): private language += -Itools/docs
 
 # Writes the reference pages and the sample from the tables of keys.
 $(O)/airis-docs: $(docs_objects) $(O)/libairis.a
