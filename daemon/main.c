@@ -48,7 +48,7 @@ run(const char *path, enum task task)
 	struct errlist errors;
 	struct err e;
 	errlist_init(&errors);
-	struct settings *settings = settings_read(path, &errors);
+	struct settings *settings = settings_read(path, wire_check, &errors);
 	print_errors(path, &errors);
 	errlist_done(&errors);
 	if (settings == NULL)

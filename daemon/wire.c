@@ -209,26 +209,28 @@ sources_of(const struct settings *settings, struct gates_source *to)
 	}
 }
 
-static int
-check_sources(const struct settings *settings, struct err *e)
+void
+wire_check(const struct settings *settings, struct errlist *errors)
 {
 	struct gates_source sources[SETTINGS_SOURCES];
+	char path[32];
+	struct err e;
+	if (settings->tcp[0] != '\0' && api_tcp_check(settings->tcp, &e) < 0)
+		errlist_add(errors, "listen.tcp", "%s", e.text);
 	sources_of(settings, sources);
-	for (int i = 0; i < settings->source_count; i++)
-		if (gates_source_check(&sources[i], e) < 0)
-			return err_wrap(e, "prometheus \"%s\"", sources[i].name);
-	return 0;
+	for (int i = 0; i < settings->source_count; i++) {
+		str_print(path, sizeof(path), "prometheus[%d]", i);
+		if (gates_source_check(&sources[i], &e) < 0)
+			errlist_add(errors, path, "%s", e.text);
+	}
 }
 
-static int
-build_gates(struct wire *wire, struct err *e)
+static void
+build_gates(struct wire *wire)
 {
 	struct gates_source sources[SETTINGS_SOURCES];
-	if (check_sources(wire->settings, e) < 0)
-		return -1;
 	sources_of(wire->settings, sources);
 	wire->gates = gates_new(wire->loop, sources, (size_t)wire->settings->source_count);
-	return 0;
 }
 
 static void
@@ -288,8 +290,9 @@ build(struct wire *wire, struct err *e)
 {
 	struct store_settings store = {.path = wire->settings->database};
 	wire->store = store_open(&store, wire->loop, e);
-	if (wire->store == NULL || build_clusters(wire, e) < 0 || build_gates(wire, e) < 0)
+	if (wire->store == NULL || build_clusters(wire, e) < 0)
 		return -1;
+	build_gates(wire);
 	build_mesh(wire);
 	if (build_engine(wire, e) < 0)
 		return -1;
@@ -350,15 +353,9 @@ on_reload(void *ctx)
 {
 	struct wire *wire = ctx;
 	struct errlist said;
-	struct err e;
 	errlist_init(&said);
 	systemd_tell("RELOADING=1");
-	struct settings *next = settings_read(wire->path, &said);
-	if (next != NULL && check_sources(next, &e) < 0) {
-		errlist_add(&said, "prometheus", "%s", e.text);
-		settings_free(next);
-		next = NULL;
-	}
+	struct settings *next = settings_read(wire->path, wire_check, &said);
 	for (size_t i = 0; i < said.count; i++)
 		log_error("airisd", "%s:%d: %s: %s; the old settings stay in force", wire->path,
 		    said.items[i].line, said.items[i].path, said.items[i].text);

@@ -135,7 +135,7 @@ is_loopback(const char *address)
 }
 
 int
-api_listen_tcp(struct api *api, const char *address, int *port, struct err *e)
+api_tcp_check(const char *address, struct err *e)
 {
 	if (!is_loopback(address))
 		return err_set(e,
@@ -143,6 +143,14 @@ api_listen_tcp(struct api *api, const char *address, int *port, struct err *e)
 		    "listens on loopback only, such as 127.0.0.1:8080 or [::1]:8080; use the Unix "
 		    "socket or a proxy with TLS in front of it",
 		    address);
+	return 0;
+}
+
+int
+api_listen_tcp(struct api *api, const char *address, int *port, struct err *e)
+{
+	if (api_tcp_check(address, e) < 0)
+		return -1;
 	if (api_token_load(&api->token, e) < 0)
 		return err_wrap(e, "%s: refused: TCP is guarded by a token", address);
 	return httpd_listen_tcp(api->httpd, address, port, e);

@@ -40,6 +40,7 @@ struct api *api_new(struct loop *loop, struct engine *engine, const struct api_s
     const struct api_ports *ports, struct err *e);
 /* "127.0.0.1:8080"; *port gets the real one. Refused: an address that is not loopback (this daemon
  * speaks plain HTTP), and any without a token in the token file. */
+must_check int api_tcp_check(const char *address, struct err *e); /* would it be refused? */
 must_check int api_listen_tcp(struct api *api, const char *address, int *port, struct err *e);
 /* Guarded by the socket's mode (such as 0660) alone. */
 must_check int api_listen_unix(struct api *api, const char *path, unsigned mode, struct err *e);

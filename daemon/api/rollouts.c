@@ -46,15 +46,7 @@ void
 api_get_rollout(struct call *call)
 {
 	struct engine_look look;
-	struct engine *engine = call->api->engine;
-	if (!api_id_ok(call))
-		return;
-	if (engine_ending(engine, call->arg)) {
-		struct engine_reply reply = api_reply(call, PENDING_ROLLOUT);
-		engine_when_durable(engine, call->arg, &reply);
-		return;
-	}
-	if (api_look(call->api, call->number, call->arg, &look) < 0)
+	if (!api_id_ok(call) || api_look(call->api, call->number, call->arg, &look) < 0)
 		return;
 	json_t *body = api_rollout_json(&look);
 	engine_look_done(&look);

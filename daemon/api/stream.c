@@ -149,9 +149,8 @@ render_state(struct api *api, struct topic *topic)
 {
 	struct engine_look look;
 	struct err e;
-	/* An end is told when it is durable: its events make the topic dirty again. */
-	topic->dirty = engine_ending(api->engine, topic->id);
-	if (topic->dirty || topic->final || engine_look(api->engine, topic->id, &look, &e) < 0)
+	topic->dirty = false;
+	if (topic->final || engine_look(api->engine, topic->id, &look, &e) < 0)
 		return;
 	json_t *json = api_rollout_json(&look);
 	topic->final = is_last(&look);

@@ -90,11 +90,6 @@ struct engine_look {
 must_check int engine_look(
     struct engine *engine, const char *id, struct engine_look *look, struct err *e);
 void engine_look_done(struct engine_look *look);
-/* Its end is decided and not durable yet: nobody may be told of it before the reply comes. False
- * while the journal cannot be written: then what is in memory is all there is. */
-bool engine_ending(const struct engine *engine, const char *id);
-void engine_when_durable(
-    struct engine *engine, const char *id, const struct engine_reply *reply); /* OK, or DEGRADED */
 /* Durable rows as in ports/journal.h: events (id NULL: of all), summaries of rollouts, releases. */
 must_check int engine_events(struct engine *engine, const char *id, int64_t after_seq, int limit,
     journal_each *each, void *ctx, struct err *e);

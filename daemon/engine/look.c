@@ -85,23 +85,3 @@ engine_releases(struct engine *engine, const char *app, int before, int limit, j
 	const struct journal_port *journal = &engine->ports.journal;
 	return journal->releases(journal->ctx, app, before, limit, each, ctx, e);
 }
-
-bool
-engine_ending(const struct engine *engine, const char *id)
-{
-	const struct entry *entry = engine_entry(engine, id);
-	return entry != NULL && !engine->degraded && phase_final(entry->rollout->phase) &&
-	       (entry->unsaved > 0 || entry->open != NULL);
-}
-
-void
-engine_when_durable(struct engine *engine, const char *id, const struct engine_reply *reply)
-{
-	struct entry *entry = engine_entry(engine, id);
-	if (entry == NULL || !engine_ending(engine, id)) {
-		reply_later(engine, reply, ENGINE_OK, id, "");
-		return;
-	}
-	commit_reply(entry, reply, ENGINE_OK, id, "");
-	commit_close(entry);
-}

@@ -115,7 +115,8 @@ read_tree(const json_t *tree, struct settings *settings, struct errlist *errors)
 }
 
 struct settings *
-settings_read(const char *path, struct errlist *errors)
+settings_read(const char *path,
+    void (*check)(const struct settings *settings, struct errlist *errors), struct errlist *errors)
 {
 	struct settings *settings = mem_alloc(sizeof(*settings));
 	struct yaml_lines *lines = NULL;
@@ -127,6 +128,8 @@ settings_read(const char *path, struct errlist *errors)
 		errlist_add(errors, "", "%s", e.text);
 	else
 		read_tree(tree, settings, errors);
+	if (errors->count == 0)
+		check(settings, errors);
 	if (lines != NULL)
 		yaml_locate(lines, errors);
 	yaml_lines_free(lines);

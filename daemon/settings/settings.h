@@ -61,8 +61,10 @@ struct settings {
 	int source_count;
 };
 
-/* Everything wrong with the file is in errors, with lines. NULL if anything is. */
-struct settings *settings_read(const char *path, struct errlist *errors);
+/* Everything wrong with the file is in errors, with lines. NULL if anything is. check adds what
+ * others know of it. */
+struct settings *settings_read(const char *path,
+    void (*check)(const struct settings *settings, struct errlist *errors), struct errlist *errors);
 void settings_free(struct settings *settings);
 
 /* What is in force, as YAML; owned by the caller. */
