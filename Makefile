@@ -93,7 +93,7 @@ help:
 	@echo "make asan          unit and e2e under ASan and UBSan, in $(O)/asan"
 	@echo "make test-cluster  against a real control plane (kubelab, or KUBECONFIG)"
 	@echo "make demo          a simulated cluster, two releases, in about a minute"
-	@echo "make bench         how fast, how large: store, fleet of apps; for people to compare"
+	@echo "make bench         how fast: $(notdir $(benches))"
 	@echo "make docs          write man pages and the sample of the settings anew"
 	@echo "make install       DESTDIR, prefix ($(prefix)), sysconfdir ($(sysconfdir)); uninstall"
 	@echo "make clean         remove $(O)/"
@@ -224,12 +224,8 @@ demo: deps
 $(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/libairis.a
 	$(link) $(daemon_libs)
 
-# The C ones leave what they write in $(O), the others in folders of their own.
-bench: all $(benches)
-	@for bench in $(benches); do echo "$$bench:"; program=$$(realpath $$bench); \
-		(cd $(O) && $$program) || exit 1; done
-	@for bench in $(wildcard tests/bench/bench_*.py); do echo "$$bench:"; \
-		AIRIS_BUILD=$(O) /usr/bin/python3 -B $$bench || exit 1; done
+bench: $(benches)
+	@for bench in $(benches); do echo "$$bench:"; $$bench || exit 1; done
 
 # --- documents and installing -----------------------------------------------------------------
 
