@@ -277,28 +277,55 @@ labelled(const json_t *object, const char *labels)
 	return true;
 }
 
+/* Those of the bucket that the labels lead to; all, if they lead to none. The list is
+ * the caller's, the objects are borrowed. */
+static json_t **
+candidates(const struct cache *cache, const char *labels, size_t *count)
+{
+	const char *label = kube_kind_info(cache->kind)->index_label;
+	size_t length = label ? strlen(label) : 0, cursor = 0, i = 0;
+	json_t **list;
+	void *entry;
+
+	if (length && str_starts(labels, label) && labels[length] == '=') {
+		const char *value = labels + length + 1;
+		char *key = mem_strndup(value, strcspn(value, ","));
+		json_t *const *found = cache_find(cache, key, count);
+
+		free(key);
+		list = mem_array(*count + 1, sizeof *list);
+		for (; i < *count; i++)
+			list[i] = found[i];
+		return list;
+	}
+	*count = map_count(cache->entries);
+	list = mem_array(*count + 1, sizeof *list);
+	while (map_next(cache->entries, &cursor, NULL, &entry))
+		list[i++] = ((struct entry *)entry)->object;
+	return list;
+}
+
 void
 cache_sweep(struct cache *cache, const char *labels, const json_t *items, const char *version)
 {
 	struct map *there = map_new();
-	size_t cursor = 0, i;
-	const char *name;
-	json_t *item;
-	void *value;
+	json_t **objects, *item;
+	size_t count, i;
 
 	json_array_foreach(items, i, item)
 	{
 		if (name_of(item))
 			map_set(there, name_of(item), item);
 	}
-	while (map_next(cache->entries, &cursor, &name, &value)) {
-		struct entry *entry = value;
+	objects = candidates(cache, labels, &count);
+	for (i = 0; i < count; i++) {
+		const char *name = name_of(objects[i]);
 
-		if (map_get(there, name) || !labelled(entry->object, labels) ||
-		    kube_older(version, version_of(entry->object)))
-			continue;
-		drop(cache, name, entry);
+		if (!map_get(there, name) && labelled(objects[i], labels) &&
+		    !kube_older(version, version_of(objects[i])))
+			drop(cache, name, map_get(cache->entries, name));
 	}
+	free(objects);
 	map_free(there, NULL);
 }
 

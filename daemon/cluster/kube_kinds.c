@@ -50,10 +50,13 @@ by_controller(const json_t *object, char *to, size_t size)
 	return false;
 }
 
+#define SERVICE_LABEL "kubernetes.io/service-name"
+
 static bool
 by_service(const json_t *object, char *to, size_t size)
 {
-	const char *name = jsonx_text(object, "metadata.labels.kubernetes\\.io/service-name");
+	const json_t *labels = jsonx_at(object, "metadata.labels");
+	const char *name = json_string_value(json_object_get(labels, SERVICE_LABEL));
 
 	return name && str_copy(to, size, name);
 }
@@ -70,19 +73,19 @@ by_target(const json_t *object, char *to, size_t size)
 #define ISTIO "networking.istio.io"
 
 static const struct kube_kind_info kinds[KUBE_KINDS] = {
-    [KUBE_DEPLOYMENTS] = {"Deployment", "deployments", "apps", {"v1"}, true, NULL, NULL},
+    [KUBE_DEPLOYMENTS] = {"Deployment", "deployments", "apps", {"v1"}, true, NULL, NULL, NULL},
     [KUBE_REPLICASETS] = {"ReplicaSet", "replicasets", "apps", {"v1"}, false, replicaset_kept,
-	by_controller},
-    [KUBE_PODS] = {"Pod", "pods", "", {"v1"}, false, pod_kept, by_controller},
-    [KUBE_SERVICES] = {"Service", "services", "", {"v1"}, false, NULL, NULL},
+	by_controller, NULL},
+    [KUBE_PODS] = {"Pod", "pods", "", {"v1"}, false, pod_kept, by_controller, NULL},
+    [KUBE_SERVICES] = {"Service", "services", "", {"v1"}, false, NULL, NULL, NULL},
     [KUBE_ENDPOINTSLICES] = {"EndpointSlice", "endpointslices", "discovery.k8s.io", {"v1"}, false,
-	slice_kept, by_service},
+	slice_kept, by_service, SERVICE_LABEL},
     [KUBE_HPAS] = {"HorizontalPodAutoscaler", "horizontalpodautoscalers", "autoscaling", {"v2"},
-	false, NULL, by_target},
+	false, NULL, by_target, NULL},
     [KUBE_VIRTUALSERVICES] = {"VirtualService", "virtualservices", ISTIO, {"v1", "v1beta1"}, true,
-	NULL, NULL},
+	NULL, NULL, NULL},
     [KUBE_DESTINATIONRULES] = {"DestinationRule", "destinationrules", ISTIO, {"v1", "v1beta1"},
-	true, NULL, NULL},
+	true, NULL, NULL, NULL},
 };
 
 const struct kube_kind_info *

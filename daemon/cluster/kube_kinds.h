@@ -35,6 +35,7 @@ struct kube_kind_info {
 	const struct kube_kept *kept;
 	/* Writes the key it is indexed by; false: it has none. NULL: no index. */
 	bool (*index)(const json_t *object, char *to, size_t size);
+	const char *index_label; /* the key is this label's value; NULL: it is not a label's */
 };
 
 const struct kube_kind_info *kube_kind_info(enum kube_kind kind);
