@@ -39,6 +39,14 @@ withdraw(struct entry *entry, enum mesh_subject subject)
 	entry->mesh_asks[subject] = 0;
 }
 
+/* Proxies and istiods have the wall clock, rollouts the engine's own, which does not jump. */
+static int64_t
+ahead_ms(struct engine *engine)
+{
+	const struct clock_port *clock = &engine->ports.clock;
+	return engine_now_ms(engine) - clock->wall_ms(clock->ctx);
+}
+
 static void
 note_taken(struct entry *entry, const struct mesh_ask *ask, const struct mesh_answer *answer)
 {
@@ -47,7 +55,8 @@ note_taken(struct entry *entry, const struct mesh_ask *ask, const struct mesh_an
 	    .at_ms = engine_now_ms(entry->engine),
 	    .actor = "",
 	    .data = json_pack("{s:s, s:I, s:I, s:s}", "subject", mesh_subject_name(ask->subject),
-		"of_ms", (json_int_t)ask->of_ms, "since_ms", (json_int_t)answer->at_ms, "known",
+		"of_ms", (json_int_t)ask->of_ms, "since_ms",
+		(json_int_t)(answer->at_ms + ahead_ms(entry->engine)), "known",
 		confirmed ? "confirmed" : "assumed")};
 	if (!confirmed)
 		json_object_set_new(event.data, "missing", json_string(answer->text));
@@ -82,10 +91,10 @@ ask_mesh(struct entry *entry, enum mesh_subject subject, int64_t of_ms, const st
 {
 	struct engine *engine = entry->engine;
 	const struct rollout *r = entry->rollout;
-	bool written = subject == MESH_WEIGHT || subject == MESH_ROUTING;
 	struct mesh_question question = {.app = r->app,
 	    .subject = subject,
-	    .since_ms = written && r->wrote_ms > 0 && r->wrote_ms < of_ms ? r->wrote_ms : of_ms,
+	    .since_ms =
+		subject == MESH_WEIGHT && r->sent_ms > 0 ? r->sent_ms - ahead_ms(engine) : 0,
 	    .resource_version = seen->route.resource_version,
 	    .rule_version = seen->subsets.resource_version};
 	struct mesh_ask *ask = mem_alloc(sizeof(*ask));

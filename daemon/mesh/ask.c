@@ -7,8 +7,6 @@
 #include "base/clock.h"
 #include "mesh/probe.h"
 
-#define SILENCE_MS 2000 /* an istiod that fails for so long is not waited for here */
-#define REQUEST_MS 2000
 #define AGAIN_MS 100
 #define FAILED_AGAIN_MS 100
 #define PAGE_MAX ((size_t)64 << 20)
@@ -34,6 +32,13 @@ struct ask {
 	struct loop_timer *deadline;
 	bool answered;
 };
+
+/* An istiod that fails for so long is not waited for here; about two seconds. */
+static int64_t
+silence_ms(const struct cluster_mesh *cluster)
+{
+	return cluster->patience_ms / 7;
+}
 
 /* --- the end -----------------------------------------------------------------------------------
  */
@@ -153,7 +158,8 @@ go_on(struct asker *asker)
 {
 	const struct istiod_place *place = asker->probe.place;
 	char text[300];
-	if (asker->failing_ms != 0 && clock_wall_ms() - asker->failing_ms >= SILENCE_MS) {
+	if (asker->failing_ms != 0 &&
+	    clock_wall_ms() - asker->failing_ms >= silence_ms(asker->ask->about.cluster)) {
 		str_print(
 		    text, sizeof(text), "istiod %s does not answer: %s", place->url, place->error);
 		finish(asker->ask, MESH_UNREACHABLE, text);
@@ -215,8 +221,8 @@ send_page(void *ctx)
 	struct httpc_request request = {.method = "GET",
 	    .url = url,
 	    .headers = cluster->token[0] ? headers : NULL,
-	    .timeout_ms = REQUEST_MS,
-	    .connect_timeout_ms = REQUEST_MS,
+	    .timeout_ms = silence_ms(cluster),
+	    .connect_timeout_ms = silence_ms(cluster),
 	    .max_body = PAGE_MAX,
 	    .on_done = on_page,
 	    .ctx = asker};
@@ -239,8 +245,8 @@ mesh_ask_start(struct ask *ask)
 		loop_timer_set(asker->timer, 0);
 	}
 	bool briefly = ask->count == 0 || ask->about.look;
-	bool less = briefly && SILENCE_MS < cluster->patience_ms;
-	loop_timer_set(ask->deadline, less ? SILENCE_MS : cluster->patience_ms);
+	bool less = briefly && silence_ms(cluster) < cluster->patience_ms;
+	loop_timer_set(ask->deadline, less ? silence_ms(cluster) : cluster->patience_ms);
 }
 
 void
@@ -260,6 +266,7 @@ take_question(struct ask_about *about, const struct mesh_question *question)
 	about->app = *question->app;
 	about->subject = question->subject;
 	about->since_ms = question->since_ms;
+	about->by_push = question->subject == MESH_WEIGHT && question->since_ms > 0;
 	str_copy(about->version, sizeof(about->version), question->resource_version);
 	str_copy(about->rule_version, sizeof(about->rule_version), question->rule_version);
 }

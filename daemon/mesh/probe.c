@@ -1,7 +1,7 @@
 /* The method of the project's mesh notes, page by page. First istiod must have read the objects (or
- * know the addresses); then, for weights, every proxy must have acknowledged routes of a push that
- * began after that; for endpoints and structure also stillness will do: nothing came in, nothing
- * was pushed and all is acknowledged for longer than the debounce. */
+ * know the addresses); then, for our weights, every proxy must have acknowledged routes of a push
+ * that began after that; for endpoints, structure and others' weights also stillness will do:
+ * nothing came in, nothing was pushed and all is acknowledged for longer than the debounce. */
 #include "mesh/probe.h"
 
 #include <string.h>
@@ -116,7 +116,7 @@ judge_counters(struct probe *probe, const char *metrics)
 	bool late = now_ms - about->since_ms >= DEBOUNCE_MS;
 	mesh_place_started(about->cluster, probe->place,
 	    mesh_read_metric(metrics, "process_start_time_seconds"), now_ms);
-	if (!probe->counted && (about->subject != MESH_WEIGHT || (probe->soon && !late)))
+	if (!probe->counted && (!about->by_push || (probe->soon && !late)))
 		probe->after = (int64_t)pushes;
 	if (!probe->counted || pushes != probe->pushes || updates != probe->updates)
 		probe->still_since_ms = now_ms;
@@ -148,10 +148,10 @@ all_is_still(struct probe *probe, const json_t *syncz)
 {
 	struct mesh_proxies proxies;
 	int64_t now_ms = clock_wall_ms();
-	mesh_read_all(syncz, true, probe->after, &proxies);
+	mesh_read_pushed(syncz, probe->after, about_endpoints(probe->about), &proxies);
 	bool pushed = proxies.waiting == 0 && proxies.total > 0;
 	mesh_read_done(&proxies);
-	mesh_read_all(syncz, false, 0, &proxies);
+	mesh_read_acked(syncz, &proxies);
 	note_proxies(probe, &proxies);
 	bool still = proxies.waiting == 0 && now_ms - probe->still_since_ms >= STILL_MS &&
 		     now_ms - proxies.newest_sent_ms >= STILL_MS;
@@ -165,7 +165,7 @@ routes_taken(struct probe *probe, const json_t *syncz)
 	const struct ask_about *about = probe->about;
 	struct mesh_proxies proxies;
 	int64_t now_ms = clock_wall_ms();
-	mesh_read_all(syncz, false, 0, &proxies);
+	mesh_read_acked(syncz, &proxies);
 	/* Sent in the future: its clock is ahead of ours by at least that. */
 	int64_t ahead_ms = proxies.newest_sent_ms > now_ms ? proxies.newest_sent_ms - now_ms : 0;
 	mesh_read_done(&proxies);
@@ -198,11 +198,11 @@ judge_proxies(struct probe *probe, const json_t *syncz)
 	bool first = probe->place->names == NULL;
 	if (about->look) {
 		struct mesh_proxies proxies;
-		mesh_read_all(syncz, false, 0, &proxies);
+		mesh_read_acked(syncz, &proxies);
 		note_proxies(probe, &proxies);
 		mesh_read_done(&proxies);
 		probe->done = true;
-	} else if (about->subject == MESH_WEIGHT) {
+	} else if (about->by_push) {
 		probe->done = routes_taken(probe, syncz);
 	} else {
 		probe->done = all_is_still(probe, syncz);
@@ -243,9 +243,9 @@ mesh_probe_pause_ms(const struct probe *probe)
 {
 	const struct ask_about *about = probe->about;
 	int64_t now_ms = clock_wall_ms(), age = now_ms - about->begun_ms;
-	int64_t least = about->subject == MESH_WEIGHT || !probe->known ? 10 : 40;
+	int64_t least = about->by_push || !probe->known ? 10 : 40;
 	int64_t pause = age < 500 ? least : age < 3000 ? 50 : 200;
-	int64_t earliest = about->since_ms + DEBOUNCE_MS + 5 - now_ms;
+	int64_t earliest = about->by_push ? about->since_ms + DEBOUNCE_MS + 5 - now_ms : 0;
 	if (probe->page == PAGE_METRICS && !probe->counted)
 		return 0;
 	if (probe->page == PAGE_SYNCZ && !about->look && pause < earliest)

@@ -13,6 +13,7 @@ struct ask_about { /* what is asked */
 	struct app app; /* plain part only; spec and queries are not looked at */
 	enum mesh_subject subject;
 	int64_t since_ms, begun_ms;
+	bool by_push; /* a weight of ours: a push that began after it must be acknowledged */
 	char version[64], rule_version[64];
 };
 

@@ -167,22 +167,40 @@ mesh_read_routes(const json_t *syncz, int64_t after, int64_t sent_ms, struct mes
 	}
 }
 
+static bool
+all_acked(const json_t *proxy)
+{
+	return (!asks(proxy, "cluster_sent") ||
+		   acknowledged(proxy, "cluster_sent", "cluster_acked")) &&
+	       (!asks(proxy, "endpoint_sent") ||
+		   acknowledged(proxy, "endpoint_sent", "endpoint_acked")) &&
+	       (!asks(proxy, "route_sent") || acknowledged(proxy, "route_sent", "route_acked"));
+}
+
+static bool
+is_newer(const json_t *proxy, const char *sent, int64_t after)
+{
+	return !asks(proxy, sent) || push_of(proxy, sent) > after;
+}
+
 void
-mesh_read_all(const json_t *syncz, bool pushed, int64_t after, struct mesh_proxies *proxies)
+mesh_read_acked(const json_t *syncz, struct mesh_proxies *proxies)
+{
+	begin(proxies);
+	for (size_t i = 0; i < json_array_size(syncz); i++)
+		count(proxies, json_array_get(syncz, i), all_acked(json_array_get(syncz, i)));
+}
+
+void
+mesh_read_pushed(const json_t *syncz, int64_t after, bool endpoints, struct mesh_proxies *proxies)
 {
 	begin(proxies);
 	for (size_t i = 0; i < json_array_size(syncz); i++) {
 		const json_t *proxy = json_array_get(syncz, i);
-		bool clusters = asks(proxy, "cluster_sent"),
-		     endpoints = asks(proxy, "endpoint_sent");
-		bool acked =
-		    (!clusters || acknowledged(proxy, "cluster_sent", "cluster_acked")) &&
-		    (!endpoints || acknowledged(proxy, "endpoint_sent", "endpoint_acked")) &&
-		    (!asks(proxy, "route_sent") ||
-			acknowledged(proxy, "route_sent", "route_acked"));
-		bool newer = (!clusters || push_of(proxy, "cluster_sent") > after) &&
-			     (!endpoints || push_of(proxy, "endpoint_sent") > after);
-		count(proxies, proxy, acked && (!pushed || newer));
+		count(proxies, proxy,
+		    all_acked(proxy) && is_newer(proxy, "cluster_sent", after) &&
+			is_newer(proxy, "endpoint_sent", after) &&
+			(endpoints || is_newer(proxy, "route_sent", after)));
 	}
 }
 

@@ -29,9 +29,11 @@ struct mesh_proxies {
  * and it was sent later than sent_ms. One that was never sent a route asks for none. */
 void mesh_read_routes(
     const json_t *syncz, int64_t after, int64_t sent_ms, struct mesh_proxies *proxies);
-/* A proxy is up to date when clusters, endpoints and routes are acknowledged; pushed: and clusters
- * and endpoints are of a push after `after`. */
-void mesh_read_all(const json_t *syncz, bool pushed, int64_t after, struct mesh_proxies *proxies);
+/* A proxy is up to date when it acknowledged all clusters, endpoints and routes; it has a push when
+ * these are of one after `after` (endpoints only: routes may be older). */
+void mesh_read_acked(const json_t *syncz, struct mesh_proxies *proxies);
+void mesh_read_pushed(
+    const json_t *syncz, int64_t after, bool endpoints, struct mesh_proxies *proxies);
 void mesh_read_done(struct mesh_proxies *proxies);
 const char *mesh_read_proxy(const json_t *syncz, size_t i); /* its name; NULL: there is none */
 

@@ -8,6 +8,7 @@
 
 #define VERIFIED_FOR_MS 3000
 #define VERIFY_AGAIN_MS 2000
+#define UNANSWERED_MS 1500
 
 void
 move_event(struct move *m, enum event_kind kind, json_t *data)
@@ -315,14 +316,33 @@ home(struct move *m)
 	}
 }
 
+/* A webhook that hangs keeps a write for ten seconds; meanwhile what it said last time stands. */
+static void
+say_unanswered(struct move *m)
+{
+	const struct attempt *attempt = &m->r->attempt;
+	const struct waiting *last = &m->r->waiting;
+	char object[APP_NAME * 2 + APP_IMAGE];
+	act_text(&attempt->act, m->r->app, object, sizeof(object));
+	object[sizeof(last->object) - 1] = '\0';
+	if (attempt->failures > 0 && strcmp(last->object, object) == 0)
+		m->out->waiting = *last;
+	else if (m->at->now_ms >= attempt->sent_ms + UNANSWERED_MS)
+		move_wait(m, 0, object, "the cluster has not answered this write yet",
+		    "goes on with what it answers");
+	else
+		move_wake(m, attempt->sent_ms + UNANSWERED_MS);
+}
+
 /* An abort overtakes an act that is under way; everything else waits for its answer. */
 static bool
 waits_for_answer(struct move *m)
 {
 	const struct attempt *attempt = &m->r->attempt;
-	if (!attempt->pending)
+	if (!attempt->pending || (m->r->phase == PHASE_ABORTING && !attempt->act.urgent))
 		return false;
-	return m->r->phase != PHASE_ABORTING || attempt->act.urgent;
+	say_unanswered(m);
+	return true;
 }
 
 static bool

@@ -192,7 +192,12 @@ static int
 fold_seen(struct rollout *r, const struct event *event, struct err *e)
 {
 	(void)e;
-	fold_weight(r, (int)jsonx_int(event->data, "weight", 0), event->at_ms);
+	int weight = (int)jsonx_int(event->data, "weight", 0);
+	/* A write whose answer was lost took effect. */
+	const struct attempt *attempt = &r->attempt;
+	bool ours = attempt->act.kind == ACT_WEIGHT && attempt->act.number == weight &&
+		    attempt->failures > 0;
+	fold_weight(r, weight, event->at_ms, ours ? attempt->sent_ms : 0);
 	return 0;
 }
 

@@ -5,8 +5,9 @@
 #include "model/rollout.h"
 
 void fold_enter_phase(struct rollout *r, enum phase to, const char *reason, int64_t at_ms);
-/* The route has this weight since then: gates start anew, the data plane has yet to take it. */
-void fold_weight(struct rollout *r, int weight, int64_t at_ms);
+/* The route has this weight since then: gates start anew, the data plane has yet to take it.
+ * sent_ms: when we sent it; 0: others did. */
+void fold_weight(struct rollout *r, int weight, int64_t at_ms, int64_t sent_ms);
 int fold_act(struct rollout *r, const struct event *event, struct err *e);
 int fold_acted(struct rollout *r, const struct event *event, struct err *e);
 int fold_command(struct rollout *r, const struct event *event, struct err *e);

@@ -28,12 +28,13 @@ fold_enter_phase(struct rollout *r, enum phase to, const char *reason, int64_t a
 
 /* Failures stay counted for the stage; passes do not: they were of another weight. */
 void
-fold_weight(struct rollout *r, int weight, int64_t at_ms)
+fold_weight(struct rollout *r, int weight, int64_t at_ms, int64_t sent_ms)
 {
 	if (weight == r->seen)
 		return;
 	r->seen = weight;
 	r->seen_ms = at_ms;
+	r->sent_ms = sent_ms;
 	for (int i = 0; i < APP_GATES; i++)
 		r->gates[i].passes = 0;
 }
@@ -70,7 +71,7 @@ take_effect(struct rollout *r, const struct act *act, int64_t at_ms)
 	switch (act->kind) {
 	case ACT_WEIGHT:
 		r->weight = act->number;
-		fold_weight(r, act->number, at_ms);
+		fold_weight(r, act->number, at_ms, r->attempt.sent_ms);
 		break;
 	case ACT_CREATE_CANARY:
 	case ACT_SCALE_CANARY:
@@ -125,7 +126,6 @@ fold_acted(struct rollout *r, const struct event *event, struct err *e)
 	if (attempt->outcome == ACT_DONE || attempt->outcome == ACT_ALREADY) {
 		attempt->failures = 0;
 		attempt->retry_ms = 0;
-		r->wrote_ms = attempt->sent_ms;
 		take_effect(r, &attempt->act, event->at_ms);
 		return 0;
 	}

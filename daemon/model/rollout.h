@@ -86,7 +86,7 @@ struct rollout {
 	/* what was seen */
 	int seen;	    /* the route's weight */
 	int64_t seen_ms;    /* since when it is that; 0: from before the start */
-	int64_t wrote_ms;   /* when the last write of the route or its structure was sent */
+	int64_t sent_ms;    /* not later than it was written by us; 0: others wrote it */
 	int64_t routing_ms; /* the last write of routing structure; 0: none */
 	int taken;	    /* the last weight that the data plane is known to have had */
 	struct mesh_fact mesh[MESH_SUBJECTS];

@@ -11,7 +11,7 @@
 struct mesh_question {
 	const struct app *app;
 	enum mesh_subject subject;
-	int64_t since_ms;	      /* wall clock: not later than the change was sent */
+	int64_t since_ms; /* wall clock: not later than a weight was sent; 0: others sent it */
 	const char *resource_version; /* of the VirtualService as it is now; "" unknown */
 	const char *rule_version;     /* of the DestinationRule; "" unknown, or there is none */
 };

@@ -1,0 +1,581 @@
+/* Questions to istiods that are made up here: what is confirmed, what is only assumed and names who
+ * is missing, and what is not known at all. */
+#include "test_http_lab.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include "base/jsonx.h"
+#include "mesh/mesh.h"
+
+#define UUID "10cbbb73-9380-4dc5-a38b-6d6e5b0de6fa"
+#define TYPE "type.googleapis.com/envoy.config."
+
+struct proxy {
+	const char *name;
+	int push, acked; /* of routes */
+	int64_t sent_ms;
+};
+
+struct fake { /* an istiod */
+	struct httpd *httpd;
+	int port;
+	char url[64];
+	int version, pushes, updates;
+	double started;
+	struct proxy proxies[3];
+	bool has_endpoint, dead, hangs;
+	const char *wants; /* a token; NULL: none */
+	int requests, forbidden;
+};
+
+static struct fake fakes[2];
+static struct mesh *mesh;
+static struct app app;
+
+static struct answered {
+	int count;
+	uint64_t number;
+	enum mesh_outcome outcome;
+	char text[300];
+} answered;
+
+/* --- istiod -------------------------------------------------------------------------------------
+ */
+
+static json_t *
+proxy_json(const struct proxy *proxy)
+{
+	char sent[80], acked[80], at[40];
+	str_print(sent, sizeof(sent), "2026-11-23T04:28:58Z/%d" UUID, proxy->push);
+	str_print(acked, sizeof(acked), "2026-11-23T04:28:58Z/%d" UUID, proxy->acked);
+	str_time_text(proxy->sent_ms, at, sizeof(at));
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:{s:{s:s}}}", "proxy", proxy->name,
+	    "cluster_sent", sent, "cluster_acked", acked, "endpoint_sent", sent, "endpoint_acked",
+	    acked, "route_sent", sent, "route_acked", acked, "resources",
+	    TYPE "route.v3.RouteConfiguration", "sentTime", at);
+}
+
+static json_t *
+page_of(const struct fake *fake, const char *path)
+{
+	char version[16];
+	str_print(version, sizeof(version), "%d", fake->version);
+	if (str_equal(path, "/debug/configz"))
+		return json_pack("[{s:s, s:{s:s, s:s, s:s}}]", "kind", "VirtualService", "metadata",
+		    "namespace", "shop", "name", "web", "resourceVersion", version);
+	if (str_equal(path, "/debug/endpointShardz"))
+		return fake->has_endpoint
+			   ? json_pack("{s:{s:{s:{s:[{s:[s]}]}}}}",
+				 "web-canary.shop.svc.cluster.local", "shop", "Shards",
+				 "Kubernetes/Kubernetes", "Addresses", "10.0.0.7")
+			   : json_object();
+	json_t *list = json_array();
+	for (int i = 0; i < 3 && fake->proxies[i].name != NULL; i++)
+		json_array_append_new(list, proxy_json(&fake->proxies[i]));
+	return list;
+}
+
+static bool
+is_forbidden(struct fake *fake, struct httpd_request *request)
+{
+	const char *path = httpd_path(request);
+	char wanted[64];
+	assert_null(strstr(path, "config_dump"));
+	if (fake->wants == NULL || str_equal(path, "/metrics"))
+		return false;
+	str_print(wanted, sizeof(wanted), "Bearer %s", fake->wants);
+	return !str_equal(httpd_header(request, "authorization"), wanted);
+}
+
+static void
+serve(void *ctx, struct httpd_request *request)
+{
+	struct fake *fake = ctx;
+	uint64_t number = httpd_number(request);
+	fake->requests++;
+	if (fake->hangs)
+		return;
+	if (fake->dead || is_forbidden(fake, request)) {
+		fake->forbidden += !fake->dead;
+		httpd_answer(
+		    fake->httpd, number, fake->dead ? 503 : 401, "text/plain", NULL, "", 0);
+		return;
+	}
+	char *text;
+	if (str_equal(httpd_path(request), "/metrics"))
+		text = str_format("pilot_pushcontext_init_seconds_count %d\n"
+				  "pilot_inbound_updates{type=\"config\"} %d\n"
+				  "process_start_time_seconds %f\n",
+		    fake->pushes, fake->updates, fake->started);
+	else {
+		json_t *page = page_of(fake, httpd_path(request));
+		text = jsonx_dump(page);
+		json_decref(page);
+	}
+	httpd_answer(fake->httpd, number, 200, "application/json", NULL, text, strlen(text));
+	free(text);
+}
+
+static void
+gone(void *ctx, uint64_t number)
+{
+	(void)ctx;
+	(void)number;
+}
+
+/* All proxies are sent a new push, and acknowledge it. */
+static void
+push(struct fake *fake)
+{
+	fake->pushes++;
+	for (int i = 0; i < 3; i++) {
+		fake->proxies[i].push = fake->proxies[i].acked = fake->pushes;
+		fake->proxies[i].sent_ms = clock_wall_ms();
+	}
+}
+
+/* --- what the mesh needs ------------------------------------------------------------------------
+ */
+
+static struct needs {
+	int tokens, finds;
+	const char *token;
+	bool addresses_known;
+} needs;
+
+static void
+need_token(void *ctx, const char *cluster, const char *service_account)
+{
+	(void)ctx;
+	assert_string_equal(cluster, "default");
+	assert_string_equal(service_account, "airisd-mesh");
+	needs.tokens++;
+}
+
+static void
+need_find(void *ctx, const char *cluster)
+{
+	(void)ctx;
+	assert_string_equal(cluster, "default");
+	needs.finds++;
+}
+
+static bool
+need_addresses(void *ctx, const struct app *of, bool canary,
+    void (*each)(void *each_ctx, const char *address), void *each_ctx)
+{
+	(void)ctx;
+	assert_string_equal(of->name, "web");
+	assert_true(canary);
+	if (needs.addresses_known)
+		each(each_ctx, "10.0.0.7");
+	return needs.addresses_known;
+}
+
+static void
+done(void *ctx, uint64_t number, const struct mesh_answer *answer)
+{
+	assert_ptr_equal(ctx, &answered);
+	answered.count++;
+	answered.number = number;
+	answered.outcome = answer->outcome;
+	str_copy(answered.text, sizeof(answered.text), answer->text);
+}
+
+static bool
+is_answered(void *ctx)
+{
+	return answered.count >= *(int *)ctx;
+}
+
+static void
+open_with(struct mesh_cluster cluster)
+{
+	struct mesh_needs mesh_needs = {
+	    .token = need_token, .find = need_find, .addresses = need_addresses};
+	struct mesh_cluster none = {.name = "elsewhere"};
+	struct mesh_cluster both[] = {cluster, none};
+	both[0].name = "default";
+	mesh = mesh_new(lab.loop, both, 2, &mesh_needs);
+}
+
+static int
+setup(void **state)
+{
+	struct httpd_limits limits = {0};
+	struct err e;
+	(void)state;
+	lab_open();
+	answered = (struct answered){0};
+	needs = (struct needs){.addresses_known = true};
+	memset(fakes, 0, sizeof(fakes));
+	for (int i = 0; i < 2; i++) {
+		struct fake *fake = &fakes[i];
+		*fake = (struct fake){
+		    .version = 7, .pushes = 3, .started = (double)clock_wall_ms() / 1000 - 600};
+		fake->proxies[0].name = i == 0 ? "web-1.shop" : "web-2.shop";
+		push(fake);
+		fake->proxies[0].sent_ms -= 60000;
+		fake->httpd = httpd_new(lab.loop, &limits, serve, gone, fake);
+		assert_int_equal(httpd_listen_tcp(fake->httpd, "127.0.0.1:0", &fake->port, &e), 0);
+		str_print(fake->url, sizeof(fake->url), "http://127.0.0.1:%d", fake->port);
+	}
+	app = (struct app){0};
+	str_copy(app.name, sizeof(app.name), "web");
+	str_copy(app.namespace, sizeof(app.namespace), "shop");
+	str_copy(app.cluster, sizeof(app.cluster), "default");
+	str_copy(app.istio.virtual_service, sizeof(app.istio.virtual_service), "web");
+	str_copy(app.istio.service, sizeof(app.istio.service), "web");
+	str_copy(app.istio.canary_service, sizeof(app.istio.canary_service), "web-canary");
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	mesh_free(mesh);
+	mesh = NULL;
+	for (int i = 0; i < 2; i++)
+		httpd_free(fakes[i].httpd);
+	lab_close();
+	return 0;
+}
+
+static uint64_t
+ask_of(enum mesh_subject subject, const char *version)
+{
+	struct mesh_question question = {.app = &app,
+	    .subject = subject,
+	    .since_ms = subject == MESH_WEIGHT ? clock_wall_ms() : 0,
+	    .resource_version = version,
+	    .rule_version = ""};
+	struct mesh_port port = mesh_port(mesh);
+	assert_true(port.asks(port.ctx, "default"));
+	return port.ask(port.ctx, &question, done, &answered);
+}
+
+static void
+must_answer(enum mesh_outcome outcome, const char *part)
+{
+	int count = answered.count + 1;
+	assert_true(lab_until(is_answered, &count));
+	assert_int_equal(answered.outcome, outcome);
+	if (strstr(answered.text, part) == NULL)
+		fail_msg("no \"%s\" in \"%s\"", part, answered.text);
+}
+
+static void
+must_be_silent(int64_t ms)
+{
+	int count = answered.count;
+	lab_for(ms);
+	assert_int_equal(answered.count, count);
+}
+
+/* --- tests --------------------------------------------------------------------------------------
+ */
+
+static void
+test_weight(void **state)
+{
+	(void)state;
+	open_with((struct mesh_cluster){.urls = {fakes[0].url}, .url_count = 1});
+	struct mesh_port port = mesh_port(mesh);
+	assert_false(port.asks(port.ctx, "elsewhere"));
+	assert_false(port.asks(port.ctx, "no such"));
+	uint64_t number = ask_of(MESH_WEIGHT, "8");
+	must_be_silent(150); /* it has not read it */
+	fakes[0].version = 9;
+	must_be_silent(150); /* it has, but pushed nothing */
+	push(&fakes[0]);
+	fakes[0].proxies[0].acked--;
+	must_be_silent(150); /* its proxy has not acknowledged */
+	fakes[0].proxies[0].acked++;
+	must_answer(MESH_CONFIRMED, "");
+	assert_int_equal(answered.number, number);
+	uint64_t before = mesh_requests(mesh);
+	must_be_silent(300); /* and nobody asks any more */
+	assert_int_equal(mesh_requests(mesh), before);
+}
+
+/* Under churn pushes go on that were begun before the write: they are newer, acknowledged, and say
+ * nothing. */
+static void
+test_weight_under_churn(void **state)
+{
+	(void)state;
+	open_with((struct mesh_cluster){.urls = {fakes[0].url}, .url_count = 1});
+	fakes[0].version = 8;
+	int64_t wrote_ms = clock_wall_ms();
+	ask_of(MESH_WEIGHT, "8");
+	lab_for(30);
+	fakes[0].pushes++; /* counted already when it was read */
+	fakes[0].proxies[0].push = fakes[0].proxies[0].acked = fakes[0].pushes - 1;
+	fakes[0].proxies[0].sent_ms = wrote_ms + 300;
+	must_be_silent(300);
+	fakes[0].proxies[0].push = fakes[0].proxies[0].acked = fakes[0].pushes;
+	fakes[0].proxies[0].sent_ms = wrote_ms + 60; /* sooner than the debounce allows */
+	must_be_silent(200);
+	push(&fakes[0]);
+	must_answer(MESH_CONFIRMED, "");
+}
+
+static void
+test_several_istiods(void **state)
+{
+	(void)state;
+	open_with((struct mesh_cluster){.urls = {fakes[0].url, fakes[1].url}, .url_count = 2});
+	fakes[0].version = fakes[1].version = 8;
+	ask_of(MESH_WEIGHT, "8");
+	lab_for(120);
+	push(&fakes[0]);
+	must_be_silent(200);
+	push(&fakes[1]);
+	must_answer(MESH_CONFIRMED, "");
+}
+
+/* Its Sidecar scope leaves the route out: it is never sent a newer push. */
+static void
+test_bounded_and_named(void **state)
+{
+	(void)state;
+	open_with(
+	    (struct mesh_cluster){.urls = {fakes[0].url}, .url_count = 1, .patience_ms = 600});
+	fakes[0].proxies[1] = (struct proxy){.name = "scoped.other", .push = 2, .acked = 2};
+	fakes[0].version = 8;
+	ask_of(MESH_WEIGHT, "8");
+	lab_for(120);
+	push(&fakes[0]);
+	fakes[0].proxies[1].push = fakes[0].proxies[1].acked = 2;
+	must_answer(MESH_ASSUMED, "scoped.other");
+	assert_null(strstr(answered.text, "web-1.shop"));
+	/* What it has not even read is never assumed. */
+	ask_of(MESH_WEIGHT, "9");
+	must_answer(MESH_UNREACHABLE, "has not read");
+}
+
+static void
+test_unreachable(void **state)
+{
+	(void)state;
+	open_with(
+	    (struct mesh_cluster){.urls = {fakes[0].url}, .url_count = 1, .patience_ms = 2100});
+	fakes[0].dead = true;
+	ask_of(MESH_WEIGHT, "7");
+	must_answer(MESH_UNREACHABLE, "503");
+	fakes[0].dead = false;
+	fakes[0].hangs = true;
+	ask_of(MESH_WEIGHT, "7");
+	must_answer(MESH_UNREACHABLE, fakes[0].url);
+	fakes[0].hangs = false;
+}
+
+static void
+test_token_asked_for(void **state)
+{
+	(void)state;
+	open_with((struct mesh_cluster){.urls = {fakes[0].url},
+	    .url_count = 1,
+	    .patience_ms = 2100,
+	    .service_account = "airisd-mesh"});
+	fakes[0].wants = "good";
+	ask_of(MESH_WEIGHT, "7");
+	must_be_silent(100);
+	assert_int_equal(needs.tokens, 1);
+	assert_int_equal(fakes[0].requests, 0); /* not without a token */
+	mesh_token(mesh, "default", NULL, 0, "forbidden: create serviceaccounts/token");
+	must_answer(MESH_UNREACHABLE, "create serviceaccounts/token");
+	ask_of(MESH_WEIGHT, "7");
+	mesh_token(mesh, "default", "good", clock_wall_ms() + 3600000, NULL);
+	lab_for(200);
+	push(&fakes[0]);
+	must_answer(MESH_CONFIRMED, "");
+	assert_int_equal(fakes[0].forbidden, 0);
+	fakes[0].wants = "other"; /* it is not valid any more */
+	ask_of(MESH_WEIGHT, "7");
+	must_answer(MESH_UNREACHABLE, "token");
+}
+
+static void
+test_token_file(void **state)
+{
+	char path[] = "/tmp/airis-mesh-XXXXXX";
+	int fd = mkstemp(path);
+	(void)state;
+	assert_int_equal(write(fd, "bad\n", 4), 4);
+	open_with((struct mesh_cluster){
+	    .urls = {fakes[0].url}, .url_count = 1, .patience_ms = 2100, .token_file = path});
+	fakes[0].wants = "good";
+	ask_of(MESH_WEIGHT, "7");
+	must_answer(MESH_UNREACHABLE, "HTTP 401");
+	assert_int_equal(pwrite(fd, "good\n", 5, 0), 5);
+	ask_of(MESH_WEIGHT, "7");
+	lab_for(150);
+	push(&fakes[0]);
+	must_answer(MESH_CONFIRMED, "");
+	close(fd);
+	unlink(path);
+}
+
+static void
+test_cancel(void **state)
+{
+	struct mesh_port port;
+	(void)state;
+	open_with((struct mesh_cluster){.urls = {fakes[0].url}, .url_count = 1});
+	port = mesh_port(mesh);
+	uint64_t first = ask_of(MESH_WEIGHT, "7"), second = ask_of(MESH_WEIGHT, "7");
+	port.cancel(port.ctx, first);
+	port.cancel(port.ctx, 99999);
+	lab_for(120);
+	push(&fakes[0]);
+	must_answer(MESH_CONFIRMED, "");
+	assert_int_equal(answered.number, second);
+	must_be_silent(100);
+	ask_of(MESH_WEIGHT, "7"); /* the end of the mesh is the end of its questions */
+}
+
+/* Endpoints are known, then all is still; or a later push has them. */
+static void
+test_endpoints(void **state)
+{
+	(void)state;
+	open_with((struct mesh_cluster){.urls = {fakes[0].url}, .url_count = 1});
+	ask_of(MESH_CANARY, "7");
+	must_be_silent(100);
+	fakes[0].has_endpoint = true;
+	int64_t known_ms = clock_mono_ms();
+	must_answer(MESH_CONFIRMED, "");
+	assert_true(clock_mono_ms() - known_ms >= 290);
+	ask_of(MESH_CANARY, "7");
+	for (int i = 0; i < 8; i++) { /* not still */
+		fakes[0].updates++;
+		must_be_silent(100);
+	}
+	push(&fakes[0]);
+	must_answer(MESH_CONFIRMED, "");
+	needs.addresses_known = false;
+	ask_of(MESH_CANARY, "7");
+	must_be_silent(600);
+}
+
+/* Others wrote the weight, nobody knows when: stillness decides, not an old push. */
+static void
+test_weight_of_others(void **state)
+{
+	struct mesh_question question = {
+	    .app = &app, .subject = MESH_WEIGHT, .resource_version = "7", .rule_version = ""};
+	struct mesh_port port;
+	(void)state;
+	open_with((struct mesh_cluster){.urls = {fakes[0].url}, .url_count = 1});
+	port = mesh_port(mesh);
+	int64_t begun_ms = clock_mono_ms();
+	port.ask(port.ctx, &question, done, &answered);
+	must_answer(MESH_CONFIRMED, "");
+	assert_true(clock_mono_ms() - begun_ms >= 290);
+}
+
+/* A new istiod knows nobody; whom the old one knew has confirmed nothing. */
+static void
+test_restarted(void **state)
+{
+	(void)state;
+	open_with(
+	    (struct mesh_cluster){.urls = {fakes[0].url}, .url_count = 1, .patience_ms = 1500});
+	ask_of(MESH_CANARY, "7");
+	fakes[0].has_endpoint = true;
+	must_answer(MESH_CONFIRMED, "");
+	fakes[0].started += 600;
+	fakes[0].pushes = 1;
+	fakes[0].version = 8;
+	const char *name = fakes[0].proxies[0].name;
+	fakes[0].proxies[0].name = NULL;
+	ask_of(MESH_WEIGHT, "8");
+	must_be_silent(500);
+	fakes[0].proxies[0].name = name;
+	push(&fakes[0]);
+	must_answer(MESH_CONFIRMED, "");
+	fakes[0].started += 1;
+	fakes[0].proxies[0].name = NULL;
+	ask_of(MESH_WEIGHT, "8");
+	must_answer(MESH_ASSUMED, "web-1.shop (not connected)");
+}
+
+/* Nobody remembers whom it had, and it has just begun. */
+static void
+test_young(void **state)
+{
+	(void)state;
+	open_with(
+	    (struct mesh_cluster){.urls = {fakes[0].url}, .url_count = 1, .patience_ms = 500});
+	fakes[0].started = (double)clock_wall_ms() / 1000;
+	fakes[0].proxies[0].name = NULL;
+	ask_of(MESH_WEIGHT, "7");
+	must_answer(MESH_ASSUMED, "just started");
+}
+
+/* Istiods come and go while a question is open. */
+static void
+test_found(void **state)
+{
+	const char *const first[] = {"127.0.0.1"};
+	(void)state;
+	open_with((struct mesh_cluster){.discover = true, .patience_ms = 2100});
+	ask_of(MESH_WEIGHT, "7");
+	assert_int_equal(needs.finds, 1);
+	mesh_found(mesh, "default", NULL, 0, "HTTP 403 forbidden");
+	must_answer(MESH_UNREACHABLE, "HTTP 403 forbidden");
+	ask_of(MESH_WEIGHT, "7");
+	mesh_found(mesh, "default", NULL, 0, NULL);
+	must_answer(MESH_UNREACHABLE, "no ready endpoint");
+	ask_of(MESH_WEIGHT, "7");
+	mesh_found(mesh, "default", first, 1, NULL);
+	mesh_found(mesh, "default", first, 1, NULL);
+	json_t *status = mesh_status(mesh, "default");
+	assert_string_equal(jsonx_text(status, "istiods.0.url"), "http://127.0.0.1:15014");
+	assert_int_equal(json_array_size(jsonx_at(status, "istiods")), 1);
+	assert_true(jsonx_bool(status, "looking", false));
+	json_decref(status);
+	must_answer(MESH_UNREACHABLE, "15014"); /* nobody is there */
+}
+
+static bool
+has_looked(void *ctx)
+{
+	(void)ctx;
+	json_t *status = mesh_status(mesh, "default");
+	bool looked = jsonx_int(status, "istiods.0.proxies", 0) == 1;
+	json_decref(status);
+	return looked;
+}
+
+static void
+test_look(void **state)
+{
+	(void)state;
+	open_with((struct mesh_cluster){.urls = {fakes[0].url}, .url_count = 1});
+	assert_null(mesh_status(mesh, "elsewhere"));
+	mesh_look(mesh);
+	assert_true(lab_until(has_looked, NULL));
+	json_t *status = mesh_status(mesh, "default");
+	assert_int_equal(jsonx_int(status, "istiods.0.lastPush", 0), fakes[0].pushes);
+	json_decref(status);
+	must_be_silent(50);
+	assert_int_equal(fakes[0].requests, 2);
+	mesh_look(mesh); /* just done */
+	must_be_silent(100);
+	assert_int_equal(fakes[0].requests, 2);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {TEST(test_weight), TEST(test_weight_under_churn),
+	    TEST(test_several_istiods), TEST(test_bounded_and_named), TEST(test_unreachable),
+	    TEST(test_token_asked_for), TEST(test_token_file), TEST(test_cancel),
+	    TEST(test_endpoints), TEST(test_weight_of_others), TEST(test_restarted),
+	    TEST(test_young), TEST(test_found), TEST(test_look)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
