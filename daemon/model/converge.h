@@ -30,6 +30,7 @@ struct step {
 	struct act act;		/* STEP_ACT */
 	struct waiting waiting; /* STEP_BLOCKED: object, what, next, until_ms */
 	bool on_pods;		/* blocked on readiness: the stage's deadline runs */
+	bool on_mesh;		/* blocked on what the mesh has not confirmed: no deadline */
 };
 
 void converge(const struct view *view, struct step *step);

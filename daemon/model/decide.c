@@ -307,7 +307,7 @@ home(struct move *m)
 		send(m, &step.act);
 	else if (step.kind == STEP_SETTLED)
 		move_phase(m, PHASE_ABORTED, "%s", m->r->reason);
-	else if (step.waiting.until_ms == 0 && m->at->now_ms >= end_ms)
+	else if (step.waiting.until_ms == 0 && !step.on_mesh && m->at->now_ms >= end_ms)
 		move_phase(m, PHASE_FAILED, "%s; home is not reached: %s: %s", m->r->reason,
 		    step.waiting.object, step.waiting.what);
 	else {

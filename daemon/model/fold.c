@@ -219,6 +219,9 @@ fold_taken(struct rollout *r, const struct event *event, struct err *e)
 	str_copy(fact->missing, sizeof(fact->missing), jsonx_text_or(event->data, "missing", ""));
 	if (subject == MESH_WEIGHT)
 		r->taken = r->seen;
+	/* However long an abort waited for the mesh, what comes next gets its own time. */
+	if (r->phase == PHASE_ABORTING && (subject == MESH_WEIGHT || subject == MESH_ROUTING))
+		r->progress_ms = event->at_ms;
 	return 0;
 }
 

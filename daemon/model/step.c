@@ -86,8 +86,10 @@ step_taken(const struct view *v, struct step *step, enum mesh_subject subject, c
 	if (asked == NULL)
 		return step_blocked(step, object, until_ms, next,
 		    "%s; the mesh counts as having taken it after mesh.settle", what);
-	return step_blocked(step, object, 0, next, "%s; the mesh has not confirmed it yet%s%s",
-	    what, asked[0] ? ": " : "", asked);
+	step_blocked(step, object, 0, next, "%s; the mesh has not confirmed it yet%s%s", what,
+	    asked[0] ? ": " : "", asked);
+	step->on_mesh = true;
+	return true;
 }
 
 bool
