@@ -76,7 +76,7 @@ move(struct entry *entry, const struct observed *seen)
 	    .settle_ms = engine->settings.settle_ms,
 	    .back_ms = entry->back_ms,
 	    .mesh = &entry->asking,
-	    .overtaken = entry->overtaken > 0,
+	    .under_way = entry->act_number != 0 || entry->overtaken > 0,
 	    .before = goes_before(entry),
 	    .superseded_by = superseded_by(entry)};
 	decide(&at, &decision);

@@ -280,7 +280,7 @@ is_unsure(struct move *m, const struct step *step)
 		    "goes on from there when it answers; nothing is torn down");
 		return true;
 	}
-	if (!attempt->pending && !m->at->overtaken)
+	if (!m->at->under_way)
 		return false;
 	act_text(&attempt->act, m->r->app, text, sizeof(text));
 	str_print(what, sizeof(what), "no answer yet to a write from before the abort%s%s",

@@ -14,8 +14,8 @@ struct situation {
 	int64_t settle_ms;
 	int64_t back_ms; /* airisd was away until then, see rollout_was_away; 0: not for long */
 	const struct mesh_asking *mesh; /* NULL: it cannot be asked */
-	bool overtaken;			/* an act from before the abort has no answer yet */
-	const char *before;	   /* id of a rollout of the same app that goes first; NULL: none */
+	bool under_way;	    /* an act was sent that is not answered yet; it may be an older one */
+	const char *before; /* id of a rollout of the same app that goes first; NULL: none */
 	const char *superseded_by; /* id of one that takes its place; NULL: none */
 };
 

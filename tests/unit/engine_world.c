@@ -331,7 +331,8 @@ check_intent(struct world *w, const struct act *act)
 	struct err e;
 	w->sent++;
 	w->sent_by_kind[act->kind]++;
-	/* A moment longer than it is full: it is tried again every two seconds. */
+	/* A moment longer than it is full: it is tried again every two seconds,
+	 * one batch after the other. */
 	bool full = w->disk_full || virtual_loop_now(w->loop) < w->full_until;
 	if (full && act->urgent) {
 		w->exempt++;

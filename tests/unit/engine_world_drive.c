@@ -248,7 +248,7 @@ world_disk(struct world *w, bool full)
 {
 	store_flush(w->store); /* what was given to it before is on the disk */
 	w->disk_full = full;
-	w->full_until = virtual_loop_now(w->loop) + 3000;
+	w->full_until = virtual_loop_now(w->loop) + 15000;
 	if (full) {
 		fault.code = SQLITE_FULL;
 		fault.lasting = true;

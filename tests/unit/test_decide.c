@@ -307,14 +307,15 @@ an_abort_waits_for_what_it_overtook(void **state) /* F42, F49 */
 	move(&b);
 	assert_true(b.r->attempt.pending);
 	fold(&b, EVENT_PHASE, json_pack("{s:s}", "to", "aborting"));
+	b.at.under_way = true;
 	move(&b);
 	assert_int_equal(b.r->phase, PHASE_ABORTING);
 	assert_non_null(strstr(b.out.waiting.what, "no answer yet"));
 	fold(&b, EVENT_ACTED, json_pack("{s:i, s:s}", "attempt", 1, "outcome", "done"));
-	b.at.overtaken = true; /* another one is still under way */
+	/* another one is still under way */
 	move(&b);
 	assert_int_equal(b.r->phase, PHASE_ABORTING);
-	b.at.overtaken = false;
+	b.at.under_way = false;
 	b.seen.canary_service = b.seen.canary_service_ours = true;
 	b.at.now_ms += 5000;
 	move(&b);

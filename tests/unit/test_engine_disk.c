@@ -66,6 +66,33 @@ an_abort_reaches_the_cluster_without_the_disk(void **state) /* F71, law 4 */
 	}
 }
 
+/* The intent of an act hangs in the journal: it was not sent, so it is not waited for. */
+static void
+an_abort_does_not_wait_for_what_could_not_be_written(void **state) /* F71 */
+{
+	(void)state;
+	for (int64_t at = 300; at < 16000; at += 300) {
+		struct world *w = world_new((unsigned)at, "");
+		char id[ID_SIZE];
+		str_copy(id, sizeof(id), world_start(w, "web:2"));
+		world_run(w, at);
+		world_disk(w, true);
+		world_run(w, 3000); /* what is decided now stays unwritten */
+		if (world_phase(w, id) == PHASE_SUCCEEDED) {
+			world_free(w);
+			break;
+		}
+		world_command(w, id, COMMAND_ABORT, false);
+		world_until_phase(w, id, PHASE_ABORTED);
+		world_home(w, "web:1");
+		world_disk(w, false);
+		world_run(w, 20000);
+		assert_null(engine_app_active(w->engine, "web"));
+		world_check_journal(w, id);
+		world_free(w);
+	}
+}
+
 /* The abort was done and never written: after a crash it is as if it had not been asked for; what
  * the abort changed is found and the rollout says so, it does not go on over it. */
 static void
@@ -149,6 +176,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_full_disk_stops_progress_and_goes_on_when_there_is_space),
 	    cmocka_unit_test(an_abort_reaches_the_cluster_without_the_disk),
+	    cmocka_unit_test(an_abort_does_not_wait_for_what_could_not_be_written),
 	    cmocka_unit_test(an_abort_that_was_not_written_is_a_foreign_edit_after_a_crash),
 	    cmocka_unit_test(a_disk_that_comes_and_goes_loses_no_event),
 	    cmocka_unit_test(a_damaged_journal_is_refused),
