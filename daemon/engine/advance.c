@@ -113,6 +113,10 @@ engine_advance(struct entry *entry)
 		commit_close(entry);
 		return;
 	}
+	/* What was to be sent before the abort, and still waits for the journal, is not sent at
+	 * all. */
+	if (entry->rollout->phase == PHASE_ABORTING && !entry->sending.urgent)
+		entry->sending = (struct act){.kind = ACT_NONE};
 	entry->asking.asks = effects_mesh_asks(entry);
 	loop_timer_clear(entry->timer);
 	entry->wake_ms = 0;

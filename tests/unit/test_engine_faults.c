@@ -218,6 +218,26 @@ an_abort_overtakes_an_act_that_arrives_late(void **state) /* F42, F49 */
 		}
 }
 
+/* An act whose intent is still on its way into the journal is not sent after the abort. */
+static void
+an_abort_takes_back_what_was_not_sent_yet(void **state) /* F42, F49 */
+{
+	(void)state;
+	for (unsigned i = 1; i <= 60; i++) {
+		struct world *w = world_new(i, "");
+		char id[ID_SIZE];
+		str_copy(id, sizeof(id), world_start(w, "web:2"));
+		w->disk_late = 400;
+		world_run(w, i * 400 + i % 4 * 100);
+		if (world_phase(w, id) == PHASE_PROGRESSING) {
+			world_must(w, id, COMMAND_ABORT);
+			world_until_phase(w, id, PHASE_ABORTED);
+			world_home(w, "web:1");
+		}
+		world_free(w);
+	}
+}
+
 static void
 an_abort_in_every_stage_goes_home(void **state) /* F42, I4 */
 {
@@ -536,6 +556,7 @@ main(void)
 	    cmocka_unit_test(a_lost_answer_is_read_back_before_it_is_repeated),
 	    cmocka_unit_test(a_foreign_edit_after_a_lost_answer_is_still_noticed),
 	    cmocka_unit_test(an_abort_overtakes_an_act_that_arrives_late),
+	    cmocka_unit_test(an_abort_takes_back_what_was_not_sent_yet),
 	    cmocka_unit_test(an_abort_in_every_stage_goes_home),
 	    cmocka_unit_test(an_abort_while_pods_are_pending_does_not_wait_for_them),
 	    cmocka_unit_test(an_abort_twice_and_after_the_end_says_yes_and_does_nothing),
