@@ -32,7 +32,15 @@ static bool
 restore_image(const struct view *v, struct step *step)
 {
 	const struct route_seen *route = &v->seen->route;
-	if (stable_has_image(v) || !route->exists || route->weight == 100 || !canary_may_carry(v))
+	const struct rollout *r = v->rollout;
+	if (stable_has_image(v))
+		return false;
+	/* Law 4: a weight that this abort has moved comes alone. */
+	if (route->exists && r->seen_ms >= r->phase_ms &&
+	    step_taken(v, step, MESH_WEIGHT, "then the stable workload gets its image back",
+		"the abort's weight is written"))
+		return true;
+	if (!route->exists || route->weight == 100 || !canary_may_carry(v))
 		return rule_image(v, step);
 	return rule_prepare(v, step) || rule_canary(v, step, 100) || rule_weight(v, step, 100);
 }

@@ -129,6 +129,7 @@ look(struct toy *w)
 	    .observed = true,
 	    .replicas = w->canary_size,
 	    .ready = count(w, true, true, -1)};
+	seen->canary.problem.fatal = w->fatal;
 	str_copy(seen->canary.image, APP_IMAGE, "web:2");
 	seen->canary_service = seen->canary_service_ours = w->service;
 	seen->route = (struct route_seen){.exists = true,

@@ -63,6 +63,7 @@ struct toy {
 	int64_t now, settle_ms;
 	int full;
 	bool canary_exists, stable_new, service, named_canary, never_ready, stable_never;
+	bool fatal; /* what the canary suffers from will not pass by itself */
 	int canary_size;
 	struct pod pods[TOY_PODS];
 	int weight, mesh_weight;
