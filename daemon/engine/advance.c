@@ -85,6 +85,10 @@ move(struct entry *entry, const struct observed *seen)
 	commit_events(entry, &decision.events, "");
 	events_done(&decision.events);
 	entry->waiting = decision.waiting;
+	/* What was to be sent before an abort, and still waits for the journal, is not sent at all.
+	 */
+	if (!phase_forward(entry->rollout->phase) && !entry->sending.urgent)
+		entry->sending = (struct act){.kind = ACT_NONE};
 	if (decision.act.kind != ACT_NONE)
 		entry->sending = decision.act;
 	if (decision.verify)
@@ -113,10 +117,6 @@ engine_advance(struct entry *entry)
 		commit_close(entry);
 		return;
 	}
-	/* What was to be sent before the abort, and still waits for the journal, is not sent at
-	 * all. */
-	if (entry->rollout->phase == PHASE_ABORTING && !entry->sending.urgent)
-		entry->sending = (struct act){.kind = ACT_NONE};
 	entry->asking.asks = effects_mesh_asks(entry);
 	loop_timer_clear(entry->timer);
 	entry->wake_ms = 0;

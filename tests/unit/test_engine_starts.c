@@ -192,6 +192,29 @@ superseding_survives_a_crash_at_every_write(void **state) /* F52, F58 */
 		}
 }
 
+/* Also what still waits for the journal when the new one comes. */
+static void
+superseding_with_a_slow_disk_leaves_nothing_over(void **state) /* F49, F58 */
+{
+	(void)state;
+	for (unsigned seed = 1; seed <= 40; seed++) {
+		struct world *w = world_new(seed, "onStart: supersede");
+		char old[ID_SIZE], new[ID_SIZE];
+		w->hpa = (struct hpa_seen){.exists = true, .name = "web", .min = 2, .max = 9};
+		str_copy(old, sizeof(old), world_start(w, "web:2"));
+		w->disk_late = 400;
+		world_run(w, seed * 100);
+		int second = start_key(w, "web:3", NULL);
+		expect(w, second, ENGINE_CREATED);
+		str_copy(new, sizeof(new), w->replies[second].id);
+		world_must(w, new, COMMAND_ABORT);
+		world_until_phase(w, old, PHASE_ABORTED);
+		world_until_phase(w, new, PHASE_ABORTED);
+		world_home(w, "web:1");
+		world_free(w);
+	}
+}
+
 static void
 only_the_newest_of_many_is_released(void **state) /* F58 */
 {
@@ -401,6 +424,7 @@ main(void)
 	    cmocka_unit_test(a_second_start_is_refused_if_the_app_says_so),
 	    cmocka_unit_test(superseding_goes_home_first),
 	    cmocka_unit_test(superseding_survives_a_crash_at_every_write),
+	    cmocka_unit_test(superseding_with_a_slow_disk_leaves_nothing_over),
 	    cmocka_unit_test(only_the_newest_of_many_is_released),
 	    cmocka_unit_test(superseding_one_that_is_just_ending_does_no_harm),
 	    cmocka_unit_test(a_verdict_on_one_release_is_never_applied_to_the_next),
