@@ -68,6 +68,7 @@ def test_each_end_has_its_code(quick, shops):
     quick.wait(rid, lambda r: r["stage"]["name"] == "canary 50%" and r["stage"]["settled"])
     quick.ctl("rollout", "watch", rid, "--timeout", "1s", check=5)
     wait = waiting(quick, "rollout", "resume", rid, "--wait", "--timeout", "60s")
+    assert "resume is taken" in wait.stdout.readline()
     quick.ctl("rollout", "pause", rid, "--reason", "lunch", check=0)
     out, err = wait.communicate(timeout=60)
     assert wait.returncode == 4 and "lunch" in out + err, (out, err)
