@@ -266,14 +266,24 @@ untouched(const struct rollout *r)
 }
 
 /* Traffic leaves the canary at once, on what was last seen and past an act under way: its
- * resourceVersion guards the write. Everything else waits until what is there is known. */
+ * resourceVersion guards the write. Unless that act gives the stable side another image: then it
+ * is about to change its pods. */
+static bool
+is_rescue(const struct move *m, const struct step *step)
+{
+	const struct attempt *attempt = &m->r->attempt;
+	return step->kind == STEP_ACT && step->act.kind == ACT_WEIGHT &&
+	       step->act.number <= m->at->seen->route.weight &&
+	       !(attempt->pending && attempt->act.kind == ACT_SET_IMAGE);
+}
+
+/* Everything else waits until what is there is known. */
 static bool
 is_unsure(struct move *m, const struct step *step)
 {
 	const struct attempt *attempt = &m->r->attempt;
 	char what[640], text[512];
-	if (step->kind == STEP_ACT && step->act.kind == ACT_WEIGHT &&
-	    step->act.number <= m->at->seen->route.weight)
+	if (is_rescue(m, step))
 		return false;
 	if (!m->at->seen->fresh) {
 		move_wait(m, 0, "Cluster", m->at->seen->stale,
@@ -287,6 +297,19 @@ is_unsure(struct move *m, const struct step *step)
 	    attempt->pending ? ": " : "", attempt->pending ? text : "");
 	move_wait(m, 0, "Cluster", what, "then what it did is taken back");
 	return true;
+}
+
+/* Home is reached when a direct look after our last write says so: a write of unknown outcome may
+ * have left something that no watch has told of yet. */
+static void
+arrived(struct move *m)
+{
+	if (m->at->seen->verified_ms >= m->r->attempt.answered_ms) {
+		move_phase(m, PHASE_ABORTED, "%s", m->r->reason);
+		return;
+	}
+	m->out->verify = true;
+	move_wake(m, m->at->now_ms + VERIFY_AGAIN_MS);
 }
 
 static void
@@ -306,7 +329,7 @@ home(struct move *m)
 	if (step.kind == STEP_ACT)
 		send(m, &step.act);
 	else if (step.kind == STEP_SETTLED)
-		move_phase(m, PHASE_ABORTED, "%s", m->r->reason);
+		arrived(m);
 	else if (step.waiting.until_ms == 0 && !step.on_mesh && m->at->now_ms >= end_ms)
 		move_phase(m, PHASE_FAILED, "%s; home is not reached: %s: %s", m->r->reason,
 		    step.waiting.object, step.waiting.what);

@@ -57,6 +57,7 @@ fold_act(struct rollout *r, const struct event *event, struct err *e)
 	attempt->act = act;
 	attempt->number = (uint64_t)jsonx_int(event->data, "attempt", 0);
 	attempt->sent_ms = event->at_ms;
+	attempt->answered_ms = 0;
 	attempt->pending = true;
 	attempt->text[0] = '\0';
 	r->drift.repair = false;
@@ -122,6 +123,7 @@ fold_acted(struct rollout *r, const struct event *event, struct err *e)
 	(void)e;
 	attempt->outcome = act_outcome_of(jsonx_text_or(event->data, "outcome", ""));
 	attempt->pending = false;
+	attempt->answered_ms = event->at_ms;
 	str_copy(attempt->text, sizeof(attempt->text), jsonx_text_or(event->data, "text", ""));
 	if (attempt->outcome == ACT_DONE || attempt->outcome == ACT_ALREADY) {
 		attempt->failures = 0;

@@ -44,11 +44,12 @@ struct waiting { /* why it is not moving */
 
 struct attempt { /* the last act */
 	struct act act;
-	uint64_t number;  /* of this rollout, 1, 2, … */
-	int64_t sent_ms;  /* not later than it was sent */
-	bool pending;	  /* sent or about to be; no outcome yet */
-	int failures;	  /* in a row, without an effect */
-	int64_t retry_ms; /* not before; 0: now */
+	uint64_t number;     /* of this rollout, 1, 2, … */
+	int64_t sent_ms;     /* not later than it was sent */
+	int64_t answered_ms; /* 0: not yet */
+	bool pending;	     /* sent or about to be; no outcome yet */
+	int failures;	     /* in a row, without an effect */
+	int64_t retry_ms;    /* not before; 0: now */
 	enum act_outcome outcome;
 	char text[512];
 };
@@ -91,8 +92,8 @@ struct rollout {
 	int taken;	    /* the last weight that the data plane is known to have had */
 	struct mesh_fact mesh[MESH_SUBJECTS];
 	struct side_facts sides[2];
-	int peak; /* most ready canary or promoted endpoints in this stage: progress for the
-		     deadline */
+	int peak; /* most ready canary or promoted endpoints in this stage: the deadline's progress
+		   */
 	int64_t progress_ms; /* the stage's deadline counts from here */
 	int relapses;	     /* how often the stage was reached and lost again */
 	struct attempt attempt;
