@@ -104,6 +104,20 @@ lower(const struct view *v, struct step *step, int wanted)
 	return step_act(step, ACT_WEIGHT, lowest > wanted ? lowest : wanted, NULL);
 }
 
+/* Pods that crash after a moment were ready too. Going home, nothing is gained by waiting. */
+static bool
+not_steady(const struct view *v, struct step *step)
+{
+	const struct app *app = v->rollout->app;
+	int64_t until_ms = v->rollout->sides[SIDE_CANARY].since_ms + app->steady_ms;
+	char object[APP_NAME * 2];
+	if (v->urgent || v->now_ms >= until_ms)
+		return false;
+	step_object(object, sizeof(object), "Deployment", app, app->canary);
+	return step_blocked(step, object, until_ms, "then the weight moves",
+	    "the canary's endpoints are ready; they must stay so for a moment (steady)");
+}
+
 static bool
 raise_weight(const struct view *v, struct step *step, int wanted)
 {
@@ -112,6 +126,8 @@ raise_weight(const struct view *v, struct step *step, int wanted)
 		return step_pods(v, step, SIDE_CANARY, need);
 	if (step_routing_known(v, step) || step_taken(v, step, MESH_CANARY, "then the weight moves",
 					       "the canary's endpoints are ready"))
+		return true;
+	if (not_steady(v, step))
 		return true;
 	return step_act(step, ACT_WEIGHT, wanted, NULL);
 }
