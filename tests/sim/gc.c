@@ -178,7 +178,8 @@ collect(struct obj *o)
 		return;
 	for (size_t i = o->nkids; i > 0; i--)
 		if (i <= o->nkids)
-			gc_delete(o->kids[i - 1], BACKGROUND, -1);
+			gc_delete(o->kids[i - 1],
+			    o->kids[i - 1]->nkids > 0 ? FOREGROUND : BACKGROUND, -1);
 	if (o->nkids == 0) {
 		drop_finalizer(o, FOREGROUND_FINALIZER);
 		gc_settle(o);
