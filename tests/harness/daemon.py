@@ -60,10 +60,8 @@ class Daemon:
         return self.call("GET", "/healthz").status == 200
 
     def kill(self):
+        """kill -9"""
         self.process.kill()
-
-    def restart(self):
-        return self.start()
 
     def stop(self):
         return self.process.stop()
@@ -124,15 +122,20 @@ class Daemon:
             if check(r):
                 return r
             if r["phase"] in ("succeeded", "aborted", "failed"):
-                raise RuntimeError(f"{what}: it {r['phase']}: {r['reason']} {r['blocked_on']}")
+                raise RuntimeError(f"{what}: {r['phase']}: {r['reason']} {r['blocked_on']}")
             raise AssertionError(f"{r['phase']} {r['stage']} {r['weight']} {r['blocked_on']}")
-        return wait_for(what, look, timeout)
+        return wait_for(what, look, timeout, every=0.1)
+
+    def wait_blocked(self, rid, text, timeout=60.0):
+        """Until blocked_on contains the text."""
+        return self.wait(rid, lambda r: text in json.dumps(r["blocked_on"]), timeout,
+                         f"blocked on {text}")
 
     def wait_phase(self, rid, phase, timeout=60.0):
         return self.wait(rid, lambda r: r["phase"] == phase, timeout, f"phase {phase}")
 
     def wait_stage(self, rid, name, timeout=60.0):
-        return self.wait(rid, lambda r: r["stage"] and r["stage"]["name"] == name, timeout,
+        return self.wait(rid, lambda r: (r["stage"] or {}).get("name") == name, timeout,
                          f"stage {name}")
 
     def wait_weight(self, rid, weight, timeout=60.0):

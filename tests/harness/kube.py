@@ -3,7 +3,9 @@ import copy
 import http.client
 import json
 import re
+import socket
 import ssl
+import threading
 import urllib.parse
 
 KINDS = {
@@ -34,8 +36,19 @@ class Kube:
         self.server = re.search(r'server:\s*"?([^",}\s]+)', text).group(1)
         token = re.search(r'token:\s*"?([^",}\s]+)', text)
         self.token = token.group(1) if token else None
+        self.local = threading.local()
 
     def call(self, method, path, body=None, content_type="application/json", manager="tests"):
+        headers = {"Content-Type": content_type, "User-Agent": f"{manager}/1"}
+        if self.token:
+            headers["Authorization"] = "Bearer " + self.token
+        answer = self.exchange(method, path, None if body is None else json.dumps(body), headers)
+        data = answer.read().decode()
+        if answer.status >= 300:
+            raise Refused(answer.status, data)
+        return json.loads(data) if data else {}
+
+    def connect(self):
         url = urllib.parse.urlsplit(self.server)
         if url.scheme == "https":
             context = ssl.create_default_context()
@@ -43,18 +56,27 @@ class Kube:
             conn = http.client.HTTPSConnection(url.netloc, timeout=20, context=context)
         else:
             conn = http.client.HTTPConnection(url.netloc, timeout=20)
-        headers = {"Content-Type": content_type, "User-Agent": f"{manager}/1"}
-        if self.token:
-            headers["Authorization"] = "Bearer " + self.token
-        try:
-            conn.request(method, path, None if body is None else json.dumps(body), headers)
-            answer = conn.getresponse()
-            data = answer.read().decode()
-        finally:
-            conn.close()
-        if answer.status >= 300:
-            raise Refused(answer.status, data)
-        return json.loads(data) if data else {}
+        conn.connect()
+        conn.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return conn
+
+    def exchange(self, method, path, body, headers):
+        """Reads go over this thread's own connection, opened again when the server let it go."""
+        kept = getattr(self.local, "conn", None) if method == "GET" else None
+        self.local.conn = None
+        if kept:
+            try:
+                return self.ask(kept, method, path, body, headers)
+            except (http.client.HTTPException, OSError):
+                kept.close()
+        return self.ask(self.connect(), method, path, body, headers)
+
+    def ask(self, conn, method, path, body, headers):
+        conn.request(method, path, body, headers)
+        answer = conn.getresponse()
+        if not answer.will_close:
+            self.local.conn = conn
+        return answer
 
     @staticmethod
     def path(kind, namespace=None, name=None):
@@ -92,6 +114,18 @@ class Kube:
 
     def delete(self, kind, namespace, name):
         return self.call("DELETE", self.path(kind, namespace, name))
+
+    def set_ready(self, namespace, pod, ready):
+        """Makes a running pod ready or unready, as its kubelet would."""
+        def mend(condition):
+            if condition["type"] in ("Ready", "ContainersReady"):
+                return {**condition, "status": "True" if ready else "False"}
+            return condition
+        status = self.get("Pod", namespace, pod)["status"]
+        return self.call(
+            "PATCH", self.path("Pod", namespace, pod) + "/status",
+            {"status": {"conditions": [mend(c) for c in status["conditions"]]}},
+            "application/merge-patch+json", "kubelet")
 
 
 def without_noise(obj):

@@ -8,13 +8,15 @@ import signal
 import urllib.request
 
 from .kube import Kube
-from .process import BUILD, Process, free_port, wait_for
+from .process import BUILD, SLOW, Process, free_port, wait_for
 
 KIND = os.environ.get("AIRIS_LAB", "sim")
 
 
 class Lab:
     def __init__(self, folder, mesh_delay="500ms", ready_after="300ms", rps=100, seed=1):
+        # How long a write takes to reach the mesh, and a margin for a busy machine.
+        self.settle = f"{int(mesh_delay.removesuffix('ms')) + int(400 * SLOW)}ms"
         self.folder = os.path.join(folder, "lab")
         os.makedirs(self.folder, exist_ok=True)
         if KIND == "sim":
@@ -73,6 +75,28 @@ class Lab:
 
     def no_faults(self):
         self.ask_sim("DELETE", "/sim/faults")
+
+    def requests_seen(self):
+        """The last requests to the API, where they are known (airis-sim)."""
+        if KIND != "sim":
+            return []
+        return self.ask_sim("GET", "/sim/requests")["last"]
+
+    def kill_api(self):
+        """No API server any more. The simulator is one process: there its API is cut off."""
+        if KIND == "sim":
+            self.fault({"drop": True})
+            self.fault({"cut_watches": True})
+            return
+        with open(os.path.join(self.folder, "apiserver.hold"), "w", encoding="utf-8"):
+            pass
+        self.signal_part("apiserver", signal.SIGKILL)
+
+    def revive_api(self):
+        if KIND == "sim":
+            self.no_faults()
+        else:
+            os.remove(os.path.join(self.folder, "apiserver.hold"))
 
     def read_metrics(self):
         with urllib.request.urlopen(f"http://{self.metrics}/metrics", timeout=10) as answer:

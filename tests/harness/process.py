@@ -1,9 +1,12 @@
 """Programs under test: started with their output in a file, and certainly stopped."""
+import atexit
+import http.client
 import os
 import signal
 import socket
 import subprocess
 import time
+import weakref
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("AIRIS_BUILD", os.path.join(ROOT, "build")))
@@ -30,13 +33,16 @@ def wait_for(what, check, timeout=20.0, every=0.05):
             if value:
                 return value
             last = value
-        except (OSError, LookupError, TypeError, ValueError, AssertionError) as e:
+        except (OSError, LookupError, TypeError, ValueError, AssertionError,
+                http.client.HTTPException) as e:
             last = e
         time.sleep(every)
     raise Failed(f"timed out waiting for {what}; last: {last!r}")
 
 
 class Process:
+    started = weakref.WeakSet()
+
     def __init__(self, args, log, env=None):
         self.args, self.log, self.env = args, log, env
         self.popen = None
@@ -46,6 +52,7 @@ class Process:
             self.popen = subprocess.Popen(
                 self.args, stdout=out, stderr=out, stdin=subprocess.DEVNULL,
                 env={**os.environ, **(self.env or {})}, start_new_session=True)
+        Process.started.add(self)
         return self
 
     @property
@@ -78,3 +85,17 @@ class Process:
     def text(self):
         with open(self.log, encoding="utf-8", errors="replace") as f:
             return f.read()
+
+
+@atexit.register
+def stop_all():
+    """Whatever was interrupted, nothing is left running."""
+    for process in list(Process.started):
+        if process.alive():
+            process.popen.send_signal(signal.SIGCONT)
+            process.popen.terminate()
+    for process in list(Process.started):
+        try:
+            process.popen.wait(10)
+        except subprocess.TimeoutExpired:
+            process.popen.kill()

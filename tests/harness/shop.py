@@ -1,6 +1,7 @@
 """The app that scenarios release: objects of the cluster as a user has them, and the App."""
 import uuid
 
+from .kube import without_noise
 from .process import wait_for
 
 GATE = {
@@ -29,6 +30,7 @@ class Shop:
 
     def __init__(self, lab, mode="host", replicas=4, pod_rps=30, tag="1.0"):
         self.lab, self.kube = lab, lab.kube
+        self.before, self.lost_before, self.has_rule = None, {}, False
         unique = uuid.uuid4().hex[:8]  # the lab counts lost requests by the route's name
         self.name, self.namespace, self.mode = f"web-{unique}", f"shop-{unique}", mode
         self.replicas, self.pod_rps, self.image = replicas, pod_rps, self.image_of(tag)
@@ -145,6 +147,28 @@ class Shop:
         found += ["Pod " + p["metadata"]["name"] for p in self.kube.list("Pod", self.namespace)
                   if p["metadata"]["name"].startswith(f"{self.name}-canary-")]
         rule = self.kube.get("DestinationRule", self.namespace, self.name)
-        if rule and not getattr(self, "has_rule", False):
+        if rule and not self.has_rule:
             found.append(f"DestinationRule {self.name}")
         return found
+
+    def pods(self, workload):
+        """Its pods that are not going, by their ReplicaSet's name."""
+        return [p["metadata"]["name"] for p in self.kube.list("Pod", self.namespace)
+                if p["metadata"]["name"].rsplit("-", 2)[0] == workload
+                and "deletionTimestamp" not in p["metadata"]]
+
+    def assert_home(self, image=None, vs=None):
+        """Nothing is left over, the VirtualService is its old self (or vs), the Deployment runs
+        the image (or its old one), and no request was lost on the way."""
+        assert self.stable_image() == (image or self.image)
+        assert self.leftovers() == []
+        assert without_noise(self.vs()) == without_noise(vs or self.before)
+        assert self.lost() == {}
+
+    def delete(self):
+        """Its clients go first."""
+        for kind in ("VirtualService", "DestinationRule", "HorizontalPodAutoscaler", "Service",
+                     "Deployment"):
+            for name in (self.name, f"{self.name}-canary"):
+                if self.kube.get(kind, self.namespace, name):
+                    self.kube.delete(kind, self.namespace, name)

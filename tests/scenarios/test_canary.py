@@ -1,38 +1,60 @@
 """Canaries from start to end, on whichever lab (AIRIS_LAB)."""
 import pytest
 
-from harness.kube import without_noise
-from harness.shop import GATE, LATENCY, Shop
+from harness.scene import acts, stages
+from harness.shop import GATE, LATENCY
+
+pytestmark = pytest.mark.together
 
 
-def assert_home(shop):
-    assert shop.leftovers() == []
-    assert without_noise(shop.vs())["spec"] == without_noise(shop.before)["spec"]
+def healthy(scene, mode):
+    """2a: half of the pods carry half of the traffic and no more, and yet nothing is lost."""
+    shop = scene.shop(mode=mode, pod_rps=30)
+    rid = scene.begin(shop, "2.0")
+    scene.airisd.wait_phase(rid, "succeeded", 150)
+    shop.assert_home(image=shop.image_of("2.0"))
+    events = scene.airisd.events(rid)
+    assert acts(events, "weight") == [10, 25, 50, 100, 0]
+    assert stages(events) == [1, 2, 3, 4, 5, 6, 7]
+    ladder = scene.airisd.rollout(rid)["ladder"]
+    assert [s["state"] for s in ladder] == ["done"] * 8
+    for stage in ladder[1:5]:
+        assert stage["measured"][0]["verdict"] == "pass", stage
+
+
+def bad(scene, tag):
+    """2b: aborted by the gate, home reached."""
+    shop = scene.shop()
+    rid = scene.begin(shop, tag, gates=[GATE, LATENCY])
+    ended = scene.airisd.wait_phase(rid, "aborted", 120)
+    assert "gate " + ("latency" if "lat" in tag else "success-rate") in ended["reason"]
+    shop.assert_home()
 
 
 @pytest.mark.parametrize("mode", ["host", "subset"])
-def test_healthy(airisd, lab, mode):
-    """2a: succeeded, new image, nothing left over, the VirtualService as before, 0 lost."""
-    shop = Shop(lab, mode=mode).create()
-    airisd.apply(shop.app())
-    rid = airisd.start_rollout(shop.name, shop.image_of("2.0"))
-    airisd.wait_phase(rid, "succeeded", 120)
-    assert shop.stable_image() == shop.image_of("2.0")
-    assert_home(shop)
-    assert shop.lost() == {}
-    weights = [e["data"]["number"] for e in airisd.events(rid)
-               if e["kind"] == "act" and e["data"]["act"] == "weight"]
-    assert weights == [10, 25, 50, 100, 0]
+def test_healthy(scene, mode):
+    healthy(scene, mode)
 
 
-@pytest.mark.parametrize("tag", ["2.0-err20", "2.0-lat400"])
-def test_bad_canary_is_aborted_by_its_gate(airisd, lab, tag):
-    """2b: aborted by the gate, home reached, 0 lost."""
-    shop = Shop(lab).create()
-    airisd.apply(shop.app(gates=[GATE, LATENCY]))
-    rid = airisd.start_rollout(shop.name, shop.image_of(tag))
-    ended = airisd.wait_phase(rid, "aborted", 120)
-    assert "gate" in ended["reason"]
-    assert shop.stable_image() == shop.image
-    assert_home(shop)
-    assert shop.lost() == {}
+@pytest.mark.parametrize("tag", ["2.0-err20", "2.0-lat200"])
+def test_bad(scene, tag):
+    bad(scene, tag)
+
+
+@pytest.mark.parametrize("tag, says", [("nopull", "ImagePullBackOff"),
+                                       ("crash", "CrashLoopBackOff"),
+                                       ("never", "0 of 1 endpoints ready"),
+                                       ("nosched", "Unschedulable")])
+def test_pods_that_never_come(scene, tag, says):
+    """2c: blocked_on says so within 10 s, and the deadline aborts."""
+    shop = scene.shop()
+    rid = scene.begin(shop, f"2.0-{tag}", canary={"deadline": "12s"})
+    blocked = scene.airisd.wait_blocked(rid, says, 10)["blocked_on"]
+    assert f"{shop.name}-canary" in blocked["object"]
+    assert blocked["until"] and "abort" in blocked["next"]
+    said = scene.airisd.ctl("rollout", "explain", rid).stdout
+    assert says in said and f"{shop.name}-canary" in said
+    ended = scene.airisd.wait_phase(rid, "aborted", 60)
+    assert "no progress" in ended["reason"]
+    shop.assert_home()
+    assert acts(scene.airisd.events(rid), "weight") == []
