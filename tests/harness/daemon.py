@@ -63,6 +63,9 @@ class Daemon:
         """kill -9"""
         self.process.kill()
 
+    def restart(self):
+        return self.start()
+
     def stop(self):
         return self.process.stop()
 
