@@ -65,6 +65,30 @@ a_canary_that_never_gets_ready_is_aborted_by_the_deadline(void **state) /* F38, 
 	}
 }
 
+/* Pods that run for a moment and then crash, again and again, never get a request. */
+static void
+a_canary_must_be_steady_before_it_gets_traffic(void **state) /* F20 */
+{
+	(void)state;
+	EACH_SEED(seed, 50)
+	{
+		static struct toy w;
+		toy_begin(&w, seed, "");
+		w.pods_late = 300;
+		w.settle_ms = 500;
+		for (int i = 0; i < 3000 && toy_tick(&w); i++)
+			for (int p = 0; p < TOY_PODS; p++)
+				if (w.pods[p].canary && w.pods[p].ready && i % 30 == 0) {
+					w.pods[p].ready = false;
+					w.pods[p].ready_at = w.now + 1300;
+				}
+		assert_int_equal(w.r->phase, PHASE_ABORTED);
+		toy_expect_home(&w);
+		assert_int_equal(w.r->seen_ms, 0); /* no weight was ever written */
+		toy_end(&w);
+	}
+}
+
 static void
 a_promotion_that_fails_keeps_the_healthy_side(void **state) /* F45, I5 */
 {
@@ -172,6 +196,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(a_healthy_canary_succeeds_and_loses_nothing),
 	    cmocka_unit_test(an_abort_at_any_moment_ends_at_home),
 	    cmocka_unit_test(a_canary_that_never_gets_ready_is_aborted_by_the_deadline),
+	    cmocka_unit_test(a_canary_must_be_steady_before_it_gets_traffic),
 	    cmocka_unit_test(a_promotion_that_fails_keeps_the_healthy_side),
 	    cmocka_unit_test(an_abort_does_not_wait_for_a_full_house),
 	    cmocka_unit_test(a_canary_pod_that_dies_lowers_the_weight),
