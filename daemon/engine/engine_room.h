@@ -3,6 +3,8 @@
 #define ENGINE_ENGINE_ROOM_H
 
 #include "base/map.h"
+#include "engine/commit.h"
+#include "engine/effects.h"
 #include "engine/engine.h"
 
 struct batch;
@@ -86,37 +88,6 @@ const struct cluster_port *engine_cluster(const struct entry *entry);
 void engine_wake(struct entry *entry, int64_t at_ms); /* look again then, or earlier; 0: no wish */
 void engine_advance(struct entry *entry);
 void engine_observe(struct entry *entry, struct observed *seen);
-
-/* commit.c: the only door into the journal */
-void commit_event(struct entry *entry, const struct event *event, const char *actor);
-void commit_events(struct entry *entry, const struct events *events, const char *actor);
-void commit_write(struct entry *entry, const struct journal_write *write);
-void commit_reply(struct entry *entry, const struct engine_reply *reply, enum engine_result result,
-    const char *id, const char *why);
-void commit_close(struct entry *entry); /* hands the open batch to the journal */
-/* Answered together with the open batch of a rollout that is just created, later too. */
-struct batch *commit_open(struct entry *entry);
-void commit_reply_with(struct batch *batch, const struct engine_reply *reply,
-    enum engine_result result, const char *id, const char *why);
-/* A batch without a rollout: an app is put (app is taken) or deleted (NULL), when it is durable. */
-void commit_app(struct engine *engine, const struct journal_write *write, struct app *app,
-    const struct engine_reply *reply, enum engine_result result);
-void commit_retry(struct engine *engine);
-void commit_free(struct engine *engine);
-void reply_later(struct engine *engine, const struct engine_reply *reply, enum engine_result result,
-    const char *id, const char *why);
-
-/* effects.c, effects_mesh.c: the only doors to the outside */
-void effects_send(struct entry *entry);
-void effects_gates(struct entry *entry);
-bool effects_mesh_asks(const struct entry *entry); /* its mesh can be asked */
-void effects_mesh(struct entry *entry);
-void effects_gates_cancel(struct entry *entry);
-void effects_mesh_cancel(struct entry *entry);
-void effects_mesh_free(struct engine *engine);
-void effects_verify(struct entry *entry);
-void effects_follow(struct entry *entry, bool follow);
-void effects_free(struct engine *engine);
 
 /* recover.c */
 must_check int recover(struct engine *engine, struct err *e);

@@ -92,29 +92,25 @@ struct rollout {
 	int taken;	    /* the last weight that the data plane is known to have had */
 	struct mesh_fact mesh[MESH_SUBJECTS];
 	struct side_facts sides[2];
-	int peak; /* most ready canary or promoted endpoints in this stage: the deadline's progress
-		   */
+	int peak;	     /* most ready endpoints in this stage: the deadline's progress */
 	int64_t progress_ms; /* the stage's deadline counts from here */
 	int relapses;	     /* how often the stage was reached and lost again */
 	struct attempt attempt;
 	struct drift drift;
 	struct waiting waiting;	   /* object "" : it is not waiting */
 	int64_t last_seq, last_ms; /* of the newest event folded */
-	int64_t
-	    back_ms; /* the first event after airisd (or its clock) was away for long; 0: none */
+	int64_t back_ms;	   /* of the first event after a long absence; 0: none */
 };
 
 struct rollout *rollout_new(const char *id);
 void rollout_free(struct rollout *rollout);
-/* 0, or -1 for an event that cannot follow (damaged or foreign journal): nothing was changed then.
- */
+/* 0, or -1 for an event that cannot follow (a damaged journal): nothing was changed then. */
 must_check int rollout_fold(struct rollout *rollout, const struct event *event, struct err *e);
 /* When the subject changed last; 0: before the start. */
 int64_t rollout_changed_ms(const struct rollout *rollout, enum mesh_subject subject);
 /* The data plane is known to have taken that change. */
 bool rollout_taken(const struct rollout *rollout, enum mesh_subject subject);
-/* So long after its newest event that airisd, or the wall clock, may have been somewhere else: then
- * what is assumed by time (mesh.settle, drain) counts from here on. */
+/* So long after its newest event that airisd or the clock was away: time assumes nothing then. */
 bool rollout_was_away(const struct rollout *rollout, int64_t now_ms);
 const struct stage *rollout_stage(const struct rollout *rollout); /* NULL before it was compiled */
 

@@ -4,7 +4,7 @@
  * and runs alone: test_engine_random SEED. */
 #include "virtual_loop.h"
 
-#define SEEDS 150
+#define SEEDS 100
 
 static unsigned only;
 static unsigned badness; /* of 100 acts so many go wrong */

@@ -1,0 +1,28 @@
+/* commit.c: the engine's only door into the journal. */
+#ifndef ENGINE_COMMIT_H
+#define ENGINE_COMMIT_H
+
+#include "engine/engine.h"
+
+struct batch;
+struct entry;
+
+void commit_event(struct entry *entry, const struct event *event, const char *actor);
+void commit_events(struct entry *entry, const struct events *events, const char *actor);
+void commit_write(struct entry *entry, const struct journal_write *write);
+void commit_reply(struct entry *entry, const struct engine_reply *reply, enum engine_result result,
+    const char *id, const char *why);
+void commit_close(struct entry *entry); /* hands the open batch to the journal */
+/* Answered together with the open batch of a rollout that is just created, later too. */
+struct batch *commit_open(struct entry *entry);
+void commit_reply_with(struct batch *batch, const struct engine_reply *reply,
+    enum engine_result result, const char *id, const char *why);
+/* A batch without a rollout: an app is put (app is taken) or deleted (NULL), when it is durable. */
+void commit_app(struct engine *engine, const struct journal_write *write, struct app *app,
+    const struct engine_reply *reply, enum engine_result result);
+void commit_retry(struct engine *engine);
+void commit_free(struct engine *engine);
+void reply_later(struct engine *engine, const struct engine_reply *reply, enum engine_result result,
+    const char *id, const char *why);
+
+#endif
