@@ -88,27 +88,17 @@ on_freshness(void *ctx, enum kube_kind kind, const char *ns)
 
 /* --- following --- */
 
-/* Nothing that is pointed to: only names, modes and weights are of use here. */
-static void
-copy_plain(struct app *to, const struct app *from)
-{
-	*to = *from;
-	to->spec = NULL;
-	to->strategy = NULL;
-	to->gate_count = 0;
-	memset(to->gates, 0, sizeof(to->gates));
-}
-
 static void
 let_go(struct cluster *cluster, struct port_app *app)
 {
 	enum kube_kind kinds[KUBE_KINDS];
-	int count = port_kinds(&app->app, kinds);
+	int count = port_kinds(app->app, kinds);
 
 	port_verify_cancel(app);
-	port_index_remove(cluster->index, &app->app);
+	port_index_remove(cluster->index, app->app);
 	for (int i = 0; i < count; i++)
-		kube_unwatch(cluster->kube, kinds[i], app->app.namespace);
+		kube_unwatch(cluster->kube, kinds[i], app->app->namespace);
+	app_free(app->app);
 	free(app);
 }
 
@@ -121,14 +111,14 @@ port_follow(void *ctx, const struct app *app)
 	int count = port_kinds(app, kinds);
 
 	followed->cluster = cluster;
-	copy_plain(&followed->app, app);
+	followed->app = app_share(app);
 	followed->asked = -1;
 	for (int i = 0; i < count; i++)
 		kube_watch(cluster->kube, kinds[i], app->namespace);
 	old = map_set(cluster->apps, app->name, followed);
 	if (old != NULL)
 		let_go(cluster, old);
-	port_index_add(cluster->index, &followed->app);
+	port_index_add(cluster->index, followed->app);
 	port_changed(cluster, app->name);
 }
 

@@ -33,7 +33,7 @@ struct port_verify {		    /* direct reads under way; see port_verify.c */
 
 struct port_app {
 	struct cluster *cluster;
-	struct app app;			/* its plain part: nothing that is pointed to */
+	struct app *app;		/* shared with the engine */
 	int asked;			/* the canary's weight last asked for; -1 none */
 	int64_t verified_ms;		/* wall clock */
 	char unanswered[OBSERVED_TEXT]; /* why the last verify failed; "" it did not */

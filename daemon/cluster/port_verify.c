@@ -75,7 +75,7 @@ settle(struct port_app *app)
 		v->retry_ms = 0;
 		loop_timer_clear(v->retry);
 	}
-	port_changed(app->cluster, app->app.name);
+	port_changed(app->cluster, app->app->name);
 	give_turns(turns);
 }
 
@@ -120,7 +120,7 @@ read_one(struct port_app *app, enum kube_kind kind, const char *name)
 	struct kube *kube = cluster_kube(app->cluster);
 
 	v->reads[v->waiting++] =
-	    kube_read(kube, KUBE_NORMAL, kind, app->app.namespace, name, on_read, app);
+	    kube_read(kube, KUBE_NORMAL, kind, app->app->namespace, name, on_read, app);
 }
 
 static void
@@ -131,7 +131,7 @@ read_slices(struct port_app *app, const char *service)
 	char *labels = str_format("kubernetes.io/service-name=%s", service);
 
 	v->reads[v->waiting++] = kube_read_list(
-	    kube, KUBE_NORMAL, KUBE_ENDPOINTSLICES, app->app.namespace, labels, on_read, app);
+	    kube, KUBE_NORMAL, KUBE_ENDPOINTSLICES, app->app->namespace, labels, on_read, app);
 	free(labels);
 }
 
@@ -145,13 +145,13 @@ static void
 begin(struct port_app *app)
 {
 	struct port_verify *v = &app->verify;
-	const struct istio_spec *istio = &app->app.istio;
+	const struct istio_spec *istio = &app->app->istio;
 
 	v->failed = false;
 	v->sent_ms = 0;
 	read_one(app, KUBE_VIRTUALSERVICES, istio->virtual_service);
-	read_one(app, KUBE_DEPLOYMENTS, app->app.workload);
-	read_one(app, KUBE_DEPLOYMENTS, app->app.canary);
+	read_one(app, KUBE_DEPLOYMENTS, app->app->workload);
+	read_one(app, KUBE_DEPLOYMENTS, app->app->canary);
 	read_slices(app, istio->service);
 	if (istio->mode == TRAFFIC_HOST)
 		read_slices(app, istio->canary_service);

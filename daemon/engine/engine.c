@@ -145,6 +145,7 @@ engine_entry_new(struct engine *engine, struct rollout *rollout)
 	entry->engine = engine;
 	entry->rollout = rollout;
 	entry->app = engine_app_entry(engine, rollout->app->name);
+	rollout_share_app(rollout, entry->app->app);
 	entry->timer = loop_timer_new(engine->loop, on_timer, entry);
 	struct entry **at = &entry->app->rollouts;
 	while (*at != NULL && (*at)->rollout->release.number < rollout->release.number)

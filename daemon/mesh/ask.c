@@ -263,7 +263,7 @@ mesh_ask_stop(struct ask *ask)
 static void
 take_question(struct ask_about *about, const struct mesh_question *question)
 {
-	about->app = *question->app;
+	about->app = app_share(question->app);
 	about->subject = question->subject;
 	about->since_ms = question->since_ms;
 	about->by_push = question->subject == MESH_WEIGHT && question->since_ms > 0;
@@ -299,6 +299,7 @@ mesh_ask_free(struct ask *ask)
 {
 	mesh_ask_stop(ask);
 	loop_timer_free(ask->deadline);
+	app_free(ask->about.app);
 	free(ask);
 }
 

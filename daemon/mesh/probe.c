@@ -56,14 +56,14 @@ static void
 check_address(void *ctx, const char *address)
 {
 	struct all_there *there = ctx;
-	there->all = there->all && mesh_read_address(there->shardz, there->about->app.namespace,
+	there->all = there->all && mesh_read_address(there->shardz, there->about->app->namespace,
 				       there->service, address);
 }
 
 static bool
 knows_endpoints(const struct ask_about *about, const json_t *shardz)
 {
-	const struct istio_spec *istio = &about->app.istio;
+	const struct istio_spec *istio = &about->app->istio;
 	bool canary = about->subject == MESH_CANARY;
 	bool host = istio->mode == TRAFFIC_HOST;
 	struct all_there there = {.shardz = shardz,
@@ -71,7 +71,7 @@ knows_endpoints(const struct ask_about *about, const json_t *shardz)
 	    .service = canary && host ? istio->canary_service : istio->service,
 	    .all = true};
 	const struct mesh_needs *needs = about->needs;
-	if (!needs->addresses(needs->ctx, &about->app, canary, check_address, &there))
+	if (!needs->addresses(needs->ctx, about->app, canary, check_address, &there))
 		return false;
 	return there.all;
 }
@@ -79,7 +79,7 @@ knows_endpoints(const struct ask_about *about, const json_t *shardz)
 static bool
 knows_objects(const struct ask_about *about, const json_t *configz)
 {
-	const struct app *app = &about->app;
+	const struct app *app = about->app;
 	bool rule = about->subject == MESH_ROUTING && about->rule_version[0] != '\0';
 	return (about->version[0] == '\0' ||
 		   mesh_read_knows(configz, "VirtualService", app->namespace,

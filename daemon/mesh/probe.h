@@ -9,8 +9,8 @@ enum page { PAGE_CONFIGZ, PAGE_SHARDZ, PAGE_METRICS, PAGE_SYNCZ };
 struct ask_about { /* what is asked */
 	struct cluster_mesh *cluster;
 	const struct mesh_needs *needs;
-	bool look;	/* nothing: only to show people */
-	struct app app; /* plain part only; spec and queries are not looked at */
+	bool look;	 /* nothing: only to show people */
+	struct app *app; /* shared; NULL: look */
 	enum mesh_subject subject;
 	int64_t since_ms, begun_ms;
 	bool by_push; /* a weight of ours: a push that began after it must be acknowledged */

@@ -119,6 +119,7 @@ parse_routes(const struct key *key, const json_t *value, void *slot, struct keys
 
 	if (!is_list_for(key, value, at))
 		return;
+	istio->routes = mem_array(json_array_size(value), sizeof(istio->routes[0]));
 	for (size_t i = 0; i < json_array_size(value); i++) {
 		size_t mark = keys_enter_item(at, i);
 
@@ -178,11 +179,15 @@ parse_gate_names(const struct key *key, const json_t *value, void *slot, struct 
 static void *
 add_gate(void *record)
 {
-	struct draft *draft = record;
+	struct app *app = &((struct draft *)record)->app;
+	struct gate_spec *gate;
 
-	if (draft->app.gate_count == APP_GATES)
+	if (app->gate_count == APP_GATES)
 		return NULL;
-	return &draft->app.gates[draft->app.gate_count++];
+	app->gates = mem_grow(app->gates, (size_t)app->gate_count + 1, sizeof(app->gates[0]));
+	gate = &app->gates[app->gate_count++];
+	*gate = (struct gate_spec){0};
+	return gate;
 }
 
 static const struct key_type type_query = {
@@ -481,6 +486,7 @@ finish_stages(struct draft *draft, struct keys_at *at)
 	struct canary_spec *plan = &draft->app.plan;
 	int before = 0;
 
+	plan->stages = mem_array((size_t)draft->stage_count, sizeof(plan->stages[0]));
 	for (int i = 0; i < draft->stage_count; i++) {
 		struct stage_spec *stage = &draft->stages[i].spec;
 
@@ -526,6 +532,9 @@ free_inside(struct app *app)
 		free(app->gates[i].query);
 		free(app->gates[i].samples_query);
 	}
+	free(app->gates);
+	free(app->plan.stages);
+	free(app->istio.routes);
 	json_decref(app->spec);
 }
 
@@ -561,10 +570,19 @@ app_parse(const json_t *spec, struct errlist *errors)
 	return app;
 }
 
+struct app *
+app_share(const struct app *app)
+{
+	struct app *shared = (struct app *)app; /* only the count changes */
+
+	shared->shares++;
+	return shared;
+}
+
 void
 app_free(struct app *app)
 {
-	if (app == NULL)
+	if (app == NULL || app->shares-- > 0)
 		return;
 	free_inside(app);
 	free(app);

@@ -1,6 +1,7 @@
 /* App: one thing that is released, as its owner wrote it: workload, traffic, strategy, gates and
  * what to do when things go wrong. Plain data, checked once by app_parse; nothing in it comes from
- * the cluster. Strings are bounded by what Kubernetes allows. */
+ * the cluster. Strings are bounded by what Kubernetes allows, lists are as long as they have to be.
+ * It never changes once it is parsed, so whoever needs it for longer shares it. */
 #ifndef MODEL_APP_H
 #define MODEL_APP_H
 
@@ -49,13 +50,14 @@ struct stage_spec {
 };
 
 struct canary_spec {
-	struct stage_spec stages[APP_STAGES];
+	struct stage_spec *stages; /* owned; at most APP_STAGES */
 	int stage_count;
 };
 
 struct istio_spec {
 	char virtual_service[APP_NAME];
-	char routes[APP_ROUTES][APP_LABEL]; /* names of http routes; none: the only one that fits */
+	/* Names of http routes, owned, at most APP_ROUTES; none: the only one that fits. */
+	char (*routes)[APP_LABEL];
 	int route_count;
 	enum traffic_mode mode;
 	char service[APP_NAME];	       /* the stable host's Service; default: the workload's name */
@@ -76,7 +78,7 @@ struct app {
 	struct istio_spec istio;
 	const struct strategy *strategy;
 	struct canary_spec plan; /* weights and their conditions */
-	struct gate_spec gates[APP_GATES];
+	struct gate_spec *gates; /* owned; at most APP_GATES */
 	int gate_count;
 	enum edit_policy on_edit;
 	enum start_policy on_start;
@@ -86,11 +88,14 @@ struct app {
 	int abort_capacity;  /* percent of its size that carries everything in an abort; default 50
 			      */
 	json_t *spec;	     /* as the user wrote it, owned */
+	int shares;	     /* how many hold it besides the first */
 };
 
 /* All errors are added to errors with their paths; NULL if there is one. The app is the caller's.
  */
 struct app *app_parse(const json_t *spec, struct errlist *errors);
+/* One more holder of the same app; each gives it back with app_free, the last one frees it. */
+struct app *app_share(const struct app *app);
 void app_free(struct app *app);
 /* Every key that an App may have, a line each: path, type, default, help. Owned by the caller. */
 char *app_reference(void);

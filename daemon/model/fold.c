@@ -26,9 +26,21 @@ rollout_free(struct rollout *r)
 	if (r == NULL)
 		return;
 	app_free(r->app);
-	for (int i = 0; i < LADDER_STAGES; i++)
+	for (int i = 0; i < r->ladder.count; i++)
 		free(r->records[i].gates);
+	free(r->ladder.stages);
+	free(r->records);
+	free(r->gates);
 	free(r);
+}
+
+void
+rollout_share_app(struct rollout *r, const struct app *app)
+{
+	if (app == NULL || app == r->app || !json_equal(app->spec, r->app->spec))
+		return;
+	app_free(r->app);
+	r->app = app_share(app);
 }
 
 const struct stage *
@@ -84,11 +96,23 @@ fold_created(struct rollout *r, const struct event *event, struct err *e)
 		app_free(app);
 		return -1;
 	}
-	app_free(r->app);
 	r->app = app;
+	r->gates = mem_array((size_t)app->gate_count, sizeof(r->gates[0]));
 	r->created_ms = r->phase_ms = event->at_ms;
 	r->phase = PHASE_QUEUED;
 	return 0;
+}
+
+/* What is kept of a ladder: as many stages as there are, and a record for each. */
+static void
+keep_ladder(struct rollout *r, const struct ladder *ladder)
+{
+	size_t count = (size_t)ladder->count;
+	r->ladder = (struct climb){.stages = mem_array(count, sizeof(struct stage)),
+	    .count = ladder->count,
+	    .full = ladder->full};
+	memcpy(r->ladder.stages, ladder->stages, count * sizeof(struct stage));
+	r->records = mem_array(count, sizeof(r->records[0]));
 }
 
 static int
@@ -99,7 +123,9 @@ fold_compiled(struct rollout *r, const struct event *event, struct err *e)
 	if (ladder_parse(jsonx_at(event->data, "ladder"), &ladder, e) < 0 ||
 	    baseline_parse(jsonx_at(event->data, "baseline"), &baseline, e) < 0)
 		return -1;
-	r->ladder = ladder;
+	if (r->compiled)
+		return err_set(e, "rollout %s is compiled already", r->id);
+	keep_ladder(r, &ladder);
 	r->baseline = baseline;
 	r->compiled = true;
 	r->stage = 0;
@@ -138,7 +164,7 @@ leave_stage(struct rollout *r, int64_t at_ms)
 	struct stage_record *record = &r->records[r->stage];
 	record->left_ms = at_ms;
 	keep_gates(r, record);
-	memset(r->gates, 0, sizeof(r->gates));
+	memset(r->gates, 0, (size_t)r->app->gate_count * sizeof(r->gates[0]));
 	r->skip = r->approved = false;
 	r->peak = r->relapses = 0;
 	r->drift.repairs = 0;
@@ -162,8 +188,9 @@ fold_stage(struct rollout *r, const struct event *event, struct err *e)
 static int
 fold_settled(struct rollout *r, const struct event *event, struct err *e)
 {
-	(void)e;
 	bool settled = event->kind == EVENT_SETTLED;
+	if (!r->compiled)
+		return err_set(e, "rollout %s has no ladder yet", r->id);
 	r->records[r->stage].settled_ms = settled ? event->at_ms : 0;
 	/* A side that comes and goes must not put the deadline off for ever. */
 	if (!settled && ++r->relapses <= RELAPSES_FORGIVEN)

@@ -35,7 +35,7 @@ fold_weight(struct rollout *r, int weight, int64_t at_ms, int64_t sent_ms)
 	r->seen = weight;
 	r->seen_ms = at_ms;
 	r->sent_ms = sent_ms;
-	for (int i = 0; i < APP_GATES; i++)
+	for (int i = 0; i < r->app->gate_count; i++)
 		r->gates[i].passes = 0;
 }
 
@@ -146,7 +146,7 @@ start_waiting_anew(struct rollout *r, int64_t at_ms)
 	r->resumed_ms = r->progress_ms = at_ms;
 	r->attempt.failures = 0;
 	r->attempt.retry_ms = 0;
-	for (int i = 0; i < APP_GATES; i++)
+	for (int i = 0; i < r->app->gate_count; i++)
 		r->gates[i] = (struct gate_state){.last = r->gates[i].last};
 }
 

@@ -193,7 +193,9 @@ plan_make(const struct app *app, const struct release *release, const struct obs
 	int rc = start(&x, app, release, e);
 	for (int i = 0; rc == 0 && i < TURNS_MAX && !phase_final(x.r->phase); i++)
 		rc = turn(&x, e);
-	plan->ladder = x.r->ladder;
+	plan->ladder = (struct ladder){.count = x.r->ladder.count, .full = x.r->ladder.full};
+	for (int i = 0; i < plan->ladder.count; i++)
+		plan->ladder.stages[i] = x.r->ladder.stages[i];
 	if (rc == 0 && x.r->phase != PHASE_SUCCEEDED)
 		rc = err_set(e, "the rehearsal did not succeed: %s: %s %s", phase_name(x.r->phase),
 		    x.r->waiting.object, x.r->waiting.what);

@@ -34,6 +34,11 @@ struct stage_record {
 	struct gate_state *gates; /* as they stood when the stage was left; NULL: none measured */
 };
 
+struct climb { /* the ladder as it was compiled, owned */
+	struct stage *stages;
+	int count, full;
+};
+
 struct waiting { /* why it is not moving */
 	char object[APP_NAME * 2];
 	char what[640];
@@ -65,7 +70,7 @@ struct drift {	       /* a foreign edit that stands */
 
 struct rollout {
 	char id[ID_SIZE];
-	struct app *app; /* as it was at the start; owned */
+	struct app *app; /* as it was at the start; shared with others that have the same */
 	struct release release;
 	enum phase phase;
 	char reason[640]; /* of the phase; "" none */
@@ -73,12 +78,12 @@ struct rollout {
 	int64_t created_ms, started_ms, ended_ms, phase_ms;
 	bool compiled;
 	struct baseline baseline;
-	struct ladder ladder;
+	struct climb ladder;
 	int stage;
-	int64_t resumed_ms;  /* the last resume, retry or restart of waiting */
-	bool skip, approved; /* asked for in this stage */
-	struct stage_record records[LADDER_STAGES];
-	struct gate_state gates[APP_GATES];
+	int64_t resumed_ms;	      /* the last resume, retry or restart of waiting */
+	bool skip, approved;	      /* asked for in this stage */
+	struct stage_record *records; /* one for each stage */
+	struct gate_state *gates;     /* one for each gate of the app */
 	/* what we wrote */
 	int weight;	 /* the last weight that we know to be written by us */
 	bool stable_new; /* the stable workload's image as we left it */
@@ -103,6 +108,8 @@ struct rollout {
 };
 
 struct rollout *rollout_new(const char *id);
+/* Uses this app instead of its own, if they are the same: so there is one of them in memory. */
+void rollout_share_app(struct rollout *rollout, const struct app *app);
 void rollout_free(struct rollout *rollout);
 /* 0, or -1 for an event that cannot follow (a damaged journal): nothing was changed then. */
 must_check int rollout_fold(struct rollout *rollout, const struct event *event, struct err *e);

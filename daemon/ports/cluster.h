@@ -22,7 +22,7 @@ struct cluster_events {
 
 struct cluster_port {
 	void *ctx;
-	/* Follow an app's objects while a rollout needs them. The app is copied as far as needed.
+	/* Follow an app's objects while a rollout needs them. The app is shared (app_share).
 	 * Following again replaces. Unfollowed namespaces are watched a little longer, then let go.
 	 */
 	void (*follow)(void *ctx, const struct app *app);

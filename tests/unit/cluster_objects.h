@@ -58,7 +58,9 @@ app_of(enum traffic_mode mode)
 {
 	struct app app = {
 	    .name = "shop", .namespace = "prod", .workload = "web", .canary = "web-canary"};
-	static const int weights[] = {10, 25, 50, 100};
+	static struct stage_spec stages[] = {
+	    {.weight = 10}, {.weight = 25}, {.weight = 50}, {.weight = 100}};
+	static char routes[APP_ROUTES][APP_LABEL];
 
 	app.istio = (struct istio_spec){.virtual_service = "web",
 	    .mode = mode,
@@ -67,9 +69,9 @@ app_of(enum traffic_mode mode)
 	    .destination_rule = "web",
 	    .stable_subset = "stable",
 	    .canary_subset = "canary",
+	    .routes = routes,
 	    .label = "track"};
-	for (int i = 0; i < 4; i++)
-		app.plan.stages[app.plan.stage_count++].weight = weights[i];
+	app.plan = (struct canary_spec){.stages = stages, .stage_count = 4};
 	return app;
 }
 

@@ -15,7 +15,8 @@ make(void)
 {
 	const char *text = "{kind: App, name: web, namespace: shop, workload: {name: web},\n"
 			   " traffic: {istio: {virtualService: web}},\n"
-			   " strategy: {canary: {weights: [10, 25, 50, 100], hold: 3s}}}";
+			   " strategy: {canary: {weights: [10, 25, 50, 100], hold: 3s}},\n"
+			   " gates: [{name: up, prometheus: {query: up, pass: '> 0'}}]}";
 	json_t *spec;
 	struct err e;
 	assert_int_equal(yaml_parse(text, strlen(text), &spec, NULL, &e), 0);

@@ -262,10 +262,58 @@ an_absence_is_noticed_and_silence_is_none(void **state) /* F54 */
 	rollout_free(r);
 }
 
+/* An equal app is shared and outlives either holder; another one is not taken. */
+static void
+an_equal_app_is_shared(void **state)
+{
+	(void)state;
+	struct rollout *r = make(1);
+	struct errlist errors;
+	errlist_init(&errors);
+	struct app *same = app_parse(r->app->spec, &errors);
+	json_t *spec = json_deep_copy(r->app->spec);
+	json_object_set_new(json_object_get(spec, "workload"), "name", json_string("api"));
+	struct app *other = app_parse(spec, &errors);
+	const struct app *own = r->app;
+	rollout_share_app(r, NULL);
+	rollout_share_app(r, other);
+	assert_ptr_equal(r->app, own);
+	rollout_share_app(r, same);
+	assert_ptr_equal(r->app, same);
+	rollout_share_app(r, same); /* once is enough */
+	app_free(same);
+	assert_string_equal(r->app->workload, "web");
+	app_free(other);
+	rollout_free(r);
+	json_decref(spec);
+	errlist_done(&errors);
+}
+
+/* What needs the ladder cannot come before it; a ladder comes once. */
+static void
+a_ladder_comes_once_and_first(void **state)
+{
+	(void)state;
+	struct rollout *r = make(1);
+	struct ladder ladder;
+	r->app->strategy->compile(r->app, &r->baseline, &ladder);
+	json_t *again = json_pack(
+	    "{s:o, s:o}", "baseline", baseline_json(&r->baseline), "ladder", ladder_json(&ladder));
+	refuse(r, EVENT_COMPILED, again, "already");
+	rollout_free(r);
+	r = rollout_new("r-test");
+	fold(r, EVENT_CREATED, created());
+	refuse(r, EVENT_SETTLED, NULL, "no ladder");
+	refuse(r, EVENT_STAGE, json_pack("{s:i}", "index", 1), "cannot enter");
+	rollout_free(r);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(an_equal_app_is_shared),
+	    cmocka_unit_test(a_ladder_comes_once_and_first),
 	    cmocka_unit_test(what_cannot_follow_changes_nothing),
 	    cmocka_unit_test(a_journal_begins_with_created),
 	    cmocka_unit_test(nothing_follows_an_end),

@@ -6,6 +6,9 @@
 #include "model/gate.h"
 
 static struct app app;
+static struct gate_spec specs[2];
+static struct stage stages[1];
+static struct gate_state states[2];
 static struct rollout r;
 
 /* One gate: every 10 s, window 60 s, warm-up 5 s, one failure allowed, two passes needed. */
@@ -14,6 +17,8 @@ begin(void)
 {
 	memset(&app, 0, sizeof(app));
 	memset(&r, 0, sizeof(r));
+	memset(states, 0, sizeof(states));
+	app.gates = specs;
 	app.gate_count = 2;
 	for (int i = 0; i < 2; i++)
 		app.gates[i] = (struct gate_spec){.every_ms = 10000,
@@ -24,7 +29,8 @@ begin(void)
 	r.app = &app;
 	r.phase = PHASE_PROGRESSING;
 	r.compiled = true;
-	r.ladder.count = 1;
+	r.ladder = (struct climb){.stages = stages, .count = 1};
+	r.gates = states;
 	r.ladder.stages[0] = (struct stage){.gates = 1, .watch = 3};
 	r.taken = 50;
 	r.seen = 50;

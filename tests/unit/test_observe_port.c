@@ -149,11 +149,15 @@ test_unfollowed_is_not_told(void **state)
 static void
 test_following_again_replaces(void **state)
 {
+	struct app anew;
+
 	(void)state;
 	room_begin(TRAFFIC_HOST);
 	room_follow();
-	str_copy(room.app.workload, sizeof(room.app.workload), "api");
-	room.port.follow(room.port.ctx, &room.app);
+	anew = room.app;
+	anew.shares = 0;
+	str_copy(anew.workload, sizeof(anew.workload), "api");
+	room.port.follow(room.port.ctx, &anew);
 	assert_int_equal(told_of("deployments", "ADDED",
 			     "{'metadata': {'name': 'api',"
 			     " 'namespace': 'prod', 'uid': 'd-a', 'resourceVersion': '1001'}}"),
@@ -244,6 +248,17 @@ test_verify_fails_and_recovers(void **state)
 
 #define MANY 12
 
+static struct app many[MANY];
+
+static void
+make_many(void)
+{
+	for (int i = 0; i < MANY; i++) {
+		many[i] = room.app;
+		str_print(many[i].name, sizeof(many[i].name), "web-%d", i);
+	}
+}
+
 static struct observed
 look_at(const struct app *app)
 {
@@ -256,13 +271,9 @@ look_at(const struct app *app)
 static bool
 are_verified(void)
 {
-	struct app app = room.app;
-
-	for (int i = 0; i < MANY; i++) {
-		str_print(app.name, sizeof(app.name), "web-%d", i);
-		if (look_at(&app).verified_ms == 0)
+	for (int i = 0; i < MANY; i++)
+		if (look_at(&many[i]).verified_ms == 0)
 			return false;
-	}
 	return true;
 }
 
@@ -271,31 +282,26 @@ are_verified(void)
 static void
 test_many_verify_in_turns(void **state)
 {
-	struct app app;
 	int64_t before, last_ms = 0;
 
 	(void)state;
 	room_begin_within(TRAFFIC_HOST, 100, 10);
 	room.many = true;
 	room_follow();
-	app = room.app;
-	for (int i = 0; i < MANY; i++) {
-		str_print(app.name, sizeof(app.name), "web-%d", i);
-		room.port.follow(room.port.ctx, &app);
-	}
+	make_many();
+	for (int i = 0; i < MANY; i++)
+		room.port.follow(room.port.ctx, &many[i]);
 	before = clock_wall_ms();
 	for (int i = 0; i < MANY; i++) {
-		str_print(app.name, sizeof(app.name), "web-%d", i);
-		room.port.verify(room.port.ctx, &app);
-		room.port.verify(room.port.ctx, &app);
+		room.port.verify(room.port.ctx, &many[i]);
+		room.port.verify(room.port.ctx, &many[i]);
 	}
 	assert_true(run_until(room.loop, are_verified, 10000));
 	assert_int_equal(room.reads, MANY * 5);
 	for (int i = 0; i < MANY; i++) {
-		str_print(app.name, sizeof(app.name), "web-%d", i);
-		assert_true(look_at(&app).fresh);
-		if (look_at(&app).verified_ms > last_ms)
-			last_ms = look_at(&app).verified_ms;
+		assert_true(look_at(&many[i]).fresh);
+		if (look_at(&many[i]).verified_ms > last_ms)
+			last_ms = look_at(&many[i]).verified_ms;
 	}
 	/* 60 reads, 10 of them at once, the others 10 ms apart; the last app's are the last. */
 	assert_true(last_ms >= before + 300);
@@ -306,26 +312,20 @@ test_many_verify_in_turns(void **state)
 static void
 test_turns_of_those_that_go(void **state)
 {
-	struct app app;
-
 	(void)state;
 	room_begin_within(TRAFFIC_HOST, 100, 10);
 	room.many = true;
 	room_follow();
-	app = room.app;
+	make_many();
 	for (int i = 0; i < MANY; i++) {
-		str_print(app.name, sizeof(app.name), "web-%d", i);
-		room.port.follow(room.port.ctx, &app);
-		room.port.verify(room.port.ctx, &app);
+		room.port.follow(room.port.ctx, &many[i]);
+		room.port.verify(room.port.ctx, &many[i]);
 	}
-	for (int i = 0; i < MANY - 1; i++) {
-		str_print(app.name, sizeof(app.name), "web-%d", (i * 5) % (MANY - 1));
-		room.port.unfollow(room.port.ctx, app.name);
-	}
+	for (int i = 0; i < MANY - 1; i++)
+		room.port.unfollow(room.port.ctx, many[(i * 5) % (MANY - 1)].name);
 	room.port.verify(room.port.ctx, &room.app);
 	assert_true(run_until(room.loop, is_verified, 2000));
-	str_print(app.name, sizeof(app.name), "web-%d", MANY - 1);
-	assert_true(look_at(&app).verified_ms > 0);
+	assert_true(look_at(&many[MANY - 1]).verified_ms > 0);
 	room_end();
 }
 
