@@ -219,9 +219,13 @@ void
 kube_put(struct kube *kube, enum kube_kind kind, json_t *object)
 {
 	const char *ns = jsonx_text(object, "metadata.namespace");
+	const char *name = jsonx_text_or(object, "metadata.name", "");
 	struct kube_cache *cache = ns ? kube_cache_find(kube, kind, ns) : NULL;
+	bool going = jsonx_text(object, "metadata.deletionTimestamp") != NULL;
 
-	if (cache)
+	/* The watch may have told its end before a delete was answered: then it is gone, and no
+	 * later event would take it out again. */
+	if (cache && !(going && kube_get(kube, kind, ns, name) == NULL))
 		(void)cache_put(cache->store, json_deep_copy(object));
 }
 

@@ -260,6 +260,31 @@ test_put_wins_over_older(void **state)
 	end();
 }
 
+/* A delete in the foreground answers with an object whose end the watch may have told before. */
+static void
+test_gone_before_the_answer(void **state)
+{
+	json_t *answer = json_loads("{\"metadata\":{\"name\":\"a\",\"namespace\":\"x\",\"uid\":"
+				    "\"u-a\",\"resourceVersion\":\"60\",\"deletionTimestamp\":"
+				    "\"2026-11-23T10:21:08Z\"}}",
+	    0, NULL);
+
+	(void)state;
+	assert_non_null(answer);
+	begin(default_handler);
+	start_watch();
+	kube_put(kube, KUBE_PODS, answer); /* it is there: then its end is still to come */
+	assert_non_null(
+	    jsonx_text(kube_get(kube, KUBE_PODS, "x", "a"), "metadata.deletionTimestamp"));
+	fake_chunk(stream, EVENT("DELETED", POD("a", "61")) EVENT("ADDED", POD("marker", "62")));
+	assert_true(run_until(loop, has_marker, 3000));
+	assert_null(kube_get(kube, KUBE_PODS, "x", "a"));
+	kube_put(kube, KUBE_PODS, answer);
+	assert_null(kube_get(kube, KUBE_PODS, "x", "a"));
+	json_decref(answer);
+	end();
+}
+
 /* F67: an event about the one before does not touch the new one of the same name. */
 static void
 test_recreated(void **state)
@@ -290,6 +315,7 @@ main(void)
 	    cmocka_unit_test(test_resumes_from_bookmark),
 	    cmocka_unit_test(test_ends_at_once),
 	    cmocka_unit_test(test_put_wins_over_older),
+	    cmocka_unit_test(test_gone_before_the_answer),
 	    cmocka_unit_test(test_recreated),
 	};
 
