@@ -123,6 +123,13 @@ tell_weight(const struct story *story)
 	    (long long)jsonx_int(story->rollout, "canary.ready", 0),
 	    (long long)jsonx_int(story->rollout, "canary.size", 0));
 	sentence(story, 0, &text);
+	if (*jsonx_text_or(weight, "missing", "") != '\0') {
+		str_clear(&text);
+		str_addf(&text,
+		    "These proxies did not confirm that weight, so it is only assumed there: %s.",
+		    jsonx_text(weight, "missing"));
+		sentence(story, 0, &text);
+	}
 	if (*jsonx_text_or(story->rollout, "stale", "") != '\0') {
 		str_clear(&text);
 		str_addf(

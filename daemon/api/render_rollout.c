@@ -100,9 +100,10 @@ weight_part(const struct rollout *r)
 {
 	const struct stage *stage = rollout_stage(r);
 	int target = stage == NULL || goes_home(r->phase) ? 0 : stage->target.weight;
-	return json_pack("{s:i, s:i, s:i, s:o, s:o}", "target", target, "written", r->weight,
-	    "taken", r->taken, "known", api_text_json(r->mesh[MESH_WEIGHT].known), "since",
-	    api_time_json(r->mesh[MESH_WEIGHT].at_ms));
+	const struct mesh_fact *fact = &r->mesh[MESH_WEIGHT];
+	return json_pack("{s:i, s:i, s:i, s:o, s:o, s:o}", "target", target, "written", r->weight,
+	    "taken", r->taken, "known", api_text_json(fact->known), "since",
+	    api_time_json(fact->at_ms), "missing", api_text_json(fact->missing));
 }
 
 struct side_part {
