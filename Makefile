@@ -17,7 +17,7 @@ FUZZ_SECONDS ?= 20
 all:
 .SECONDARY:
 .PHONY: all clean help format check-format deps unit unit-programs lint tidy test-lint fuzz force docs install \
-	uninstall test asan test-cluster demo bench
+	uninstall test asan test-cluster test-mesh demo bench
 
 # --- flags ------------------------------------------------------------------------------------
 # Hardening after the OpenSSF guide, as far as gcc 12 has it. SAN=1 (address, undefined) and
@@ -92,6 +92,7 @@ help:
 	@echo "make test          deps, build, unit, e2e; closes with: N passed, N failed"
 	@echo "make asan          unit and e2e under ASan and UBSan, in $(O)/asan"
 	@echo "make test-cluster  against a real control plane (kubelab, or KUBECONFIG)"
+	@echo "make test-mesh     against real istiod and Envoy (meshlab; needs root and ip)"
 	@echo "make demo          a simulated cluster, two releases, in about a minute"
 	@echo "make bench         how fast: $(notdir $(benches))"
 	@echo "make docs          write man pages and the sample of the settings anew"
@@ -216,6 +217,10 @@ asan: deps
 
 test-cluster: deps
 	@+tools/test-all.sh cluster $(O)
+
+test-mesh: deps
+	@$(MAKE) --no-print-directory -s all
+	@tools/test-mesh.sh $(O)
 
 demo: deps
 	@$(MAKE) --no-print-directory -s all
