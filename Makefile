@@ -94,7 +94,7 @@ help:
 	@echo "make test-cluster  against a real control plane (kubelab, or KUBECONFIG)"
 	@echo "make test-mesh     against real istiod and Envoy (meshlab; needs root and ip)"
 	@echo "make demo          a simulated cluster, two releases, in about a minute"
-	@echo "make bench         how fast: $(notdir $(benches))"
+	@echo "make bench         how fast, how small: decisions, the store, a fleet; BENCH=full: all"
 	@echo "make docs          write man pages and the sample of the settings anew"
 	@echo "make install       DESTDIR, prefix ($(prefix)), sysconfdir ($(sysconfdir)); uninstall"
 	@echo "make clean         remove $(O)/"
@@ -229,8 +229,10 @@ demo: deps
 $(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/libairis.a
 	$(link) $(daemon_libs)
 
-bench: $(benches)
-	@for bench in $(benches); do echo "$$bench:"; $$bench || exit 1; done
+# BENCH=full: all of it, with a thousand apps; about twenty minutes.
+bench: $(benches) $(programs)
+	@for bench in $(benches); do echo "$$bench:"; $$bench $(O) || exit 1; done
+	@AIRIS_BUILD=$(O) /usr/bin/python3 -B tests/bench/bench_fleet.py
 
 # --- documents and installing -----------------------------------------------------------------
 
