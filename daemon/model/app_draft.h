@@ -1,0 +1,27 @@
+/* Inside of the App: what its table fills in and its checks finish. Not for others. */
+#ifndef MODEL_APP_DRAFT_H
+#define MODEL_APP_DRAFT_H
+
+#include "base/keys.h"
+#include "model/app.h"
+
+enum { DRAFT_UNSET = -1 };
+
+/* An app while it is read: with what the finishing still needs. */
+struct stage_draft {
+	struct stage_spec spec;
+	const json_t *gates; /* names, as written; NULL: all */
+};
+
+struct draft {
+	struct app app; /* first, so that offsets in the app are offsets in the draft */
+	struct stage_draft stages[APP_STAGES];
+	int stage_count;
+	bool short_form; /* weights, not stages */
+	int64_t hold_ms;
+	int kind, workload_kind;
+};
+
+extern const struct key app_keys[]; /* for a struct draft */
+
+#endif
