@@ -105,6 +105,16 @@ watches(const struct entry *entry)
 	return phase != PHASE_QUEUED && !phase_final(phase) && goes_before(entry) == NULL;
 }
 
+/* Nothing that a move does reaches the caches within the turn, but whether they are followed. */
+static void
+observe_again(struct entry *entry, struct observed *seen, bool first)
+{
+	bool followed = entry->followed;
+	effects_follow(entry, watches(entry));
+	if (first || entry->followed != followed)
+		engine_observe(entry, seen);
+}
+
 void
 engine_advance(struct entry *entry)
 {
@@ -120,13 +130,12 @@ engine_advance(struct entry *entry)
 	entry->asking.asks = effects_mesh_asks(entry);
 	loop_timer_clear(entry->timer);
 	entry->wake_ms = 0;
-	do {
-		effects_follow(entry, watches(entry));
-		engine_observe(entry, &seen);
-	} while (move(entry, &seen) && ++moves < MOVES_MAX);
+	do
+		observe_again(entry, &seen, moves == 0);
+	while (move(entry, &seen) && ++moves < MOVES_MAX);
 	commit_close(entry);
 	effects_gates(entry);
-	effects_mesh(entry);
+	effects_mesh(entry, &seen);
 	if (moves == MOVES_MAX)
 		engine_mark(entry);
 }

@@ -109,13 +109,11 @@ ask_mesh(struct entry *entry, enum mesh_subject subject, int64_t of_ms, const st
 }
 
 void
-effects_mesh(struct entry *entry)
+effects_mesh(struct entry *entry, const struct observed *seen)
 {
 	const struct rollout *r = entry->rollout;
 	bool asks = entry->asking.asks && r->compiled && !phase_final(r->phase) && !entry->doomed;
 	int64_t now_ms = engine_now_ms(entry->engine);
-	struct observed seen;
-	bool looked = false;
 	for (int i = 0; i < MESH_SUBJECTS; i++) {
 		enum mesh_subject subject = (enum mesh_subject)i;
 		int64_t of_ms = rollout_changed_ms(r, subject);
@@ -126,10 +124,7 @@ effects_mesh(struct entry *entry)
 			entry->asking.text[subject][0] = '\0';
 		if (!open || entry->mesh_asks[subject] != 0 || now_ms < entry->mesh_next_ms)
 			continue;
-		if (!looked)
-			engine_observe(entry, &seen);
-		looked = true;
-		ask_mesh(entry, subject, of_ms, &seen);
+		ask_mesh(entry, subject, of_ms, seen);
 	}
 }
 
