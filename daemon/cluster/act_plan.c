@@ -90,7 +90,8 @@ not_there(struct act_plan *plan)
 	    kube_kind_info(plan->kind)->name, plan->name);
 }
 
-/* Foreground: a Deployment is there until its last pod is gone, so its end can be observed. */
+/* In the foreground a Deployment is there until its last pod is gone, so its end can be observed.
+ * What owns nothing would wait for the garbage collector, which can take a minute. */
 static void
 send_delete(struct act_plan *plan, const struct wish *w, const json_t *object)
 {
@@ -107,9 +108,9 @@ send_delete(struct act_plan *plan, const struct wish *w, const json_t *object)
 	}
 	send_body(plan, ACT_DELETE, object,
 	    json_pack("{s:s, s:s, s:s, s:{s:s, s:s}}", "apiVersion", "v1", "kind", "DeleteOptions",
-		"propagationPolicy", "Foreground", "preconditions", "uid",
-		jsonx_text_or(object, "metadata.uid", ""), "resourceVersion",
-		jsonx_text_or(object, "metadata.resourceVersion", "")));
+		"propagationPolicy", plan->kind == KUBE_DEPLOYMENTS ? "Foreground" : "Background",
+		"preconditions", "uid", jsonx_text_or(object, "metadata.uid", ""),
+		"resourceVersion", jsonx_text_or(object, "metadata.resourceVersion", "")));
 }
 
 /* --- workloads --- */

@@ -166,6 +166,19 @@ find_owned(const struct cluster *cluster, const struct app *app, const json_t *d
 	    find(cluster, KUBE_PODS, app, jsonx_text_or(set, "metadata.uid", ""), pods);
 }
 
+/* One that is only held by somebody's finalizer is as good as gone. */
+static json_t *
+get_lasting(
+    const struct cluster *cluster, enum kube_kind kind, const struct app *app, const char *name)
+{
+	json_t *object = get(cluster, kind, app, name);
+
+	if (jsonx_at(object, "metadata.deletionTimestamp") == NULL)
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
 static void
 gather(const struct cluster *cluster, const struct app *app, struct observe_objects *o)
 {
@@ -178,10 +191,10 @@ gather(const struct cluster *cluster, const struct app *app, struct observe_obje
 	o->service = get(cluster, KUBE_SERVICES, app, istio->service);
 	o->virtual_service = get(cluster, KUBE_VIRTUALSERVICES, app, istio->virtual_service);
 	if (istio->mode == TRAFFIC_HOST) {
-		o->canary_service = get(cluster, KUBE_SERVICES, app, istio->canary_service);
+		o->canary_service = get_lasting(cluster, KUBE_SERVICES, app, istio->canary_service);
 		find(cluster, KUBE_ENDPOINTSLICES, app, istio->canary_service, o->canary_slices);
 	} else {
-		o->rule = get(cluster, KUBE_DESTINATIONRULES, app, istio->destination_rule);
+		o->rule = get_lasting(cluster, KUBE_DESTINATIONRULES, app, istio->destination_rule);
 	}
 	find(cluster, KUBE_ENDPOINTSLICES, app, istio->service, o->slices);
 	find(cluster, KUBE_HPAS, app, target, o->hpas);

@@ -241,6 +241,7 @@ test_services(void **state)
 	assert_not_sent(s, ACT_ALREADY, "");
 	plan(s, ACT_DELETE_SERVICE, 0, "");
 	assert_sent(s, ACT_DELETE, KUBE_SERVICES, "web-canary");
+	assert_string_equal(jsonx_text(s->plan.body, "propagationPolicy"), "Background");
 	json_decref(s->objects.canary_service);
 	json_decref(s->objects.service);
 	s->objects.canary_service = s->objects.service = NULL;
