@@ -35,7 +35,7 @@ def abort_at(scene, stage, mode):
 def abort_held(scene, weight, mode):
     """Aborts in the hold of a stage, when all of its traffic flows."""
     shop = scene.shop(mode=mode)
-    app = {**QUICK, "canary": {**QUICK["canary"], "weights": [weight, 100], "hold": "60s"}}
+    app = {**QUICK, "canary": {**QUICK["canary"], "weights": sorted({weight, 100}), "hold": "60s"}}
     rid = scene.begin(shop, "2.0", **app)
     scene.airisd.wait(rid, lambda r: r["weight"]["taken"] == weight and r["stage"]["hold_until"],
                       60, "the hold")

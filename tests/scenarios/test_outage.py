@@ -1,0 +1,80 @@
+"""2f: what a rollout stands on goes away for a while: it holds, says so, and goes on."""
+import os
+import time
+
+import pytest
+
+from harness.lab import Prometheus
+from harness.scene import acts, stages
+from harness.shop import GATE
+
+
+@pytest.mark.parametrize("how", ["stopped", "killed"])
+def test_api_server_gone(scene, how):
+    """For 20 s, with one rollout in a hold, one between two steps, one that is aborted then."""
+    lab, airisd = scene.lab, scene.airisd
+    held, busy, doomed = scene.shop(), scene.shop(mode="subset"), scene.shop()
+    plan = {"drain": "1s", "deadline": "60s"}
+    first = scene.begin(held, "2.0", canary={"weights": [25, 100], "hold": "8s", **plan})
+    last = scene.begin(doomed, "2.0", canary={"weights": [50, 100], "hold": "60s", **plan},
+                       gates=[])
+    airisd.wait(last, lambda r: r["weight"]["taken"] == 50, 60, "half of the traffic")
+    airisd.wait(first, lambda r: r["weight"]["taken"] == 25, 60, "a quarter of the traffic")
+    second = scene.begin(busy, "2.0", canary={"weights": [50, 100], "hold": "1s", **plan},
+                         gates=[])
+    airisd.wait(second, lambda r: r["canary"] and r["canary"]["size"] > 0, 30, "its canary")
+    begin = time.monotonic()
+    lab.freeze_api() if how == "stopped" else lab.kill_api()
+    try:
+        blocked = airisd.wait_blocked(second, "Cluster", 20)["blocked_on"]
+        assert "goes on" in blocked["next"]
+        assert airisd.command(last, "abort").status == 200
+        assert airisd.call("GET", "/healthz").status == 200
+        time.sleep(max(0.0, begin + 20 - time.monotonic()))  # so long it is gone
+        assert airisd.rollout(first)["phase"] == "progressing"
+        assert airisd.rollout(first)["weight"]["written"] == 25
+        assert airisd.rollout(last)["phase"] == "aborting"
+    finally:
+        lab.thaw_api() if how == "stopped" else lab.revive_api()
+    airisd.wait_phase(last, "aborted", 60)
+    airisd.wait_phase(second, "succeeded", 90)
+    airisd.wait_phase(first, "succeeded", 90)
+    doomed.assert_home()
+    held.assert_home(image=held.image_of("2.0"))
+    busy.assert_home(image=busy.image_of("2.0"))
+    assert acts(airisd.events(second), "weight") == [50, 100, 0]
+
+
+@pytest.mark.together
+def test_prometheus_gone(scene):
+    """For 60 s: nobody is promoted or aborted by it; the gate's deadline pauses, if it is short;
+    then both go on."""
+    folder = os.path.join(scene.folder, "own")
+    os.makedirs(folder)
+    prometheus = Prometheus(folder, [scene.lab.metrics]).start()
+    try:
+        airisd = scene.daemon(prometheus=prometheus.url)
+        patient, hasty = scene.shop(), scene.shop()
+        plan = {"weights": [25, 100], "hold": "3s", "drain": "1s", "deadline": "60s"}
+        first = scene.begin(patient, "2.0", canary=plan, gates=[{**GATE, "deadline": "5m"}])
+        second = scene.begin(hasty, "2.0", canary=plan, gates=[{**GATE, "deadline": "20s"}])
+        for rid in (first, second):
+            airisd.wait(rid, lambda r: r["weight"]["taken"] == 25, 60, "a quarter of the traffic")
+        prometheus.stop()
+        begin = time.monotonic()
+        blocked = airisd.wait_blocked(first, "error: ", 30)["blocked_on"]
+        assert blocked["object"] == "Gate success-rate"
+        paused = airisd.wait_phase(second, "paused", 60)
+        assert "gate success-rate" in paused["reason"]
+        time.sleep(max(0.0, begin + 60 - time.monotonic()))  # so long it is gone
+        for rid, phase in ((first, "progressing"), (second, "paused")):
+            r = airisd.rollout(rid)
+            assert (r["phase"], r["stage"]["index"], r["weight"]["written"]) == (phase, 1, 25)
+        prometheus.start()
+        assert airisd.command(second, "resume").status == 200
+        for rid, shop in ((first, patient), (second, hasty)):
+            airisd.wait_phase(rid, "succeeded", 120)
+            shop.assert_home(image=shop.image_of("2.0"))
+            assert stages(airisd.events(rid)) == [1, 2, 3, 4, 5]
+    finally:
+        prometheus.stop()
