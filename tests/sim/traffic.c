@@ -29,10 +29,13 @@ enum { TICK_MS = 200, FINE_TICK_MS = 10 };
 static uint64_t tick_ms = TICK_MS; /* finer where a window of milliseconds matters */
 static double seconds;		   /* of one tick */
 static const struct proxy *via;	   /* the proxy whose requests these are; NULL: the late mesh */
-static size_t via_number;
-static double via_share = 1;
-static struct map queues; /* double *: requests that wait, where capacity is finite */
-static json_t *wanted;	  /* labels, used again and again */
+struct queue {			   /* before pods whose capacity is finite */
+	double requests;
+	uint64_t at;
+};
+
+static struct map queues;
+static json_t *wanted; /* labels, used again and again */
 
 static long
 poisson(double mean)
@@ -79,12 +82,14 @@ behind(const char *ns, const struct dest *d, struct endpoint ***to, enum loss *w
 	return in;
 }
 
-/* How many of n requests do not fit. A queue of one second's work stands before the pods; each
- * proxy has its share of it. */
+/* How many of n requests do not fit. A queue of one second's work stands before the pods,
+ * whichever proxy fills it. */
 static long
 overflow(const char *route, const struct dest *d, struct endpoint **to, size_t nto, long n)
 {
-	double per_second = 0, *queue;
+	double per_second = 0, done;
+	struct queue *queue;
+	uint64_t now = now_ms();
 	char key[500];
 	long over;
 
@@ -93,20 +98,21 @@ overflow(const char *route, const struct dest *d, struct endpoint **to, size_t n
 			return 0;
 		per_second += to[i]->capacity;
 	}
-	per_second *= via_share;
-	snprintf(key, sizeof(key), "%s %s %s %zu", route, d->host, d->subset, via_number);
+	snprintf(key, sizeof(key), "%s %s %s", route, d->host, d->subset);
 	queue = map_get(&queues, key);
 	if (queue == NULL) {
 		queue = xalloc(sizeof(*queue));
 		map_set(&queues, key, queue);
 	}
-	*queue = fmax(0, *queue - per_second * seconds) + (double)n;
-	over = (long)(*queue - per_second);
+	done = via == NULL ? per_second * seconds : per_second * (double)(now - queue->at) / 1000;
+	queue->at = now;
+	queue->requests = fmax(0, queue->requests - done) + (double)n;
+	over = (long)(queue->requests - per_second);
 	if (over < 0)
 		over = 0;
 	if (over > n)
 		over = n;
-	*queue -= (double)over;
+	queue->requests -= (double)over;
 	return over;
 }
 
@@ -242,7 +248,6 @@ serve_proxy(const struct proxy *p, double share)
 	if (routes == NULL || share == 0)
 		return;
 	via = p;
-	via_share = share;
 	for (size_t j = 0; j < routes->nroutes; j++) {
 		const struct snap_route *r = &routes->routes[j];
 
@@ -264,8 +269,8 @@ serve(void)
 		serve_late();
 		return;
 	}
-	for (via_number = 0; proxies_at(via_number) != NULL; via_number++)
-		serve_proxy(proxies_at(via_number), proxy_share(proxies_at(via_number)));
+	for (size_t i = 0; proxies_at(i) != NULL; i++)
+		serve_proxy(proxies_at(i), proxy_share(proxies_at(i)));
 }
 
 static void
