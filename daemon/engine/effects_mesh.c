@@ -78,7 +78,6 @@ on_answer(void *ctx, uint64_t number, const struct mesh_answer *answer)
 			str_copy(entry->asking.text[ask->subject], sizeof(entry->asking.text[0]),
 			    answer->text);
 			entry->mesh_next_ms = engine_now_ms(engine) + ASK_AGAIN_MS;
-			engine_wake(entry, entry->mesh_next_ms);
 		} else
 			note_taken(entry, ask, answer);
 		engine_mark(entry);
@@ -122,9 +121,12 @@ effects_mesh(struct entry *entry, const struct observed *seen)
 			withdraw(entry, subject);
 		if (!open)
 			entry->asking.text[subject][0] = '\0';
-		if (!open || entry->mesh_asks[subject] != 0 || now_ms < entry->mesh_next_ms)
+		if (!open || entry->mesh_asks[subject] != 0)
 			continue;
-		ask_mesh(entry, subject, of_ms, seen);
+		if (now_ms < entry->mesh_next_ms)
+			engine_wake(entry, entry->mesh_next_ms);
+		else
+			ask_mesh(entry, subject, of_ms, seen);
 	}
 }
 
