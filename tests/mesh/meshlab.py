@@ -117,6 +117,9 @@ class MeshLab(Lab):
     def calm(self):
         """Until istiod is there, with its proxies, and validates writes again."""
         self.revive_istiod()
-        self.signal_part("istiod", signal.SIGCONT)
+        try:
+            self.signal_part("istiod", signal.SIGCONT)
+        except ProcessLookupError:  # it was killed
+            pass
         wait_for("istiod", lambda: self.istiod_page("/debug/syncz").count('"proxy":"client-') == 2,
                  60)

@@ -118,9 +118,10 @@ def test_churn(mesh, make_airisd):
     airisd = make_airisd()
     shop, = open_shops(mesh)
     since = time.time()
-    with Churn(shop):
+    with Churn(shop) as churn:
         rid = begin(airisd, shop, gates=[])
         airisd.wait_phase(rid, "succeeded", 240)
+        assert churn.changes > 100 and churn.mean < 0.09, "too slow to keep the debounce open"
     events = airisd.events(rid)
     log = mesh.log(shop.route, since)
     found = check_taken(shop, rid, events, log)
