@@ -6,29 +6,35 @@
 
 static const struct kube_kept pod_kept[] = {
     {"metadata", {"name", "namespace", "uid", "resourceVersion", "labels", "ownerReferences",
-		     "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"}},
-    {"spec", {"nodeName", "containers", "initContainers", "readinessGates"}},
+		     "deletionTimestamp"}},
+    {"metadata.ownerReferences[]", {"kind", "name", "uid", "controller"}},
+    {"spec", {"containers", "initContainers"}},
     {"spec.containers[]", {"name", "image"}},
     {"spec.initContainers[]", {"name", "image"}},
-    {"status", {"phase", "conditions", "containerStatuses", "initContainerStatuses", "reason",
-		   "message", "podIP", "startTime"}},
-    {"status.conditions[]", {"type", "status", "reason", "message", "lastTransitionTime"}},
-    {"status.containerStatuses[]",
-	{"name", "ready", "restartCount", "started", "state", "lastState", "image"}},
-    {"status.initContainerStatuses[]",
-	{"name", "ready", "restartCount", "started", "state", "lastState", "image"}},
+    {"status",
+	{"phase", "conditions", "containerStatuses", "initContainerStatuses", "reason", "message"}},
+    {"status.conditions[]", {"type", "status", "reason", "message"}},
+    {"status.containerStatuses[]", {"name", "ready", "restartCount", "state", "lastState"}},
+    {"status.initContainerStatuses[]", {"name", "ready", "restartCount", "state", "lastState"}},
     {NULL, {NULL}},
 };
 
 static const struct kube_kept replicaset_kept[] = {
-    {"spec", {"replicas", "selector", "template", "minReadySeconds"}},
+    {"metadata", {"name", "namespace", "uid", "resourceVersion", "ownerReferences", "annotations"}},
+    {"metadata.annotations", {"deployment.kubernetes.io/revision"}},
+    {"metadata.ownerReferences[]", {"kind", "name", "uid", "controller"}},
+    {"spec", {"replicas", "template"}},
+    {"spec.template", {"spec"}},
     {"spec.template.spec", {"containers", "initContainers"}},
     {"spec.template.spec.containers[]", {"name", "image"}},
     {"spec.template.spec.initContainers[]", {"name", "image"}},
+    {"status", {"replicas", "readyReplicas"}},
     {NULL, {NULL}},
 };
 
 static const struct kube_kept slice_kept[] = {
+    {"metadata", {"name", "namespace", "uid", "resourceVersion", "labels", "ownerReferences"}},
+    {"metadata.ownerReferences[]", {"kind", "name", "uid", "controller"}},
     {"endpoints[]", {"addresses", "conditions", "targetRef"}},
     {NULL, {NULL}},
 };
@@ -153,12 +159,30 @@ share_empty(json_t *fields)
 	}
 }
 
+/* Who owns an image, a size or routes is asked; the rest of the tree is not. */
+static void
+slim_owned(json_t *fields)
+{
+	static const char *const top[] = {"f:spec", NULL}, *const container[] = {"f:image", NULL};
+	static const char *const spec[] = {"f:replicas", "f:template", "f:http", "f:subsets", NULL};
+	static const char *const pod[] = {"f:containers", NULL};
+	json_t *inside;
+	const char *name;
+
+	keep_only(fields, top);
+	keep_only(jsonx_at(fields, "f:spec"), spec);
+	keep_only(jsonx_at(fields, "f:spec.f:template"), top);
+	keep_only(jsonx_at(fields, "f:spec.f:template.f:spec"), pod);
+	json_object_foreach(jsonx_at(fields, "f:spec.f:template.f:spec.f:containers"), name, inside)
+	    keep_only(inside, container);
+	share_empty(fields);
+}
+
 /* Entries of the status say nothing about who edits the spec, and are the largest. */
 static void
 slim_managed_fields(json_t *metadata)
 {
-	static const char *const members[] = {
-	    "manager", "operation", "time", "subresource", "fieldsV1", NULL};
+	static const char *const members[] = {"manager", "operation", "time", "fieldsV1", NULL};
 	json_t *entries = json_object_get(metadata, "managedFields");
 
 	for (size_t i = json_array_size(entries); i-- > 0;) {
@@ -168,7 +192,7 @@ slim_managed_fields(json_t *metadata)
 			json_array_remove(entries, i);
 		else {
 			keep_only(entry, members);
-			share_empty(json_object_get(entry, "fieldsV1"));
+			slim_owned(json_object_get(entry, "fieldsV1"));
 		}
 	}
 }

@@ -30,7 +30,7 @@ struct kube_kind_info {
 	const char *plural;	 /* "deployments" */
 	const char *group;	 /* "apps"; "": core */
 	const char *versions[3]; /* tried in this order (404: the next), NULL-terminated */
-	bool managed_fields;	 /* kept (manager, operation, time, fieldsV1), else dropped */
+	bool managed_fields; /* kept: who owns images, sizes, routes and subsets; else dropped */
 	/* What cached objects keep; NULL: everything else than what is said above. */
 	const struct kube_kept *kept;
 	/* Writes the key it is indexed by; false: it has none. NULL: no index. */
@@ -40,8 +40,7 @@ struct kube_kind_info {
 
 const struct kube_kind_info *kube_kind_info(enum kube_kind kind);
 /* Drops in place what nobody reads: apiVersion and kind (items of lists have none), the status'
- * managedFields; a pod keeps metadata without annotations, nodeName, its
- * containers' names and images, and its status. */
+ * managedFields, and what the kind's line does not keep. */
 void kube_slim(enum kube_kind kind, json_t *object);
 /* Is resourceVersion a older than b? Not numbers: false. */
 bool kube_older(const char *a, const char *b);

@@ -63,7 +63,7 @@ default_handler(struct fake_conn *conn)
 	"{\"metadata\":{\"name\":\"" name "\",\"namespace\":\"x\",\"uid\":\"u-" name               \
 	"\",\"resourceVersion\":\"" version "\",\"managedFields\":[{\"manager\":\"m\"}],"          \
 	"\"ownerReferences\":[{\"uid\":\"rs-1\",\"controller\":true}]},\"spec\":{\"volumes\":[1]," \
-	"\"nodeName\":\"n\"}}"
+	"\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"env\":[]}]}}"
 #define LIST(version, items)                                                                       \
 	"{\"kind\":\"PodList\",\"metadata\":{\"resourceVersion\":\"" version                       \
 	"\"},\"items\":[" items "]}"

@@ -114,7 +114,8 @@ test_clocks(void **state)
 
 	(void)state;
 	assert_true(wall > INT64_C(1700000000000));
-	assert_true(wall / 1000 - time(NULL) <= 0 && time(NULL) - wall / 1000 <= 2);
+	/* time() may be a tick behind. */
+	assert_true(wall / 1000 - time(NULL) <= 1 && time(NULL) - wall / 1000 <= 2);
 	assert_true(clock_mono_ms() >= mono && mono > 0);
 }
 

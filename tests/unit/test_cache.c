@@ -195,7 +195,10 @@ test_slim(void **state)
 	static const char text[] =
 	    "{\"kind\":\"Deployment\",\"metadata\":{\"managedFields\":["
 	    "{\"manager\":\"kubectl\",\"operation\":\"Update\",\"apiVersion\":\"apps/v1\","
-	    "\"fieldsType\":\"FieldsV1\",\"fieldsV1\":{\"f:spec\":{}}},"
+	    "\"fieldsType\":\"FieldsV1\",\"fieldsV1\":{\"f:spec\":{\"f:paused\":{},\"f:replicas\":{"
+	    "},"
+	    "\"f:template\":{\"f:metadata\":{},\"f:spec\":{\"f:containers\":{\"k:c\":"
+	    "{\"f:image\":{},\"f:name\":{}}}}}}}},"
 	    "{\"manager\":\"kube-controller-manager\",\"subresource\":\"status\"}]}}";
 	json_t *object = json_loads(text, 0, NULL), *entries;
 
@@ -205,7 +208,13 @@ test_slim(void **state)
 	entries = jsonx_at(object, "metadata.managedFields");
 	assert_int_equal(json_array_size(entries), 1);
 	assert_string_equal(jsonx_text(entries, "0.manager"), "kubectl");
-	assert_non_null(jsonx_at(entries, "0.fieldsV1.f:spec"));
+	assert_non_null(jsonx_at(entries, "0.fieldsV1.f:spec.f:replicas"));
+	assert_null(jsonx_at(entries, "0.fieldsV1.f:spec.f:paused"));
+	entries = jsonx_at(entries, "0.fieldsV1.f:spec.f:template");
+	assert_null(jsonx_at(entries, "f:metadata"));
+	assert_non_null(jsonx_at(entries, "f:spec.f:containers.k:c.f:image"));
+	assert_null(jsonx_at(entries, "f:spec.f:containers.k:c.f:name"));
+	entries = jsonx_at(object, "metadata.managedFields");
 	assert_null(jsonx_at(entries, "0.fieldsType"));
 	kube_slim(KUBE_SERVICES, object);
 	assert_null(jsonx_at(object, "metadata.managedFields"));

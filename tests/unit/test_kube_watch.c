@@ -19,7 +19,8 @@ test_list_then_watch(void **state)
 	assert_non_null(pod);
 	assert_null(jsonx_at(pod, "metadata.managedFields"));
 	assert_null(jsonx_at(pod, "spec.volumes"));
-	assert_string_equal(jsonx_text(pod, "spec.nodeName"), "n");
+	assert_string_equal(jsonx_text(pod, "spec.containers.0.image"), "i");
+	assert_null(jsonx_at(pod, "spec.containers.0.env"));
 	assert_int_equal(kube_find(kube, KUBE_PODS, "x", "rs-1").count, 1);
 	fake_chunk(stream, EVENT("ADDED", POD("b", "11")));
 	assert_true(run_until(loop, has_b, 3000));
