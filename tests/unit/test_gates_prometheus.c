@@ -377,6 +377,16 @@ test_queries_of_config(void **state)
 	globfree(&files);
 }
 
+/* A signal is not there at once, least of all in every thread. */
+static void
+kill_and_see(int number, int what)
+{
+	siginfo_t seen;
+
+	kill(p.pid, number);
+	assert_int_equal(waitid(P_PID, (id_t)p.pid, &seen, what | WNOWAIT), 0);
+}
+
 /* F08: stopped in the middle, then killed: an error, within the timeout. */
 static void
 test_f08_gone(void **state)
@@ -384,11 +394,11 @@ test_f08_gone(void **state)
 	(void)state;
 	if (p.gates == NULL)
 		skip();
-	kill(p.pid, SIGSTOP);
+	kill_and_see(SIGSTOP, WSTOPPED);
 	expect("vector(1)", VERDICT_ERROR, "data source real: ");
 	kill(p.pid, SIGCONT);
 	assert_true(wait_pass("vector(1)"));
-	kill(p.pid, SIGKILL);
+	kill_and_see(SIGKILL, WEXITED);
 	expect("vector(1)", VERDICT_ERROR, "data source real: ");
 }
 
