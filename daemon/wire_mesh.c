@@ -137,7 +137,8 @@ part_json(const struct wire_mesh *mesh, const struct part *part, const char *set
 	    "serviceAccount or tokenFile",
 	    settle);
 	if (!asks)
-		json = json_pack("{s:[], s:s, s:b}", "istiods", "error", "", "looking", false);
+		json = json_pack("{s:[], s:s, s:s, s:b, s:b}", "istiods", "error", "", "assumed",
+		    "", "token", false, "looking", false);
 	json_object_set_new(json, "name", json_string(part->name));
 	json_object_set_new(json, "how", json_string(asks ? "istiod" : "time"));
 	json_object_set_new(json, "settle", json_string(settle));

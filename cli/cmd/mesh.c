@@ -72,6 +72,7 @@ add_cluster(const struct cli *cli, const json_t *cluster, struct str *to)
 {
 	const char *advice = jsonx_text_or(cluster, "advice", "");
 	const char *error = jsonx_text_or(cluster, "error", "");
+	const char *assumed = jsonx_text_or(cluster, "assumed", "");
 	const json_t *istiods = jsonx_at(cluster, "istiods"), *istiod;
 	struct table *table = table_new(&cli->paint, 4);
 	size_t i;
@@ -82,6 +83,12 @@ add_cluster(const struct cli *cli, const json_t *cluster, struct str *to)
 	json_array_foreach(istiods, i, istiod) add_istiod(table, istiod);
 	table_print(table, 2, to);
 	table_free(table);
+	if (*assumed != '\0') {
+		str_add(to, "  ");
+		paint_addf(&cli->paint, to, YELLOW,
+		    "the last weight is only assumed for those that did not confirm it: %s\n",
+		    assumed);
+	}
 	if (*error != '\0') {
 		str_add(to, "  ");
 		paint_add(&cli->paint, to, RED, error);

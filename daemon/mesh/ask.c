@@ -50,6 +50,9 @@ finish(struct ask *ask, enum mesh_outcome outcome, const char *text)
 	if (ask->answered)
 		return;
 	ask->answered = true;
+	if (ask->about.subject == MESH_WEIGHT && !ask->about.look)
+		str_copy(ask->about.cluster->assumed, sizeof(ask->about.cluster->assumed),
+		    outcome == MESH_ASSUMED ? text : "");
 	if (!ask->about.look)
 		ask->done.done(ask->done.ctx, ask->number, &answer);
 	ask->ended(ask->ended_ctx, ask);
@@ -89,15 +92,16 @@ add_missing(const struct probe *probe, struct str *text)
 		str_addf(text, "%s%s", text->length > 0 ? ", " : "", probe->names);
 }
 
-/* An istiod that has not even read the change has certainly not pushed it. */
+/* An istiod that has not even read the change has certainly not pushed it; a proxy without
+ * an istiod goes on with what it had, whatever the time. */
 static bool
-all_have_read(const struct ask *ask)
+may_be_assumed(const struct ask *ask)
 {
 	bool endpoints = ask->about.subject == MESH_CANARY || ask->about.subject == MESH_STABLE;
 	for (int i = 0; i < ask->count; i++)
-		if (!ask->askers[i].probe.known && !endpoints)
+		if ((!ask->askers[i].probe.known && !endpoints) || ask->askers[i].probe.young)
 			return false;
-	return true;
+	return ask->count > 0;
 }
 
 static void
@@ -112,9 +116,8 @@ on_deadline(void *ctx)
 		    cluster->error[0] ? cluster->error : "none was found");
 	for (int i = 0; i < ask->count; i++)
 		add_missing(&ask->askers[i].probe, &text);
-	if (ask->count > 0)
-		mesh_orphans(ask->about.cluster, clock_wall_ms(), &text);
-	bool assumed = ask->count > 0 && all_have_read(ask);
+	int missing = ask->count > 0 ? mesh_orphans(ask->about.cluster, clock_wall_ms(), &text) : 0;
+	bool assumed = missing == 0 && may_be_assumed(ask);
 	finish(ask, assumed ? MESH_ASSUMED : MESH_UNREACHABLE, str_text(&text));
 	str_done(&text);
 }

@@ -28,7 +28,8 @@ struct cluster_mesh {
 	char token[8192]; /* "" : none yet */
 	int64_t token_until_ms, token_asked_ms, found_asked_ms, looked_ms;
 	int64_t patience_ms;
-	char error[200]; /* finding or token; "" fine */
+	char error[200];   /* finding or token; "" fine */
+	char assumed[200]; /* whom the last weight was only assumed for; "" all confirmed it */
 	/* Proxies whose istiod ended: they come back to one of the istiods. name -> since when */
 	struct map *orphans;
 };

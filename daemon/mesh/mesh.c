@@ -388,6 +388,7 @@ mesh_status(const struct mesh *mesh, const char *name)
 	json_t *places = json_array();
 	for (int j = 0; j < cluster->place_count; j++)
 		json_array_append_new(places, place_json(&cluster->places[j]));
-	return json_pack("{s:o, s:s, s:b, s:b}", "istiods", places, "error", cluster->error,
-	    "token", cluster->token[0] != '\0', "looking", is_asked(mesh, cluster));
+	return json_pack("{s:o, s:s, s:s, s:b, s:b}", "istiods", places, "error", cluster->error,
+	    "assumed", cluster->assumed, "token", cluster->token[0] != '\0', "looking",
+	    is_asked(mesh, cluster));
 }

@@ -11,7 +11,7 @@
 
 #define DEBOUNCE_MS 100 /* PILOT_DEBOUNCE_AFTER: no push begins sooner after a change */
 #define STILL_MS 300	/* nothing pushed, nothing changed for so long: nothing is on its way */
-#define YOUNG_S 20	/* an istiod that started just now may not have all its proxies yet */
+#define YOUNG_S 60	/* an istiod that started just now may not have all its proxies yet */
 #define PAGE_MAX ((size_t)64 << 20)
 
 static const char *const pages[] = {
@@ -188,6 +188,7 @@ is_young(struct probe *probe, bool first)
 		return false;
 	str_copy(probe->names, sizeof(probe->names),
 	    "istiod has just started; not all proxies may have come to it yet");
+	probe->young = true;
 	return true;
 }
 

@@ -21,6 +21,7 @@ struct probe {
 	const struct ask_about *about;
 	struct istiod_place *place;
 	bool known, done;
+	bool young;    /* nobody knows yet which proxies it will have */
 	bool counted;  /* the counters were read since it is known */
 	bool soon;     /* it was known before any push could have it */
 	int64_t after; /* the push must be newer than this */

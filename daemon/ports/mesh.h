@@ -17,9 +17,11 @@ struct mesh_question {
 };
 
 enum mesh_outcome {
-	MESH_CONFIRMED,	 /* every proxy has acknowledged it */
-	MESH_ASSUMED,	 /* asked for fifteen seconds; text names what did not confirm */
-	MESH_UNREACHABLE /* nobody answers, or has not even read it: ask again; text says who */
+	MESH_CONFIRMED, /* every proxy has acknowledged it */
+	MESH_ASSUMED,	/* asked for fifteen seconds; text names what did not confirm */
+	/* Nobody answers, or has not even read it, or proxies have no istiod: not known, ask again;
+	 * text says who and why. */
+	MESH_UNREACHABLE
 };
 
 struct mesh_answer {

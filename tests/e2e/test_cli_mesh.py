@@ -6,7 +6,7 @@ from fake_api import new_rollout
 
 ASKED = {
     "name": "prod", "how": "istiod", "settle": "12s", "advice": "", "error": "", "token": True,
-    "looking": False, "istiods": [
+    "looking": False, "assumed": "", "istiods": [
         {"url": "http://10.0.0.1:15014", "proxies": 40, "waiting": 0, "unconfirmed": "",
          "lastPush": 86, "error": "", "answered_ms": 1},
         {"url": "http://10.0.0.2:15014", "proxies": 3, "waiting": 2,
@@ -14,7 +14,8 @@ ASKED = {
         {"url": "http://10.0.0.3:15014", "proxies": 0, "waiting": 0, "unconfirmed": "",
          "lastPush": -1, "error": "HTTP 401: it wants a token", "answered_ms": 0}]}
 TIMED = {
-    "name": "old", "how": "time", "settle": "12s", "error": "", "looking": False, "istiods": [],
+    "name": "old", "how": "time", "settle": "12s", "error": "", "assumed": "web-7f.shop",
+    "looking": False, "istiods": [],
     "advice": "istiod is not asked, so a change counts as taken after mesh.settle (12s). Set it"}
 
 
@@ -26,6 +27,7 @@ def test_mesh_status(api, env):
     assert "40 proxies" in done.out and "last push 86" in done.out
     assert "2 unconfirmed: web-7f.shop, web-8a.shop" in done.out
     assert "HTTP 401: it wants a token" in done.out
+    assert "did not confirm it: web-7f.shop" in done.out
     assert "mesh.settle (12s)" in done.out.replace("\n  ", " ")
     assert len(api.seen("GET /v1/mesh")) == 2  # it asked until it knew
 

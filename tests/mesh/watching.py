@@ -137,7 +137,8 @@ class Churn:
 
 
 class Killer:
-    """kill -9 of airisd again and again; each time it is started at once."""
+    """kill -9 of airisd again and again, at random moments; each time it is started at once. (Lives
+    of exactly 300 ms would be too short for three tenths of a second in which a mesh is still.)"""
 
     def __init__(self, airisd, every=0.3, seed=1):
         self.airisd, self.every, self.kills = airisd, every, 0
@@ -146,7 +147,7 @@ class Killer:
     def until(self, check, timeout):
         end = time.monotonic() + timeout
         while time.monotonic() < end:
-            time.sleep(self.every)
+            time.sleep(self.random.expovariate(1 / self.every))
             self.airisd.kill()
             self.kills += 1
             self.airisd.restart()

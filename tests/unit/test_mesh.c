@@ -499,7 +499,7 @@ test_restarted(void **state)
 	fakes[0].started += 1;
 	fakes[0].proxies[0].name = NULL;
 	ask_of(MESH_WEIGHT, "8");
-	must_answer(MESH_ASSUMED, "web-1.shop (not connected)");
+	must_answer(MESH_UNREACHABLE, "web-1.shop (not connected)");
 }
 
 /* Nobody remembers whom it had, and it has just begun. */
@@ -512,7 +512,7 @@ test_young(void **state)
 	fakes[0].started = (double)clock_wall_ms() / 1000;
 	fakes[0].proxies[0].name = NULL;
 	ask_of(MESH_WEIGHT, "7");
-	must_answer(MESH_ASSUMED, "just started");
+	must_answer(MESH_UNREACHABLE, "just started");
 }
 
 /* Istiods come and go while a question is open. */
