@@ -41,6 +41,19 @@ def stop_well(daemon):
 
 
 @pytest.fixture
+def make_daemon(quick_lab, tmp_path):
+    """A daemon of the quick cluster that is not started yet; it ends with the test."""
+    made = []
+
+    def make(kubeconfig=None):
+        made.append(Daemon(str(tmp_path), kubeconfig or quick_lab.kubeconfig, settle=SETTLE))
+        return made[-1]
+    yield make
+    for daemon in made:
+        stop_well(daemon)
+
+
+@pytest.fixture
 def quick(quick_lab, tmp_path):
     """airisd for the quick cluster, without a Prometheus."""
     daemon = Daemon(str(tmp_path), quick_lab.kubeconfig, settle=SETTLE).start()

@@ -259,12 +259,11 @@ def test_cannot_start(what, quick, quick_lab, tmp_path):
     quick.start()
 
 
-def test_tcp_needs_the_token(quick_lab, tmp_path):
+def test_tcp_needs_the_token(make_daemon, tmp_path):
     """F77 for one token: without it nothing is told or done; it is read again when it changes."""
-    from harness.daemon import Daemon
     port = free_port()
     (tmp_path / "token").write_text("first-secret-0123456789\n")
-    daemon = Daemon(str(tmp_path), quick_lab.kubeconfig, settle="400ms")
+    daemon = make_daemon()
     change(daemon, f"socket: {daemon.socket}", f'socket: {daemon.socket}, tcp: "127.0.0.1:{port}", '
            f'tokenFile: {tmp_path / "token"}')
     daemon.start()
@@ -283,7 +282,6 @@ def test_tcp_needs_the_token(quick_lab, tmp_path):
     wait_for("the new token", lambda: status("second-secret-0123456789") == 200, 10)
     assert status("first-secret-0123456789") == 401
     assert "secret" not in daemon.process.text()
-    daemon.stop()
 
 
 def test_logs_as_json(quick, shops):

@@ -4,6 +4,7 @@ import re
 import pytest
 
 import fm
+from harness.lab import Lab
 from harness.process import wait_for
 
 
@@ -82,11 +83,8 @@ def test_mute_watches_promote_nothing(quick, quick_lab, shops):
     wait_for("weight 0", lambda: shop.weights() == (100, 0), 5)
 
 
-def test_token_changes(quick_lab, shops, tmp_path):
+def test_token_changes(make_daemon, tmp_path):
     """F64: a token that is refused is read again from its file; no restart."""
-    from conftest import SETTLE, stop_well
-    from harness.daemon import Daemon
-    from harness.lab import Lab
     lab = Lab(str(tmp_path / "own"), mesh_delay="150ms", ready_after="100ms", rps=50)
     lab.process.args += ["-token", "right"]
     lab.start()
@@ -100,14 +98,13 @@ def test_token_changes(quick_lab, shops, tmp_path):
             f"clusters: [{{name: c, cluster: {{server: '{lab.server}'}}}}]\n"
             f"users: [{{name: u, user: {{tokenFile: {token}}}}}]\n"
             "contexts: [{name: c, context: {cluster: c, user: u}}]\n")
-        daemon = Daemon(str(tmp_path), str(kubeconfig), settle=SETTLE).start()
+        daemon = make_daemon(str(kubeconfig)).start()
         daemon.apply(fm.quick(shop))
         rid = daemon.start_rollout(shop.name, shop.image_of("2.0"))
         daemon.wait(rid, lambda r: "401" in (r["blocked_on"] or {}).get("what", ""))
         token.write_text("right\n")
         daemon.wait_phase(rid, "succeeded", 60)
         assert "right" not in daemon.process.text() and "wrong" not in daemon.process.text()
-        stop_well(daemon)
     finally:
         lab.stop()
 

@@ -127,14 +127,12 @@ def skew(tmp_path_factory):
 
 
 @pytest.mark.parametrize("hours", [1, -1])
-def test_the_clock_jumps(hours, skew, quick_lab, shops, tmp_path):
+def test_the_clock_jumps(hours, skew, make_daemon, shops, tmp_path):
     """F54: the wall clock jumps by an hour while a hold runs, and over a restart: the hold is
     neither over at once nor an hour longer."""
-    from conftest import SETTLE, stop_well
-    from harness.daemon import Daemon
     offset = tmp_path / "offset"
     offset.write_text("0")
-    daemon = Daemon(str(tmp_path), quick_lab.kubeconfig, settle=SETTLE)
+    daemon = make_daemon()
     daemon.process.env = {"LD_PRELOAD": str(skew / "skew.so"), "SKEW_FILE": str(offset),
                           "ASAN_OPTIONS": "verify_asan_link_order=0:" +
                           os.environ.get("ASAN_OPTIONS", "")}
@@ -149,7 +147,6 @@ def test_the_clock_jumps(hours, skew, quick_lab, shops, tmp_path):
     daemon.wait(rid, lambda r: r["stage"]["name"] == "canary 100%", 15)
     assert 2.5 < time.monotonic() - begin < 10 * SLOW
     daemon.wait_phase(rid, "succeeded")
-    stop_well(daemon)
 
 
 def test_second_daemon(quick, quick_lab, shops, tmp_path):

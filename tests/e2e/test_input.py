@@ -25,10 +25,12 @@ def daemon(quick_lab, tmp_path_factory):
     from harness.daemon import Daemon
     made = Daemon(str(tmp_path_factory.mktemp("input")), quick_lab.kubeconfig,
                   "http://127.0.0.1:9", settle="400ms").start()
-    made.apply(GOOD)
-    yield made
-    assert made.call("GET", "/v1/apps").json["items"][0]["spec"]["name"] == "web"
-    stop_well(made)
+    try:
+        made.apply(GOOD)
+        yield made
+        assert made.call("GET", "/v1/apps").json["items"][0]["spec"]["name"] == "web"
+    finally:
+        stop_well(made)
 
 
 def everything(daemon):

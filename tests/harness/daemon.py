@@ -51,7 +51,11 @@ class Daemon:
 
     def start(self):
         self.process.start()
-        wait_for("airisd", self.answers, 30)
+        try:
+            wait_for("airisd", self.answers, 30)
+        except BaseException:
+            self.process.kill()
+            raise
         return self
 
     def answers(self):
