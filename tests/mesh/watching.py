@@ -182,9 +182,14 @@ class Bystander:
                 ["nsenter", "-t", str(self.mesh.part_pid("istiod")), "-n", self.envoy, "-c",
                  self.config, "--concurrency", "1", "--base-id", "190", "--disable-hot-restart",
                  "--log-level", "error"], stdout=out, stderr=out, stdin=subprocess.DEVNULL)
-        wait_for("its connection", lambda: f'"proxy":"{self.name}"' in self.mesh.istiod_page(
-            "/debug/syncz"), 30)
+        wait_for("its routes", self.has_routes, 30)
         return self
+
+    def has_routes(self):
+        """One that has none yet waits for none."""
+        proxies = json.loads(self.mesh.istiod_page("/debug/syncz"))
+        return any(p["proxy"] == self.name and p.get("route_sent") and
+                   p.get("route_sent") == p.get("route_acked") for p in proxies)
 
     def freeze(self):
         self.popen.send_signal(signal.SIGSTOP)
