@@ -219,8 +219,7 @@ test-cluster: deps
 	@+tools/test-all.sh cluster $(O)
 
 test-mesh: deps
-	@$(MAKE) --no-print-directory -s all
-	@tools/test-mesh.sh $(O)
+	@+tools/test-mesh.sh $(O)
 
 demo: deps
 	@$(MAKE) --no-print-directory -s all

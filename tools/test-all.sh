@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs a set of tests, keeps what each part did in BUILD/results/SET, adds it up and closes with one
-# line "N passed, N failed". Usage: test-all.sh test|asan|lint|cluster BUILD
+# line "N passed, N failed". Usage: test-all.sh test|asan|lint|cluster|mesh BUILD
 #
 #   test     unit tests, and every pytest folder that needs no real control plane
 #   asan     unit, e2e and scenarios under AddressSanitizer and UBSan, built in BUILD/asan
@@ -8,6 +8,7 @@
 #   cluster  tests/scenarios and tests/cluster against a real control plane: kubelab, built from
 #            ../shared/kubelab where that and Go are, or the cluster that KUBECONFIG names; nothing
 #            when there is neither
+#   mesh     tests/mesh; tools/test-mesh.sh calls it with the labs in AIRIS_MESH_CACHE
 set -u
 set=$1 build=$2
 cd "$(dirname "$0")/.." || exit 1
@@ -121,7 +122,15 @@ run_cluster() {
 	pytests tests/scenarios tests/cluster
 }
 
+run_mesh() {
+	build "$build" all
+	AIRIS_BUILD=$(realpath "$build")
+	export AIRIS_BUILD
+	pytests tests/mesh
+}
+
 case $set in
+mesh) run_mesh ;;
 test) run_test ;;
 asan) run_asan ;;
 lint) run_lint ;;

@@ -2,11 +2,10 @@
 # tests/mesh: whole canaries on real istiod, Envoy and requests. The labs are built from ../shared
 # where Go is, into a cache outside of the checkout, once; a cache that is there is used as it is.
 # Needs root and the ip program (a network namespace). One run at a time.
-# Usage: test-mesh.sh BUILD [PYTEST ARGUMENTS]
+# Usage: test-mesh.sh BUILD    (PYTEST_ADDOPTS="-k churn" for a part of it)
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=$1
-shift
 cache=${AIRIS_MESH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/airis}
 go=$(command -v go || echo /usr/local/go/bin/go)
 
@@ -24,7 +23,5 @@ if [ "$(id -u)" != 0 ] || ! command -v ip >/dev/null; then
 	echo "test-mesh: needs root and the ip program: nothing was tested"
 	exit 1
 fi
-AIRIS_BUILD=$(realpath "$build") AIRIS_MESH_CACHE=$cache
-export AIRIS_BUILD AIRIS_MESH_CACHE
-exec flock "${TMPDIR:-/tmp}/airis-test-mesh.lock" \
-	/usr/bin/python3 -m pytest -q -p no:cacheprovider "$@" tests/mesh
+export AIRIS_MESH_CACHE="$cache"
+exec flock "${TMPDIR:-/tmp}/airis-test-mesh.lock" tools/test-all.sh mesh "$build"
