@@ -77,6 +77,17 @@ def slow_place(tmp_path_factory):
     made.stop()
 
 
+@pytest.fixture(scope="session")
+def lab(place):
+    """The cluster alone."""
+    return place.lab
+
+
+@pytest.fixture(scope="session")
+def prometheus(place):
+    return place.prometheus
+
+
 @pytest.fixture
 def scene(place):
     return place

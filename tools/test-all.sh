@@ -6,8 +6,8 @@
 #   asan     unit, e2e and scenarios under AddressSanitizer and UBSan, built in BUILD/asan
 #   lint     make lint
 #   cluster  tests/scenarios and tests/cluster against a real control plane: kubelab, built from
-#            ../shared/kubelab where that and Go are, or the cluster that KUBECONFIG names; nothing
-#            when there is neither
+#            ../shared/kubelab where that and Go are (or built before). Otherwise, on the cluster
+#            that KUBECONFIG names, what tools/test-kubeconfig.sh can; nothing without either
 #   mesh     tests/mesh; tools/test-mesh.sh calls it with the labs in AIRIS_MESH_CACHE
 set -u
 set=$1 build=$2
@@ -108,14 +108,18 @@ run_cluster() {
 			tally check kubelab false
 			finish
 		fi
-		export AIRIS_LAB=kubelab AIRIS_KUBELAB="$cache/kubelab"
+	elif [ -x "$cache/kubelab" ]; then
+		echo "cluster: without Go: $cache/kubelab as it was built before"
 	elif [ -n "${KUBECONFIG:-}" ]; then
-		export AIRIS_LAB=kubeconfig
+		build "$build" all
+		tally check any-cluster tools/test-kubeconfig.sh "$build"
+		finish
 	else
 		echo "cluster: neither $lab with Go nor KUBECONFIG: nothing was tested"
 		rmdir "$results"
 		exit 0
 	fi
+	export AIRIS_LAB=kubelab AIRIS_KUBELAB="$cache/kubelab"
 	build "$build" all
 	AIRIS_BUILD=$(realpath "$build")
 	export AIRIS_BUILD
