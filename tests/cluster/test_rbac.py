@@ -37,6 +37,7 @@ def apply_rbac(kube, shop):
         if body["kind"] == "Namespace":
             kube.ensure_namespace(body["metadata"]["name"])
         else:
+            kube.ensure_namespace(body["metadata"]["namespace"])
             create(kube, PLACES[body["kind"]].format(body["metadata"]["namespace"]), body)
 
 
