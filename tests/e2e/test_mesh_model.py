@@ -7,11 +7,9 @@ import time
 import pytest
 
 from harness.daemon import Daemon
-from harness.lab import KIND, Lab
+from harness.lab import Lab
 from harness.process import BUILD, Process, wait_for
 from harness.shop import Shop
-
-pytestmark = pytest.mark.skipif(KIND != "sim", reason="only airis-sim can be told how its mesh is")
 
 
 class MeshLab(Lab):
