@@ -6,7 +6,7 @@
 #include <string.h>
 #include "base/jsonx.h"
 #include "cluster/clone.h"
-#include "cluster/istio.h"
+#include "cluster/route.h"
 #include "cluster/istio_rule.h"
 #include "cluster/workload.h"
 
@@ -145,7 +145,7 @@ set_image(json_t *patch, const struct wish *w, const json_t *deployment)
 	if (at < 0 || strcmp(workload_image(pod, w->app->container), w->act->text) == 0)
 		return;
 	path = str_format("/spec/template/spec/containers/%d/image", at);
-	istio_patch_add(patch, "replace", path, json_string(w->act->text));
+	route_patch_add(patch, "replace", path, json_string(w->act->text));
 	free(path);
 }
 
@@ -153,7 +153,7 @@ static void
 set_replicas(json_t *patch, const struct wish *w, const json_t *deployment)
 {
 	if (jsonx_int(deployment, "spec.replicas", -1) != w->act->number)
-		istio_patch_add(patch, "add", "/spec/replicas", json_integer(w->act->number));
+		route_patch_add(patch, "add", "/spec/replicas", json_integer(w->act->number));
 }
 
 static void
@@ -169,9 +169,9 @@ plan_set_image(struct act_plan *plan, const struct wish *w)
 		answer(plan, ACT_REFUSED, "the Deployment has no container of that name any more");
 		return;
 	}
-	patch = istio_patch_of(stable);
+	patch = route_patch_of(stable);
 	set_image(patch, w, stable);
-	send_built(plan, ACT_PATCH, stable, istio_patch_end(patch), NULL);
+	send_built(plan, ACT_PATCH, stable, route_patch_end(patch), NULL);
 }
 
 /* The canary exists already: ours and complete, or it is brought to what is asked for. */
@@ -190,11 +190,11 @@ plan_same_canary(struct act_plan *plan, const struct wish *w, bool image)
 		answer(plan, ACT_CONFLICT, "the canary's Deployment is being deleted");
 		return;
 	}
-	patch = istio_patch_of(canary);
+	patch = route_patch_of(canary);
 	if (image)
 		set_image(patch, w, canary);
 	set_replicas(patch, w, canary);
-	send_built(plan, ACT_PATCH, canary, istio_patch_end(patch), NULL);
+	send_built(plan, ACT_PATCH, canary, route_patch_end(patch), NULL);
 }
 
 static void
@@ -249,8 +249,8 @@ plan_hpa_floor(struct act_plan *plan, const struct wish *w)
 		answer(plan, ACT_ALREADY, "");
 		return;
 	}
-	patch = istio_patch_of(hpa);
-	istio_patch_add(patch, "add", "/spec/minReplicas", json_integer(w->act->number));
+	patch = route_patch_of(hpa);
+	route_patch_add(patch, "add", "/spec/minReplicas", json_integer(w->act->number));
 	send_body(plan, ACT_PATCH, hpa, patch);
 }
 
@@ -263,7 +263,7 @@ plan_create_service(struct act_plan *plan, const struct wish *w)
 	json_t *labels, *body = NULL;
 	struct err e;
 
-	about(plan, KUBE_SERVICES, w->app->istio.canary_service);
+	about(plan, KUBE_SERVICES, w->app->traffic.canary_service);
 	if (objects->canary_service != NULL) {
 		bool ours = workload_is_ours(objects->canary_service, w->app->name);
 		bool going =
@@ -280,7 +280,7 @@ plan_create_service(struct act_plan *plan, const struct wish *w)
 		return;
 	}
 	if (objects->service == NULL) {
-		about(plan, KUBE_SERVICES, w->app->istio.service);
+		about(plan, KUBE_SERVICES, w->app->traffic.service);
 		not_there(plan);
 		return;
 	}
@@ -294,7 +294,7 @@ plan_create_service(struct act_plan *plan, const struct wish *w)
 static void
 plan_delete_service(struct act_plan *plan, const struct wish *w)
 {
-	about(plan, KUBE_SERVICES, w->app->istio.canary_service);
+	about(plan, KUBE_SERVICES, w->app->traffic.canary_service);
 	if (w->baseline->had_canary_service)
 		answer(plan, ACT_ALREADY, "");
 	else
@@ -307,18 +307,18 @@ plan_delete_service(struct act_plan *plan, const struct wish *w)
 static bool
 canary_is_named(struct act_plan *plan, const struct wish *w)
 {
-	const struct istio_spec *istio = &w->app->istio;
-	bool host = istio->mode == TRAFFIC_HOST;
+	const struct traffic_spec *traffic = &w->app->traffic;
+	bool host = traffic->mode == TRAFFIC_HOST;
 
 	if (w->act->kind != ACT_WEIGHT || w->act->number == 0 ||
 	    (host ? w->objects->canary_service != NULL
-		  : istio_rule_has(w->objects->rule, istio->stable_subset) &&
-			istio_rule_has(w->objects->rule, istio->canary_subset)))
+		  : istio_rule_has(w->objects->rule, traffic->stable_subset) &&
+			istio_rule_has(w->objects->rule, traffic->canary_subset)))
 		return true;
 	plan->outcome = ACT_CONFLICT;
 	str_print(plan->text, sizeof(plan->text), "no weight to the canary: %s %s %s",
 	    host ? "Service" : "DestinationRule",
-	    host ? istio->canary_service : istio->destination_rule,
+	    host ? traffic->canary_service : traffic->destination_rule,
 	    host ? "does not exist" : "has not both subsets");
 	return false;
 }
@@ -327,11 +327,11 @@ static void
 plan_route(struct act_plan *plan, const struct wish *w)
 {
 	const struct app *app = w->app;
-	const json_t *service = w->objects->virtual_service;
+	const json_t *service = w->objects->route;
 	json_t *body = NULL;
 	struct err e = {""};
 
-	about(plan, KUBE_VIRTUALSERVICES, app->istio.virtual_service);
+	about(plan, KUBE_VIRTUALSERVICES, app->traffic.route);
 	if (service == NULL) {
 		not_there(plan);
 		return;
@@ -339,12 +339,12 @@ plan_route(struct act_plan *plan, const struct wish *w)
 	if (!canary_is_named(plan, w))
 		return;
 	if (w->act->kind == ACT_WEIGHT)
-		body = istio_weight_patch(app, service, w->act->number,
-		    istio_rule_has(w->objects->rule, app->istio.stable_subset), &e);
+		body = route_weight_patch(app, service, w->act->number,
+		    istio_rule_has(w->objects->rule, app->traffic.stable_subset), &e);
 	else if (w->act->kind == ACT_NAME_STABLE)
-		body = istio_name_patch(app, service, &e);
+		body = route_name_patch(app, service, &e);
 	else
-		body = istio_home_patch(app, service, w->baseline, &e);
+		body = route_home_patch(app, service, w->baseline, &e);
 	send_built(plan, ACT_PATCH, service, body, &e);
 }
 
@@ -353,11 +353,11 @@ plan_add_subsets(struct act_plan *plan, const struct wish *w)
 {
 	const struct app *app = w->app;
 	const json_t *rule = w->objects->rule;
-	const char *version = jsonx_text(w->objects->virtual_service, "apiVersion");
+	const char *version = jsonx_text(w->objects->route, "apiVersion");
 	json_t *body;
 	struct err e = {""};
 
-	about(plan, KUBE_DESTINATIONRULES, app->istio.destination_rule);
+	about(plan, KUBE_DESTINATIONRULES, app->traffic.destination_rule);
 	if (rule == NULL)
 		body = istio_rule_new(app, w->objects->stable, version, &e);
 	else
@@ -370,7 +370,7 @@ plan_remove_subsets(struct act_plan *plan, const struct wish *w)
 {
 	const json_t *rule = w->objects->rule;
 
-	about(plan, KUBE_DESTINATIONRULES, w->app->istio.destination_rule);
+	about(plan, KUBE_DESTINATIONRULES, w->app->traffic.destination_rule);
 	if (rule == NULL)
 		answer(plan, ACT_ALREADY, "");
 	else if (!w->baseline->had_destination_rule && workload_is_ours(rule, w->app->name))

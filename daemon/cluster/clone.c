@@ -210,7 +210,7 @@ clone_service(const struct app *app, const json_t *service, const json_t *labels
 	static const char *const kept[] = {"sessionAffinity", "sessionAffinityConfig", "ipFamilies",
 	    "ipFamilyPolicy", "internalTrafficPolicy", "trafficDistribution",
 	    "publishNotReadyAddresses"};
-	const char *name = app->istio.canary_service;
+	const char *name = app->traffic.canary_service;
 	json_t *spec, *selector;
 
 	if (check_name("Service", name, e) < 0)

@@ -5,7 +5,7 @@
 #include <string.h>
 #include "base/jsonx.h"
 #include "cluster/clone.h"
-#include "cluster/istio.h"
+#include "cluster/route.h"
 #include "cluster/workload.h"
 
 static int
@@ -44,7 +44,7 @@ static int
 new_labels(const struct app *app, const json_t *stable, json_t **stable_labels,
     json_t **canary_labels, struct err *e)
 {
-	const char *key = app->istio.label;
+	const char *key = app->traffic.label;
 	const char *value = json_string_value(
 	    json_object_get(jsonx_at(stable, "spec.template.metadata.labels"), key));
 
@@ -63,8 +63,8 @@ int
 istio_rule_labels(const struct app *app, const json_t *rule, const json_t *stable,
     json_t **stable_labels, json_t **canary_labels, struct err *e)
 {
-	const json_t *theirs = labels_of(rule, app->istio.stable_subset);
-	const json_t *trial = labels_of(rule, app->istio.canary_subset);
+	const json_t *theirs = labels_of(rule, app->traffic.stable_subset);
+	const json_t *trial = labels_of(rule, app->traffic.canary_subset);
 	json_t *new_stable = NULL, *new_canary = NULL;
 
 	if ((theirs == NULL || trial == NULL) &&
@@ -96,7 +96,7 @@ check_pods(const struct app *app, const json_t *labels, const json_t *pods, stru
 		return 0;
 	return err_set(e,
 	    "%d pods of Deployment %s are not in subset %s: their labels differ from it", astray,
-	    app->workload, app->istio.stable_subset);
+	    app->workload, app->traffic.stable_subset);
 }
 
 static int
@@ -114,12 +114,12 @@ check_sides(const struct app *app, const json_t *stable, const json_t *canary,
 		    "subset %s of DestinationRule %s does not select the pods of Deployment %s: "
 		    "make "
 		    "their labels agree",
-		    app->istio.stable_subset, app->istio.destination_rule, app->workload);
+		    app->traffic.stable_subset, app->traffic.destination_rule, app->workload);
 	else if (workload_selects(stable_labels, trial))
 		result = err_set(e,
 		    "subset %s of DestinationRule %s would select the canary's pods too: set "
 		    "traffic.istio.label to a label that this subset has",
-		    app->istio.stable_subset, app->istio.destination_rule);
+		    app->traffic.stable_subset, app->traffic.destination_rule);
 	json_decref(trial);
 	return result;
 }
@@ -132,9 +132,9 @@ check_rule(const struct app *app, const json_t *rule, const json_t *stable, cons
 	json_t *stable_labels = NULL, *canary_labels = NULL;
 	int result;
 
-	if (rule != NULL && !istio_is_host(host, app->istio.service, app->namespace))
+	if (rule != NULL && !route_is_host(host, app->traffic.service, app->namespace))
 		return err_set(e, "DestinationRule %s is for host %s, not for %s",
-		    app->istio.destination_rule, host != NULL ? host : "?", app->istio.service);
+		    app->traffic.destination_rule, host != NULL ? host : "?", app->traffic.service);
 	result = istio_rule_labels(app, rule, stable, &stable_labels, &canary_labels, e);
 	if (result == 0)
 		result = check_sides(app, stable, canary, stable_labels, canary_labels, e);
@@ -151,12 +151,12 @@ istio_rule_look(const struct app *app, const json_t *rule, const json_t *stable,
 {
 	struct err e = {""};
 
-	if (app->istio.mode != TRAFFIC_SUBSET)
+	if (app->traffic.mode != TRAFFIC_SUBSET)
 		return;
 	seen->exists = rule != NULL;
 	seen->ours = rule != NULL && workload_is_ours(rule, app->name);
-	seen->stable = istio_rule_has(rule, app->istio.stable_subset);
-	seen->canary = istio_rule_has(rule, app->istio.canary_subset);
+	seen->stable = istio_rule_has(rule, app->traffic.stable_subset);
+	seen->canary = istio_rule_has(rule, app->traffic.canary_subset);
 	str_copy(seen->resource_version, sizeof(seen->resource_version),
 	    jsonx_text_or(rule, "metadata.resourceVersion", ""));
 	if (stable == NULL)
@@ -183,9 +183,9 @@ istio_rule_new(const struct app *app, const json_t *stable, const char *api_vers
 		return NULL;
 	rule = json_pack("{s:s, s:s, s:o, s:{s:s, s:[o, o]}}", "apiVersion",
 	    api_version != NULL ? api_version : "networking.istio.io/v1", "kind", "DestinationRule",
-	    "metadata", clone_metadata(app, app->istio.destination_rule), "spec", "host",
-	    app->istio.service, "subsets", subset_of(app->istio.stable_subset, stable_labels),
-	    subset_of(app->istio.canary_subset, canary_labels));
+	    "metadata", clone_metadata(app, app->traffic.destination_rule), "spec", "host",
+	    app->traffic.service, "subsets", subset_of(app->traffic.stable_subset, stable_labels),
+	    subset_of(app->traffic.canary_subset, canary_labels));
 	json_decref(stable_labels);
 	json_decref(canary_labels);
 	return rule;
@@ -196,22 +196,22 @@ istio_rule_add_patch(const struct app *app, const json_t *rule, const json_t *st
 {
 	bool has_list = json_is_array(jsonx_at(rule, "spec.subsets"));
 	json_t *patch, *labels[2];
-	const char *names[2] = {app->istio.stable_subset, app->istio.canary_subset};
+	const char *names[2] = {app->traffic.stable_subset, app->traffic.canary_subset};
 
 	if (istio_rule_labels(app, rule, stable, &labels[0], &labels[1], e) < 0)
 		return NULL;
-	patch = istio_patch_of(rule);
+	patch = route_patch_of(rule);
 	for (int i = 0; i < 2; i++) {
 		if (!istio_rule_has(rule, names[i])) {
 			if (!has_list)
-				istio_patch_add(patch, "add", "/spec/subsets", json_array());
+				route_patch_add(patch, "add", "/spec/subsets", json_array());
 			has_list = true;
-			istio_patch_add(
+			route_patch_add(
 			    patch, "add", "/spec/subsets/-", subset_of(names[i], labels[i]));
 		}
 		json_decref(labels[i]);
 	}
-	return istio_patch_end(patch);
+	return route_patch_end(patch);
 }
 
 /* From the last to the first, so that the indexes stay true. A list that was not there before goes
@@ -221,23 +221,24 @@ istio_rule_remove_patch(const struct app *app, const json_t *rule, const struct 
 {
 	const json_t *subsets = jsonx_at(rule, "spec.subsets");
 	size_t left = json_array_size(subsets);
-	json_t *patch = istio_patch_of(rule);
+	json_t *patch = route_patch_of(rule);
 
 	for (size_t i = left; i-- > 0;) {
 		const char *name = jsonx_text_or(json_array_get(subsets, i), "name", "");
 		bool ours =
-		    (!baseline->had_stable_subset && strcmp(name, app->istio.stable_subset) == 0) ||
-		    (!baseline->had_canary_subset && strcmp(name, app->istio.canary_subset) == 0);
+		    (!baseline->had_stable_subset &&
+			strcmp(name, app->traffic.stable_subset) == 0) ||
+		    (!baseline->had_canary_subset && strcmp(name, app->traffic.canary_subset) == 0);
 		char *path;
 
 		if (!ours)
 			continue;
 		path = str_format("/spec/subsets/%zu", i);
-		istio_patch_add(patch, "remove", path, NULL);
+		route_patch_add(patch, "remove", path, NULL);
 		free(path);
 		left--;
 	}
 	if (left == 0 && json_array_size(patch) > 1)
-		istio_patch_add(patch, "remove", "/spec/subsets", NULL);
-	return istio_patch_end(patch);
+		route_patch_add(patch, "remove", "/spec/subsets", NULL);
+	return route_patch_end(patch);
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 #include "base/jsonx.h"
 #include "cluster/clone.h"
-#include "cluster/istio.h"
+#include "cluster/route.h"
 #include "cluster/istio_rule.h"
 #include "cluster/workload.h"
 
@@ -39,7 +39,7 @@ observe_done(struct observe_objects *objects)
 	json_decref(objects->canary);
 	json_decref(objects->service);
 	json_decref(objects->canary_service);
-	json_decref(objects->virtual_service);
+	json_decref(objects->route);
 	json_decref(objects->rule);
 	memset(objects, 0, sizeof(*objects));
 }
@@ -50,7 +50,7 @@ observe_canary_labels(const struct app *app, const struct observe_objects *objec
 	const json_t *theirs = objects->canary_service;
 	json_t *stable, *canary;
 
-	if (app->istio.mode == TRAFFIC_HOST) {
+	if (app->traffic.mode == TRAFFIC_HOST) {
 		if (theirs != NULL && workload_is_ours(theirs, app->name))
 			theirs = NULL;
 		return clone_host_labels(objects->service, theirs, e);
@@ -67,7 +67,7 @@ static void
 look_workloads(const struct app *app, const char *new_image, const struct observe_objects *objects,
     struct observed *seen)
 {
-	bool host = app->istio.mode == TRAFFIC_HOST;
+	bool host = app->traffic.mode == TRAFFIC_HOST;
 	struct map *stable = workload_endpoints(objects->slices);
 	struct map *canary = host ? workload_endpoints(objects->canary_slices) : stable;
 	struct workload_side sides[2] = {
@@ -106,7 +106,7 @@ static void
 look_services(const struct app *app, const struct observe_objects *objects, struct observed *seen)
 {
 	seen->service = objects->service != NULL;
-	if (app->istio.mode != TRAFFIC_HOST)
+	if (app->traffic.mode != TRAFFIC_HOST)
 		return;
 	seen->canary_service = objects->canary_service != NULL;
 	seen->canary_service_ours =
@@ -134,7 +134,7 @@ observe_look(const struct app *app, const char *new_image, const struct observe_
 	memset(seen, 0, sizeof(*seen));
 	look_workloads(app, new_image, objects, seen);
 	look_services(app, objects, seen);
-	istio_look(app, objects->virtual_service, asked, &seen->route);
+	route_look(app, objects->route, asked, &seen->route);
 	istio_rule_look(app, objects->rule, objects->stable, objects->canary, objects->stable_pods,
 	    &seen->subsets);
 	look_hpa(objects, &seen->hpa);

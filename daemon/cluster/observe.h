@@ -11,7 +11,7 @@
 struct observe_objects {		  /* all are references of its own; NULL: not there */
 	json_t *stable, *canary;	  /* Deployments */
 	json_t *service, *canary_service; /* canary_service: host mode */
-	json_t *virtual_service;
+	json_t *route;
 	json_t *rule; /* subset mode: the DestinationRule */
 	json_t *hpas; /* arrays from here on, never NULL after _init */
 	json_t *stable_sets, *stable_pods, *canary_sets, *canary_pods;
@@ -20,7 +20,7 @@ struct observe_objects {		  /* all are references of its own; NULL: not there */
 void observe_init(struct observe_objects *objects);
 void observe_done(struct observe_objects *objects);
 
-/* asked: the canary's weight that was last asked for, -1 none (see istio_look). */
+/* asked: the canary's weight that was last asked for, -1 none (see route_look). */
 void observe_look(const struct app *app, const char *new_image,
     const struct observe_objects *objects, int asked, struct observed *seen);
 /* The labels that canary pods get in place of the stable ones. A new reference; NULL: e. */

@@ -5,7 +5,7 @@
 #include <string.h>
 #include "base/jsonx.h"
 #include "cluster/clone.h"
-#include "cluster/istio.h"
+#include "cluster/route.h"
 #include "cluster/workload.h"
 
 struct check {
@@ -57,13 +57,13 @@ check_service(const struct check *c, struct err *e)
 
 	if (service == NULL)
 		return err_set(e, "Service %s/%s does not exist: set traffic.istio.service",
-		    app->namespace, app->istio.service);
+		    app->namespace, app->traffic.service);
 	if (str_equal(jsonx_text(service, "spec.type"), "ExternalName"))
 		return err_set(e, "Service %s is an ExternalName, which has no pods to weight",
-		    app->istio.service);
+		    app->traffic.service);
 	if (!workload_selects(jsonx_at(service, "spec.selector"), labels))
 		return err_set(e, "Service %s does not select the pods of Deployment %s",
-		    app->istio.service, app->workload);
+		    app->traffic.service, app->workload);
 	return 0;
 }
 
@@ -96,7 +96,7 @@ check_clones(const struct check *c, struct err *e)
 	deployment = clone_deployment(c->app, objects->stable, labels, "image", 1, e);
 	if (deployment == NULL)
 		goto out;
-	if (c->app->istio.mode == TRAFFIC_HOST && objects->canary_service == NULL) {
+	if (c->app->traffic.mode == TRAFFIC_HOST && objects->canary_service == NULL) {
 		service = clone_service(c->app, objects->service, labels, e);
 		if (service == NULL)
 			goto out;
@@ -117,14 +117,14 @@ check_selection(const struct check *c, struct err *e)
 	json_t *labels, *pods;
 	bool selects;
 
-	if (app->istio.mode == TRAFFIC_HOST) {
+	if (app->traffic.mode == TRAFFIC_HOST) {
 		if (!c->seen->service_selects_canary)
 			return 0;
 		return err_set(e,
 		    "Service %s would select the canary's pods too: its selector and that of %s "
 		    "must "
 		    "differ in a label",
-		    app->istio.service, app->istio.canary_service);
+		    app->traffic.service, app->traffic.canary_service);
 	}
 	labels = observe_canary_labels(app, c->objects, e);
 	if (labels == NULL)
@@ -138,27 +138,27 @@ check_selection(const struct check *c, struct err *e)
 	return err_set(e,
 	    "Service %s selects by a label that the canary's pods have another value of: in subset "
 	    "mode it must select both sides",
-	    app->istio.service);
+	    app->traffic.service);
 }
 
 static int
 check_route(const struct check *c, struct err *e)
 {
 	const struct route_seen *route = &c->seen->route;
-	struct istio_view view;
+	struct route_view view;
 	char text[OBSERVED_TEXT];
 
 	if (!route->exists)
 		return err_set(e, "VirtualService %s/%s does not exist", c->app->namespace,
-		    c->app->istio.virtual_service);
+		    c->app->traffic.route);
 	if (!route->fits)
 		return err_set(e, "%s", route->why_not);
 	if (route->weight > 0)
 		return err_set(e,
 		    "VirtualService %s already gives %d %% to the canary: give the stable side all",
-		    c->app->istio.virtual_service, route->weight);
-	istio_view(c->app, c->objects->virtual_service, &view);
-	if (istio_too_coarse(c->app, &view, text, sizeof(text)))
+		    c->app->traffic.route, route->weight);
+	route_view(c->app, c->objects->route, &view);
+	if (route_too_coarse(c->app, &view, text, sizeof(text)))
 		return err_set(e, "%s", text);
 	return 0;
 }
@@ -166,7 +166,7 @@ check_route(const struct check *c, struct err *e)
 static int
 check_subsets(const struct check *c, struct err *e)
 {
-	if (c->app->istio.mode != TRAFFIC_SUBSET || c->seen->subsets.stable_fits)
+	if (c->app->traffic.mode != TRAFFIC_SUBSET || c->seen->subsets.stable_fits)
 		return 0;
 	return err_set(e, "%s", c->seen->subsets.why_not);
 }

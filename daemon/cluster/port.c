@@ -182,21 +182,23 @@ get_lasting(
 static void
 gather(const struct cluster *cluster, const struct app *app, struct observe_objects *o)
 {
-	const struct istio_spec *istio = &app->istio;
+	const struct traffic_spec *traffic = &app->traffic;
 	char *target = str_format("Deployment/%s", app->workload);
 
 	observe_init(o);
 	o->stable = get(cluster, KUBE_DEPLOYMENTS, app, app->workload);
 	o->canary = get(cluster, KUBE_DEPLOYMENTS, app, app->canary);
-	o->service = get(cluster, KUBE_SERVICES, app, istio->service);
-	o->virtual_service = get(cluster, KUBE_VIRTUALSERVICES, app, istio->virtual_service);
-	if (istio->mode == TRAFFIC_HOST) {
-		o->canary_service = get_lasting(cluster, KUBE_SERVICES, app, istio->canary_service);
-		find(cluster, KUBE_ENDPOINTSLICES, app, istio->canary_service, o->canary_slices);
+	o->service = get(cluster, KUBE_SERVICES, app, traffic->service);
+	o->route = get(cluster, KUBE_VIRTUALSERVICES, app, traffic->route);
+	if (traffic->mode == TRAFFIC_HOST) {
+		o->canary_service =
+		    get_lasting(cluster, KUBE_SERVICES, app, traffic->canary_service);
+		find(cluster, KUBE_ENDPOINTSLICES, app, traffic->canary_service, o->canary_slices);
 	} else {
-		o->rule = get_lasting(cluster, KUBE_DESTINATIONRULES, app, istio->destination_rule);
+		o->rule =
+		    get_lasting(cluster, KUBE_DESTINATIONRULES, app, traffic->destination_rule);
 	}
-	find(cluster, KUBE_ENDPOINTSLICES, app, istio->service, o->slices);
+	find(cluster, KUBE_ENDPOINTSLICES, app, traffic->service, o->slices);
 	find(cluster, KUBE_HPAS, app, target, o->hpas);
 	find_owned(cluster, app, o->stable, o->stable_sets, o->stable_pods);
 	find_owned(cluster, app, o->canary, o->canary_sets, o->canary_pods);
@@ -245,7 +247,7 @@ cluster_addresses(struct cluster *cluster, const struct app *app, bool canary,
 	const struct port_app *followed = map_get(cluster->apps, app->name);
 	struct observe_objects o;
 	struct observed seen = {.fresh = false};
-	bool own = canary && app->istio.mode == TRAFFIC_HOST;
+	bool own = canary && app->traffic.mode == TRAFFIC_HOST;
 
 	look_freshness(cluster, app, followed, &seen);
 	if (!seen.fresh)

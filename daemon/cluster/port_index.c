@@ -19,7 +19,7 @@ port_kinds(const struct app *app, enum kube_kind kinds[KUBE_KINDS])
 	int count = 0;
 
 	for (int i = 0; i < KUBE_KINDS; i++)
-		if (i != KUBE_DESTINATIONRULES || app->istio.mode == TRAFFIC_SUBSET)
+		if (i != KUBE_DESTINATIONRULES || app->traffic.mode == TRAFFIC_SUBSET)
 			kinds[count++] = (enum kube_kind)i;
 	return count;
 }
@@ -95,13 +95,13 @@ static void
 each_key(struct port_index *index, const struct app *app,
     void (*apply)(struct port_index *, const char *, const char *))
 {
-	const struct istio_spec *istio = &app->istio;
+	const struct traffic_spec *traffic = &app->traffic;
 	const struct {
 		const char *what, *name;
 	} keys[] = {{"deployments", app->workload}, {"deployments", app->canary},
-	    {"services", istio->service}, {"services", istio->canary_service},
-	    {"virtualservices", istio->virtual_service},
-	    {"destinationrules", istio->destination_rule}, {"namespace", ""}};
+	    {"services", traffic->service}, {"services", traffic->canary_service},
+	    {"virtualservices", traffic->route}, {"destinationrules", traffic->destination_rule},
+	    {"namespace", ""}};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		char *key = key_of(keys[i].what, app->namespace, keys[i].name);

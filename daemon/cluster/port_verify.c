@@ -145,18 +145,18 @@ static void
 begin(struct port_app *app)
 {
 	struct port_verify *v = &app->verify;
-	const struct istio_spec *istio = &app->app->istio;
+	const struct traffic_spec *traffic = &app->app->traffic;
 
 	v->failed = false;
 	v->sent_ms = 0;
-	read_one(app, KUBE_VIRTUALSERVICES, istio->virtual_service);
+	read_one(app, KUBE_VIRTUALSERVICES, traffic->route);
 	read_one(app, KUBE_DEPLOYMENTS, app->app->workload);
 	read_one(app, KUBE_DEPLOYMENTS, app->app->canary);
-	read_slices(app, istio->service);
-	if (istio->mode == TRAFFIC_HOST)
-		read_slices(app, istio->canary_service);
+	read_slices(app, traffic->service);
+	if (traffic->mode == TRAFFIC_HOST)
+		read_slices(app, traffic->canary_service);
 	else
-		read_one(app, KUBE_DESTINATIONRULES, istio->destination_rule);
+		read_one(app, KUBE_DESTINATIONRULES, traffic->destination_rule);
 }
 
 void

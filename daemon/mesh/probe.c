@@ -63,12 +63,12 @@ check_address(void *ctx, const char *address)
 static bool
 knows_endpoints(const struct ask_about *about, const json_t *shardz)
 {
-	const struct istio_spec *istio = &about->app->istio;
+	const struct traffic_spec *traffic = &about->app->traffic;
 	bool canary = about->subject == MESH_CANARY;
-	bool host = istio->mode == TRAFFIC_HOST;
+	bool host = traffic->mode == TRAFFIC_HOST;
 	struct all_there there = {.shardz = shardz,
 	    .about = about,
-	    .service = canary && host ? istio->canary_service : istio->service,
+	    .service = canary && host ? traffic->canary_service : traffic->service,
 	    .all = true};
 	const struct mesh_needs *needs = about->needs;
 	if (!needs->addresses(needs->ctx, about->app, canary, check_address, &there))
@@ -82,10 +82,10 @@ knows_objects(const struct ask_about *about, const json_t *configz)
 	const struct app *app = about->app;
 	bool rule = about->subject == MESH_ROUTING && about->rule_version[0] != '\0';
 	return (about->version[0] == '\0' ||
-		   mesh_read_knows(configz, "VirtualService", app->namespace,
-		       app->istio.virtual_service, about->version)) &&
+		   mesh_read_knows(configz, "VirtualService", app->namespace, app->traffic.route,
+		       about->version)) &&
 	       (!rule || mesh_read_knows(configz, "DestinationRule", app->namespace,
-			     app->istio.destination_rule, about->rule_version));
+			     app->traffic.destination_rule, about->rule_version));
 }
 
 static void

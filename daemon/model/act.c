@@ -63,7 +63,7 @@ void
 act_text(const struct act *act, const struct app *app, char *to, size_t size)
 {
 	const char *ns = app->namespace;
-	const struct istio_spec *istio = &app->istio;
+	const struct traffic_spec *traffic = &app->traffic;
 
 	switch (act->kind) {
 	case ACT_NONE:
@@ -76,15 +76,15 @@ act_text(const struct act *act, const struct app *app, char *to, size_t size)
 		break;
 	case ACT_CREATE_SERVICE:
 		str_print(to, size, "Service %s/%s: create, cloned from %s", ns,
-		    istio->canary_service, istio->service);
+		    traffic->canary_service, traffic->service);
 		break;
 	case ACT_ADD_SUBSETS:
 		str_print(to, size, "DestinationRule %s/%s: subsets %s and %s", ns,
-		    istio->destination_rule, istio->stable_subset, istio->canary_subset);
+		    traffic->destination_rule, traffic->stable_subset, traffic->canary_subset);
 		break;
 	case ACT_NAME_STABLE:
-		str_print(to, size, "VirtualService %s/%s: route to subset %s", ns,
-		    istio->virtual_service, istio->stable_subset);
+		str_print(to, size, "VirtualService %s/%s: route to subset %s", ns, traffic->route,
+		    traffic->stable_subset);
 		break;
 	case ACT_CREATE_CANARY:
 		str_print(to, size, "Deployment %s/%s: create with %d replicas of %s", ns,
@@ -95,24 +95,24 @@ act_text(const struct act *act, const struct app *app, char *to, size_t size)
 		break;
 	case ACT_WEIGHT:
 		str_print(to, size, "VirtualService %s/%s: canary weight %d, stable %d", ns,
-		    istio->virtual_service, act->number, 100 - act->number);
+		    traffic->route, act->number, 100 - act->number);
 		break;
 	case ACT_SET_IMAGE:
 		str_print(to, size, "Deployment %s/%s: image %s", ns, app->workload, act->text);
 		break;
 	case ACT_ROUTE_HOME:
 		str_print(to, size, "VirtualService %s/%s: as it was before the rollout", ns,
-		    istio->virtual_service);
+		    traffic->route);
 		break;
 	case ACT_DELETE_CANARY:
 		str_print(to, size, "Deployment %s/%s: delete", ns, app->canary);
 		break;
 	case ACT_REMOVE_SUBSETS:
 		str_print(to, size, "DestinationRule %s/%s: remove what was added", ns,
-		    istio->destination_rule);
+		    traffic->destination_rule);
 		break;
 	case ACT_DELETE_SERVICE:
-		str_print(to, size, "Service %s/%s: delete", ns, istio->canary_service);
+		str_print(to, size, "Service %s/%s: delete", ns, traffic->canary_service);
 		break;
 	}
 }

@@ -21,38 +21,39 @@ error_at(struct keys_at *at, const char *path, const char *text)
 static void
 finish_names(struct app *app, struct keys_at *at)
 {
-	struct istio_spec *istio = &app->istio;
+	struct traffic_spec *traffic = &app->traffic;
 	struct str name;
 
 	str_print(app->canary, sizeof(app->canary), "%s-canary", app->workload);
-	if (istio->service[0] == '\0')
-		str_copy(istio->service, sizeof(istio->service), app->workload);
-	if (istio->destination_rule[0] == '\0')
-		str_copy(istio->destination_rule, sizeof(istio->destination_rule), istio->service);
+	if (traffic->service[0] == '\0')
+		str_copy(traffic->service, sizeof(traffic->service), app->workload);
+	if (traffic->destination_rule[0] == '\0')
+		str_copy(
+		    traffic->destination_rule, sizeof(traffic->destination_rule), traffic->service);
 	str_init(&name, APP_NAME - 1);
-	str_addf(&name, "%s-canary", istio->service);
-	if (istio->canary_service[0] == '\0')
-		str_copy(istio->canary_service, sizeof(istio->canary_service), str_text(&name));
+	str_addf(&name, "%s-canary", traffic->service);
+	if (traffic->canary_service[0] == '\0')
+		str_copy(traffic->canary_service, sizeof(traffic->canary_service), str_text(&name));
 	str_done(&name);
-	if (istio->service[0] != '\0' && !str_is_dns_label(istio->service))
+	if (traffic->service[0] != '\0' && !str_is_dns_label(traffic->service))
 		error_at(at, "traffic.istio.service",
 		    "is missing: the workload's name is no name for a Service (63 characters, no "
 		    "dots); name the Service here");
-	else if (istio->mode == TRAFFIC_HOST && istio->service[0] != '\0' &&
-		 !str_is_dns_label(istio->canary_service))
+	else if (traffic->mode == TRAFFIC_HOST && traffic->service[0] != '\0' &&
+		 !str_is_dns_label(traffic->canary_service))
 		error_at(at, "traffic.istio.canaryService",
 		    "is missing: SERVICE-canary would have over 63 characters; name it here");
 }
 
 static void
-finish_sides(const struct istio_spec *istio, struct keys_at *at)
+finish_sides(const struct traffic_spec *traffic, struct keys_at *at)
 {
-	if (istio->mode == TRAFFIC_HOST && istio->service[0] != '\0' &&
-	    strcmp(istio->service, istio->canary_service) == 0)
+	if (traffic->mode == TRAFFIC_HOST && traffic->service[0] != '\0' &&
+	    strcmp(traffic->service, traffic->canary_service) == 0)
 		error_at(at, "traffic.istio.canaryService",
 		    "is the stable side's Service; each side needs its own");
-	if (istio->mode == TRAFFIC_SUBSET && istio->stable_subset[0] != '\0' &&
-	    strcmp(istio->stable_subset, istio->canary_subset) == 0)
+	if (traffic->mode == TRAFFIC_SUBSET && traffic->stable_subset[0] != '\0' &&
+	    strcmp(traffic->stable_subset, traffic->canary_subset) == 0)
 		error_at(at, "traffic.istio.subsets.canary",
 		    "is the stable side's subset; each side needs its own");
 }
@@ -184,7 +185,7 @@ free_inside(struct app *app)
 	}
 	free(app->gates);
 	free(app->plan.stages);
-	free(app->istio.routes);
+	free(app->traffic.rules);
 	json_decref(app->spec);
 }
 
@@ -204,7 +205,7 @@ app_parse(const json_t *spec, struct errlist *errors)
 	draft = mem_alloc(sizeof(*draft));
 	keys_read(app_keys, spec, draft, &at);
 	finish_names(&draft->app, &at);
-	finish_sides(&draft->app.istio, &at);
+	finish_sides(&draft->app.traffic, &at);
 	check_gates(&draft->app, &at);
 	check_plan(spec, &at);
 	finish_stages(draft, &at);

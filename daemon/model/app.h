@@ -54,11 +54,11 @@ struct canary_spec {
 	int stage_count;
 };
 
-struct istio_spec {
-	char virtual_service[APP_NAME];
-	/* Names of http routes, owned, at most APP_ROUTES; none: the only one that fits. */
-	char (*routes)[APP_LABEL];
-	int route_count;
+struct traffic_spec {
+	char route[APP_NAME]; /* the VirtualService */
+	/* Names of its http routes, owned, at most APP_ROUTES; none: the only one that fits. */
+	char (*rules)[APP_LABEL];
+	int rule_count;
 	enum traffic_mode mode;
 	char service[APP_NAME];	       /* the stable host's Service; default: the workload's name */
 	char canary_service[APP_NAME]; /* host mode; default SERVICE-canary */
@@ -75,7 +75,7 @@ struct app {
 	char workload[APP_NAME];   /* the user's Deployment */
 	char canary[APP_NAME];	   /* WORKLOAD-canary */
 	char container[APP_LABEL]; /* "" : the first */
-	struct istio_spec istio;
+	struct traffic_spec traffic;
 	const struct strategy *strategy;
 	struct canary_spec plan; /* weights and their conditions */
 	struct gate_spec *gates; /* owned; at most APP_GATES */

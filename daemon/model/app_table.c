@@ -90,27 +90,28 @@ is_list_for(const struct key *key, const json_t *value, struct keys_at *at)
 	return false;
 }
 
-/* slot: the istio_spec */
+/* slot: the traffic_spec */
 static void
 parse_routes(const struct key *key, const json_t *value, void *slot, struct keys_at *at)
 {
-	struct istio_spec *istio = slot;
+	struct traffic_spec *traffic = slot;
 	const struct key item = {.type = &keys_text, .max = APP_LABEL};
 
 	if (!is_list_for(key, value, at))
 		return;
-	istio->routes = mem_array(json_array_size(value), sizeof(istio->routes[0]));
+	traffic->rules = mem_array(json_array_size(value), sizeof(traffic->rules[0]));
 	for (size_t i = 0; i < json_array_size(value); i++) {
 		size_t mark = keys_enter_item(at, i);
 
-		keys_text.parse(&item, json_array_get(value, i), istio->routes[i], at);
+		keys_text.parse(&item, json_array_get(value, i), traffic->rules[i], at);
 		for (size_t k = 0; k < i; k++) {
-			if (strcmp(istio->routes[i], istio->routes[k]) == 0)
-				keys_error(at, "the route \"%s\" is named twice", istio->routes[i]);
+			if (strcmp(traffic->rules[i], traffic->rules[k]) == 0)
+				keys_error(
+				    at, "the route \"%s\" is named twice", traffic->rules[i]);
 		}
 		keys_leave(at, mark);
 	}
-	istio->route_count = (int)json_array_size(value);
+	traffic->rule_count = (int)json_array_size(value);
 }
 
 static void *
@@ -279,29 +280,30 @@ static const struct key strategy_keys[] = {
     END};
 
 static const struct key subset_keys[] = {
-    {"stable", &keys_label, "stable", "the subset of the stable side", IN_APP(istio.stable_subset)},
-    {"canary", &keys_label, "canary", "the subset of the canary", IN_APP(istio.canary_subset)},
+    {"stable", &keys_label, "stable", "the subset of the stable side",
+	IN_APP(traffic.stable_subset)},
+    {"canary", &keys_label, "canary", "the subset of the canary", IN_APP(traffic.canary_subset)},
     END};
 
 static const struct key istio_keys[] = {
     {"virtualService", &keys_name, NULL, "the VirtualService whose weights are set",
-	IN_APP(istio.virtual_service), .max = APP_NAME, .required = true},
+	IN_APP(traffic.route), .max = APP_NAME, .required = true},
     {"routes", &type_routes, NULL,
 	"names of its http routes; when not given: the only one that leads to the service",
-	IN_APP(istio), .max = APP_ROUTES},
+	IN_APP(traffic), .max = APP_ROUTES},
     {"mode", &keys_choice, "host", "host: a Service per side; subset: one host, two subsets",
-	IN_APP(istio.mode), CHOICES("host", "subset")},
+	IN_APP(traffic.mode), CHOICES("host", "subset")},
     {"service", &keys_label, NULL, "the stable side's Service; when not given: the workload's name",
-	IN_APP(istio.service)},
+	IN_APP(traffic.service)},
     {"canaryService", &keys_label, NULL,
 	"host mode: the canary's Service; when not given: SERVICE-canary",
-	IN_APP(istio.canary_service)},
+	IN_APP(traffic.canary_service)},
     {"destinationRule", &keys_name, NULL, "subset mode: when not given: the service's name",
-	IN_APP(istio.destination_rule), .max = APP_NAME},
+	IN_APP(traffic.destination_rule), .max = APP_NAME},
     {"subsets", &keys_object, "{}", "subset mode: names of the subsets", .inside = subset_keys},
     {"label", &type_label_key, "track",
 	"subset mode: the pod label, with a subset's name as value, that tells the sides apart",
-	IN_APP(istio.label)},
+	IN_APP(traffic.label)},
     END};
 
 static const struct key traffic_keys[] = {

@@ -23,7 +23,7 @@ prepare_subsets(const struct view *v, struct step *step)
 	const struct subsets_seen *subsets = &v->seen->subsets;
 	const struct app *app = v->rollout->app;
 	char object[APP_NAME * 2];
-	step_object(object, sizeof(object), "DestinationRule", app, app->istio.destination_rule);
+	step_object(object, sizeof(object), "DestinationRule", app, app->traffic.destination_rule);
 	if (subsets->why_not[0] != '\0')
 		return step_blocked(step, object, 0, "mend it, or abort", "%s", subsets->why_not);
 	if (!subsets->stable || !subsets->canary)
@@ -40,7 +40,7 @@ rule_prepare(const struct view *v, struct step *step)
 {
 	if (prepare_hpa(v, step))
 		return true;
-	if (v->rollout->app->istio.mode == TRAFFIC_SUBSET)
+	if (v->rollout->app->traffic.mode == TRAFFIC_SUBSET)
 		return prepare_subsets(v, step);
 	return !v->seen->canary_service && step_act(step, ACT_CREATE_SERVICE, 0, NULL);
 }
@@ -58,7 +58,7 @@ rule_canary(const struct view *v, struct step *step, int percent)
 		    step, object, 0, "then it is made anew", "the old canary is still going");
 	if (!canary->exists) {
 		/* Subset mode: no canary pod before the mesh names the stable subset. */
-		if (r->app->istio.mode == TRAFFIC_SUBSET && step_routing_known(v, step))
+		if (r->app->traffic.mode == TRAFFIC_SUBSET && step_routing_known(v, step))
 			return true;
 		return step_act(step, ACT_CREATE_CANARY, need, r->release.image);
 	}
@@ -111,7 +111,7 @@ remove_routing(const struct view *v, struct step *step)
 {
 	const struct baseline *baseline = &v->rollout->baseline;
 	const struct route_seen *route = &v->seen->route;
-	bool subset = v->rollout->app->istio.mode == TRAFFIC_SUBSET;
+	bool subset = v->rollout->app->traffic.mode == TRAFFIC_SUBSET;
 	bool named = route->names_canary && !baseline->had_canary_destination;
 	bool subset_named =
 	    subset && route->names_stable_subset && !baseline->had_stable_subset_named;

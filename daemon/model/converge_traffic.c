@@ -66,7 +66,7 @@ static void
 route_object(const struct view *v, char *to, size_t size)
 {
 	const struct app *app = v->rollout->app;
-	step_object(to, size, "VirtualService", app, app->istio.virtual_service);
+	step_object(to, size, "VirtualService", app, app->traffic.route);
 }
 
 /* The traffic leaves a side that cannot carry it, if the other one can, whatever else holds. */

@@ -27,7 +27,7 @@ weight_edited(const struct move *m, struct edit *edit)
 	edit->by = route->edited_by;
 	edit->repair = (struct act){.kind = ACT_WEIGHT, .number = m->r->weight};
 	str_print(edit->object, sizeof(edit->object), "VirtualService %s/%s", app->namespace,
-	    app->istio.virtual_service);
+	    app->traffic.route);
 	return true;
 }
 

@@ -81,7 +81,7 @@ step_taken(const struct view *v, struct step *step, enum mesh_subject subject, c
 	int64_t until_ms;
 	if (mesh_took(v, subject, &until_ms))
 		return false;
-	step_object(object, sizeof(object), "VirtualService", app, app->istio.virtual_service);
+	step_object(object, sizeof(object), "VirtualService", app, app->traffic.route);
 	const char *asked = v->mesh != NULL && v->mesh->asks ? v->mesh->text[subject] : NULL;
 	if (asked == NULL)
 		return step_blocked(step, object, until_ms, next,
@@ -105,8 +105,7 @@ step_drained(const struct view *v, struct step *step, const char *what_next)
 	int64_t end_ms = fact->at_ms == 0 ? 0 : from_ms + r->app->drain_ms;
 	if (v->now_ms >= end_ms)
 		return false;
-	step_object(
-	    object, sizeof(object), "VirtualService", r->app, r->app->istio.virtual_service);
+	step_object(object, sizeof(object), "VirtualService", r->app, r->app->traffic.route);
 	return step_blocked(step, object, end_ms, what_next,
 	    "canary weight %d is taken; requests on the side without traffic drain", r->seen);
 }

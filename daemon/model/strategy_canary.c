@@ -64,7 +64,7 @@ check_workload(const struct app *app, const struct observed *seen, struct errlis
 		errlist_add(problems, "workload",
 		    "Deployment %s/%s has no ready endpoint in Service %s: it could not carry the "
 		    "traffic that stays; see kubectl get pods",
-		    app->namespace, app->workload, app->istio.service);
+		    app->namespace, app->workload, app->traffic.service);
 	if (seen->canary.exists && !seen->canary.ours)
 		errlist_add(problems, "workload",
 		    "Deployment %s/%s exists and airisd did not make it; rename or delete it",
@@ -77,18 +77,17 @@ check_traffic(const struct app *app, const struct observed *seen, struct errlist
 	const struct route_seen *route = &seen->route;
 	if (!seen->service)
 		errlist_add(problems, "traffic.istio.service", "Service %s/%s does not exist",
-		    app->namespace, app->istio.service);
+		    app->namespace, app->traffic.service);
 	if (!route->exists)
 		errlist_add(problems, "traffic.istio.virtualService",
-		    "VirtualService %s/%s does not exist", app->namespace,
-		    app->istio.virtual_service);
+		    "VirtualService %s/%s does not exist", app->namespace, app->traffic.route);
 	else if (!route->fits)
 		errlist_add(problems, "traffic.istio", "%s", route->why_not);
 	else if (route->weight != 0)
 		errlist_add(problems, "traffic.istio.virtualService",
 		    "VirtualService %s/%s already gives the canary %d percent; set it to 0 first",
-		    app->namespace, app->istio.virtual_service, route->weight);
-	if (app->istio.mode == TRAFFIC_SUBSET && seen->subsets.why_not[0] != '\0')
+		    app->namespace, app->traffic.route, route->weight);
+	if (app->traffic.mode == TRAFFIC_SUBSET && seen->subsets.why_not[0] != '\0')
 		errlist_add(problems, "traffic.istio", "%s", seen->subsets.why_not);
 }
 

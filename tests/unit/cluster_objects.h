@@ -62,14 +62,14 @@ app_of(enum traffic_mode mode)
 	    {.weight = 10}, {.weight = 25}, {.weight = 50}, {.weight = 100}};
 	static char routes[APP_ROUTES][APP_LABEL];
 
-	app.istio = (struct istio_spec){.virtual_service = "web",
+	app.traffic = (struct traffic_spec){.route = "web",
 	    .mode = mode,
 	    .service = "web",
 	    .canary_service = "web-canary",
 	    .destination_rule = "web",
 	    .stable_subset = "stable",
 	    .canary_subset = "canary",
-	    .routes = routes,
+	    .rules = routes,
 	    .label = "track"};
 	app.plan = (struct canary_spec){.stages = stages, .stage_count = 4};
 	return app;

@@ -26,7 +26,7 @@ test_text(void **state)
 	char text[256];
 
 	(void)state;
-	str_copy(app.istio.virtual_service, sizeof(app.istio.virtual_service), "web");
+	str_copy(app.traffic.route, sizeof(app.traffic.route), "web");
 	act_text(&act, &app, text, sizeof(text));
 	assert_string_equal(text, "VirtualService airis-mon/web: canary weight 25, stable 75");
 	for (int i = 1; i < ACT_KINDS; i++) {

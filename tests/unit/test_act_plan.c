@@ -20,7 +20,7 @@ scene(enum traffic_mode mode)
 	observe_init(&s->objects);
 	s->objects.stable = web_deployment();
 	s->objects.service = web_service();
-	s->objects.virtual_service = web_routes("[{'route': [{'destination': {'host': 'web'}}]}]");
+	s->objects.route = web_routes("[{'route': [{'destination': {'host': 'web'}}]}]");
 	return s;
 }
 
@@ -305,12 +305,12 @@ test_F30_route_gone_or_unfit(void **state)
 	struct scene *s = scene(TRAFFIC_HOST);
 
 	(void)state;
-	json_decref(s->objects.virtual_service);
-	s->objects.virtual_service = web_routes("[]");
+	json_decref(s->objects.route);
+	s->objects.route = web_routes("[]");
 	plan(s, ACT_WEIGHT, 0, "");
 	assert_not_sent(s, ACT_REFUSED, "no http route");
-	json_decref(s->objects.virtual_service);
-	s->objects.virtual_service = NULL;
+	json_decref(s->objects.route);
+	s->objects.route = NULL;
 	plan(s, ACT_WEIGHT, 0, "");
 	assert_not_sent(s, ACT_CONFLICT, "VirtualService web does not exist");
 	plan(s, ACT_ROUTE_HOME, 0, "");

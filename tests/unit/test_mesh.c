@@ -224,9 +224,9 @@ setup(void **state)
 	str_copy(app.name, sizeof(app.name), "web");
 	str_copy(app.namespace, sizeof(app.namespace), "shop");
 	str_copy(app.cluster, sizeof(app.cluster), "default");
-	str_copy(app.istio.virtual_service, sizeof(app.istio.virtual_service), "web");
-	str_copy(app.istio.service, sizeof(app.istio.service), "web");
-	str_copy(app.istio.canary_service, sizeof(app.istio.canary_service), "web-canary");
+	str_copy(app.traffic.route, sizeof(app.traffic.route), "web");
+	str_copy(app.traffic.service, sizeof(app.traffic.service), "web");
+	str_copy(app.traffic.canary_service, sizeof(app.traffic.canary_service), "web-canary");
 	return 0;
 }
 

@@ -11,7 +11,7 @@ objects_of(void)
 	observe_init(&o);
 	o.stable = web_deployment();
 	o.service = web_service();
-	o.virtual_service = web_routes("[{'route': [{'destination': {'host': 'web'}}]}]");
+	o.route = web_routes("[{'route': [{'destination': {'host': 'web'}}]}]");
 	return o;
 }
 
@@ -187,21 +187,20 @@ test_preflight_route(void **state)
 	struct observe_objects o = objects_of();
 
 	(void)state;
-	json_decref(o.virtual_service);
-	o.virtual_service = NULL;
+	json_decref(o.route);
+	o.route = NULL;
 	assert_forbidden(&app, &o, "VirtualService prod/web does not exist");
 	o = objects_of();
-	set(&o.virtual_service, "{'spec': {'http': []}}");
+	set(&o.route, "{'spec': {'http': []}}");
 	assert_forbidden(&app, &o, "no http route");
 	o = objects_of();
-	json_decref(o.virtual_service);
-	o.virtual_service = web_routes("[{'route': [{'destination': {'host': 'web'}, 'weight': 80},"
-				       " {'destination': {'host': 'web-canary'}, 'weight': 20}]}]");
+	json_decref(o.route);
+	o.route = web_routes("[{'route': [{'destination': {'host': 'web'}, 'weight': 80},"
+			     " {'destination': {'host': 'web-canary'}, 'weight': 20}]}]");
 	assert_forbidden(&app, &o, "already gives 20 % to the canary");
 	o = objects_of();
-	json_decref(o.virtual_service);
-	o.virtual_service =
-	    web_routes("[{'route': [{'destination': {'host': 'web'}, 'weight': 1}]}]");
+	json_decref(o.route);
+	o.route = web_routes("[{'route': [{'destination': {'host': 'web'}, 'weight': 1}]}]");
 	assert_forbidden(&app, &o, "too coarse for 10 %");
 }
 

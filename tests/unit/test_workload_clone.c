@@ -146,7 +146,7 @@ test_names_too_long(void **state)
 
 	(void)state;
 	memset(app.canary, 'a', 64);
-	memset(app.istio.canary_service, 'b', 64);
+	memset(app.traffic.canary_service, 'b', 64);
 	assert_null(clone_deployment(&app, stable, labels, "x", 1, &e));
 	assert_non_null(strstr(e.text, "64 characters, at most 63"));
 	assert_null(clone_service(&app, service, labels, &e));

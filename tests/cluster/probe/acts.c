@@ -57,7 +57,7 @@ plan_add(struct probe *p, enum act_kind kind, int number, const char *text, enum
 static void
 plan_way(struct probe *p)
 {
-	bool subset = p->app->istio.mode == TRAFFIC_SUBSET;
+	bool subset = p->app->traffic.mode == TRAFFIC_SUBSET;
 	int size = p->baseline.replicas;
 
 	if (p->seen.hpa.exists)

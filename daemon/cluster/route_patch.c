@@ -1,6 +1,6 @@
 /* The JSON Patches of a VirtualService. Each names places by index, which is safe because it also
  * sets the resourceVersion that the indexes were read from: anything newer is a conflict. */
-#include "cluster/istio.h"
+#include "cluster/route.h"
 
 #include <string.h>
 #include "base/jsonx.h"
@@ -8,7 +8,7 @@
 /* --- building --- */
 
 void
-istio_patch_add(json_t *patch, const char *op, const char *path, json_t *value)
+route_patch_add(json_t *patch, const char *op, const char *path, json_t *value)
 {
 	json_t *step = json_pack("{s:s, s:s}", "op", op, "path", path);
 
@@ -18,17 +18,17 @@ istio_patch_add(json_t *patch, const char *op, const char *path, json_t *value)
 }
 
 json_t *
-istio_patch_of(const json_t *object)
+route_patch_of(const json_t *object)
 {
 	json_t *patch = json_array();
 
-	istio_patch_add(patch, "add", "/metadata/resourceVersion",
+	route_patch_add(patch, "add", "/metadata/resourceVersion",
 	    json_string(jsonx_text_or(object, "metadata.resourceVersion", "0")));
 	return patch;
 }
 
 json_t *
-istio_patch_end(json_t *patch)
+route_patch_end(json_t *patch)
 {
 	if (json_array_size(patch) > 1)
 		return patch;
@@ -57,7 +57,7 @@ step(json_t *patch, struct place place, const char *op, const char *member, json
 {
 	char *path = str_format("/spec/http/%d/route/%d%s", place.http, place.route, member);
 
-	istio_patch_add(patch, op, path, value);
+	route_patch_add(patch, op, path, value);
 	free(path);
 }
 
@@ -73,11 +73,11 @@ set_weight(json_t *patch, struct place place, int weight)
 
 static void
 set_stable_subset(
-    json_t *patch, struct place place, const struct app *app, const struct istio_pair *pair)
+    json_t *patch, struct place place, const struct app *app, const struct route_pair *pair)
 {
-	if (app->istio.mode == TRAFFIC_SUBSET && !pair->subset)
+	if (app->traffic.mode == TRAFFIC_SUBSET && !pair->subset)
 		step(patch, place, "add", "/destination/subset",
-		    json_string(app->istio.stable_subset));
+		    json_string(app->traffic.stable_subset));
 }
 
 /* The stable destination again (port, headers), with the canary's host or subset. */
@@ -90,12 +90,13 @@ canary_destination(const struct app *app, const json_t *stable, int weight)
 	char *other;
 
 	json_object_set_new(copy, "weight", json_integer(weight));
-	if (app->istio.mode == TRAFFIC_SUBSET) {
-		json_object_set_new(destination, "subset", json_string(app->istio.canary_subset));
+	if (app->traffic.mode == TRAFFIC_SUBSET) {
+		json_object_set_new(destination, "subset", json_string(app->traffic.canary_subset));
 		return copy;
 	}
 	/* "web.shop.svc" becomes "web-canary.shop.svc": written as the user writes hosts. */
-	other = str_format("%s%s", app->istio.canary_service, host + strlen(app->istio.service));
+	other =
+	    str_format("%s%s", app->traffic.canary_service, host + strlen(app->traffic.service));
 	json_object_set_new(destination, "host", json_string(other));
 	json_object_del(destination, "subset");
 	free(other);
@@ -107,32 +108,32 @@ add_canary(json_t *patch, const struct app *app, struct place stable, int weight
 {
 	char *path = str_format("/spec/http/%d/route/-", stable.http);
 
-	istio_patch_add(patch, "add", path, canary_destination(app, at_place(stable), weight));
+	route_patch_add(patch, "add", path, canary_destination(app, at_place(stable), weight));
 	free(path);
 }
 
 static int
-view_or_err(const struct app *app, const json_t *service, struct istio_view *view, struct err *e)
+view_or_err(const struct app *app, const json_t *service, struct route_view *view, struct err *e)
 {
-	istio_view(app, service, view);
+	route_view(app, service, view);
 	return view->fits ? 0 : err_set(e, "%s", view->why_not);
 }
 
 json_t *
-istio_weight_patch(
+route_weight_patch(
     const struct app *app, const json_t *service, int weight, bool has_stable_subset, struct err *e)
 {
-	struct istio_view view;
+	struct route_view view;
 	json_t *patch;
 
 	if (view_or_err(app, service, &view, e) < 0)
 		return NULL;
-	patch = istio_patch_of(service);
+	patch = route_patch_of(service);
 	for (int i = 0; i < view.count; i++) {
-		const struct istio_pair *pair = &view.pairs[i];
+		const struct route_pair *pair = &view.pairs[i];
 		struct place stable = {service, pair->http, pair->stable};
 		struct place canary = {service, pair->http, pair->canary};
-		int part = istio_part(pair->total, weight);
+		int part = route_part(pair->total, weight);
 
 		if (has_stable_subset)
 			set_stable_subset(patch, stable, app, pair);
@@ -145,37 +146,37 @@ istio_weight_patch(
 		else
 			add_canary(patch, app, stable, part);
 	}
-	return istio_patch_end(patch);
+	return route_patch_end(patch);
 }
 
 json_t *
-istio_name_patch(const struct app *app, const json_t *service, struct err *e)
+route_name_patch(const struct app *app, const json_t *service, struct err *e)
 {
-	struct istio_view view;
+	struct route_view view;
 	json_t *patch;
 
 	if (view_or_err(app, service, &view, e) < 0)
 		return NULL;
-	patch = istio_patch_of(service);
+	patch = route_patch_of(service);
 	for (int i = 0; i < view.count; i++) {
 		struct place stable = {service, view.pairs[i].http, view.pairs[i].stable};
 
 		set_stable_subset(patch, stable, app, &view.pairs[i]);
 	}
-	return istio_patch_end(patch);
+	return route_patch_end(patch);
 }
 
 /* The removal comes last: it moves the indexes behind it. */
 static void
 pair_home(json_t *patch, const struct app *app, const json_t *service,
-    const struct istio_pair *pair, const struct baseline *baseline, uint32_t bit)
+    const struct route_pair *pair, const struct baseline *baseline, uint32_t bit)
 {
 	struct place stable = {service, pair->http, pair->stable};
 	struct place canary = {service, pair->http, pair->canary};
 	bool drop = pair->canary >= 0 && !(baseline->with_canary & bit);
 	bool alone = pair->destinations - (drop ? 1 : 0) == 1;
 
-	if (app->istio.mode == TRAFFIC_SUBSET && pair->subset && !(baseline->with_subset & bit))
+	if (app->traffic.mode == TRAFFIC_SUBSET && pair->subset && !(baseline->with_subset & bit))
 		step(patch, stable, "remove", "/destination/subset", NULL);
 	if (!(baseline->bare & bit) || !alone)
 		set_weight(patch, stable, pair->total);
@@ -188,16 +189,16 @@ pair_home(json_t *patch, const struct app *app, const json_t *service,
 }
 
 json_t *
-istio_home_patch(
+route_home_patch(
     const struct app *app, const json_t *service, const struct baseline *baseline, struct err *e)
 {
-	struct istio_view view;
+	struct route_view view;
 	json_t *patch;
 
 	if (view_or_err(app, service, &view, e) < 0)
 		return NULL;
-	patch = istio_patch_of(service);
+	patch = route_patch_of(service);
 	for (int i = 0; i < view.count; i++)
 		pair_home(patch, app, service, &view.pairs[i], baseline, 1U << i);
-	return istio_patch_end(patch);
+	return route_patch_end(patch);
 }

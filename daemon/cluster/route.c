@@ -2,7 +2,7 @@
  * destinations of 45 and 5 beside a third of 50 are 90 and 10 percent of the pair, and the pair's
  * sum stays what it is (F24). A shape that cannot be proved is refused, never guessed at (F23,
  * F29). */
-#include "cluster/istio.h"
+#include "cluster/route.h"
 
 #include <string.h>
 #include "base/jsonx.h"
@@ -11,7 +11,7 @@
 #define WEIGHT_MAX 1000000 /* Istio's own is an int32; this keeps the sums in one */
 
 bool
-istio_is_host(const char *host, const char *service, const char *ns)
+route_is_host(const char *host, const char *service, const char *ns)
 {
 	char *dotted;
 	size_t length;
@@ -34,18 +34,18 @@ enum side { SIDE_NONE, SIDE_STABLE, SIDE_CANARY };
 static enum side
 side_of(const struct app *app, const json_t *destination)
 {
-	const struct istio_spec *istio = &app->istio;
+	const struct traffic_spec *traffic = &app->traffic;
 	const char *host = jsonx_text(destination, "destination.host");
 	const char *subset = jsonx_text_or(destination, "destination.subset", "");
 
-	if (istio->mode == TRAFFIC_HOST &&
-	    istio_is_host(host, istio->canary_service, app->namespace))
+	if (traffic->mode == TRAFFIC_HOST &&
+	    route_is_host(host, traffic->canary_service, app->namespace))
 		return SIDE_CANARY;
-	if (!istio_is_host(host, istio->service, app->namespace))
+	if (!route_is_host(host, traffic->service, app->namespace))
 		return SIDE_NONE;
-	if (subset[0] == '\0' || strcmp(subset, istio->stable_subset) == 0)
+	if (subset[0] == '\0' || strcmp(subset, traffic->stable_subset) == 0)
 		return SIDE_STABLE;
-	if (istio->mode == TRAFFIC_SUBSET && strcmp(subset, istio->canary_subset) == 0)
+	if (traffic->mode == TRAFFIC_SUBSET && strcmp(subset, traffic->canary_subset) == 0)
 		return SIDE_CANARY;
 	return SIDE_NONE;
 }
@@ -80,7 +80,7 @@ weigh(const json_t *destination, int *weight, struct err *e)
 }
 
 static int
-pair_sides(const struct app *app, const json_t *route, struct istio_pair *pair, struct err *e)
+pair_sides(const struct app *app, const json_t *route, struct route_pair *pair, struct err *e)
 {
 	const json_t *destination;
 	size_t i;
@@ -100,12 +100,12 @@ pair_sides(const struct app *app, const json_t *route, struct istio_pair *pair, 
 		*at = (int)i;
 	}
 	if (pair->stable < 0)
-		return err_set(e, "has no destination with host %s", app->istio.service);
+		return err_set(e, "has no destination with host %s", app->traffic.service);
 	return 0;
 }
 
 static int
-pair_weights(const json_t *route, struct istio_pair *pair, struct err *e)
+pair_weights(const json_t *route, struct route_pair *pair, struct err *e)
 {
 	const json_t *stable = json_array_get(route, (size_t)pair->stable);
 	int weight;
@@ -130,7 +130,7 @@ pair_weights(const json_t *route, struct istio_pair *pair, struct err *e)
 }
 
 int
-istio_part(int total, int weight)
+route_part(int total, int weight)
 {
 	int part = (int)(((int64_t)total * weight + 50) / 100);
 
@@ -141,7 +141,7 @@ istio_part(int total, int weight)
 }
 
 bool
-istio_too_coarse(const struct app *app, const struct istio_view *view, char *to, size_t size)
+route_too_coarse(const struct app *app, const struct route_view *view, char *to, size_t size)
 {
 	for (int i = 0; i < view->count; i++) {
 		int total = view->pairs[i].total;
@@ -156,7 +156,7 @@ istio_too_coarse(const struct app *app, const struct istio_view *view, char *to,
 			    "VirtualService %s gives the two sides weights that sum to %d: too "
 			    "coarse "
 			    "for %d %%, make it 100",
-			    app->istio.virtual_service, total, weight);
+			    app->traffic.route, total, weight);
 			return true;
 		}
 	}
@@ -165,11 +165,11 @@ istio_too_coarse(const struct app *app, const struct istio_view *view, char *to,
 
 static int
 pair_read(
-    const struct app *app, const json_t *http, int index, struct istio_pair *pair, struct err *e)
+    const struct app *app, const json_t *http, int index, struct route_pair *pair, struct err *e)
 {
 	const json_t *route = json_object_get(json_array_get(http, (size_t)index), "route");
 
-	*pair = (struct istio_pair){.http = index};
+	*pair = (struct route_pair){.http = index};
 	if (pair_sides(app, route, pair, e) < 0)
 		return -1;
 	return pair_weights(route, pair, e);
@@ -207,12 +207,12 @@ find_only(const struct app *app, const json_t *http, struct err *e)
 			    "VirtualService %s is ambiguous: several of its http routes go to %s; "
 			    "name "
 			    "them in traffic.istio.routes",
-			    app->istio.virtual_service, app->istio.service);
+			    app->traffic.route, app->traffic.service);
 		found = (int)i;
 	}
 	if (found < 0)
 		return err_set(e, "VirtualService %s has no http route with a destination %s",
-		    app->istio.virtual_service, app->istio.service);
+		    app->traffic.route, app->traffic.service);
 	return found;
 }
 
@@ -231,18 +231,18 @@ find_named(const struct app *app, const json_t *http, const char *name, struct e
 			return err_set(e,
 			    "VirtualService %s has several http routes named \"%s\"; names must be "
 			    "unique",
-			    app->istio.virtual_service, name);
+			    app->traffic.route, name);
 		found = (int)i;
 	}
 	if (found < 0)
 		return err_set(e, "VirtualService %s has no http route named \"%s\"",
-		    app->istio.virtual_service, name);
+		    app->traffic.route, name);
 	return found;
 }
 
 static int
 view_add(
-    const struct app *app, const json_t *http, int index, struct istio_view *view, struct err *e)
+    const struct app *app, const json_t *http, int index, struct route_view *view, struct err *e)
 {
 	char title[128];
 
@@ -250,24 +250,24 @@ view_add(
 		return -1;
 	route_title(http, index, title, sizeof(title));
 	if (pair_read(app, http, index, &view->pairs[view->count], e) < 0)
-		return err_wrap(e, "VirtualService %s, %s", app->istio.virtual_service, title);
+		return err_wrap(e, "VirtualService %s, %s", app->traffic.route, title);
 	view->count++;
 	return 0;
 }
 
 void
-istio_view(const struct app *app, const json_t *service, struct istio_view *view)
+route_view(const struct app *app, const json_t *service, struct route_view *view)
 {
 	const json_t *http = jsonx_at(service, "spec.http");
 	struct err e = {""};
 	int result = 0;
 
 	memset(view, 0, sizeof(*view));
-	if (app->istio.route_count == 0)
+	if (app->traffic.rule_count == 0)
 		result = view_add(app, http, find_only(app, http, &e), view, &e);
-	for (int i = 0; result == 0 && i < app->istio.route_count; i++)
+	for (int i = 0; result == 0 && i < app->traffic.rule_count; i++)
 		result =
-		    view_add(app, http, find_named(app, http, app->istio.routes[i], &e), view, &e);
+		    view_add(app, http, find_named(app, http, app->traffic.rules[i], &e), view, &e);
 	view->fits = result == 0;
 	if (result < 0) {
 		view->count = 0;
@@ -278,23 +278,23 @@ istio_view(const struct app *app, const json_t *service, struct istio_view *view
 /* --- what is seen --- */
 
 static int
-percent_of(const struct app *app, const struct istio_pair *pair, int asked)
+percent_of(const struct app *app, const struct route_pair *pair, int asked)
 {
-	if (asked >= 0 && istio_part(pair->total, asked) == pair->part)
+	if (asked >= 0 && route_part(pair->total, asked) == pair->part)
 		return asked;
 	if (pair->part == 0 || pair->part == pair->total)
 		return pair->part == 0 ? 0 : 100;
 	for (int i = 0; i < app->plan.stage_count; i++)
-		if (istio_part(pair->total, app->plan.stages[i].weight) == pair->part)
+		if (route_part(pair->total, app->plan.stages[i].weight) == pair->part)
 			return app->plan.stages[i].weight;
 	return (int)(((int64_t)pair->part * 200 + pair->total) / (2 * (int64_t)pair->total));
 }
 
 void
-istio_look(const struct app *app, const json_t *service, int asked, struct route_seen *seen)
+route_look(const struct app *app, const json_t *service, int asked, struct route_seen *seen)
 {
 	static const char *const path[] = {"f:spec", "f:http", NULL};
-	struct istio_view view;
+	struct route_view view;
 
 	if (service == NULL)
 		return;
@@ -303,12 +303,12 @@ istio_look(const struct app *app, const json_t *service, int asked, struct route
 	    jsonx_text_or(service, "metadata.resourceVersion", ""));
 	observe_editor(
 	    service, path, seen->edited_by, sizeof(seen->edited_by), &seen->edited_at_ms);
-	istio_view(app, service, &view);
+	route_view(app, service, &view);
 	seen->fits = view.fits;
 	str_copy(seen->why_not, sizeof(seen->why_not), view.why_not);
 	seen->even = seen->names_stable_subset = view.fits;
 	for (int i = 0; i < view.count; i++) {
-		const struct istio_pair *pair = &view.pairs[i];
+		const struct route_pair *pair = &view.pairs[i];
 		int weight = percent_of(app, pair, asked);
 		uint32_t bit = 1U << i;
 

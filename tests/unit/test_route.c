@@ -1,7 +1,7 @@
 /* VirtualServices: the app's routes, their weights, and patches that change nothing else. */
 #include "cluster_objects.h"
 
-#include "cluster/istio.h"
+#include "cluster/route.h"
 
 #define BARE "[{'route': [{'destination': {'host': 'web'}}]}]"
 #define PAIR(s, c)                                                                                 \
@@ -14,7 +14,7 @@ look(const struct app *app, const char *http, int asked)
 	struct route_seen seen = {0};
 	json_t *service = web_routes(http);
 
-	istio_look(app, service, asked, &seen);
+	route_look(app, service, asked, &seen);
 	json_decref(service);
 	return seen;
 }
@@ -35,7 +35,7 @@ assert_weight(const struct app *app, const char *http, int weight, const char *e
 {
 	json_t *service = web_routes(http);
 	struct err e;
-	json_t *patch = istio_weight_patch(app, service, weight, true, &e);
+	json_t *patch = route_weight_patch(app, service, weight, true, &e);
 
 	assert_non_null(patch);
 	if (expected == NULL)
@@ -49,14 +49,14 @@ static void
 test_hosts(void **state)
 {
 	(void)state;
-	assert_true(istio_is_host("web", "web", "prod"));
-	assert_true(istio_is_host("web.prod", "web", "prod"));
-	assert_true(istio_is_host("web.prod.svc", "web", "prod"));
-	assert_true(istio_is_host("web.prod.svc.cluster.local", "web", "prod"));
-	assert_false(istio_is_host("web.test", "web", "prod"));
-	assert_false(istio_is_host("web.product", "web", "prod"));
-	assert_false(istio_is_host("web-canary", "web", "prod"));
-	assert_false(istio_is_host(NULL, "web", "prod"));
+	assert_true(route_is_host("web", "web", "prod"));
+	assert_true(route_is_host("web.prod", "web", "prod"));
+	assert_true(route_is_host("web.prod.svc", "web", "prod"));
+	assert_true(route_is_host("web.prod.svc.cluster.local", "web", "prod"));
+	assert_false(route_is_host("web.test", "web", "prod"));
+	assert_false(route_is_host("web.product", "web", "prod"));
+	assert_false(route_is_host("web-canary", "web", "prod"));
+	assert_false(route_is_host(NULL, "web", "prod"));
 }
 
 static void
@@ -113,9 +113,9 @@ test_F24_sum_is_kept(void **state)
 	assert_int_equal(look(&app, pair, 99).weight, 25);
 	for (int total = 2; total <= 200; total++)
 		for (int weight = 1; weight < 100; weight++) {
-			assert_in_range(istio_part(total, weight), 1, total - 1);
-			assert_int_equal(istio_part(total, 0), 0);
-			assert_int_equal(istio_part(total, 100), total);
+			assert_in_range(route_part(total, weight), 1, total - 1);
+			assert_int_equal(route_part(total, 0), 0);
+			assert_int_equal(route_part(total, 100), total);
 		}
 }
 
@@ -181,18 +181,18 @@ test_F29_ambiguous(void **state)
 
 	(void)state;
 	assert_unfit(&app, http, "ambiguous");
-	app.istio.route_count = 1;
-	str_copy(app.istio.routes[0], APP_LABEL, "main");
+	app.traffic.rule_count = 1;
+	str_copy(app.traffic.rules[0], APP_LABEL, "main");
 	assert_true(look(&app, http, -1).fits);
 	assert_weight(&app, http, 10,
 	    "[{'op': 'add', 'path': '/spec/http/2/route/0/weight', 'value': 90},"
 	    " {'op': 'add', 'path': '/spec/http/2/route/-', 'value':"
 	    "  {'destination': {'host': 'web-canary'}, 'weight': 10}}]");
-	str_copy(app.istio.routes[0], APP_LABEL, "none");
+	str_copy(app.traffic.rules[0], APP_LABEL, "none");
 	assert_unfit(&app, http, "no http route named \"none\"");
-	str_copy(app.istio.routes[0], APP_LABEL, "other");
+	str_copy(app.traffic.rules[0], APP_LABEL, "other");
 	assert_unfit(&app, http, "no destination with host web");
-	app.istio.route_count = 0;
+	app.traffic.rule_count = 0;
 	assert_unfit(&app,
 	    "[{'route': [{'destination': {'host': 'web'}, 'weight': 50},"
 	    " {'destination': {'host': 'web.prod'}, 'weight': 50}]}]",
@@ -212,9 +212,9 @@ test_several_routes(void **state)
 	struct route_seen seen;
 
 	(void)state;
-	app.istio.route_count = 2;
-	str_copy(app.istio.routes[0], APP_LABEL, "b");
-	str_copy(app.istio.routes[1], APP_LABEL, "a");
+	app.traffic.rule_count = 2;
+	str_copy(app.traffic.rules[0], APP_LABEL, "b");
+	str_copy(app.traffic.rules[1], APP_LABEL, "a");
 	seen = look(&app, http, -1);
 	assert_true(seen.fits && seen.names_canary);
 	assert_false(seen.even);
@@ -242,12 +242,12 @@ test_subsets(void **state)
 	struct err e;
 
 	(void)state;
-	assert_patch(istio_name_patch(&app, service, &e), "868",
+	assert_patch(route_name_patch(&app, service, &e), "868",
 	    "[{'op': 'add', 'path': '/spec/http/0/route/0/destination/subset', 'value': "
 	    "'stable'}]");
 	json_decref(service);
 	service = web_routes(named);
-	assert_true(json_is_null(istio_name_patch(&app, service, &e)));
+	assert_true(json_is_null(route_name_patch(&app, service, &e)));
 	json_decref(service);
 	assert_false(look(&app, bare, -1).names_stable_subset);
 	assert_true(look(&app, named, -1).names_stable_subset);
@@ -272,7 +272,7 @@ assert_home(const struct app *app, const char *before, const char *now, const ch
 
 	seen.route = look(app, before, -1);
 	baseline_take(&baseline, &seen);
-	patch = istio_home_patch(app, service, &baseline, &e);
+	patch = route_home_patch(app, service, &baseline, &e);
 	assert_non_null(patch);
 	if (expected == NULL)
 		assert_true(json_is_null(patch));
@@ -320,16 +320,16 @@ test_too_coarse(void **state)
 {
 	struct app app = app_of(TRAFFIC_HOST);
 	json_t *service = web_routes(PAIR(4, 0));
-	struct istio_view view;
+	struct route_view view;
 	char text[256] = "";
 
 	(void)state;
-	istio_view(&app, service, &view);
+	route_view(&app, service, &view);
 	assert_true(view.fits);
-	assert_true(istio_too_coarse(&app, &view, text, sizeof(text)));
+	assert_true(route_too_coarse(&app, &view, text, sizeof(text)));
 	assert_non_null(strstr(text, "sum to 4"));
 	view.pairs[0].total = 100;
-	assert_false(istio_too_coarse(&app, &view, text, sizeof(text)));
+	assert_false(route_too_coarse(&app, &view, text, sizeof(text)));
 	json_decref(service);
 }
 

@@ -1,8 +1,8 @@
 /* The app's part of a VirtualService: which routes are its own, which two destinations are the
  * sides, what share the canary has, and the JSON Patches that change that and nothing else. Pure.
  */
-#ifndef CLUSTER_ISTIO_H
-#define CLUSTER_ISTIO_H
+#ifndef CLUSTER_ROUTE_H
+#define CLUSTER_ROUTE_H
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -11,7 +11,7 @@
 #include "model/baseline.h"
 #include "model/observed.h"
 
-struct istio_pair {	    /* the two sides in one route of the app */
+struct route_pair {	    /* the two sides in one route of the app */
 	int http;	    /* index in spec.http */
 	int stable, canary; /* indexes in its route[]; canary -1: it is not named */
 	int destinations;   /* in route[] */
@@ -21,38 +21,38 @@ struct istio_pair {	    /* the two sides in one route of the app */
 	int total;	    /* of both; a single destination without a weight: 100 */
 };
 
-struct istio_view {
+struct route_view {
 	bool fits;
 	char why_not[OBSERVED_TEXT];
-	struct istio_pair pairs[APP_ROUTES]; /* in the app's order */
+	struct route_pair pairs[APP_ROUTES]; /* in the app's order */
 	int count;
 };
 
-void istio_view(const struct app *app, const json_t *service, struct istio_view *view);
+void route_view(const struct app *app, const json_t *service, struct route_view *view);
 /* asked: the weight that was last asked for, -1 none. A pair whose total is not 100 cannot hold
  * every percentage, so of the percentages that a weight can stand for, the one asked for is meant,
  * or else one of the app's plan, or else the nearest. */
-void istio_look(const struct app *app, const json_t *service, int asked, struct route_seen *seen);
+void route_look(const struct app *app, const json_t *service, int asked, struct route_seen *seen);
 /* What is written for the canary in a pair of this total: between 1 % and 99 % always a share, if
  * the total is 2 at least. */
-int istio_part(int total, int weight);
+int route_part(int total, int weight);
 /* Is a pair's total too small for a weight of the plan? Then the text says so; forbids a start. */
-bool istio_too_coarse(const struct app *app, const struct istio_view *view, char *to, size_t size);
+bool route_too_coarse(const struct app *app, const struct route_view *view, char *to, size_t size);
 /* Does this host, as written in an object in ns, mean the Service of this name in ns? */
-bool istio_is_host(const char *host, const char *service, const char *ns);
+bool route_is_host(const char *host, const char *service, const char *ns);
 
 /* The JSON Patches start with metadata.resourceVersion, so a stale one is a conflict. New
  * references; json_null: nothing to do; NULL: e says why the VirtualService does not fit. */
-must_check json_t *istio_weight_patch(const struct app *app, const json_t *service, int weight,
+must_check json_t *route_weight_patch(const struct app *app, const json_t *service, int weight,
     bool has_stable_subset, struct err *e);
-must_check json_t *istio_name_patch(const struct app *app, const json_t *service, struct err *e);
-must_check json_t *istio_home_patch(
+must_check json_t *route_name_patch(const struct app *app, const json_t *service, struct err *e);
+must_check json_t *route_home_patch(
     const struct app *app, const json_t *service, const struct baseline *baseline, struct err *e);
 
 /* JSON Patch building: ops for paths; value is stolen. */
-json_t *istio_patch_of(const json_t *object); /* an array that sets its resourceVersion */
-void istio_patch_add(json_t *patch, const char *op, const char *path, json_t *value);
+json_t *route_patch_of(const json_t *object); /* an array that sets its resourceVersion */
+void route_patch_add(json_t *patch, const char *op, const char *path, json_t *value);
 /* Nothing but the resourceVersion: json_null in its place. */
-json_t *istio_patch_end(json_t *patch);
+json_t *route_patch_end(json_t *patch);
 
 #endif
