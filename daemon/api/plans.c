@@ -89,6 +89,7 @@ seen_at_start(const struct rollout *r, struct observed *seen)
 	    .route = {.exists = true,
 		.fits = true,
 		.even = true,
+		.accepted = true,
 		.names_canary = b->had_canary_destination,
 		.names_stable_subset = b->had_stable_subset_named,
 		.bare = b->bare,

@@ -7,6 +7,7 @@
 #include "base/jsonx.h"
 #include "cluster/clone.h"
 #include "cluster/route.h"
+#include "cluster/route_form.h"
 #include "cluster/istio_rule.h"
 #include "cluster/workload.h"
 
@@ -327,25 +328,25 @@ static void
 plan_route(struct act_plan *plan, const struct wish *w)
 {
 	const struct app *app = w->app;
-	const json_t *service = w->objects->route;
+	const json_t *route = w->objects->route;
 	json_t *body = NULL;
 	struct err e = {""};
 
-	about(plan, KUBE_VIRTUALSERVICES, app->traffic.route);
-	if (service == NULL) {
+	about(plan, route_form(app)->kind, app->traffic.route);
+	if (route == NULL) {
 		not_there(plan);
 		return;
 	}
 	if (!canary_is_named(plan, w))
 		return;
 	if (w->act->kind == ACT_WEIGHT)
-		body = route_weight_patch(app, service, w->act->number,
+		body = route_weight_patch(app, route, w->act->number,
 		    istio_rule_has(w->objects->rule, app->traffic.stable_subset), &e);
 	else if (w->act->kind == ACT_NAME_STABLE)
-		body = route_name_patch(app, service, &e);
+		body = route_name_patch(app, route, &e);
 	else
-		body = route_home_patch(app, service, w->baseline, &e);
-	send_built(plan, ACT_PATCH, service, body, &e);
+		body = route_home_patch(app, route, w->baseline, &e);
+	send_built(plan, ACT_PATCH, route, body, &e);
 }
 
 static void

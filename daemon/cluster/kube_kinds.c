@@ -92,6 +92,8 @@ static const struct kube_kind_info kinds[KUBE_KINDS] = {
 	NULL, NULL, NULL},
     [KUBE_DESTINATIONRULES] = {"DestinationRule", "destinationrules", ISTIO, {"v1", "v1beta1"},
 	true, NULL, NULL, NULL},
+    [KUBE_HTTPROUTES] = {"HTTPRoute", "httproutes", "gateway.networking.k8s.io", {"v1", "v1beta1"},
+	true, NULL, NULL, NULL},
 };
 
 const struct kube_kind_info *
@@ -164,7 +166,8 @@ static void
 slim_owned(json_t *fields)
 {
 	static const char *const top[] = {"f:spec", NULL}, *const container[] = {"f:image", NULL};
-	static const char *const spec[] = {"f:replicas", "f:template", "f:http", "f:subsets", NULL};
+	static const char *const spec[] = {
+	    "f:replicas", "f:template", "f:http", "f:rules", "f:subsets", NULL};
 	static const char *const pod[] = {"f:containers", NULL};
 	json_t *inside;
 	const char *name;

@@ -15,9 +15,10 @@ enum kube_kind {
 	KUBE_ENDPOINTSLICES,
 	KUBE_HPAS,
 	KUBE_VIRTUALSERVICES,
-	KUBE_DESTINATIONRULES
+	KUBE_DESTINATIONRULES,
+	KUBE_HTTPROUTES
 };
-enum { KUBE_KINDS = KUBE_DESTINATIONRULES + 1 };
+enum { KUBE_KINDS = KUBE_HTTPROUTES + 1 };
 
 /* Of the object at path ("spec", "spec.containers[]": each element) only these members are kept. */
 struct kube_kept {

@@ -54,10 +54,12 @@ check_service(const struct check *c, struct err *e)
 	const struct app *app = c->app;
 	const json_t *service = c->objects->service;
 	const json_t *labels = jsonx_at(c->objects->stable, "spec.template.metadata.labels");
+	char key[64];
 
+	app_traffic_key(app, "service", key, sizeof(key));
 	if (service == NULL)
-		return err_set(e, "Service %s/%s does not exist: set traffic.istio.service",
-		    app->namespace, app->traffic.service);
+		return err_set(e, "Service %s/%s does not exist: set %s", app->namespace,
+		    app->traffic.service, key);
 	if (str_equal(jsonx_text(service, "spec.type"), "ExternalName"))
 		return err_set(e, "Service %s is an ExternalName, which has no pods to weight",
 		    app->traffic.service);
@@ -145,18 +147,18 @@ static int
 check_route(const struct check *c, struct err *e)
 {
 	const struct route_seen *route = &c->seen->route;
+	const char *kind = app_route_kind(c->app), *name = c->app->traffic.route;
 	struct route_view view;
 	char text[OBSERVED_TEXT];
 
 	if (!route->exists)
-		return err_set(e, "VirtualService %s/%s does not exist", c->app->namespace,
-		    c->app->traffic.route);
+		return err_set(e, "%s %s/%s does not exist", kind, c->app->namespace, name);
 	if (!route->fits)
 		return err_set(e, "%s", route->why_not);
 	if (route->weight > 0)
 		return err_set(e,
-		    "VirtualService %s already gives %d %% to the canary: give the stable side all",
-		    c->app->traffic.route, route->weight);
+		    "%s %s already gives %d %% to the canary: give the stable side all", kind, name,
+		    route->weight);
 	route_view(c->app, c->objects->route, &view);
 	if (route_too_coarse(c->app, &view, text, sizeof(text)))
 		return err_set(e, "%s", text);

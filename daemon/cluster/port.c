@@ -6,6 +6,7 @@
 #include "cluster/cluster.h"
 #include "cluster/observe.h"
 #include "cluster/port_app.h"
+#include "cluster/route_form.h"
 #include "cluster/workload.h"
 
 struct cluster {
@@ -189,7 +190,7 @@ gather(const struct cluster *cluster, const struct app *app, struct observe_obje
 	o->stable = get(cluster, KUBE_DEPLOYMENTS, app, app->workload);
 	o->canary = get(cluster, KUBE_DEPLOYMENTS, app, app->canary);
 	o->service = get(cluster, KUBE_SERVICES, app, traffic->service);
-	o->route = get(cluster, KUBE_VIRTUALSERVICES, app, traffic->route);
+	o->route = get(cluster, route_form(app)->kind, app, traffic->route);
 	if (traffic->mode == TRAFFIC_HOST) {
 		o->canary_service =
 		    get_lasting(cluster, KUBE_SERVICES, app, traffic->canary_service);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "base/jsonx.h"
 #include "cluster/port_app.h"
+#include "cluster/route_form.h"
 
 struct names {
 	char (*items)[APP_LABEL];
@@ -13,13 +14,21 @@ struct port_index {
 	struct map *map; /* key -> struct names */
 };
 
+static bool
+is_needed(const struct app *app, enum kube_kind kind)
+{
+	if (kind == KUBE_VIRTUALSERVICES || kind == KUBE_HTTPROUTES)
+		return kind == route_form(app)->kind;
+	return kind != KUBE_DESTINATIONRULES || app->traffic.mode == TRAFFIC_SUBSET;
+}
+
 int
 port_kinds(const struct app *app, enum kube_kind kinds[KUBE_KINDS])
 {
 	int count = 0;
 
 	for (int i = 0; i < KUBE_KINDS; i++)
-		if (i != KUBE_DESTINATIONRULES || app->traffic.mode == TRAFFIC_SUBSET)
+		if (is_needed(app, (enum kube_kind)i))
 			kinds[count++] = (enum kube_kind)i;
 	return count;
 }
@@ -100,8 +109,8 @@ each_key(struct port_index *index, const struct app *app,
 		const char *what, *name;
 	} keys[] = {{"deployments", app->workload}, {"deployments", app->canary},
 	    {"services", traffic->service}, {"services", traffic->canary_service},
-	    {"virtualservices", traffic->route}, {"destinationrules", traffic->destination_rule},
-	    {"namespace", ""}};
+	    {kube_kind_info(route_form(app)->kind)->plural, traffic->route},
+	    {"destinationrules", traffic->destination_rule}, {"namespace", ""}};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		char *key = key_of(keys[i].what, app->namespace, keys[i].name);
@@ -191,6 +200,7 @@ tell_object(const struct search *s, enum kube_kind kind, const char *name, const
 	case KUBE_SERVICES:
 	case KUBE_VIRTUALSERVICES:
 	case KUBE_DESTINATIONRULES:
+	case KUBE_HTTPROUTES:
 		tell(s, kube_kind_info(kind)->plural, name);
 		return;
 	case KUBE_REPLICASETS:

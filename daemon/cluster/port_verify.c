@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "cluster/cluster.h"
 #include "cluster/port_app.h"
+#include "cluster/route_form.h"
 
 #define AT_ONCE 4
 #define RETRY_FIRST_MS 1000
@@ -149,7 +150,7 @@ begin(struct port_app *app)
 
 	v->failed = false;
 	v->sent_ms = 0;
-	read_one(app, KUBE_VIRTUALSERVICES, traffic->route);
+	read_one(app, route_form(app->app)->kind, traffic->route);
 	read_one(app, KUBE_DEPLOYMENTS, app->app->workload);
 	read_one(app, KUBE_DEPLOYMENTS, app->app->canary);
 	read_slices(app, traffic->service);

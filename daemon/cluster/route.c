@@ -1,12 +1,13 @@
-/* Finding the app's routes in a VirtualService, and reading the weights. Weights are relative: two
- * destinations of 45 and 5 beside a third of 50 are 90 and 10 percent of the pair, and the pair's
- * sum stays what it is (F24). A shape that cannot be proved is refused, never guessed at (F23,
- * F29). */
+/* Finding the app's rules in a VirtualService or an HTTPRoute, and reading the weights. Weights are
+ * relative: two destinations of 45 and 5 beside a third of 50 are 90 and 10 percent of the pair,
+ * and the pair's sum stays what it is (F24). A shape that cannot be proved is refused, never
+ * guessed at (F23, F29). */
 #include "cluster/route.h"
 
 #include <string.h>
 #include "base/jsonx.h"
 #include "cluster/observe_fields.h"
+#include "cluster/route_form.h"
 
 #define WEIGHT_MAX 1000000 /* Istio's own is an int32; this keeps the sums in one */
 
@@ -29,47 +30,41 @@ route_is_host(const char *host, const char *service, const char *ns)
 	return is;
 }
 
-enum side { SIDE_NONE, SIDE_STABLE, SIDE_CANARY };
-
-static enum side
-side_of(const struct app *app, const json_t *destination)
+const struct route_form *
+route_form(const struct app *app)
 {
-	const struct traffic_spec *traffic = &app->traffic;
-	const char *host = jsonx_text(destination, "destination.host");
-	const char *subset = jsonx_text_or(destination, "destination.subset", "");
+	static const struct route_form *const forms[] = {
+	    [TRAFFIC_ISTIO] = &route_form_istio, [TRAFFIC_GATEWAY] = &route_form_gateway};
 
-	if (traffic->mode == TRAFFIC_HOST &&
-	    route_is_host(host, traffic->canary_service, app->namespace))
-		return SIDE_CANARY;
-	if (!route_is_host(host, traffic->service, app->namespace))
-		return SIDE_NONE;
-	if (subset[0] == '\0' || strcmp(subset, traffic->stable_subset) == 0)
-		return SIDE_STABLE;
-	if (traffic->mode == TRAFFIC_SUBSET && strcmp(subset, traffic->canary_subset) == 0)
-		return SIDE_CANARY;
-	return SIDE_NONE;
+	return forms[app->traffic.kind];
 }
 
-/* --- one route --- */
-
-/* For texts: the route's name, or its place. */
-static void
-route_title(const json_t *http, int index, char *to, size_t size)
+static const json_t *
+backends_of(const struct route_form *form, const json_t *rules, int index)
 {
-	const char *name = jsonx_text_or(json_array_get(http, (size_t)index), "name", "");
+	return json_object_get(json_array_get(rules, (size_t)index), form->backends);
+}
+
+/* --- one rule --- */
+
+/* For texts: the rule's name, or its place. */
+static void
+rule_title(const struct route_form *form, const json_t *rules, int index, char *to, size_t size)
+{
+	const char *name = jsonx_text_or(json_array_get(rules, (size_t)index), "name", "");
 
 	if (name[0] != '\0')
-		str_print(to, size, "route \"%s\"", name);
+		str_print(to, size, "%s \"%s\"", form->rule, name);
 	else
-		str_print(to, size, "route http[%d]", index);
+		str_print(to, size, "%s %s[%d]", form->rule, form->list, index);
 }
 
 static int
-weigh(const json_t *destination, int *weight, struct err *e)
+weigh(const struct route_form *form, const json_t *backend, int *weight, struct err *e)
 {
-	const json_t *value = json_object_get(destination, "weight");
+	const json_t *value = json_object_get(backend, "weight");
 
-	*weight = 0;
+	*weight = form->missing;
 	if (value == NULL)
 		return 0;
 	if (!json_is_integer(value) || json_integer_value(value) < 0 ||
@@ -80,53 +75,64 @@ weigh(const json_t *destination, int *weight, struct err *e)
 }
 
 static int
-pair_sides(const struct app *app, const json_t *route, struct route_pair *pair, struct err *e)
+pair_sides(const struct app *app, const json_t *backends, struct route_pair *pair, struct err *e)
 {
-	const json_t *destination;
+	const struct route_form *form = route_form(app);
+	const json_t *backend;
 	size_t i;
 
 	pair->stable = pair->canary = -1;
-	pair->destinations = (int)json_array_size(route);
-	json_array_foreach(route, i, destination)
+	pair->backends = (int)json_array_size(backends);
+	json_array_foreach(backends, i, backend)
 	{
-		enum side side = side_of(app, destination);
-		int *at = side == SIDE_STABLE ? &pair->stable : &pair->canary;
+		enum route_side side = form->side(app, backend);
+		int *at = side == ROUTE_STABLE ? &pair->stable : &pair->canary;
 
-		if (side == SIDE_NONE)
+		if (side == ROUTE_OTHER)
 			continue;
 		if (*at >= 0)
 			return err_set(e, "names the %s side twice: which one is to be weighted?",
-			    side == SIDE_STABLE ? "stable" : "canary");
+			    side == ROUTE_STABLE ? "stable" : "canary");
 		*at = (int)i;
 	}
 	if (pair->stable < 0)
-		return err_set(e, "has no destination with host %s", app->traffic.service);
+		return err_set(e, "has no %s %s", form->backend, app->traffic.service);
 	return 0;
 }
 
-static int
-pair_weights(const json_t *route, struct route_pair *pair, struct err *e)
+/* Alone it gets everything, whatever its weight is; one that was not given is what it would be. */
+static bool
+is_bare(const struct route_form *form, const struct route_pair *pair, const json_t *stable)
 {
-	const json_t *stable = json_array_get(route, (size_t)pair->stable);
+	const json_t *weight = json_object_get(stable, "weight");
+
+	return weight == NULL || (pair->backends == 1 && form->missing > 0 &&
+				     json_integer_value(weight) == form->missing);
+}
+
+static int
+pair_weights(
+    const struct route_form *form, const json_t *backends, struct route_pair *pair, struct err *e)
+{
+	const json_t *stable = json_array_get(backends, (size_t)pair->stable);
 	int weight;
 
-	if (weigh(stable, &weight, e) < 0)
+	if (weigh(form, stable, &weight, e) < 0)
 		return -1;
-	pair->bare = json_object_get(stable, "weight") == NULL;
+	pair->bare = is_bare(form, pair, stable);
 	pair->subset = jsonx_text_or(stable, "destination.subset", "")[0] != '\0';
 	if (pair->canary >= 0 &&
-	    weigh(json_array_get(route, (size_t)pair->canary), &pair->part, e) < 0)
+	    weigh(form, json_array_get(backends, (size_t)pair->canary), &pair->part, e) < 0)
 		return -1;
 	pair->total = weight + pair->part;
-	if (pair->destinations == 1 && pair->bare)
+	if (pair->backends == 1 && pair->bare)
 		pair->total = 100;
 	if (pair->total > 0)
 		return 0;
-	if (pair->destinations == 1)
+	if (pair->backends == 1)
 		return err_set(e, "has weight 0 on its only destination, which then gets "
 				  "everything: remove that weight");
-	return err_set(e, "gives weight 0 to both sides: give %s a weight",
-	    jsonx_text_or(stable, "destination.host", "the stable side"));
+	return err_set(e, "gives weight 0 to both sides: give %s a weight", form->name(stable));
 }
 
 int
@@ -153,10 +159,9 @@ route_too_coarse(const struct app *app, const struct route_view *view, char *to,
 			if (weight == 0 || weight == 100 || (exact > 0 && exact < total))
 				continue;
 			str_print(to, size,
-			    "VirtualService %s gives the two sides weights that sum to %d: too "
-			    "coarse "
-			    "for %d %%, make it 100",
-			    app->traffic.route, total, weight);
+			    "%s %s gives the two sides weights that sum to %d: too coarse for "
+			    "%d %%, make it 100",
+			    app_route_kind(app), app->traffic.route, total, weight);
 			return true;
 		}
 	}
@@ -165,109 +170,107 @@ route_too_coarse(const struct app *app, const struct route_view *view, char *to,
 
 static int
 pair_read(
-    const struct app *app, const json_t *http, int index, struct route_pair *pair, struct err *e)
+    const struct app *app, const json_t *rules, int index, struct route_pair *pair, struct err *e)
 {
-	const json_t *route = json_object_get(json_array_get(http, (size_t)index), "route");
+	const json_t *backends = backends_of(route_form(app), rules, index);
 
-	*pair = (struct route_pair){.http = index};
-	if (pair_sides(app, route, pair, e) < 0)
+	*pair = (struct route_pair){.rule = index};
+	if (pair_sides(app, backends, pair, e) < 0)
 		return -1;
-	return pair_weights(route, pair, e);
+	return pair_weights(route_form(app), backends, pair, e);
 }
 
-/* --- which routes --- */
+/* --- which rules --- */
 
 static bool
-sends_to_stable(const struct app *app, const json_t *entry)
+leads_to_stable(const struct app *app, const json_t *rules, int index)
 {
-	const json_t *destination;
+	const struct route_form *form = route_form(app);
+	const json_t *backend;
 	size_t i;
 
-	json_array_foreach(json_object_get(entry, "route"), i, destination)
+	json_array_foreach(backends_of(form, rules, index), i, backend)
 	{
-		if (side_of(app, destination) == SIDE_STABLE)
+		if (form->side(app, backend) == ROUTE_STABLE)
 			return true;
 	}
 	return false;
 }
 
 static int
-find_only(const struct app *app, const json_t *http, struct err *e)
+find_only(const struct app *app, const json_t *rules, struct err *e)
 {
+	const struct route_form *form = route_form(app);
+	const char *kind = app_route_kind(app), *route = app->traffic.route;
 	int found = -1;
-	const json_t *entry;
-	size_t i;
 
-	json_array_foreach(http, i, entry)
-	{
-		if (!sends_to_stable(app, entry))
+	for (int i = 0; i < (int)json_array_size(rules); i++) {
+		if (!leads_to_stable(app, rules, i))
 			continue;
 		if (found >= 0)
 			return err_set(e,
-			    "VirtualService %s is ambiguous: several of its http routes go to %s; "
-			    "name "
-			    "them in traffic.istio.routes",
-			    app->traffic.route, app->traffic.service);
-		found = (int)i;
+			    "%s %s is ambiguous: several of its %ss go to %s; name them in %s",
+			    kind, route, form->rule, app->traffic.service, form->names);
+		found = i;
 	}
 	if (found < 0)
-		return err_set(e, "VirtualService %s has no http route with a destination %s",
-		    app->traffic.route, app->traffic.service);
+		return err_set(e, "%s %s has no %s that leads to %s", kind, route, form->rule,
+		    app->traffic.service);
 	return found;
 }
 
 static int
-find_named(const struct app *app, const json_t *http, const char *name, struct err *e)
+find_named(const struct app *app, const json_t *rules, const char *name, struct err *e)
 {
+	const struct route_form *form = route_form(app);
+	const char *kind = app_route_kind(app), *route = app->traffic.route;
+	const json_t *rule;
 	int found = -1;
-	const json_t *entry;
 	size_t i;
 
-	json_array_foreach(http, i, entry)
+	json_array_foreach(rules, i, rule)
 	{
-		if (!str_equal(jsonx_text(entry, "name"), name))
+		if (!str_equal(jsonx_text(rule, "name"), name))
 			continue;
 		if (found >= 0)
 			return err_set(e,
-			    "VirtualService %s has several http routes named \"%s\"; names must be "
-			    "unique",
-			    app->traffic.route, name);
+			    "%s %s has several %ss named \"%s\"; names must be unique", kind, route,
+			    form->rule, name);
 		found = (int)i;
 	}
 	if (found < 0)
-		return err_set(e, "VirtualService %s has no http route named \"%s\"",
-		    app->traffic.route, name);
+		return err_set(e, "%s %s has no %s named \"%s\"", kind, route, form->rule, name);
 	return found;
 }
 
 static int
 view_add(
-    const struct app *app, const json_t *http, int index, struct route_view *view, struct err *e)
+    const struct app *app, const json_t *rules, int index, struct route_view *view, struct err *e)
 {
 	char title[128];
 
 	if (index < 0)
 		return -1;
-	route_title(http, index, title, sizeof(title));
-	if (pair_read(app, http, index, &view->pairs[view->count], e) < 0)
-		return err_wrap(e, "VirtualService %s, %s", app->traffic.route, title);
+	rule_title(route_form(app), rules, index, title, sizeof(title));
+	if (pair_read(app, rules, index, &view->pairs[view->count], e) < 0)
+		return err_wrap(e, "%s %s, %s", app_route_kind(app), app->traffic.route, title);
 	view->count++;
 	return 0;
 }
 
 void
-route_view(const struct app *app, const json_t *service, struct route_view *view)
+route_view(const struct app *app, const json_t *route, struct route_view *view)
 {
-	const json_t *http = jsonx_at(service, "spec.http");
+	const json_t *rules = jsonx_at(route, route_form(app)->rules);
 	struct err e = {""};
 	int result = 0;
 
 	memset(view, 0, sizeof(*view));
 	if (app->traffic.rule_count == 0)
-		result = view_add(app, http, find_only(app, http, &e), view, &e);
+		result = view_add(app, rules, find_only(app, rules, &e), view, &e);
 	for (int i = 0; result == 0 && i < app->traffic.rule_count; i++)
-		result =
-		    view_add(app, http, find_named(app, http, app->traffic.rules[i], &e), view, &e);
+		result = view_add(
+		    app, rules, find_named(app, rules, app->traffic.rules[i], &e), view, &e);
 	view->fits = result == 0;
 	if (result < 0) {
 		view->count = 0;
@@ -291,19 +294,20 @@ percent_of(const struct app *app, const struct route_pair *pair, int asked)
 }
 
 void
-route_look(const struct app *app, const json_t *service, int asked, struct route_seen *seen)
+route_look(const struct app *app, const json_t *route, int asked, struct route_seen *seen)
 {
-	static const char *const path[] = {"f:spec", "f:http", NULL};
 	struct route_view view;
 
-	if (service == NULL)
+	if (route == NULL)
 		return;
 	seen->exists = true;
 	str_copy(seen->resource_version, sizeof(seen->resource_version),
-	    jsonx_text_or(service, "metadata.resourceVersion", ""));
-	observe_editor(
-	    service, path, seen->edited_by, sizeof(seen->edited_by), &seen->edited_at_ms);
-	route_view(app, service, &view);
+	    jsonx_text_or(route, "metadata.resourceVersion", ""));
+	observe_editor(route, route_form(app)->rules_field, seen->edited_by,
+	    sizeof(seen->edited_by), &seen->edited_at_ms);
+	if (app->traffic.kind == TRAFFIC_GATEWAY)
+		seen->accepted = route_accepted(route, seen->unaccepted, sizeof(seen->unaccepted));
+	route_view(app, route, &view);
 	seen->fits = view.fits;
 	str_copy(seen->why_not, sizeof(seen->why_not), view.why_not);
 	seen->even = seen->names_stable_subset = view.fits;

@@ -1,9 +1,10 @@
-/* The JSON Patches of a VirtualService. Each names places by index, which is safe because it also
+/* The JSON Patches of a route. Each names places by index, which is safe because it also
  * sets the resourceVersion that the indexes were read from: anything newer is a conflict. */
 #include "cluster/route.h"
 
 #include <string.h>
 #include "base/jsonx.h"
+#include "cluster/route_form.h"
 
 /* --- building --- */
 
@@ -36,26 +37,28 @@ route_patch_end(json_t *patch)
 	return json_null();
 }
 
-/* --- a VirtualService --- */
+/* --- a route --- */
 
-struct place { /* one destination of one route */
-	const json_t *service;
-	int http, route;
+struct place { /* one backend of one rule */
+	const struct route_form *form;
+	const json_t *route;
+	int rule, backend;
 };
 
 static json_t *
 at_place(struct place place)
 {
-	const json_t *http = jsonx_at(place.service, "spec.http");
-	const json_t *route = json_object_get(json_array_get(http, (size_t)place.http), "route");
+	const json_t *rules = jsonx_at(place.route, place.form->rules);
+	const json_t *rule = json_array_get(rules, (size_t)place.rule);
 
-	return json_array_get(route, (size_t)place.route);
+	return json_array_get(json_object_get(rule, place.form->backends), (size_t)place.backend);
 }
 
 static void
 step(json_t *patch, struct place place, const char *op, const char *member, json_t *value)
 {
-	char *path = str_format("/spec/http/%d/route/%d%s", place.http, place.route, member);
+	char *path = str_format("%s/%d/%s/%d%s", place.form->rules_at, place.rule,
+	    place.form->backends, place.backend, member);
 
 	route_patch_add(patch, op, path, value);
 	free(path);
@@ -80,59 +83,40 @@ set_stable_subset(
 		    json_string(app->traffic.stable_subset));
 }
 
-/* The stable destination again (port, headers), with the canary's host or subset. */
-static json_t *
-canary_destination(const struct app *app, const json_t *stable, int weight)
-{
-	json_t *copy = json_deep_copy(stable);
-	json_t *destination = json_object_get(copy, "destination");
-	const char *host = jsonx_text_or(destination, "host", "");
-	char *other;
-
-	json_object_set_new(copy, "weight", json_integer(weight));
-	if (app->traffic.mode == TRAFFIC_SUBSET) {
-		json_object_set_new(destination, "subset", json_string(app->traffic.canary_subset));
-		return copy;
-	}
-	/* "web.shop.svc" becomes "web-canary.shop.svc": written as the user writes hosts. */
-	other =
-	    str_format("%s%s", app->traffic.canary_service, host + strlen(app->traffic.service));
-	json_object_set_new(destination, "host", json_string(other));
-	json_object_del(destination, "subset");
-	free(other);
-	return copy;
-}
-
 static void
 add_canary(json_t *patch, const struct app *app, struct place stable, int weight)
 {
-	char *path = str_format("/spec/http/%d/route/-", stable.http);
+	char *path =
+	    str_format("%s/%d/%s/-", stable.form->rules_at, stable.rule, stable.form->backends);
+	json_t *canary = stable.form->canary(app, at_place(stable));
 
-	route_patch_add(patch, "add", path, canary_destination(app, at_place(stable), weight));
+	json_object_set_new(canary, "weight", json_integer(weight));
+	route_patch_add(patch, "add", path, canary);
 	free(path);
 }
 
 static int
-view_or_err(const struct app *app, const json_t *service, struct route_view *view, struct err *e)
+view_or_err(const struct app *app, const json_t *route, struct route_view *view, struct err *e)
 {
-	route_view(app, service, view);
+	route_view(app, route, view);
 	return view->fits ? 0 : err_set(e, "%s", view->why_not);
 }
 
 json_t *
 route_weight_patch(
-    const struct app *app, const json_t *service, int weight, bool has_stable_subset, struct err *e)
+    const struct app *app, const json_t *route, int weight, bool has_stable_subset, struct err *e)
 {
+	const struct route_form *form = route_form(app);
 	struct route_view view;
 	json_t *patch;
 
-	if (view_or_err(app, service, &view, e) < 0)
+	if (view_or_err(app, route, &view, e) < 0)
 		return NULL;
-	patch = route_patch_of(service);
+	patch = route_patch_of(route);
 	for (int i = 0; i < view.count; i++) {
 		const struct route_pair *pair = &view.pairs[i];
-		struct place stable = {service, pair->http, pair->stable};
-		struct place canary = {service, pair->http, pair->canary};
+		struct place stable = {form, route, pair->rule, pair->stable};
+		struct place canary = {form, route, pair->rule, pair->canary};
 		int part = route_part(pair->total, weight);
 
 		if (has_stable_subset)
@@ -150,16 +134,17 @@ route_weight_patch(
 }
 
 json_t *
-route_name_patch(const struct app *app, const json_t *service, struct err *e)
+route_name_patch(const struct app *app, const json_t *route, struct err *e)
 {
 	struct route_view view;
 	json_t *patch;
 
-	if (view_or_err(app, service, &view, e) < 0)
+	if (view_or_err(app, route, &view, e) < 0)
 		return NULL;
-	patch = route_patch_of(service);
+	patch = route_patch_of(route);
 	for (int i = 0; i < view.count; i++) {
-		struct place stable = {service, view.pairs[i].http, view.pairs[i].stable};
+		struct place stable = {
+		    route_form(app), route, view.pairs[i].rule, view.pairs[i].stable};
 
 		set_stable_subset(patch, stable, app, &view.pairs[i]);
 	}
@@ -168,13 +153,14 @@ route_name_patch(const struct app *app, const json_t *service, struct err *e)
 
 /* The removal comes last: it moves the indexes behind it. */
 static void
-pair_home(json_t *patch, const struct app *app, const json_t *service,
-    const struct route_pair *pair, const struct baseline *baseline, uint32_t bit)
+pair_home(json_t *patch, const struct app *app, const json_t *route, const struct route_pair *pair,
+    const struct baseline *baseline, uint32_t bit)
 {
-	struct place stable = {service, pair->http, pair->stable};
-	struct place canary = {service, pair->http, pair->canary};
+	const struct route_form *form = route_form(app);
+	struct place stable = {form, route, pair->rule, pair->stable};
+	struct place canary = {form, route, pair->rule, pair->canary};
 	bool drop = pair->canary >= 0 && !(baseline->with_canary & bit);
-	bool alone = pair->destinations - (drop ? 1 : 0) == 1;
+	bool alone = pair->backends - (drop ? 1 : 0) == 1;
 
 	if (app->traffic.mode == TRAFFIC_SUBSET && pair->subset && !(baseline->with_subset & bit))
 		step(patch, stable, "remove", "/destination/subset", NULL);
@@ -190,15 +176,15 @@ pair_home(json_t *patch, const struct app *app, const json_t *service,
 
 json_t *
 route_home_patch(
-    const struct app *app, const json_t *service, const struct baseline *baseline, struct err *e)
+    const struct app *app, const json_t *route, const struct baseline *baseline, struct err *e)
 {
 	struct route_view view;
 	json_t *patch;
 
-	if (view_or_err(app, service, &view, e) < 0)
+	if (view_or_err(app, route, &view, e) < 0)
 		return NULL;
-	patch = route_patch_of(service);
+	patch = route_patch_of(route);
 	for (int i = 0; i < view.count; i++)
-		pair_home(patch, app, service, &view.pairs[i], baseline, 1U << i);
+		pair_home(patch, app, route, &view.pairs[i], baseline, 1U << i);
 	return route_patch_end(patch);
 }

@@ -116,7 +116,8 @@ effects_mesh(struct entry *entry, const struct observed *seen)
 	for (int i = 0; i < MESH_SUBJECTS; i++) {
 		enum mesh_subject subject = (enum mesh_subject)i;
 		int64_t of_ms = rollout_changed_ms(r, subject);
-		bool open = asks && !rollout_taken(r, subject);
+		bool open = asks && !rollout_taken(r, subject) &&
+			    (!mesh_in_route(subject) || rollout_accepted(r));
 		if (!open || entry->mesh_of_ms[subject] != of_ms)
 			withdraw(entry, subject);
 		if (!open)

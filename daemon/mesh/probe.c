@@ -82,7 +82,7 @@ knows_objects(const struct ask_about *about, const json_t *configz)
 	const struct app *app = about->app;
 	bool rule = about->subject == MESH_ROUTING && about->rule_version[0] != '\0';
 	return (about->version[0] == '\0' ||
-		   mesh_read_knows(configz, "VirtualService", app->namespace, app->traffic.route,
+		   mesh_read_knows(configz, app_route_kind(app), app->namespace, app->traffic.route,
 		       about->version)) &&
 	       (!rule || mesh_read_knows(configz, "DestinationRule", app->namespace,
 			     app->traffic.destination_rule, about->rule_version));

@@ -83,8 +83,8 @@ act_text(const struct act *act, const struct app *app, char *to, size_t size)
 		    traffic->destination_rule, traffic->stable_subset, traffic->canary_subset);
 		break;
 	case ACT_NAME_STABLE:
-		str_print(to, size, "VirtualService %s/%s: route to subset %s", ns, traffic->route,
-		    traffic->stable_subset);
+		str_print(to, size, "%s %s/%s: route to subset %s", app_route_kind(app), ns,
+		    traffic->route, traffic->stable_subset);
 		break;
 	case ACT_CREATE_CANARY:
 		str_print(to, size, "Deployment %s/%s: create with %d replicas of %s", ns,
@@ -94,15 +94,15 @@ act_text(const struct act *act, const struct app *app, char *to, size_t size)
 		str_print(to, size, "Deployment %s/%s: %d replicas", ns, app->canary, act->number);
 		break;
 	case ACT_WEIGHT:
-		str_print(to, size, "VirtualService %s/%s: canary weight %d, stable %d", ns,
-		    traffic->route, act->number, 100 - act->number);
+		str_print(to, size, "%s %s/%s: canary weight %d, stable %d", app_route_kind(app),
+		    ns, traffic->route, act->number, 100 - act->number);
 		break;
 	case ACT_SET_IMAGE:
 		str_print(to, size, "Deployment %s/%s: image %s", ns, app->workload, act->text);
 		break;
 	case ACT_ROUTE_HOME:
-		str_print(to, size, "VirtualService %s/%s: as it was before the rollout", ns,
-		    traffic->route);
+		str_print(to, size, "%s %s/%s: as it was before the rollout", app_route_kind(app),
+		    ns, traffic->route);
 		break;
 	case ACT_DELETE_CANARY:
 		str_print(to, size, "Deployment %s/%s: delete", ns, app->canary);

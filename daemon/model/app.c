@@ -17,6 +17,52 @@ error_at(struct keys_at *at, const char *path, const char *text)
 	at->path[0] = '\0';
 }
 
+static const struct {
+	const char *key, *route_key, *route;
+} kinds[] = {[TRAFFIC_ISTIO] = {"istio", "virtualService", "VirtualService"},
+    [TRAFFIC_GATEWAY] = {"gateway", "httpRoute", "HTTPRoute"}};
+
+const char *
+app_route_kind(const struct app *app)
+{
+	return kinds[app->traffic.kind].route;
+}
+
+void
+app_traffic_key(const struct app *app, const char *name, char *to, size_t size)
+{
+	if (name == NULL)
+		name = kinds[app->traffic.kind].route_key;
+	str_print(to, size, "traffic.%s%s%s", kinds[app->traffic.kind].key,
+	    name[0] == '\0' ? "" : ".", name);
+}
+
+/* By one of the two, and only one. */
+static void
+finish_kind(const json_t *spec, struct app *app, struct keys_at *at)
+{
+	const json_t *traffic = json_object_get(spec, "traffic");
+	bool istio = json_object_get(traffic, "istio") != NULL;
+	bool gateway = json_object_get(traffic, "gateway") != NULL;
+
+	app->traffic.kind = gateway ? TRAFFIC_GATEWAY : TRAFFIC_ISTIO;
+	if (!json_is_object(traffic))
+		return;
+	if (istio && gateway)
+		error_at(at, "traffic.gateway", "give either istio or gateway, not both");
+	else if (!istio && !gateway)
+		error_at(at, "traffic.istio", "is missing: give istio or gateway");
+}
+
+static void
+traffic_error(const struct app *app, const char *name, struct keys_at *at, const char *text)
+{
+	char path[64];
+
+	app_traffic_key(app, name, path, sizeof(path));
+	error_at(at, path, text);
+}
+
 /* Names that follow from others. */
 static void
 finish_names(struct app *app, struct keys_at *at)
@@ -36,21 +82,23 @@ finish_names(struct app *app, struct keys_at *at)
 		str_copy(traffic->canary_service, sizeof(traffic->canary_service), str_text(&name));
 	str_done(&name);
 	if (traffic->service[0] != '\0' && !str_is_dns_label(traffic->service))
-		error_at(at, "traffic.istio.service",
+		traffic_error(app, "service", at,
 		    "is missing: the workload's name is no name for a Service (63 characters, no "
 		    "dots); name the Service here");
 	else if (traffic->mode == TRAFFIC_HOST && traffic->service[0] != '\0' &&
 		 !str_is_dns_label(traffic->canary_service))
-		error_at(at, "traffic.istio.canaryService",
+		traffic_error(app, "canaryService", at,
 		    "is missing: SERVICE-canary would have over 63 characters; name it here");
 }
 
 static void
-finish_sides(const struct traffic_spec *traffic, struct keys_at *at)
+finish_sides(const struct app *app, struct keys_at *at)
 {
+	const struct traffic_spec *traffic = &app->traffic;
+
 	if (traffic->mode == TRAFFIC_HOST && traffic->service[0] != '\0' &&
 	    strcmp(traffic->service, traffic->canary_service) == 0)
-		error_at(at, "traffic.istio.canaryService",
+		traffic_error(app, "canaryService", at,
 		    "is the stable side's Service; each side needs its own");
 	if (traffic->mode == TRAFFIC_SUBSET && traffic->stable_subset[0] != '\0' &&
 	    strcmp(traffic->stable_subset, traffic->canary_subset) == 0)
@@ -204,8 +252,9 @@ app_parse(const json_t *spec, struct errlist *errors)
 	}
 	draft = mem_alloc(sizeof(*draft));
 	keys_read(app_keys, spec, draft, &at);
+	finish_kind(spec, &draft->app, &at);
 	finish_names(&draft->app, &at);
-	finish_sides(&draft->app.traffic, &at);
+	finish_sides(&draft->app, &at);
 	check_gates(&draft->app, &at);
 	check_plan(spec, &at);
 	finish_stages(draft, &at);

@@ -17,6 +17,7 @@
 #define APP_STAGES 32
 #define APP_ROUTES 16
 
+enum traffic_kind { TRAFFIC_ISTIO, TRAFFIC_GATEWAY }; /* VirtualService, HTTPRoute */
 enum traffic_mode { TRAFFIC_HOST, TRAFFIC_SUBSET };
 enum edit_policy { EDIT_HOLD, EDIT_REPAIR, EDIT_ABORT };	  /* a foreign edit was seen */
 enum start_policy { START_QUEUE, START_REFUSE, START_SUPERSEDE }; /* a second start came */
@@ -55,8 +56,9 @@ struct canary_spec {
 };
 
 struct traffic_spec {
-	char route[APP_NAME]; /* the VirtualService */
-	/* Names of its http routes, owned, at most APP_ROUTES; none: the only one that fits. */
+	enum traffic_kind kind;
+	char route[APP_NAME]; /* the VirtualService or HTTPRoute */
+	/* Names of its rules, owned, at most APP_ROUTES; none: the only one that fits. */
 	char (*rules)[APP_LABEL];
 	int rule_count;
 	enum traffic_mode mode;
@@ -99,6 +101,9 @@ struct app *app_share(const struct app *app);
 void app_free(struct app *app);
 /* Every key that an App may have, a line each: path, type, default, help. Owned by the caller. */
 char *app_reference(void);
+const char *app_route_kind(const struct app *app); /* "VirtualService", "HTTPRoute" */
+/* "traffic.istio.NAME"; name NULL: that of the route; "" : of the whole. */
+void app_traffic_key(const struct app *app, const char *name, char *to, size_t size);
 /* The table that all of this comes from (base/keys.h), for who writes documents. */
 struct key;
 const struct key *app_table(void);

@@ -99,6 +99,7 @@ parse_routes(const struct key *key, const json_t *value, void *slot, struct keys
 
 	if (!is_list_for(key, value, at))
 		return;
+	free(traffic->rules); /* both istio and gateway were given: an error, told later */
 	traffic->rules = mem_array(json_array_size(value), sizeof(traffic->rules[0]));
 	for (size_t i = 0; i < json_array_size(value); i++) {
 		size_t mark = keys_enter_item(at, i);
@@ -179,6 +180,8 @@ static const struct key_type type_label_key = {
     .name = "key of a label, such as track or example.com/track", .parse = parse_label_key};
 static const struct key_type type_routes = {
     .name = "list of 1 to 16 names of http routes", .bare = true, .parse = parse_routes};
+static const struct key_type type_rules = {
+    .name = "list of 1 to 16 names of rules", .bare = true, .parse = parse_routes};
 static const struct key_type type_weights = {
     .name = "list of 1 to 32 whole numbers from 1 to 100", .bare = true, .parse = parse_weights};
 static const struct key_type type_gate_names = {
@@ -306,9 +309,22 @@ static const struct key istio_keys[] = {
 	IN_APP(traffic.label)},
     END};
 
+static const struct key gateway_keys[] = {
+    {"httpRoute", &keys_name, NULL, "the HTTPRoute whose weights are set", IN_APP(traffic.route),
+	.max = APP_NAME, .required = true},
+    {"rules", &type_rules, NULL,
+	"names of its rules; when not given: the only one that leads to the service",
+	IN_APP(traffic), .max = APP_ROUTES},
+    {"service", &keys_label, NULL, "the stable side's Service; when not given: the workload's name",
+	IN_APP(traffic.service)},
+    {"canaryService", &keys_label, NULL, "the canary's Service; when not given: SERVICE-canary",
+	IN_APP(traffic.canary_service)},
+    END};
+
 static const struct key traffic_keys[] = {
-    {"istio", &keys_object, NULL, "weights in a VirtualService", .inside = istio_keys,
-	.required = true},
+    {"istio", &keys_object, NULL, "weights in a VirtualService", .inside = istio_keys},
+    {"gateway", &keys_object, NULL, "weights in an HTTPRoute of the Gateway API",
+	.inside = gateway_keys},
     END};
 
 static const struct key workload_keys[] = {

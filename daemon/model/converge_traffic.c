@@ -66,7 +66,7 @@ static void
 route_object(const struct view *v, char *to, size_t size)
 {
 	const struct app *app = v->rollout->app;
-	step_object(to, size, "VirtualService", app, app->traffic.route);
+	step_object(to, size, app_route_kind(app), app, app->traffic.route);
 }
 
 /* The traffic leaves a side that cannot carry it, if the other one can, whatever else holds. */
@@ -142,7 +142,8 @@ rule_weight(const struct view *v, struct step *step, int wanted)
 		return false; /* without a route all traffic goes to the stable Service */
 	if (!route->exists)
 		return step_blocked(step, object, 0, "apply it again, or abort",
-		    "the VirtualService is gone; airisd did not make it and does not guess it");
+		    "the %s is gone; airisd did not make it and does not guess it",
+		    app_route_kind(v->rollout->app));
 	if (!route->fits)
 		return step_blocked(step, object, 0, "mend it, or abort", "%s", route->why_not);
 	if (route->weight > wanted || (route->weight == wanted && !route->even))

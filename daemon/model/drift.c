@@ -26,8 +26,8 @@ weight_edited(const struct move *m, struct edit *edit)
 	str_print(edit->expected, sizeof(edit->expected), "%d", m->r->weight);
 	edit->by = route->edited_by;
 	edit->repair = (struct act){.kind = ACT_WEIGHT, .number = m->r->weight};
-	str_print(edit->object, sizeof(edit->object), "VirtualService %s/%s", app->namespace,
-	    app->traffic.route);
+	str_print(edit->object, sizeof(edit->object), "%s %s/%s", app_route_kind(app),
+	    app->namespace, app->traffic.route);
 	return true;
 }
 

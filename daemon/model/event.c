@@ -12,6 +12,7 @@ static const char *const names[EVENT_KINDS] = {
     [EVENT_UNSETTLED] = "unsettled",
     [EVENT_READY] = "ready",
     [EVENT_SEEN] = "seen",
+    [EVENT_ACCEPTED] = "accepted",
     [EVENT_TAKEN] = "taken",
     [EVENT_ACT] = "act",
     [EVENT_ACTED] = "acted",

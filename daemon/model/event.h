@@ -8,6 +8,7 @@
  *   settled / unsettled   the stage's target was reached / is no longer met
  *   ready       side, count                                              ready endpoints that count
  *   seen        weight, by                                               the route's weight changed
+ *   accepted    of_ms                         an HTTPRoute's controllers took that change up
  *   taken       subject, of_ms, since_ms, known, missing                 the data plane has it
  *   act         attempt, act, number, text                               intent, before it is sent
  *   acted       attempt, outcome, text, retry_ms                         what came of it
@@ -32,6 +33,7 @@ enum event_kind {
 	EVENT_UNSETTLED,
 	EVENT_READY,
 	EVENT_SEEN,
+	EVENT_ACCEPTED,
 	EVENT_TAKEN,
 	EVENT_ACT,
 	EVENT_ACTED,

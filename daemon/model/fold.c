@@ -73,6 +73,18 @@ rollout_changed_ms(const struct rollout *r, enum mesh_subject subject)
 	return 0;
 }
 
+int64_t
+rollout_route_ms(const struct rollout *r)
+{
+	return r->seen_ms > r->routing_ms ? r->seen_ms : r->routing_ms;
+}
+
+bool
+rollout_accepted(const struct rollout *r)
+{
+	return r->app->traffic.kind != TRAFFIC_GATEWAY || r->accepted_of_ms == rollout_route_ms(r);
+}
+
 bool
 rollout_taken(const struct rollout *r, enum mesh_subject subject)
 {
@@ -230,6 +242,19 @@ fold_seen(struct rollout *r, const struct event *event, struct err *e)
 
 /* News of an older change is no news. */
 static int
+fold_accepted(struct rollout *r, const struct event *event, struct err *e)
+{
+	(void)e;
+	int64_t of_ms = jsonx_int(event->data, "of_ms", 0);
+	if (of_ms != rollout_route_ms(r))
+		return 0;
+	r->accepted_of_ms = of_ms;
+	r->accepted_ms = event->at_ms;
+	return 0;
+}
+
+/* The same. */
+static int
 fold_taken(struct rollout *r, const struct event *event, struct err *e)
 {
 	const char *name = jsonx_text_or(event->data, "subject", "");
@@ -333,6 +358,7 @@ static fold_event *const folds[EVENT_KINDS] = {
     [EVENT_UNSETTLED] = fold_settled,
     [EVENT_READY] = fold_ready,
     [EVENT_SEEN] = fold_seen,
+    [EVENT_ACCEPTED] = fold_accepted,
     [EVENT_TAKEN] = fold_taken,
     [EVENT_ACT] = fold_act,
     [EVENT_ACTED] = fold_acted,

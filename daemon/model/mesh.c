@@ -10,6 +10,12 @@ static const char *const names[MESH_SUBJECTS] = {
     [MESH_STABLE] = "stable",
 };
 
+bool
+mesh_in_route(enum mesh_subject subject)
+{
+	return subject == MESH_WEIGHT || subject == MESH_ROUTING;
+}
+
 const char *
 mesh_subject_name(enum mesh_subject subject)
 {

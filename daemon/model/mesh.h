@@ -29,6 +29,8 @@ struct mesh_asking {
 	char text[MESH_SUBJECTS][200]; /* while unanswered: what it says; "" nothing yet */
 };
 
+/* It is in the route: with the Gateway API its controllers accept it first. */
+bool mesh_in_route(enum mesh_subject subject);
 const char *mesh_subject_name(enum mesh_subject subject);
 enum mesh_subject mesh_subject_of(const char *name); /* MESH_SUBJECTS: no such */
 

@@ -49,8 +49,11 @@ struct route_seen {
 	uint32_t with_canary; /* it names a canary destination */
 	uint32_t with_subset; /* its stable destination names a subset */
 	char resource_version[64];
-	char edited_by[APP_NAME]; /* field manager of spec.http, if not airisd; "" unknown */
+	char edited_by[APP_NAME]; /* field manager of its rules, if not airisd; "" unknown */
 	int64_t edited_at_ms;
+	/* Gateway API: the controllers of all its parents have accepted it as it is now. */
+	bool accepted;
+	char unaccepted[OBSERVED_TEXT]; /* else who has not, or why not */
 };
 
 struct subsets_seen {	     /* subset mode: the DestinationRule */

@@ -37,7 +37,8 @@ struct rollout {
 	int64_t seen_ms;    /* since when it is that; 0: from before the start */
 	int64_t sent_ms;    /* not later than it was written by us; 0: others wrote it */
 	int64_t routing_ms; /* the last write of routing structure; 0: none */
-	int taken;	    /* the last weight that the data plane is known to have had */
+	int64_t accepted_of_ms, accepted_ms; /* of which change of the route, and since when */
+	int taken; /* the last weight that the data plane is known to have had */
 	struct mesh_fact mesh[MESH_SUBJECTS];
 	struct side_facts sides[2];
 	int peak;	     /* most ready endpoints in this stage: the deadline's progress */
@@ -58,6 +59,10 @@ void rollout_free(struct rollout *rollout);
 must_check int rollout_fold(struct rollout *rollout, const struct event *event, struct err *e);
 /* When the subject changed last; 0: before the start. */
 int64_t rollout_changed_ms(const struct rollout *rollout, enum mesh_subject subject);
+/* When its route changed last, in weights or structure; 0: before the start. */
+int64_t rollout_route_ms(const struct rollout *rollout);
+/* The Gateway controllers are known to have accepted that; a VirtualService needs none. */
+bool rollout_accepted(const struct rollout *rollout);
 /* The data plane is known to have taken that change. */
 bool rollout_taken(const struct rollout *rollout, enum mesh_subject subject);
 /* So long after its newest event that airisd or the clock was away: time assumes nothing then. */

@@ -66,10 +66,30 @@ step_pods(const struct view *v, struct step *step, enum side side, int need)
 bool
 mesh_took(const struct view *v, enum mesh_subject subject, int64_t *until_ms)
 {
+	const struct rollout *r = v->rollout;
 	bool asks = v->mesh != NULL && v->mesh->asks;
-	int64_t from_ms = rollout_changed_ms(v->rollout, subject);
-	*until_ms = asks ? 0 : (from_ms > v->back_ms ? from_ms : v->back_ms) + v->settle_ms;
-	return rollout_taken(v->rollout, subject);
+	bool in_route = mesh_in_route(subject);
+	int64_t from_ms = rollout_changed_ms(r, subject);
+	if (in_route && r->accepted_ms > from_ms)
+		from_ms = r->accepted_ms;
+	*until_ms = asks || (in_route && !rollout_accepted(r))
+			? 0
+			: (from_ms > v->back_ms ? from_ms : v->back_ms) + v->settle_ms;
+	return rollout_taken(r, subject);
+}
+
+/* The Gateway's controllers come first; what they say is in the route's status. */
+static bool
+waits_for_controllers(
+    const struct view *v, struct step *step, const char *object, const char *next, const char *what)
+{
+	const struct route_seen *route = &v->seen->route;
+	if (rollout_accepted(v->rollout))
+		return false;
+	step_blocked(step, object, 0, next, "%s; %s", what,
+	    route->unaccepted[0] ? route->unaccepted : "its controllers have not accepted it yet");
+	step->on_mesh = true;
+	return true;
 }
 
 bool
@@ -81,7 +101,9 @@ step_taken(const struct view *v, struct step *step, enum mesh_subject subject, c
 	int64_t until_ms;
 	if (mesh_took(v, subject, &until_ms))
 		return false;
-	step_object(object, sizeof(object), "VirtualService", app, app->traffic.route);
+	step_object(object, sizeof(object), app_route_kind(app), app, app->traffic.route);
+	if (mesh_in_route(subject) && waits_for_controllers(v, step, object, next, what))
+		return true;
 	const char *asked = v->mesh != NULL && v->mesh->asks ? v->mesh->text[subject] : NULL;
 	if (asked == NULL)
 		return step_blocked(step, object, until_ms, next,
@@ -105,7 +127,7 @@ step_drained(const struct view *v, struct step *step, const char *what_next)
 	int64_t end_ms = fact->at_ms == 0 ? 0 : from_ms + r->app->drain_ms;
 	if (v->now_ms >= end_ms)
 		return false;
-	step_object(object, sizeof(object), "VirtualService", r->app, r->app->traffic.route);
+	step_object(object, sizeof(object), app_route_kind(r->app), r->app, r->app->traffic.route);
 	return step_blocked(step, object, end_ms, what_next,
 	    "canary weight %d is taken; requests on the side without traffic drain", r->seen);
 }

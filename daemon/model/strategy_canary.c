@@ -75,20 +75,28 @@ static void
 check_traffic(const struct app *app, const struct observed *seen, struct errlist *problems)
 {
 	const struct route_seen *route = &seen->route;
+	const char *kind = app_route_kind(app);
+	char key[64], service_key[64], whole[64];
+	app_traffic_key(app, "", whole, sizeof(whole));
+	app_traffic_key(app, NULL, key, sizeof(key));
+	app_traffic_key(app, "service", service_key, sizeof(service_key));
 	if (!seen->service)
-		errlist_add(problems, "traffic.istio.service", "Service %s/%s does not exist",
-		    app->namespace, app->traffic.service);
+		errlist_add(problems, service_key, "Service %s/%s does not exist", app->namespace,
+		    app->traffic.service);
 	if (!route->exists)
-		errlist_add(problems, "traffic.istio.virtualService",
-		    "VirtualService %s/%s does not exist", app->namespace, app->traffic.route);
+		errlist_add(problems, key, "%s %s/%s does not exist", kind, app->namespace,
+		    app->traffic.route);
 	else if (!route->fits)
-		errlist_add(problems, "traffic.istio", "%s", route->why_not);
+		errlist_add(problems, whole, "%s", route->why_not);
 	else if (route->weight != 0)
-		errlist_add(problems, "traffic.istio.virtualService",
-		    "VirtualService %s/%s already gives the canary %d percent; set it to 0 first",
+		errlist_add(problems, key,
+		    "%s %s/%s already gives the canary %d percent; set it to 0 first", kind,
 		    app->namespace, app->traffic.route, route->weight);
+	else if (app->traffic.kind == TRAFFIC_GATEWAY && !route->accepted)
+		errlist_add(problems, key, "%s %s/%s: %s", kind, app->namespace, app->traffic.route,
+		    route->unaccepted);
 	if (app->traffic.mode == TRAFFIC_SUBSET && seen->subsets.why_not[0] != '\0')
-		errlist_add(problems, "traffic.istio", "%s", seen->subsets.why_not);
+		errlist_add(problems, whole, "%s", seen->subsets.why_not);
 }
 
 static void

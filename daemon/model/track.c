@@ -12,10 +12,34 @@ track_weight(struct move *m)
 		return false;
 	if (weight == m->r->seen)
 		return false;
+	char deleted[32];
+	str_print(deleted, sizeof(deleted), "%s deleted", app_route_kind(m->r->app));
 	move_event(m, EVENT_SEEN,
-	    json_pack("{s:i, s:s}", "weight", weight, "by",
-		route->exists ? route->edited_by : "VirtualService deleted"));
+	    json_pack(
+		"{s:i, s:s}", "weight", weight, "by", route->exists ? route->edited_by : deleted));
 	return true;
+}
+
+/* A route that is gone is nobody's to accept. */
+static bool
+track_accepted(struct move *m)
+{
+	const struct route_seen *route = &m->at->seen->route;
+	if (rollout_accepted(m->r) || (route->exists && !route->accepted))
+		return false;
+	move_event(
+	    m, EVENT_ACCEPTED, json_pack("{s:I}", "of_ms", (json_int_t)rollout_route_ms(m->r)));
+	return true;
+}
+
+/* From when on time counts: the change, with the Gateway API when it was accepted. */
+static int64_t
+takes_from_ms(const struct move *m, enum mesh_subject subject)
+{
+	int64_t from_ms = move_back_ms(m), of_ms = rollout_changed_ms(m->r, subject);
+	if (mesh_in_route(subject) && m->r->accepted_ms > of_ms)
+		of_ms = m->r->accepted_ms;
+	return of_ms > from_ms ? of_ms : from_ms;
 }
 
 /* Where the mesh cannot be asked, time is the answer, and is written down as such. */
@@ -23,11 +47,10 @@ static bool
 track_taken(struct move *m, enum mesh_subject subject)
 {
 	const struct situation *at = m->at;
-	if (rollout_taken(m->r, subject) || (at->mesh != NULL && at->mesh->asks))
+	if (rollout_taken(m->r, subject) || (at->mesh != NULL && at->mesh->asks) ||
+	    (mesh_in_route(subject) && !rollout_accepted(m->r)))
 		return false;
-	int64_t of_ms = rollout_changed_ms(m->r, subject), from_ms = move_back_ms(m);
-	if (of_ms > from_ms)
-		from_ms = of_ms;
+	int64_t of_ms = rollout_changed_ms(m->r, subject), from_ms = takes_from_ms(m, subject);
 	if (at->now_ms < from_ms + at->settle_ms) {
 		move_wake(m, from_ms + at->settle_ms);
 		return false;
@@ -131,6 +154,7 @@ track(struct move *m)
 	struct view view = {.rollout = m->r, .seen = m->at->seen};
 	int full = full_size(&view);
 	bool any = track_weight(m);
+	any |= track_accepted(m);
 	for (int i = 0; i < MESH_SUBJECTS; i++)
 		any |= track_taken(m, (enum mesh_subject)i);
 	any |= track_side(m, SIDE_CANARY, m->at->seen->canary.ready, full);

@@ -48,6 +48,53 @@ an_abort_at_any_moment_ends_at_home(void **state) /* F42, I4 */
 	}
 }
 
+/* Time counts from when an HTTPRoute was accepted, however late that is. */
+static void
+an_HTTPRoute_is_accepted_before_anything_depends_on_it(void **state)
+{
+	(void)state;
+	EACH_SEED(seed, 900)
+	{
+		static struct toy w;
+		toy_begin_gateway(&w, seed);
+		int ticks = (int)(seed * 7919 % 1500);
+		for (int i = 0; i < ticks && toy_tick(&w); i++)
+			;
+		bool aborts = seed % 3 != 0 && w.r->phase == PHASE_PROGRESSING;
+		if (aborts)
+			toy_command(&w, COMMAND_ABORT);
+		toy_run_to_end(
+		    &w, aborts || w.r->phase == PHASE_ABORTED ? PHASE_ABORTED : PHASE_SUCCEEDED);
+		toy_expect_home(&w);
+		toy_end(&w);
+	}
+}
+
+/* Nothing is torn down, and it says whom it waits for; then it goes on. */
+static void
+a_controller_that_is_away_is_named(void **state)
+{
+	static struct toy w;
+	(void)state;
+	toy_begin_gateway(&w, 7);
+	while (w.weight == 0 && toy_tick(&w))
+		;
+	toy_command(&w, COMMAND_ABORT);
+	toy_think(&w);
+	assert_int_equal(w.weight, 0);
+	w.accepted_at = INT64_MAX;
+	for (int i = 0; i < 1200; i++)
+		toy_tick(&w);
+	assert_int_equal(w.r->phase, PHASE_ABORTING);
+	assert_true(w.canary_exists && w.service);
+	assert_string_equal(w.waiting.object, "HTTPRoute shop/web");
+	assert_non_null(strstr(w.waiting.what, "its controllers have not accepted it yet"));
+	w.accepted_at = w.now;
+	toy_run_to_end(&w, PHASE_ABORTED);
+	toy_expect_home(&w);
+	toy_end(&w);
+}
+
 static void
 a_canary_that_never_gets_ready_is_aborted_by_the_deadline(void **state) /* F38, F39 */
 {
@@ -195,6 +242,8 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_healthy_canary_succeeds_and_loses_nothing),
 	    cmocka_unit_test(an_abort_at_any_moment_ends_at_home),
+	    cmocka_unit_test(an_HTTPRoute_is_accepted_before_anything_depends_on_it),
+	    cmocka_unit_test(a_controller_that_is_away_is_named),
 	    cmocka_unit_test(a_canary_that_never_gets_ready_is_aborted_by_the_deadline),
 	    cmocka_unit_test(a_canary_must_be_steady_before_it_gets_traffic),
 	    cmocka_unit_test(a_promotion_that_fails_keeps_the_healthy_side),

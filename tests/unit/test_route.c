@@ -197,7 +197,7 @@ test_F29_ambiguous(void **state)
 	    "[{'route': [{'destination': {'host': 'web'}, 'weight': 50},"
 	    " {'destination': {'host': 'web.prod'}, 'weight': 50}]}]",
 	    "stable side twice");
-	assert_unfit(&app, "[]", "no http route with a destination web");
+	assert_unfit(&app, "[]", "no http route that leads to web");
 	assert_unfit(&app, "[{'name': 'm', 'redirect': {'uri': '/'}}]", "no http route");
 }
 

@@ -52,7 +52,8 @@ void
 toy_late_run(struct toy *w)
 {
 	learn_pods(w);
-	if (w->mesh_weight != w->weight && w->mesh_weight_at == 0)
+	bool accepted = w->now >= w->accepted_at;
+	if (w->mesh_weight != w->weight && w->mesh_weight_at == 0 && accepted)
 		w->mesh_weight_at = w->now + w->mesh_late / 2 +
 				    (int64_t)toy_roll(w, (unsigned)w->mesh_late / 2 + 1);
 	if (w->mesh_weight_at != 0 && w->now >= w->mesh_weight_at) {

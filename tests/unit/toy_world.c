@@ -136,7 +136,8 @@ look(struct toy *w)
 	    .fits = true,
 	    .even = true,
 	    .weight = w->weight,
-	    .names_canary = w->named_canary};
+	    .names_canary = w->named_canary,
+	    .accepted = w->now >= w->accepted_at};
 }
 
 /* Traffic is gone from the side, has been so for the drain, and we know it. */
@@ -211,6 +212,8 @@ apply(struct toy *w, const struct act *act)
 		w->stable_new = strcmp(act->text, "web:2") == 0;
 	else if (act->kind == ACT_ROUTE_HOME)
 		w->named_canary = false;
+	if (w->accept_late > 0 && (act->kind == ACT_WEIGHT || act->kind == ACT_ROUTE_HOME))
+		w->accepted_at = w->now + 1 + toy_roll(w, (unsigned)w->accept_late);
 }
 
 void
@@ -294,13 +297,13 @@ toy_think(struct toy *w)
 }
 
 static struct app *
-make_app(const char *more)
+make_app(const char *traffic, const char *more)
 {
 	char *text = str_format("{kind: App, name: web, namespace: shop, workload: {name: web},\n"
-				" traffic: {istio: {virtualService: web}},\n"
+				" traffic: {%s},\n"
 				" strategy: {canary: {weights: [10, 25, 50, 100], hold: 3s, "
 				"drain: 1s, deadline: 1m}}%s}",
-	    more);
+	    traffic, more);
 	struct errlist errors;
 	json_t *spec;
 	struct err e;
@@ -315,10 +318,10 @@ make_app(const char *more)
 	return app;
 }
 
-void
-toy_begin(struct toy *w, unsigned seed, const char *more)
+static void
+begin(struct toy *w, unsigned seed, const char *traffic, const char *more)
 {
-	struct app *app = make_app(more);
+	struct app *app = make_app(traffic, more);
 	struct release release = {.app = "web", .number = 2, .image = "web:2"};
 	*w = (struct toy){
 	    .seed = seed, .first_seed = seed, .now = 1000000, .settle_ms = TOY_SETTLE_MS};
@@ -331,6 +334,19 @@ toy_begin(struct toy *w, unsigned seed, const char *more)
 	toy_fold(w, EVENT_CREATED,
 	    json_pack("{s:O, s:o}", "app", app->spec, "release", release_json(&release)));
 	app_free(app);
+}
+
+void
+toy_begin(struct toy *w, unsigned seed, const char *more)
+{
+	begin(w, seed, "istio: {virtualService: web}", more);
+}
+
+void
+toy_begin_gateway(struct toy *w, unsigned seed)
+{
+	begin(w, seed, "gateway: {httpRoute: web}", "");
+	w->accept_late = 4 * TOY_SETTLE_MS;
 }
 
 void

@@ -69,6 +69,8 @@ struct toy {
 	int weight, mesh_weight;
 	int64_t mesh_weight_at;
 	int64_t pods_late, mesh_late;
+	int64_t accept_late; /* an HTTPRoute's controllers take it up after at most this; 0: none */
+	int64_t accepted_at;
 	struct toy_istiod istiod;
 	int lost;
 	char why[200];
@@ -87,6 +89,8 @@ struct toy {
 unsigned toy_roll(struct toy *w, unsigned sides);
 /* A rollout of web:2 begins; more: further keys of the app. The mesh is the late one. */
 void toy_begin(struct toy *w, unsigned seed, const char *more);
+/* The same with an HTTPRoute, whose controllers are later than anybody would wait for. */
+void toy_begin_gateway(struct toy *w, unsigned seed);
 /* The mesh is istiod's instead, with churn or without, known by asking or by time. */
 void toy_use_istiod(struct toy *w, int64_t churn_ms, bool asks);
 void toy_end(struct toy *w);
