@@ -108,15 +108,4 @@ void app_traffic_key(const struct app *app, const char *name, char *to, size_t s
 struct key;
 const struct key *app_table(void);
 
-struct release {
-	char app[APP_LABEL];
-	int number; /* 1, 2, … per app */
-	char image[APP_IMAGE];
-	char who[128];
-	char why[512];
-	char commit[128];
-	int64_t at_ms;
-};
-bool image_ok(const char *image); /* a reference that Kubernetes would take */
-
 #endif

@@ -1,6 +1,6 @@
 /* Names of images: [HOST[:PORT]/]PATH[:TAG][@ALGORITHM:HEX], as container runtimes take them.
  * Always true: nothing that a registry could not hold is let through. */
-#include "model/app.h"
+#include "model/release.h"
 
 #include <string.h>
 #include "base/str.h"

@@ -10,6 +10,7 @@
 #include "model/mesh.h"
 #include "model/parts.h"
 #include "model/phase.h"
+#include "model/release.h"
 
 struct rollout {
 	char id[ID_SIZE];
@@ -68,8 +69,5 @@ bool rollout_taken(const struct rollout *rollout, enum mesh_subject subject);
 /* So long after its newest event that airisd or the clock was away: time assumes nothing then. */
 bool rollout_was_away(const struct rollout *rollout, int64_t now_ms);
 const struct stage *rollout_stage(const struct rollout *rollout); /* NULL before it was compiled */
-
-json_t *release_json(const struct release *release); /* new reference */
-must_check int release_parse(const json_t *json, struct release *release, struct err *e);
 
 #endif

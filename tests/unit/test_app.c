@@ -6,7 +6,7 @@
 #include <string.h>
 #include "base/jsonx.h"
 #include "base/str.h"
-#include "model/app.h"
+#include "model/release.h"
 #include "model/strategy.h"
 
 static const char least[] =
