@@ -310,6 +310,7 @@ add_cluster(struct mesh *mesh, const struct mesh_cluster *from)
 	str_copy(cluster->name, sizeof(cluster->name), from->name);
 	cluster->patience_ms = from->patience_ms > 0 ? from->patience_ms : PATIENCE_MS;
 	cluster->orphans = map_new();
+	cluster->suspects = map_new();
 	str_copy(cluster->token_file, sizeof(cluster->token_file),
 	    from->token_file ? from->token_file : "");
 	str_copy(cluster->service_account, sizeof(cluster->service_account),
@@ -351,6 +352,7 @@ mesh_free(struct mesh *mesh)
 		for (int j = 0; j < cluster->place_count; j++)
 			mesh_place_done(&cluster->places[j]);
 		map_free(cluster->orphans, free);
+		map_free(cluster->suspects, free);
 	}
 	free(mesh);
 }

@@ -502,6 +502,36 @@ test_restarted(void **state)
 	must_answer(MESH_UNREACHABLE, "web-1.shop (not connected)");
 }
 
+/* A proxy that hangs is dropped by istiod after a while: it has not confirmed by that. One that had
+ * confirmed, and goes, is a pod that ended. */
+static void
+test_lost_before_it_confirmed(void **state)
+{
+	const char *name = fakes[0].proxies[0].name;
+	(void)state;
+	open_with(
+	    (struct mesh_cluster){.urls = {fakes[0].url}, .url_count = 1, .patience_ms = 1000});
+	ask_of(MESH_WEIGHT, "7");
+	must_be_silent(300);
+	push(&fakes[0]);
+	fakes[0].proxies[0].acked--;
+	must_be_silent(200);
+	fakes[0].proxies[0].name = NULL;
+	must_answer(MESH_ASSUMED, "web-1.shop (disconnected before it confirmed)");
+	ask_of(MESH_WEIGHT, "7");
+	must_be_silent(150);
+	push(&fakes[0]);
+	must_answer(MESH_ASSUMED, "web-1.shop (disconnected before it confirmed)");
+	fakes[0].proxies[0].name = name;
+	ask_of(MESH_WEIGHT, "7");
+	must_be_silent(150);
+	push(&fakes[0]);
+	must_answer(MESH_CONFIRMED, "");
+	fakes[0].proxies[0].name = NULL;
+	ask_of(MESH_WEIGHT, "7");
+	must_answer(MESH_CONFIRMED, "");
+}
+
 /* Nobody remembers whom it had, and it has just begun. */
 static void
 test_young(void **state)
@@ -576,6 +606,7 @@ main(void)
 	    TEST(test_several_istiods), TEST(test_bounded_and_named), TEST(test_unreachable),
 	    TEST(test_token_asked_for), TEST(test_token_file), TEST(test_cancel),
 	    TEST(test_endpoints), TEST(test_weight_of_others), TEST(test_restarted),
-	    TEST(test_young), TEST(test_found), TEST(test_look)};
+	    TEST(test_lost_before_it_confirmed), TEST(test_young), TEST(test_found),
+	    TEST(test_look)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
