@@ -233,6 +233,26 @@ the_canary_stays_until_the_stable_side_is_whole(void **state) /* I5 */
 }
 
 static void
+a_pause_lasts_until_it_is_resumed(void **state)
+{
+	(void)state;
+	static struct toy w;
+	toy_begin(&w, 7, "");
+	while (w.weight == 0 && toy_tick(&w))
+		;
+	toy_command(&w, COMMAND_PAUSE);
+	for (int i = 0; i < 600; i++)
+		toy_tick(&w);
+	assert_int_equal(w.weight, 10);
+	assert_int_equal(w.r->phase, PHASE_PAUSED);
+	assert_string_equal(w.waiting.object, "Rollout");
+	toy_command(&w, COMMAND_RESUME);
+	toy_run_to_end(&w, PHASE_SUCCEEDED);
+	toy_expect_home(&w);
+	toy_end(&w);
+}
+
+static void
 a_canary_pod_that_dies_lowers_the_weight(void **state) /* F20 */
 {
 	(void)state;
@@ -309,6 +329,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(an_abort_does_not_wait_for_a_full_house),
 	    cmocka_unit_test(an_abort_moves_at_once_what_can_be_carried),
 	    cmocka_unit_test(the_canary_stays_until_the_stable_side_is_whole),
+	    cmocka_unit_test(a_pause_lasts_until_it_is_resumed),
 	    cmocka_unit_test(a_canary_pod_that_dies_lowers_the_weight),
 	    cmocka_unit_test(weight_100_waits_for_all_of_the_canary),
 	    cmocka_unit_test(a_crash_at_any_moment_changes_nothing),
