@@ -127,7 +127,7 @@ engine_advance(struct entry *entry)
 		commit_close(entry);
 		return;
 	}
-	entry->asking.asks = effects_mesh_asks(entry);
+	effects_mesh_ways(entry);
 	loop_timer_clear(entry->timer);
 	entry->wake_ms = 0;
 	do

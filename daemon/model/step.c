@@ -66,9 +66,10 @@ step_pods(const struct view *v, struct step *step, enum side side, int need)
 bool
 mesh_took(const struct view *v, enum mesh_subject subject, int64_t *until_ms)
 {
-	bool asks = v->mesh != NULL && v->mesh->asks;
 	int64_t from_ms = rollout_changed_ms(v->rollout, subject);
-	*until_ms = asks ? 0 : (from_ms > v->back_ms ? from_ms : v->back_ms) + v->settle_ms;
+	if (from_ms < v->back_ms)
+		from_ms = v->back_ms;
+	*until_ms = mesh_assumed_ms(v->mesh, subject, from_ms, v->settle_ms);
 	return rollout_taken(v->rollout, subject);
 }
 
@@ -82,13 +83,16 @@ step_taken(const struct view *v, struct step *step, enum mesh_subject subject, c
 	if (mesh_took(v, subject, &until_ms))
 		return false;
 	step_object(object, sizeof(object), "VirtualService", app, app->istio.virtual_service);
-	const char *asked = v->mesh != NULL && v->mesh->asks ? v->mesh->text[subject] : NULL;
-	if (asked == NULL)
+	enum mesh_way way = mesh_way(v->mesh, subject);
+	if (way == MESH_TIME)
 		return step_blocked(step, object, until_ms, next,
 		    "%s; the mesh counts as having taken it after mesh.settle", what);
-	step_blocked(step, object, 0, next, "%s; the mesh has not confirmed it yet%s%s", what,
+	const char *asked = v->mesh->text[subject];
+	step_blocked(step, object, until_ms, next, "%s; %s%s%s", what,
+	    way == MESH_ISTIOD ? "the mesh has not confirmed it yet"
+			       : "traffic does not show it yet",
 	    asked[0] ? ": " : "", asked);
-	step->on_mesh = true;
+	step->on_mesh = way == MESH_ISTIOD;
 	return true;
 }
 

@@ -251,7 +251,7 @@ ask_of(enum mesh_subject subject, const char *version)
 	    .resource_version = version,
 	    .rule_version = ""};
 	struct mesh_port port = mesh_port(mesh);
-	assert_true(port.asks(port.ctx, "default"));
+	assert_int_equal(port.way(port.ctx, "default", MESH_CANARY), MESH_ISTIOD);
 	return port.ask(port.ctx, &question, done, &answered);
 }
 
@@ -282,8 +282,8 @@ test_weight(void **state)
 	(void)state;
 	open_with((struct mesh_cluster){.urls = {fakes[0].url}, .url_count = 1});
 	struct mesh_port port = mesh_port(mesh);
-	assert_false(port.asks(port.ctx, "elsewhere"));
-	assert_false(port.asks(port.ctx, "no such"));
+	assert_int_equal(port.way(port.ctx, "elsewhere", MESH_WEIGHT), MESH_TIME);
+	assert_int_equal(port.way(port.ctx, "no such", MESH_WEIGHT), MESH_TIME);
 	uint64_t number = ask_of(MESH_WEIGHT, "8");
 	must_be_silent(150); /* it has not read it */
 	fakes[0].version = 9;
