@@ -95,8 +95,9 @@ add_traffic(const struct cli *cli, const json_t *traffic, struct str *to)
 	}
 	when_span(client_now_ms(cli->client) - looked_ms, span);
 	paint_addf(&cli->paint, to, PLAIN, "last look %s ago, ", span);
-	paint_addf(&cli->paint, to, str_equal(verdict, "taken") ? GREEN : YELLOW, "%s (%s)\n",
+	paint_addf(&cli->paint, to, str_equal(verdict, "taken") ? GREEN : YELLOW, "%s (%s)",
 	    jsonx_text_or(traffic, "seen", ""), verdict);
+	str_add(to, "\n");
 }
 
 static void
@@ -110,7 +111,8 @@ add_cluster(const struct cli *cli, const json_t *cluster, struct str *to)
 	size_t i;
 
 	paint_add(&cli->paint, to, BOLD, jsonx_text_or(cluster, "name", "?"));
-	paint_addf(&cli->paint, to, PLAIN, "  %s\n", how_text(cluster));
+	paint_addf(&cli->paint, to, PLAIN, "  %s", how_text(cluster));
+	str_add(to, "\n");
 	add_traffic(cli, jsonx_at(cluster, "traffic"), to);
 	json_array_foreach(istiods, i, istiod) add_istiod(table, istiod);
 	table_print(table, 2, to);
@@ -118,8 +120,9 @@ add_cluster(const struct cli *cli, const json_t *cluster, struct str *to)
 	if (*assumed != '\0') {
 		str_add(to, "  ");
 		paint_addf(&cli->paint, to, YELLOW,
-		    "the last weight is only assumed for those that did not confirm it: %s\n",
+		    "the last weight is only assumed for those that did not confirm it: %s",
 		    assumed);
+		str_add(to, "\n");
 	}
 	if (*error != '\0') {
 		str_add(to, "  ");
