@@ -19,12 +19,23 @@ number_key(char to[24], uint64_t number)
 	str_print(to, 24, "%" PRIu64, number);
 }
 
+/* What was said of an older change is no news of this one. */
+static void
+forget_older(struct entry *entry, enum mesh_subject subject)
+{
+	if (entry->mesh_of_ms[subject] == rollout_changed_ms(entry->rollout, subject))
+		return;
+	entry->asking.text[subject][0] = '\0';
+	entry->asking.differs[subject] = false;
+}
+
 void
-effects_mesh_ways(struct entry *entry)
+effects_mesh_know(struct entry *entry)
 {
 	const struct mesh_port *mesh = &entry->engine->ports.mesh;
 	for (int i = 0; i < MESH_SUBJECTS; i++) {
 		enum mesh_subject subject = (enum mesh_subject)i;
+		forget_older(entry, subject);
 		entry->asking.way[i] =
 		    mesh->way == NULL ? MESH_TIME
 				      : mesh->way(mesh->ctx, entry->rollout->app->cluster, subject);
@@ -36,9 +47,6 @@ withdraw(struct entry *entry, enum mesh_subject subject)
 {
 	const struct mesh_port *mesh = &entry->engine->ports.mesh;
 	char key[24];
-	/* What was said is of an older change now. */
-	entry->asking.text[subject][0] = '\0';
-	entry->asking.differs[subject] = false;
 	if (entry->mesh_asks[subject] == 0)
 		return;
 	mesh->cancel(mesh->ctx, entry->mesh_asks[subject]);

@@ -34,6 +34,7 @@ struct mesh_asking {
 	enum mesh_way way[MESH_SUBJECTS];
 	bool differs[MESH_SUBJECTS];   /* the last look at traffic showed something else */
 	char text[MESH_SUBJECTS][200]; /* while unanswered: what it says; "" nothing yet */
+	int64_t back_ms; /* airisd began anew then, and what it had seen is lost; 0: it did not */
 };
 
 const char *mesh_subject_name(enum mesh_subject subject);
@@ -43,7 +44,7 @@ enum mesh_subject mesh_subject_of(const char *name); /* MESH_SUBJECTS: no such *
 enum mesh_way mesh_way(const struct mesh_asking *asking, enum mesh_subject subject);
 /* When a change that counts from from_ms is assumed to be taken, if nothing else tells; 0: never.
  * Traffic that shows something else puts it off, but not for ever: a share can be off by requests
- * that come by other routes. */
+ * that come by other routes. So does, for a moment, a new beginning, until it was looked at. */
 int64_t mesh_assumed_ms(const struct mesh_asking *asking, enum mesh_subject subject,
     int64_t from_ms, int64_t settle_ms);
 
