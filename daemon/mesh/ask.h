@@ -20,6 +20,11 @@ struct istiod_place {
 	char error[200]; /* of the last request; "" fine */
 };
 
+struct traffic_seen {	   /* the last look at traffic */
+	int64_t looked_ms; /* wall clock; 0: never */
+	char verdict[16], text[300];
+};
+
 struct cluster_mesh {
 	struct mesh *mesh;
 	char name[APP_LABEL];
@@ -30,8 +35,10 @@ struct cluster_mesh {
 	char token[8192]; /* "" : none yet */
 	int64_t token_until_ms, token_asked_ms, found_asked_ms, looked_ms;
 	int64_t patience_ms;
-	char error[200];   /* finding or token; "" fine */
-	char assumed[200]; /* whom the last weight was only assumed for; "" all confirmed it */
+	char error[200];	/* finding or token; "" fine */
+	char assumed[200];	/* whom the last weight was only assumed for; "" all confirmed it */
+	char source[APP_LABEL]; /* whose traffic is looked at, when no istiod is asked; "" none */
+	struct traffic_seen seen;
 	/* Proxies whose istiod ended: they come back to one of the istiods. name -> since when */
 	struct map *orphans;
 	/* Proxies that their istiod lost before they had confirmed: they may be stopped, or cut

@@ -4,7 +4,7 @@
  *
  *	airis-sim -dir DIR [-ready-after 300ms] [-mesh-delay 500ms] [-rps 100] [-seed 1]
  *	          [-port N] [-metrics-port N] [-tls] [-token T] [-history 5000] [-bookmark 60s]
- *	          [-world=false]
+ *	          [-world=false] [-reporters destination]
  *	airis-sim -dir DIR -mesh istiod [-debounce-after 100ms] [-debounce-max 10s] [-proxies 2]
  *	          [-istiod-port N] [-istiod-token T] …
  *
@@ -36,6 +36,9 @@
  * route), VirtualService lab/headers, and, only here, VirtualService lab/rps (traffic instead of
  * -rps; 0: none) and HPA lab/hpa-desired (what it would scale to).
  *
+ * -reporters: who counts in istio_requests_total, the pods that answered (reporter="destination"),
+ * the proxies that sent (source), or both.
+ *
  * Faults, on the API's port, without a token:
  *
  *	POST /sim/faults      one rule or a list: {"match": {…}, "count": 3 | "percent": 20,
@@ -64,6 +67,7 @@
 #include "files.h"
 #include "http.h"
 #include "istiod.h"
+#include "measure.h"
 #include "plan.h"
 #include "store.h"
 #include "util.h"
@@ -100,6 +104,7 @@ static const char help[] =
     "  -mesh kubelab      or istiod: debounced pushes to -proxies 2, warming, istiod's pages;\n"
     "                     -debounce-after 100ms -debounce-max 10s -istiod-port N -istiod-token T\n"
     "                     told by GET and POST /sim/mesh\n"
+    "  -reporters destination  or source, or both: who counts in istio_requests_total\n"
     "  -rps 100           requests per second for each route\n"
     "  -seed 1            random seed\n"
     "  -world=false       controllers only: no nodes' life, no mesh, no traffic\n"
@@ -197,6 +202,9 @@ read_value(struct options *o, const char *flag, const char *value)
 		return read_duration(flag, value, &o->bookmark);
 	if (strcmp(flag, "-rps") == 0)
 		return read_number(flag, value, 1e6, &o->rps);
+	if (strcmp(flag, "-reporters") == 0)
+		return measure_reporters(value) ? 0
+						: bad(flag, value, "destination, source or both");
 	if (strcmp(flag, "-dir") == 0) {
 		free(o->dir);
 		o->dir = xdup(value);

@@ -16,11 +16,12 @@ static struct asked {
 	struct loop_timer *timer;
 } asked;
 
-static bool
-asks(void *ctx, const char *cluster)
+static enum mesh_way
+way_of(void *ctx, const char *cluster, enum mesh_subject subject)
 {
 	(void)ctx;
-	return str_equal(cluster, "default");
+	(void)subject;
+	return str_equal(cluster, "default") ? MESH_ISTIOD : MESH_TIME;
 }
 
 static int64_t
@@ -72,7 +73,7 @@ cancel(void *ctx, uint64_t number)
 		}
 }
 
-static const struct mesh_port port = {.asks = asks, .ask = ask_mesh, .cancel = cancel};
+static const struct mesh_port port = {.way = way_of, .ask = ask_mesh, .cancel = cancel};
 
 static struct world *
 world_with(enum way way)

@@ -335,7 +335,8 @@ toy_use_istiod(struct toy *w, int64_t churn_ms, bool asks)
 {
 	w->istiod = (struct toy_istiod){
 	    .on = true, .churn_ms = churn_ms, .late_ms = 5 + toy_roll(w, 60), .asks = asks};
-	w->istiod.asking.asks = asks;
+	for (int i = 0; i < MESH_SUBJECTS; i++)
+		w->istiod.asking.way[i] = asks ? MESH_ISTIOD : MESH_TIME;
 	learn(w);
 	for (int i = 0; i < TOY_PROXIES; i++)
 		w->istiod.proxies[i].has = w->istiod.known;
