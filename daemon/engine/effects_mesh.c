@@ -116,15 +116,24 @@ on_answer(void *ctx, uint64_t number, const struct mesh_answer *answer)
 	free(ask);
 }
 
+/* Proof of a weight of ours is a push that began after it was sent; but a route that a controller
+ * accepts first is in no push before that, so only what comes after the question is proof. */
+static int64_t
+sent_ms(const struct rollout *r, enum mesh_subject subject)
+{
+	bool ours = subject == MESH_WEIGHT && r->sent_ms > 0;
+	return ours && r->app->traffic.kind != TRAFFIC_GATEWAY ? r->sent_ms : 0;
+}
+
 static void
 ask_mesh(struct entry *entry, enum mesh_subject subject, int64_t of_ms, const struct observed *seen)
 {
 	struct engine *engine = entry->engine;
 	const struct rollout *r = entry->rollout;
+	int64_t since_ms = sent_ms(r, subject);
 	struct mesh_question question = {.app = r->app,
 	    .subject = subject,
-	    .since_ms =
-		subject == MESH_WEIGHT && r->sent_ms > 0 ? r->sent_ms - ahead_ms(engine) : 0,
+	    .since_ms = since_ms > 0 ? since_ms - ahead_ms(engine) : 0,
 	    .resource_version = seen->route.resource_version,
 	    .rule_version = seen->subsets.resource_version,
 	    .changed_ms = of_ms - ahead_ms(engine),

@@ -13,8 +13,10 @@
 struct mesh_question {
 	const struct app *app;
 	enum mesh_subject subject;
-	int64_t since_ms; /* wall clock: not later than a weight was sent; 0: others sent it */
-	const char *resource_version; /* of the VirtualService as it is now; "" unknown */
+	/* Wall clock: not later than a weight was sent. 0: others sent it, or a controller accepted
+	 * it since. */
+	int64_t since_ms;
+	const char *resource_version; /* of the route as it is now; "" unknown */
 	const char *rule_version;     /* of the DestinationRule; "" unknown, or there is none */
 	int64_t changed_ms;	      /* wall clock: when the change was seen */
 	struct share_wish wish;	      /* a weight: what traffic must show */
