@@ -27,7 +27,7 @@
  *	  stopped             these proxies do nothing and acknowledge nothing
  *	  scoped              these are never sent anything (their Sidecar leaves it out)
  *
- * Served: namespaces (made on demand), nodes, pods, services, events, configmaps,
+ * Served: namespaces, nodes, pods, services, events, configmaps,
  * resourcequotas (only spec.hard.pods counts), deployments, replicasets, HPAs, endpointslices,
  * leases, virtualservices, destinationrules, selfsubjectaccessreviews.
  *
@@ -58,7 +58,8 @@
  *	          quota       number of pods that match.namespace may have (FailedCreate beyond)
  *	GET /sim/faults       the rules, with hits and what is left of the count
  *	DELETE /sim/faults    none any more
- *	GET /sim/requests     counts by verb, kind and user agent, and the last 1000 requests
+ *	GET /sim/requests     counts by verb, kind and user agent, and the last 1000 requests, each
+ *	                      with the user it was sent as (Impersonate-User)
  *	POST /sim/requests/reset
  *	GET /sim/state        resourceVersion, open watches, objects by kind */
 #include "files.h"
