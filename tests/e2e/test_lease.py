@@ -39,7 +39,7 @@ class Pair:
         folder = self.folder / name
         folder.mkdir()
         made = Daemon(str(folder), self.kubeconfig(name), settle=SETTLE,
-                      lease={"duration": f"{SECONDS}s", **lease})
+                      lease={"name": "airisd", "duration": f"{SECONDS}s", **lease})
         made.name = name
         self.made.append(made)
         return made.start()

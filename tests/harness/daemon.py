@@ -1,4 +1,5 @@
 """airisd and airisctl, as users run them."""
+import hashlib
 import http.client
 import json
 import os
@@ -38,8 +39,9 @@ class Daemon:
         cluster = {"name": "default", "kubeconfig": kubeconfig}
         if istiod:
             cluster["istiod"] = istiod
-        if lease:
-            cluster["lease"] = lease
+        # Many tests share a cluster at once: each daemon has a lease of its own, if not told.
+        own = "airisd-" + hashlib.sha256(folder.encode()).hexdigest()[:10]
+        cluster["lease"] = {"name": own, **(lease or {})}
         sources = f'[{{name: default, url: "{prometheus}"}}]' if prometheus else "[]"
         with open(self.config, "w", encoding="utf-8") as f:
             f.write(f"listen: {{socket: {self.socket}}}\n"
