@@ -344,6 +344,14 @@ lease_drop(struct lease *lease)
  */
 
 static void
+make_plain(char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}
+
+static void
 see(const struct lease *lease, const json_t *body, struct lease_seen *seen)
 {
 	const json_t *spec = json_object_get(body, "spec");
@@ -355,9 +363,7 @@ see(const struct lease *lease, const json_t *body, struct lease_seen *seen)
 	    .transitions = (int)jsonx_int(spec, "leaseTransitions", 0),
 	    .since_ms = clock_boot_ms()};
 	str_copy(seen->holder, sizeof(seen->holder), jsonx_text_or(spec, "holderIdentity", ""));
-	for (char *c = seen->holder; *c != '\0'; c++) /* anybody may have written it */
-		if (*c < ' ' || *c > '~')
-			*c = '?';
+	make_plain(seen->holder); /* anybody may have written it */
 	str_copy(seen->renewed, sizeof(seen->renewed), jsonx_text_or(spec, "renewTime", ""));
 	str_copy(seen->acquired, sizeof(seen->acquired), jsonx_text_or(spec, "acquireTime", ""));
 	str_copy(seen->version, sizeof(seen->version),
@@ -408,10 +414,13 @@ is_absent(const struct lease *lease, enum lease_move asked, const struct kube_an
 static void
 note_refusal(struct lease *lease, const struct kube_answer *answer)
 {
+	char said[112];
+
+	str_copy(said, sizeof(said), answer->message);
 	str_print(lease->problem, sizeof(lease->problem),
-	    "lease %s/%s: HTTP %d %.110s; apply config/rbac.yaml, or set clusters[].lease.enabled: "
+	    "lease %s/%s: HTTP %d %s; apply config/rbac.yaml, or set clusters[].lease.enabled: "
 	    "false for one airisd alone",
-	    lease->namespace, lease->name, answer->status, answer->message);
+	    lease->namespace, lease->name, answer->status, said);
 	retry_in(lease, REFUSED_MS);
 }
 
@@ -438,7 +447,7 @@ on_bad(struct lease *lease, enum lease_move asked, const struct kube_answer *ans
 		note_refusal(lease, answer);
 		return;
 	}
-	str_print(lease->problem, sizeof(lease->problem), "lease %s/%s: %.180s%s", lease->namespace,
+	str_print(lease->problem, sizeof(lease->problem), "lease %s/%s: %s%s", lease->namespace,
 	    lease->name, answered ? "the API server said: " : "", answer->message);
 	retry_in(lease, answer->retry_after_ms > AGAIN_MS ? answer->retry_after_ms : AGAIN_MS);
 }
@@ -472,6 +481,7 @@ lease_identity(
 	for (int i = 0; i < 8; i++)
 		str_print(hex + 2 * i, sizeof(hex) - 2 * (size_t)i, "%02x", digest[i]);
 	str_print(to, size, "%.63s %s", host, hex);
+	make_plain(to);
 	free(whole);
 }
 

@@ -435,7 +435,7 @@ port_act(void *ctx, const struct app *app, const struct baseline *baseline, cons
 	struct observe_objects objects;
 	struct act_plan plan;
 
-	if (followed != NULL && act->kind == ACT_WEIGHT)
+	if (followed != NULL && act->kind == ACT_WEIGHT && may_write(cluster))
 		followed->asked = act->number;
 	gather(cluster, app, &objects);
 	act_plan(app, baseline, act, &objects, &plan);
