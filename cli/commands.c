@@ -8,7 +8,7 @@ extern const struct command cmd_rollout_start, cmd_rollout_status, cmd_rollout_w
     cmd_rollout_list, cmd_rollout_explain, cmd_rollout_history, cmd_rollout_plan,
     cmd_rollout_promote, cmd_rollout_approve, cmd_rollout_pause, cmd_rollout_resume,
     cmd_rollout_retry, cmd_rollout_abort, cmd_rollout_undo;
-extern const struct command cmd_mesh_status;
+extern const struct command cmd_cluster_status, cmd_mesh_status;
 extern const struct command cmd_version, cmd_completion, cmd_help;
 
 const struct command *const commands[] = {
@@ -30,6 +30,7 @@ const struct command *const commands[] = {
     &cmd_rollout_retry,
     &cmd_rollout_abort,
     &cmd_rollout_undo,
+    &cmd_cluster_status,
     &cmd_mesh_status,
     &cmd_version,
     &cmd_completion,
@@ -40,6 +41,7 @@ const struct command *const commands[] = {
 const struct group groups[] = {
     {"app", "what is released: workload, traffic, strategy and gates"},
     {"rollout", "bringing a release to a cluster"},
+    {"cluster", "where releases go"},
     {"mesh", "what the proxies have taken"},
     {NULL, NULL},
 };

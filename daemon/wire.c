@@ -16,8 +16,11 @@
 #include "gates/gates.h"
 #include "store/store.h"
 #include "telemetry/systemd.h"
+#include "wire_lease.h"
 #include "wire_mesh.h"
 #include "wire_text.h"
+
+#define ENDING_MS 500
 
 struct wire;
 
@@ -41,6 +44,8 @@ struct wire {
 	int cluster_count;
 	struct loop_signal *signals[3];
 	struct loop_timer *watchdog;
+	struct loop_timer *ending; /* stops the loop, whoever still has to answer */
+	int retiring;		   /* clusters that have not given back their lease */
 };
 
 /* --- between the rooms ------------------------------------------------------------------------ */
@@ -181,10 +186,14 @@ build_clusters(struct wire *wire, struct err *e)
 		    .qps = from->qps,
 		    .burst = from->burst,
 		    .request_timeout_ms = from->request_timeout_ms};
+		struct wire_lease lease;
+		if (wire_lease(&lease, from, wire->store, wire->settings->database, e) < 0)
+			return -1;
 		*cluster = (struct wire_cluster){.wire = wire, .name = from->name};
 		struct cluster_events events = {
 		    .ctx = cluster, .changed = on_changed, .acted = on_acted};
-		cluster->cluster = cluster_new(wire->loop, &settings, &events, e);
+		cluster->cluster = cluster_new(wire->loop, &settings,
+		    from->lease.enabled ? &lease.settings : NULL, &events, e);
 		if (cluster->cluster == NULL)
 			return err_wrap(e, "cluster \"%s\"", from->name);
 		cluster->port = cluster_port(cluster->cluster);
@@ -327,12 +336,36 @@ tear_down(struct wire *wire)
  */
 
 static void
+on_ending(void *ctx)
+{
+	struct wire *wire = ctx;
+	loop_stop(wire->loop);
+}
+
+static void
+on_retired(void *ctx)
+{
+	struct wire *wire = ctx;
+	if (--wire->retiring == 0)
+		loop_stop(wire->loop);
+}
+
+/* Leases are given back first, so that nobody has to wait until they run out. A second signal does
+ * not wait for it. */
+static void
 on_stop(void *ctx)
 {
 	struct wire *wire = ctx;
+	if (wire->retiring > 0 || wire->cluster_count == 0) {
+		loop_stop(wire->loop);
+		return;
+	}
 	log_info("airisd", "stopping");
 	systemd_tell("STOPPING=1");
-	loop_stop(wire->loop);
+	loop_timer_set(wire->ending, ENDING_MS);
+	wire->retiring = wire->cluster_count;
+	for (int i = 0; i < wire->cluster_count; i++)
+		cluster_retire(wire->clusters[i].cluster, on_retired, wire);
 }
 
 static void
@@ -388,6 +421,7 @@ listen_to_signals(struct wire *wire)
 	wire->signals[1] = loop_signal_new(wire->loop, SIGINT, on_stop, wire);
 	wire->signals[2] = loop_signal_new(wire->loop, SIGHUP, on_reload, wire);
 	wire->watchdog = loop_timer_new(wire->loop, on_watchdog, wire);
+	wire->ending = loop_timer_new(wire->loop, on_ending, wire);
 	if (systemd_watchdog_ms() > 0)
 		loop_timer_set(wire->watchdog, systemd_watchdog_ms());
 }
@@ -424,6 +458,7 @@ wire_run(struct settings *settings, const char *path, struct err *e)
 	for (int i = 0; i < 3; i++)
 		loop_signal_free(wire.signals[i]);
 	loop_timer_free(wire.watchdog);
+	loop_timer_free(wire.ending);
 	loop_free(wire.loop);
 	systemd_close();
 	settings_free(settings);

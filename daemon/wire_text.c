@@ -9,10 +9,12 @@ wire_cluster_health(struct cluster *cluster)
 {
 	struct kube *kube = cluster_kube(cluster);
 	const struct kube_stats *stats = kube_stats(kube);
+	const struct lease *lease = cluster_lease(cluster);
 	bool fresh = stats->watches >= stats->caches;
-	return json_pack("{s:s, s:s, s:b, s:s}", "name", kube_name(kube), "server",
+	return json_pack("{s:s, s:s, s:b, s:s, s:o}", "name", kube_name(kube), "server",
 	    kube_server(kube), "fresh", fresh, "text",
-	    fresh ? "" : "not every watch is open; rollouts there say what they wait for");
+	    fresh ? "" : "not every watch is open; rollouts there say what they wait for", "lease",
+	    lease == NULL ? json_null() : lease_json(lease));
 }
 
 json_t *
@@ -32,6 +34,7 @@ void
 wire_cluster_metrics(struct str *to, const char *name, struct cluster *cluster, bool first)
 {
 	const struct kube_stats *stats = kube_stats(cluster_kube(cluster));
+	const struct lease *lease = cluster_lease(cluster);
 	if (first)
 		str_add(to, "# TYPE airis_kube_requests_total counter\n");
 	for (size_t i = 0; i < stats->cells; i++)
@@ -49,6 +52,11 @@ wire_cluster_metrics(struct str *to, const char *name, struct cluster *cluster, 
 	str_addf(to, "airis_kube_watch_cuts_total{cluster=\"%s\"} %" PRIu64 "\n", name,
 	    stats->watch_cuts);
 	str_addf(to, "airis_kube_watches{cluster=\"%s\"} %d\n", name, stats->watches);
+	if (lease == NULL)
+		return;
+	str_addf(to, "airis_lease_held{cluster=\"%s\"} %d\n", name, lease_held(lease));
+	str_addf(
+	    to, "airis_lease_lost_total{cluster=\"%s\"} %" PRIu64 "\n", name, lease_lost(lease));
 }
 
 void

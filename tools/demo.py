@@ -150,6 +150,12 @@ class Demo:
                   {"apiVersion": group, "kind": kind,
                    "metadata": {"name": NAME, "namespace": NAMESPACE}, "spec": spec})
 
+    def create_namespaces(self):
+        """The one of the service, and the one where airisd keeps its Lease."""
+        for name in (NAMESPACE, "airis"):
+            self.kube("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace",
+                                             "metadata": {"name": name}})
+
     def create_service(self):
         """As AIRIS-MON has it: four pods that can take 30 requests a second each, of 100."""
         labels = {"app": NAME}
@@ -272,6 +278,7 @@ class Demo:
         self.start_cluster()
         self.start_prometheus()
         self.start_airisd()
+        self.create_namespaces()
         self.create_service()
         say(f"\nThe service {NAME} of AIRIS-MON runs: {PODS} pods of {IMAGE}:1.4.0, 100 requests "
             "a second. airisd is told how it is to be released, by the file in config/apps with "

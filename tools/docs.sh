@@ -14,6 +14,8 @@ insert() {
 
 "$build/airis-docs" sample >"$to/config/airisd.yaml"
 
+"$build/airisctl" --man >"$to/docs/man/airisctl.1"
+
 "$build/airis-docs" settings >"$part"
 insert KEYS <docs/man/airisd.yaml.5.in >"$to/docs/man/airisd.yaml.5"
 

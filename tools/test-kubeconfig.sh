@@ -51,7 +51,7 @@ cat >"$folder/airisd.yaml" <<Y
 listen: {socket: $folder/airisd.sock}
 store: {path: $folder/airis.db}
 mesh: {settle: 2s}
-clusters: [{name: default, exec: true}]
+clusters: [{name: default, exec: true, lease: {namespace: $namespace}}]
 Y
 "$build/airisd" --config "$folder/airisd.yaml" 2>"$folder/log" &
 daemon=$!

@@ -24,7 +24,7 @@ struct api_settings {		/* copied; zero or NULL: the default */
 /* What only the roof can ask the other rooms; each may be NULL. JSON is a new reference. */
 struct api_ports {
 	void *ctx;
-	/* [{"name": …, "fresh": true, "text": ""}] */
+	/* [{"name": …, "fresh": true, "text": "", "lease": {…} or null}] */
 	json_t *(*clusters)(void *ctx);
 	/* [{"name": …, "ok": true, "text": ""}] */
 	json_t *(*sources)(void *ctx);

@@ -51,6 +51,13 @@ api_get_ready(struct call *call)
 }
 
 void
+api_get_clusters(struct call *call)
+{
+	api_answer(call->api, call->number, 200,
+	    json_pack("{s:o}", "clusters", list_of(call->api, call->api->ports.clusters)));
+}
+
+void
 api_get_mesh(struct call *call)
 {
 	const struct api_ports *ports = &call->api->ports;

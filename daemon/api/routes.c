@@ -10,6 +10,7 @@ const struct api_route api_routes[] = {
     {"GET", "/readyz", api_get_ready, .open = true, .query = ""},
     {"GET", "/metrics", api_get_metrics, .open = true, .query = ""},
     {"GET", "/v1/version", api_get_version, .query = ""},
+    {"GET", "/v1/clusters", api_get_clusters, .query = ""},
     {"GET", "/v1/mesh", api_get_mesh, .query = ""},
     {"GET", "/v1/apps", api_list_apps, .query = "limit after"},
     {"GET", "/v1/apps/{app}", api_get_app, .query = ""},

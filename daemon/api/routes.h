@@ -22,6 +22,7 @@ const struct api_route *api_route_find(
     const char *method, const char *path, char *arg, size_t size, char allow[64]);
 
 void api_get_version(struct call *call);
+void api_get_clusters(struct call *call);
 void api_get_mesh(struct call *call);
 void api_get_health(struct call *call);
 void api_get_ready(struct call *call);

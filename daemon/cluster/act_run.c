@@ -10,6 +10,7 @@
 struct act_runs {
 	struct loop *loop;
 	struct kube *kube;
+	struct kube_fence fence;
 	struct cluster_events events;
 	struct map *live;  /* number -> struct run */
 	struct run *ended; /* freed in a later turn, never in its own callback */
@@ -177,6 +178,7 @@ send_write(struct run *run)
 	    .content_type = act_verb_content_type(run->plan.verb),
 	    .body = body,
 	    .deadline_ms = ACT_WRITE_MS,
+	    .fence = run->runs->fence,
 	    .done = on_written,
 	    .ctx = run};
 
@@ -240,13 +242,21 @@ act_run(struct act_runs *runs, const struct app *app, bool urgent, struct act_pl
 	return run->number;
 }
 
+bool
+act_runs_busy(const struct act_runs *runs)
+{
+	return map_count(runs->live) > 0;
+}
+
 struct act_runs *
-act_runs_new(struct loop *loop, struct kube *kube, const struct cluster_events *events)
+act_runs_new(struct loop *loop, struct kube *kube, const struct kube_fence *fence,
+    const struct cluster_events *events)
 {
 	struct act_runs *runs = mem_alloc(sizeof(*runs));
 
 	runs->loop = loop;
 	runs->kube = kube;
+	runs->fence = *fence;
 	runs->events = *events;
 	runs->live = map_new();
 	runs->reaper = loop_timer_new(loop, reap, runs);

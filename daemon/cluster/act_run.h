@@ -14,9 +14,11 @@
 
 struct act_runs;
 
-struct act_runs *act_runs_new(
-    struct loop *loop, struct kube *kube, const struct cluster_events *events);
+/* fence: of every write. */
+struct act_runs *act_runs_new(struct loop *loop, struct kube *kube, const struct kube_fence *fence,
+    const struct cluster_events *events);
 void act_runs_free(struct act_runs *runs);
+bool act_runs_busy(const struct act_runs *runs); /* acts are not answered yet */
 /* Takes the plan's body. Returns the act's number, never 0. */
 uint64_t act_run(struct act_runs *runs, const struct app *app, bool urgent, struct act_plan *plan);
 

@@ -156,7 +156,9 @@ kube_stats(struct kube *kube)
 	for (int kind = 0; kind < KUBE_KINDS; kind++)
 		stats->caches += (int)map_count(kube->caches[kind]);
 	stats->refreshes = credentials_refreshes(kube->credentials);
-	stats->under_way = kube->lanes[0].under_way + kube->lanes[1].under_way;
+	stats->under_way = 0;
+	for (int lane = 0; lane < KUBE_LANES; lane++)
+		stats->under_way += kube->lanes[lane].under_way;
 	stats->waiting = kube_send_waiting(kube);
 	return stats;
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "cluster/kube_call.h"
 #include "cluster/kube_kinds.h"
 #include "cluster/kube_settings.h"
 #include "loop/loop.h"
@@ -35,36 +36,6 @@ const char *kube_name(const struct kube *kube);
 const char *kube_server(const struct kube *kube);    /* its URL */
 const char *kube_namespace(const struct kube *kube); /* the context's; "default" */
 
-enum kube_lane { KUBE_NORMAL, KUBE_URGENT }; /* urgent: to go home; never waits for normal ones */
-enum kube_outcome {
-	KUBE_ANSWERED, /* see status */
-	KUBE_NOT_SENT, /* nothing has happened: may be sent again */
-	KUBE_UNKNOWN   /* a write that may have taken effect: read back first */
-};
-
-struct kube_answer {
-	uint64_t number;
-	enum kube_outcome outcome;
-	int status;		/* HTTP, when ANSWERED; else 0 */
-	char reason[64];	/* Status.reason, such as "Conflict"; "" */
-	char message[1024];	/* Status.message, cut; or why there is no answer; "" when 2xx */
-	int64_t retry_after_ms; /* -1: not said */
-	int64_t sent_ms;	/* wall clock: when it went out, after its wait; 0: it did not */
-	json_t *body;		/* borrowed; NULL: none, or no JSON. Not slimmed */
-};
-typedef void kube_done(void *ctx, const struct kube_answer *answer);
-
-struct kube_call { /* all is copied */
-	enum kube_lane lane;
-	const char *method;	  /* GET POST PUT PATCH DELETE */
-	const char *path;	  /* "/api/v1/...", may have a query; POST, PUT, PATCH get
-				     fieldManager=airisd and fieldValidation=Strict */
-	const char *content_type; /* NULL: application/json */
-	const char *body;	  /* text or NULL */
-	int64_t deadline_ms; /* 0: the settings'; else a write may wait for its answer so long */
-	kube_done *done;     /* once, within the deadline; NULL: not wanted */
-	void *ctx;
-};
 /* GETs are repeated within the deadline on no answer, 429 and 5xx; writes never are. 401: new
  * credentials and once again. Returns the number, unique in the kube, never 0. */
 uint64_t kube_request(struct kube *kube, const struct kube_call *call);

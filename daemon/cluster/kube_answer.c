@@ -98,6 +98,34 @@ kube_backoff(int64_t base_ms, int64_t last_ms)
 	return pause < KUBE_BACKOFF_MAX_MS ? pause : KUBE_BACKOFF_MAX_MS;
 }
 
+char *
+kube_dress(struct kube *kube, const struct credentials_access *access, const char *path,
+    const char *content_type, const char **headers, struct httpc_request *to)
+{
+	const struct kubeconfig *config = credentials_config(kube->credentials);
+	char *url = str_format("%s%s", config->server, path);
+	size_t count = 0;
+
+	headers[count++] = kube->user_agent;
+	headers[count++] = "Accept: application/json";
+	if (content_type)
+		headers[count++] = content_type;
+	if (access->authorization)
+		headers[count++] = access->authorization;
+	for (size_t i = 0; access->impersonate && access->impersonate[i]; i++)
+		if (count < KUBE_HEADERS)
+			headers[count++] = access->impersonate[i];
+	headers[count] = NULL;
+	to->url = url;
+	to->headers = headers;
+	to->basic = access->basic;
+	to->proxy = access->proxy;
+	to->tls = access->tls;
+	to->http2 = !kube->settings.no_http2;
+	to->ctx = kube;
+	return url;
+}
+
 void
 kube_count(struct kube *kube, const char *verb, int code)
 {

@@ -97,7 +97,7 @@ on_timer(void *ctx)
 		return;
 	}
 	probe->number =
-	    kube_send(kube, &(struct kube_sending){.call = {.lane = KUBE_URGENT,
+	    kube_send(kube, &(struct kube_sending){.call = {.lane = KUBE_VITAL,
 						       .method = "GET",
 						       .path = "/livez",
 						       .deadline_ms = kube->settings.probe_ms / 4,

@@ -55,7 +55,7 @@ struct kube {
 	char *name;
 	struct kube_events events;
 	struct credentials *credentials;
-	struct kube_lane_state lanes[2];
+	struct kube_lane_state lanes[KUBE_LANES];
 	struct kube_budget budget;
 	struct loop_timer *pump;
 	struct kube_reading *readings;

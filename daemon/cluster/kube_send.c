@@ -1,7 +1,8 @@
 /* Requests. A request is always in exactly one list of its lane: waiting (for the budget, a free
  * place, or credentials), running, or sleeping before its next attempt. Only the pump starts them
  * and only loop callbacks end them, so nobody is called back from inside his own call. The urgent
- * lane has places and connections of its own and takes from the budget without waiting for it. */
+ * and the vital lane have places and connections of their own and take from the budget without
+ * waiting for it. */
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
@@ -10,7 +11,7 @@
 #include "base/version.h"
 #include "cluster/kube_sending.h"
 
-enum { URGENT_PLACES = 4, STARTS_A_TURN = 64 };
+enum { URGENT_PLACES = 4, VITAL_PLACES = 2, STARTS_A_TURN = 64 };
 
 enum request_state { WAITING, RUNNING, SLEEPING };
 
@@ -31,6 +32,8 @@ struct kube_request {
 	uint64_t generation; /* of the credentials it was sent with */
 	uint64_t http;	     /* httpc's number while running */
 	struct loop_timer *timer;
+	struct kube_fence fence;
+	char barred[256]; /* what the fence said; "": it was open */
 	kube_done *done;
 	void *ctx;
 	struct kube_answer last; /* of the attempt before; body NULL */
@@ -186,7 +189,7 @@ running(struct kube *kube, uint64_t http)
 {
 	struct kube_request *request;
 
-	for (int lane = 0; lane < 2; lane++)
+	for (int lane = 0; lane < KUBE_LANES; lane++)
 		for (request = kube->lanes[lane].running.first; request; request = request->next)
 			if (request->http == http)
 				return request;
@@ -212,10 +215,11 @@ on_http_done(void *ctx, const struct httpc_answer *http)
 
 	if (!request)
 		return;
-	kube_count(kube, request->verb, http->outcome == HTTPC_ANSWERED ? http->status : 0);
-	if (http->outcome != HTTPC_ANSWERED)
+	if (!request->barred[0])
+		kube_count(kube, request->verb, http->outcome == HTTPC_ANSWERED ? http->status : 0);
+	if (http->outcome != HTTPC_ANSWERED && !request->barred[0])
 		credentials_doubt(kube->credentials);
-	else if (http->status < 500)
+	else if (http->outcome == HTTPC_ANSWERED && http->status < 500)
 		kube_probe_heard(kube);
 	if (http->outcome == HTTPC_ANSWERED && http->status == 401 && !request->refreshed &&
 	    credentials_refused(kube->credentials, request->generation)) {
@@ -227,37 +231,31 @@ on_http_done(void *ctx, const struct httpc_answer *http)
 		return;
 	}
 	kube_answer_fill(kube, http, request->raw, &answer);
+	if (request->barred[0])
+		str_copy(answer.message, sizeof answer.message, request->barred);
 	attempt_over(request, &answer);
 }
 
 /* --- starting --- */
 
-char *
-kube_dress(struct kube *kube, const struct credentials_access *access, const char *path,
-    const char *content_type, const char **headers, struct httpc_request *to)
+static bool
+is_barred(struct kube_request *request)
 {
-	const struct kubeconfig *config = credentials_config(kube->credentials);
-	char *url = str_format("%s%s", config->server, path);
-	size_t count = 0;
+	const struct kube_fence *fence = &request->fence;
 
-	headers[count++] = kube->user_agent;
-	headers[count++] = "Accept: application/json";
-	if (content_type)
-		headers[count++] = content_type;
-	if (access->authorization)
-		headers[count++] = access->authorization;
-	for (size_t i = 0; access->impersonate && access->impersonate[i]; i++)
-		if (count < KUBE_HEADERS)
-			headers[count++] = access->impersonate[i];
-	headers[count] = NULL;
-	to->url = url;
-	to->headers = headers;
-	to->basic = access->basic;
-	to->proxy = access->proxy;
-	to->tls = access->tls;
-	to->http2 = !kube->settings.no_http2;
-	to->ctx = kube;
-	return url;
+	if (!fence->open || fence->open(fence->ctx, request->barred, sizeof request->barred))
+		request->barred[0] = '\0';
+	else if (!request->barred[0])
+		str_copy(request->barred, sizeof request->barred, "not sent");
+	return request->barred[0] != '\0';
+}
+
+static bool
+on_may_send(void *ctx, uint64_t http)
+{
+	struct kube_request *request = running(ctx, http);
+
+	return request && !is_barred(request);
 }
 
 static void
@@ -272,7 +270,8 @@ start(struct kube_request *request, const struct credentials_access *access)
 	    .timeout_ms = request->attempt_ms < left ? request->attempt_ms : left,
 	    .max_body = request->max_body,
 	    .on_open = on_open,
-	    .on_done = on_http_done};
+	    .on_done = on_http_done,
+	    .may_send = request->fence.open ? on_may_send : NULL};
 	char *url = kube_dress(kube, access, request->path, request->content_type, headers, &http);
 
 	if (http.timeout_ms < 1)
@@ -295,6 +294,15 @@ fail_for_credentials(struct kube_request *request)
 	str_print(answer.message, sizeof answer.message, "no credentials for cluster %s: %s",
 	    kube->name, credentials_problem(kube->credentials));
 	attempt_over(request, &answer);
+}
+
+static void
+fail_barred(struct kube_request *request)
+{
+	struct kube_answer answer = {.outcome = KUBE_NOT_SENT, .retry_after_ms = -1};
+
+	str_copy(answer.message, sizeof answer.message, request->barred);
+	finish(request, &answer);
 }
 
 /* 0: there is a token (taken); else how long until there is one. */
@@ -340,6 +348,10 @@ start_next(struct kube *kube, enum kube_lane which)
 
 	if (!request || lane->under_way >= lane->limit)
 		return false;
+	if (is_barred(request)) {
+		fail_barred(request);
+		return true;
+	}
 	state = credentials_get(kube->credentials, &access);
 	if (state == CREDENTIALS_WAIT)
 		return false;
@@ -366,10 +378,9 @@ on_pump(void *ctx)
 	struct kube *kube = ctx;
 	int started = 0;
 
-	while (started < STARTS_A_TURN && start_next(kube, KUBE_URGENT))
-		started++;
-	while (started < STARTS_A_TURN && start_next(kube, KUBE_NORMAL))
-		started++;
+	for (int lane = KUBE_LANES - 1; lane >= 0; lane--) /* the most urgent first */
+		while (started < STARTS_A_TURN && start_next(kube, (enum kube_lane)lane))
+			started++;
 	if (started == STARTS_A_TURN)
 		kube_send_pump(kube);
 }
@@ -448,6 +459,7 @@ kube_send(struct kube *kube, const struct kube_sending *sending)
 	    .once = sending->once,
 	    .raw = sending->raw,
 	    .max_body = sending->max_body,
+	    .fence = call->fence,
 	    .done = call->done,
 	    .ctx = call->ctx,
 	};
@@ -496,7 +508,7 @@ kube_cancel(struct kube *kube, uint64_t number)
 {
 	if (kube_read_cancel(kube, number))
 		return;
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < KUBE_LANES; i++) {
 		struct kube_lane_state *lane = &kube->lanes[i];
 
 		if (cancel_in(kube, &lane->running, number) ||
@@ -509,10 +521,12 @@ kube_cancel(struct kube *kube, uint64_t number)
 void
 kube_send_start(struct kube *kube)
 {
-	for (int i = 0; i < 2; i++) {
+	const int limits[KUBE_LANES] = {kube->settings.concurrent, URGENT_PLACES, VITAL_PLACES};
+
+	for (int i = 0; i < KUBE_LANES; i++) {
 		struct kube_lane_state *lane = &kube->lanes[i];
 
-		lane->limit = i == KUBE_URGENT ? URGENT_PLACES : kube->settings.concurrent;
+		lane->limit = limits[i];
 		/* As many as places: with HTTP/2 there is one all the same. */
 		lane->pool = httpc_pool_new(kube->loop, lane->limit);
 	}
@@ -527,7 +541,7 @@ kube_send_wake(struct kube *kube)
 {
 	struct kube_request *request;
 
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < KUBE_LANES; i++)
 		for (request = kube->lanes[i].sleeping.first; request; request = request->next)
 			if (request->last.retry_after_ms <= 0)
 				loop_timer_set(request->timer, 0);
@@ -539,7 +553,7 @@ kube_send_waiting(const struct kube *kube)
 	struct kube_request *request;
 	int count = 0;
 
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < KUBE_LANES; i++) {
 		for (request = kube->lanes[i].waiting.first; request; request = request->next)
 			count++;
 		for (request = kube->lanes[i].sleeping.first; request; request = request->next)
@@ -562,7 +576,7 @@ drop_all(struct kube_request_list *list)
 void
 kube_send_done(struct kube *kube)
 {
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < KUBE_LANES; i++) {
 		struct kube_lane_state *lane = &kube->lanes[i];
 
 		httpc_pool_free(lane->pool);

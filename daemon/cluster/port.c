@@ -1,6 +1,7 @@
 /* One cluster behind its socket. Changes are gathered and told once per app in the next turn, so
  * that a burst of events is one look, and nothing is told from within a call. */
 #include <string.h>
+#include "base/clock.h"
 #include "base/jsonx.h"
 #include "cluster/act_run.h"
 #include "cluster/cluster.h"
@@ -19,12 +20,25 @@ struct cluster {
 	struct loop_timer *teller;
 	struct act_runs *acts;
 	struct port_turns turns;
+	struct lease *lease;		    /* NULL: none is needed */
+	char lease_name[APP_LABEL * 2 + 8]; /* "Lease airis/airisd" */
+	int writers;			    /* apps that are followed to be acted on */
+	bool retiring;
+	struct loop_timer *retire; /* looks whether the end is reached */
+	void (*retired)(void *ctx);
+	void *retired_ctx;
 };
 
 struct kube *
 cluster_kube(struct cluster *cluster)
 {
 	return cluster->kube;
+}
+
+const struct lease *
+cluster_lease(const struct cluster *cluster)
+{
+	return cluster->lease;
 }
 
 struct loop *
@@ -84,7 +98,98 @@ on_freshness(void *ctx, enum kube_kind kind, const char *ns)
 	struct cluster *cluster = ctx;
 
 	(void)kind;
+	if (cluster->lease != NULL)
+		lease_poke(cluster->lease); /* the server may be back */
 	port_index_namespace(cluster->index, ns, mark_changed, cluster);
+}
+
+/* --- the right to write --- */
+
+static bool
+may_write(const struct cluster *cluster)
+{
+	return !cluster->retiring && (cluster->lease == NULL || lease_held(cluster->lease));
+}
+
+static void
+why_not_write(const struct cluster *cluster, char *why, size_t size)
+{
+	if (cluster->retiring)
+		str_copy(why, size, "airisd is stopping");
+	else
+		lease_why(cluster->lease, why, size);
+}
+
+static bool
+fence_open(void *ctx, char *why, size_t size)
+{
+	const struct cluster *cluster = ctx;
+
+	if (may_write(cluster))
+		return true;
+	why_not_write(cluster, why, size);
+	return false;
+}
+
+/* It is given back only when nothing of ours is on its way any more. */
+static void
+want_lease(struct cluster *cluster)
+{
+	bool busy = act_runs_busy(cluster->acts);
+
+	if (cluster->retiring)
+		loop_timer_set(cluster->retire, 0);
+	if (cluster->lease == NULL)
+		return;
+	if (cluster->retiring && !busy)
+		lease_drop(cluster->lease);
+	else
+		lease_want(cluster->lease, busy || cluster->writers > 0);
+}
+
+/* Another held it: what is known of every app may be old, and nothing is built on it. */
+static void
+on_lease(void *ctx, bool other)
+{
+	struct cluster *cluster = ctx;
+	size_t cursor = 0;
+	const char *name;
+	void *value;
+
+	if (cluster->retiring)
+		loop_timer_set(cluster->retire, 0);
+	while (map_next(cluster->apps, &cursor, &name, &value)) {
+		struct port_app *app = value;
+
+		if (other && app->to_act) {
+			app->must_verify = true;
+			app->verify.covers = false;
+			port_verify(app);
+		}
+		port_changed(cluster, name);
+	}
+}
+
+static void
+look_retired(void *ctx)
+{
+	struct cluster *cluster = ctx;
+	void (*retired)(void *ctx) = cluster->retired;
+
+	if (retired == NULL || act_runs_busy(cluster->acts) ||
+	    (cluster->lease != NULL && !lease_is_idle(cluster->lease)))
+		return;
+	cluster->retired = NULL;
+	retired(cluster->retired_ctx);
+}
+
+void
+cluster_retire(struct cluster *cluster, void (*done)(void *ctx), void *ctx)
+{
+	cluster->retiring = true;
+	cluster->retired = done;
+	cluster->retired_ctx = ctx;
+	want_lease(cluster);
 }
 
 /* --- following --- */
@@ -95,6 +200,7 @@ let_go(struct cluster *cluster, struct port_app *app)
 	enum kube_kind kinds[KUBE_KINDS];
 	int count = port_kinds(app->app, kinds);
 
+	cluster->writers -= app->to_act;
 	port_verify_cancel(app);
 	port_index_remove(cluster->index, app->app);
 	for (int i = 0; i < count; i++)
@@ -104,7 +210,7 @@ let_go(struct cluster *cluster, struct port_app *app)
 }
 
 static void
-port_follow(void *ctx, const struct app *app)
+port_follow(void *ctx, const struct app *app, bool to_act)
 {
 	struct cluster *cluster = ctx;
 	struct port_app *followed = mem_alloc(sizeof(*followed)), *old;
@@ -114,6 +220,8 @@ port_follow(void *ctx, const struct app *app)
 	followed->cluster = cluster;
 	followed->app = app_share(app);
 	followed->asked = -1;
+	followed->to_act = to_act;
+	cluster->writers += to_act;
 	for (int i = 0; i < count; i++)
 		kube_watch(cluster->kube, kinds[i], app->namespace);
 	old = map_set(cluster->apps, app->name, followed);
@@ -121,6 +229,7 @@ port_follow(void *ctx, const struct app *app)
 		let_go(cluster, old);
 	port_index_add(cluster->index, followed->app);
 	port_changed(cluster, app->name);
+	want_lease(cluster);
 }
 
 static void
@@ -132,6 +241,7 @@ port_unfollow(void *ctx, const char *app)
 	map_remove(cluster->dirty, app);
 	if (followed != NULL)
 		let_go(cluster, followed);
+	want_lease(cluster);
 }
 
 /* --- observing --- */
@@ -221,11 +331,30 @@ look_freshness(const struct cluster *cluster, const struct app *app,
 	if (followed == NULL)
 		return;
 	seen->verified_ms = followed->verified_ms;
+	if (seen->fresh && followed->must_verify) {
+		seen->fresh = false;
+		str_copy(seen->stale, sizeof(seen->stale),
+		    "another airisd has written here: its objects are being read anew");
+		seen->stale_since_ms = clock_wall_ms();
+	}
 	if (seen->fresh && followed->unanswered[0] != '\0') {
 		seen->fresh = false;
 		str_copy(seen->stale, sizeof(seen->stale), followed->unanswered);
 		seen->stale_since_ms = followed->unanswered_since_ms;
 	}
+}
+
+static void
+look_fence(const struct cluster *cluster, struct fence_seen *fence)
+{
+	if (may_write(cluster))
+		return;
+	why_not_write(cluster, fence->why, sizeof(fence->why));
+	str_copy(fence->object, sizeof(fence->object),
+	    cluster->retiring ? "airisd" : cluster->lease_name);
+	fence->other = cluster->lease != NULL && lease_in_other_hands(cluster->lease);
+	if (cluster->lease != NULL && !cluster->retiring)
+		lease_poke(cluster->lease); /* time may have passed unseen */
 }
 
 static void
@@ -239,6 +368,7 @@ port_observe(void *ctx, const struct app *app, const char *new_image, struct obs
 	observe_look(app, new_image, &objects, followed != NULL ? followed->asked : -1, seen);
 	observe_done(&objects);
 	look_freshness(cluster, app, followed, seen);
+	look_fence(cluster, &seen->fence);
 }
 
 bool
@@ -286,6 +416,17 @@ doubt(const struct cluster *cluster, const struct app *app, struct act_plan *pla
 	str_copy(plan->text, sizeof(plan->text), why);
 }
 
+/* What is there already must not be believed either: the other one may be about to change it. */
+static void
+refuse(const struct cluster *cluster, struct act_plan *plan)
+{
+	if (may_write(cluster))
+		return;
+	plan->send = false;
+	plan->outcome = ACT_UNREACHED;
+	why_not_write(cluster, plan->text, sizeof(plan->text));
+}
+
 static uint64_t
 port_act(void *ctx, const struct app *app, const struct baseline *baseline, const struct act *act)
 {
@@ -294,12 +435,13 @@ port_act(void *ctx, const struct app *app, const struct baseline *baseline, cons
 	struct observe_objects objects;
 	struct act_plan plan;
 
-	if (followed != NULL && act->kind == ACT_WEIGHT)
+	if (followed != NULL && act->kind == ACT_WEIGHT && may_write(cluster))
 		followed->asked = act->number;
 	gather(cluster, app, &objects);
 	act_plan(app, baseline, act, &objects, &plan);
 	observe_done(&objects);
 	doubt(cluster, app, &plan);
+	refuse(cluster, &plan);
 	return act_run(cluster->acts, app, act->urgent, &plan);
 }
 
@@ -316,13 +458,35 @@ cluster_port(struct cluster *cluster)
 
 /* --- life --- */
 
+static void
+on_acted(
+    void *ctx, uint64_t number, enum act_outcome outcome, const char *text, int64_t retry_after_ms)
+{
+	struct cluster *cluster = ctx;
+
+	cluster->events.acted(cluster->events.ctx, number, outcome, text, retry_after_ms);
+	want_lease(cluster);
+}
+
+static void
+add_lease(struct cluster *cluster, const struct lease_settings *settings)
+{
+	struct lease_events events = {.ctx = cluster, .changed = on_lease};
+
+	str_print(cluster->lease_name, sizeof(cluster->lease_name), "Lease %s/%s",
+	    settings->namespace, settings->name);
+	cluster->lease = lease_new(cluster->loop, cluster->kube, settings, &events);
+}
+
 struct cluster *
 cluster_new(struct loop *loop, const struct kube_settings *settings,
-    const struct cluster_events *events, struct err *e)
+    const struct lease_settings *lease, const struct cluster_events *events, struct err *e)
 {
 	struct cluster *cluster = mem_alloc(sizeof(*cluster));
 	struct kube_events kube_events = {
 	    .ctx = cluster, .changed = on_object, .freshness = on_freshness};
+	struct kube_fence fence = {.open = fence_open, .ctx = cluster};
+	struct cluster_events acts = {.ctx = cluster, .acted = on_acted};
 
 	cluster->kube = kube_new(loop, settings, &kube_events, e);
 	if (cluster->kube == NULL) {
@@ -335,7 +499,10 @@ cluster_new(struct loop *loop, const struct kube_settings *settings,
 	cluster->index = port_index_new();
 	cluster->dirty = map_new();
 	cluster->teller = loop_timer_new(loop, tell_changes, cluster);
-	cluster->acts = act_runs_new(loop, cluster->kube, events);
+	cluster->acts = act_runs_new(loop, cluster->kube, &fence, &acts);
+	cluster->retire = loop_timer_new(loop, look_retired, cluster);
+	if (lease != NULL)
+		add_lease(cluster, lease);
 	return cluster;
 }
 
@@ -351,9 +518,11 @@ cluster_free(struct cluster *cluster)
 		let_go(cluster, value);
 	map_free(cluster->apps, NULL);
 	act_runs_free(cluster->acts);
+	lease_free(cluster->lease);
 	kube_free(cluster->kube);
 	port_index_free(cluster->index);
 	map_free(cluster->dirty, NULL);
 	loop_timer_free(cluster->teller);
+	loop_timer_free(cluster->retire);
 	free(cluster);
 }

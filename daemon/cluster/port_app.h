@@ -24,6 +24,7 @@ struct port_verify {		    /* direct reads under way; see port_verify.c */
 	uint64_t reads[PORT_READS]; /* 0: none, or answered */
 	int waiting;
 	bool failed;
+	bool covers; /* it began when must_verify was set */
 	bool queued; /* waits for its turn: */
 	struct port_app *next;
 	int64_t sent_ms; /* when the first of them went out */
@@ -35,7 +36,9 @@ struct port_app {
 	struct cluster *cluster;
 	struct app *app;		/* shared with the engine */
 	int asked;			/* the canary's weight last asked for; -1 none */
+	bool to_act;			/* the lease is wanted for it */
 	int64_t verified_ms;		/* wall clock */
+	bool must_verify;		/* not fresh before a look that begins from now on */
 	char unanswered[OBSERVED_TEXT]; /* why the last verify failed; "" it did not */
 	int64_t unanswered_since_ms;
 	struct port_verify verify;

@@ -75,8 +75,11 @@ settle(struct port_app *app)
 		app->unanswered[0] = '\0';
 		v->retry_ms = 0;
 		loop_timer_clear(v->retry);
+		app->must_verify &= !v->covers;
 	}
 	port_changed(app->cluster, app->app->name);
+	if (!v->failed && app->must_verify)
+		port_verify(app);
 	give_turns(turns);
 }
 
@@ -149,6 +152,7 @@ begin(struct port_app *app)
 	const struct traffic_spec *traffic = &app->app->traffic;
 
 	v->failed = false;
+	v->covers = true;
 	v->sent_ms = 0;
 	read_one(app, route_form(app->app)->kind, traffic->route);
 	read_one(app, KUBE_DEPLOYMENTS, app->app->workload);

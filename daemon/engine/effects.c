@@ -231,7 +231,7 @@ effects_follow(struct entry *entry, bool follow)
 		return;
 	entry->followed = follow;
 	if (follow)
-		cluster->follow(cluster->ctx, entry->rollout->app);
+		cluster->follow(cluster->ctx, entry->rollout->app, true);
 	else
 		cluster->unfollow(cluster->ctx, entry->rollout->app->name);
 }

@@ -69,7 +69,7 @@ look(void *ctx)
 		return;
 	}
 	if (!wait->follows && engine_app_active(engine, wait->app) == NULL)
-		cluster->follow(cluster->ctx, app);
+		cluster->follow(cluster->ctx, app, false);
 	wait->follows = true;
 	cluster->observe(cluster->ctx, app, wait->image, &seen);
 	if (seen.fresh)

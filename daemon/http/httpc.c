@@ -404,6 +404,7 @@ httpc_start(struct httpc_pool *pool, const struct httpc_request *request)
 	t->on_open = request->on_open;
 	t->on_data = request->on_data;
 	t->on_done = request->on_done;
+	t->may_send = request->may_send;
 	t->ctx = request->ctx;
 	t->started_ms = clock_mono_ms();
 	t->last_byte_ms = t->started_ms;

@@ -26,7 +26,7 @@ struct httpc_tls {
 
 enum httpc_outcome {
 	HTTPC_ANSWERED, /* a status was received, whole body */
-	HTTPC_NOT_SENT, /* failed before a byte of the request left: safe to send again */
+	HTTPC_NOT_SENT, /* not a byte of the request left: safe to send again */
 	/* Sent, but no whole answer: it may have taken effect. Also a stream that on_data stopped,
 	 * that was cut, or that was silent for too long. */
 	HTTPC_UNKNOWN,
@@ -64,6 +64,9 @@ struct httpc_request {
 	/* Streams: called for each chunk; return false to stop. NULL: the body is collected. */
 	bool (*on_data)(void *ctx, uint64_t number, int status, const char *bytes, size_t count);
 	void (*on_done)(void *ctx, const struct httpc_answer *answer);
+	/* Asked when there is a connection and the next thing is to send; false: NOT_SENT. NULL:
+	 * always. Nothing here may be called in it. */
+	bool (*may_send)(void *ctx, uint64_t number);
 	void *ctx;
 };
 

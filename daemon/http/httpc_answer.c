@@ -74,6 +74,9 @@ explain(const struct httpc_transfer *t, CURLcode code, struct err *to)
 		    was_sent(t) ? ""
 				: "; the request was not sent, there was no connection for it");
 		break;
+	case HTTPC_CUT_BARRED:
+		(void)err_set(to, "not sent: at the last moment it was not wanted any more");
+		break;
 	case HTTPC_CUT_REFUSED:
 		*to = t->refused;
 		break;

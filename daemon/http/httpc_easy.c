@@ -77,6 +77,22 @@ take_header(char *bytes, size_t size, size_t count, void *ctx)
 	return count;
 }
 
+/* The last moment before the request goes out: names are resolved, the connection is there. */
+static int
+ask_may_send(void *ctx, char *peer, char *own, int peer_port, int own_port)
+{
+	struct httpc_transfer *t = ctx;
+
+	(void)peer;
+	(void)own;
+	(void)peer_port;
+	(void)own_port;
+	if (t->state == HTTPC_RUNNING && t->may_send(t->ctx, t->number))
+		return CURL_PREREQFUNC_OK;
+	t->cut = HTTPC_CUT_BARRED;
+	return CURL_PREREQFUNC_ABORT;
+}
+
 static void
 set_blob(CURL *easy, CURLoption option, const char *pem)
 {
@@ -270,6 +286,10 @@ setup_callbacks(struct httpc_transfer *t, const struct httpc_request *request)
 	curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
 	curl_easy_setopt(t->easy, CURLOPT_HEADERFUNCTION, take_header);
 	curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
+	if (t->may_send != NULL) {
+		curl_easy_setopt(t->easy, CURLOPT_PREREQFUNCTION, ask_may_send);
+		curl_easy_setopt(t->easy, CURLOPT_PREREQDATA, t);
+	}
 	curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
 	curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->curl_error);
 }

@@ -21,7 +21,8 @@ enum httpc_cut {
 	HTTPC_CUT_TOO_BIG,  /* over max_body */
 	HTTPC_CUT_IDLE,	    /* silent for idle_timeout_ms */
 	HTTPC_CUT_DEADLINE, /* over timeout_ms, mostly waiting for a free connection */
-	HTTPC_CUT_REFUSED   /* the request itself is wrong; see refused */
+	HTTPC_CUT_REFUSED,  /* the request itself is wrong; see refused */
+	HTTPC_CUT_BARRED    /* may_send returned false */
 };
 
 struct httpc_transfer {
@@ -46,6 +47,7 @@ struct httpc_transfer {
 	void (*on_open)(void *ctx, uint64_t number, int status, bool http2);
 	bool (*on_data)(void *ctx, uint64_t number, int status, const char *bytes, size_t count);
 	void (*on_done)(void *ctx, const struct httpc_answer *answer);
+	bool (*may_send)(void *ctx, uint64_t number);
 	void *ctx;
 };
 

@@ -82,6 +82,22 @@ compile(struct move *m)
 		ladder_json(&ladder)));
 }
 
+/* Two may not write. Not even traffic is taken off the canary: the other one may have moved it. */
+static bool
+fenced(struct move *m)
+{
+	const struct fence_seen *fence = &m->at->seen->fence;
+	bool closed = fence->why[0] != '\0';
+	if (closed && fence->other && !m->r->fenced)
+		move_event(m, EVENT_FENCED, json_pack("{s:s}", "why", fence->why));
+	if (closed)
+		move_wait(m, 0, fence->object, fence->why,
+		    "goes on from there when this airisd may write; until then it changes nothing");
+	else if (m->r->fenced)
+		move_event(m, EVENT_FENCE_OVER, NULL);
+	return closed || m->r->fenced;
+}
+
 static void
 begin(struct move *m)
 {
@@ -90,6 +106,8 @@ begin(struct move *m)
 		move_wait(m, 0, "Cluster", m->at->seen->stale, "then it begins");
 		return;
 	}
+	if (fenced(m))
+		return;
 	errlist_init(&problems);
 	m->r->app->strategy->preflight(m->r->app, m->at->seen, &problems);
 	if (problems.count > 0)
@@ -406,7 +424,7 @@ decide(const struct situation *at, struct decision *out)
 		home(&m);
 	else if (!m.r->compiled)
 		begin(&m);
-	else if (stale(&m) || waits_for_answer(&m) || track(&m))
+	else if (stale(&m) || fenced(&m) || waits_for_answer(&m) || track(&m))
 		return;
 	else if (m.r->phase == PHASE_ABORTING)
 		home(&m);

@@ -14,6 +14,7 @@
  *   acted       attempt, outcome, text, retry_ms                         what came of it
  *   measured    gate, verdict, value, samples, text
  *   drift / drift_over   what, found, expected, by
+ *   fenced / fence_over  why               another airisd may write, so this one does not
  *   waits       object, what, reason, until_ms, next                           why it is not moving
  *   command     name, full, reason                                       by a person or program
  *   superseded  by_rollout
@@ -40,6 +41,8 @@ enum event_kind {
 	EVENT_MEASURED,
 	EVENT_DRIFT,
 	EVENT_DRIFT_OVER,
+	EVENT_FENCED,
+	EVENT_FENCE_OVER,
 	EVENT_WAITS,
 	EVENT_COMMAND,
 	EVENT_SUPERSEDED,

@@ -353,6 +353,17 @@ fold_drift(struct rollout *r, const struct event *event, struct err *e)
 	return 0;
 }
 
+/* Afterwards nothing is assumed by time from before, and deadlines begin anew. */
+static int
+fold_fence(struct rollout *r, const struct event *event, struct err *e)
+{
+	(void)e;
+	r->fenced = event->kind == EVENT_FENCED;
+	if (!r->fenced)
+		r->back_ms = event->at_ms;
+	return 0;
+}
+
 static int
 fold_waits(struct rollout *r, const struct event *event, struct err *e)
 {
@@ -396,6 +407,8 @@ static fold_event *const folds[EVENT_KINDS] = {
     [EVENT_MEASURED] = fold_measured,
     [EVENT_DRIFT] = fold_drift,
     [EVENT_DRIFT_OVER] = fold_drift,
+    [EVENT_FENCED] = fold_fence,
+    [EVENT_FENCE_OVER] = fold_fence,
     [EVENT_WAITS] = fold_waits,
     [EVENT_COMMAND] = fold_command,
     [EVENT_SUPERSEDED] = fold_superseded,

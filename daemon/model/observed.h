@@ -71,10 +71,18 @@ struct hpa_seen {
 	int max;
 };
 
+/* Another airisd may write in this cluster: then this one does not. */
+struct fence_seen {
+	char why[OBSERVED_TEXT]; /* "" : this one may write */
+	char object[128];	 /* what is waited for: "Lease airis/airisd" */
+	bool other;		 /* another one was seen to hold it: it may have changed anything */
+};
+
 struct observed {
 	bool fresh; /* every list was read and every watch lives; else nothing is decided on it */
 	char stale[OBSERVED_TEXT]; /* what is missing, for people */
 	int64_t stale_since_ms;
+	struct fence_seen fence;
 	int64_t verified_ms; /* monotonic-free wall time of the last direct read of these objects; 0
 				never */
 	struct workload_seen stable, canary;

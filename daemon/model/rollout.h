@@ -50,7 +50,8 @@ struct rollout {
 	struct drift drift;
 	struct waiting waiting;	   /* object "" : it is not waiting */
 	int64_t last_seq, last_ms; /* of the newest event folded */
-	int64_t back_ms;	   /* of the first event after a long absence; 0: none */
+	bool fenced;		   /* another airisd may write; what it did is not known */
+	int64_t back_ms; /* of the first event after a long absence, or a fence; 0: none */
 };
 
 struct rollout *rollout_new(const char *id);

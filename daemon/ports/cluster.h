@@ -24,8 +24,8 @@ struct cluster_port {
 	void *ctx;
 	/* Follow an app's objects while a rollout needs them. The app is shared (app_share).
 	 * Following again replaces. Unfollowed namespaces are watched a little longer, then let go.
-	 */
-	void (*follow)(void *ctx, const struct app *app);
+	 * to_act: acts will follow, so the right to write in the cluster is sought meanwhile. */
+	void (*follow)(void *ctx, const struct app *app, bool to_act);
 	void (*unfollow)(void *ctx, const char *app);
 	/* What is there now, from the caches; new_image tells which ready pods run the release. */
 	void (*observe)(

@@ -27,12 +27,19 @@ struct settings_istiod { /* how the mesh is asked; all empty: it is not */
 	char service_account[KEYS_LABEL];
 };
 
+struct settings_lease { /* who may write in the cluster */
+	bool enabled;
+	char namespace[KEYS_LABEL], name[KEYS_LABEL];
+	int64_t duration_ms;
+};
+
 struct settings_cluster {
 	char name[KEYS_LABEL];
 	char kubeconfig[SETTINGS_PATH], context[256];
 	bool in_cluster, exec, http2;
 	int qps, burst;
 	int64_t request_timeout_ms;
+	struct settings_lease lease;
 	struct settings_istiod istiod;
 	char observe[KEYS_LABEL]; /* name of a source; "" : traffic is not looked at */
 };

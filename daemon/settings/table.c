@@ -163,6 +163,20 @@ static const struct key istiod_keys[] = {
 	IN_CLUSTER(istiod.service_account)},
     END};
 
+static const struct key lease_keys[] = {
+    {"enabled", &keys_bool, "true",
+	"false only where nothing but this one airisd can ever write in the cluster",
+	IN_CLUSTER(lease.enabled)},
+    {"namespace", &keys_label, "airis", "where the Lease is", IN_CLUSTER(lease.namespace)},
+    {"name", &keys_label, "airisd",
+	"what it is called; the same for all who must not write at once", IN_CLUSTER(lease.name)},
+    {"duration", &keys_duration, "15s",
+	"without a renewal for so long another airisd takes it; this one renews every third of it, "
+	"and "
+	"stops writing after four fifths",
+	IN_CLUSTER(lease.duration_ms), .min = 2 * SECOND_MS, .max = 5 * MINUTE_MS},
+    END};
+
 static const struct key cluster_keys[] = {
     {"name", &keys_label, NULL, "what apps call it", IN_CLUSTER(name), .required = true},
     {"kubeconfig", &keys_text, NULL,
@@ -181,6 +195,9 @@ static const struct key cluster_keys[] = {
     {"burst", &keys_int, "40", "requests at once", IN_CLUSTER(burst), .min = 1, .max = 10000},
     {"requestTimeout", &keys_duration, "10s", "how long one request may take",
 	IN_CLUSTER(request_timeout_ms), .min = SECOND_MS, .max = MINUTE_MS},
+    {"lease", &keys_object, "{}",
+	"of two airisd that know the cluster one writes at a time: who holds this Lease",
+	.inside = lease_keys},
     {"istiod", &keys_object, "{}",
 	"how to ask the mesh what its proxies have taken; when not given, mesh.settle is waited",
 	.inside = istiod_keys},

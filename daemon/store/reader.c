@@ -356,3 +356,10 @@ store_read_last_seq(struct store_reader *reader, int64_t *seq, struct err *e)
 	reader->deadline_us = now_us() + reader->page_us;
 	return store_db_number(reader->db, "SELECT coalesce(max(seq), 0) FROM events", seq, e);
 }
+
+int
+store_read_identity(struct store_reader *reader, char *to, size_t size, struct err *e)
+{
+	reader->deadline_us = now_us() + reader->page_us;
+	return store_db_text(reader->db, "SELECT value FROM identity WHERE id = 1", to, size, e);
+}

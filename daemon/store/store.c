@@ -306,6 +306,14 @@ store_close(struct store *store)
 	free(store);
 }
 
+int
+store_identity(struct store *store, char to[STORE_IDENTITY], struct err *e)
+{
+	if (store_read_identity(store->reader, to, STORE_IDENTITY, e) != 0)
+		return err_wrap(e, "the database %s", store->path);
+	return 0;
+}
+
 /* --- how it is -------------------------------------------------------------------------------- */
 
 bool

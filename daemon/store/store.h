@@ -48,6 +48,10 @@ struct store *store_open(const struct store_settings *settings, struct loop *loo
  * - Reads with limit 0 give everything, page by page. Reading within each is allowed. */
 struct journal_port store_port(struct store *store);
 
+#define STORE_IDENTITY 40
+/* The random text that the database was made with; copies of it have the same. */
+must_check int store_identity(struct store *store, char to[STORE_IDENTITY], struct err *e);
+
 /* Waits until everything appended so far is on the disk or failed, and reports it. Not from done.
  */
 void store_flush(struct store *store);

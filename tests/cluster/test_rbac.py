@@ -73,7 +73,8 @@ def test_it_is_enough(lab, prometheus, tmp_path, mode):
                                     "name": shop.name},
                  "minReplicas": 2, "maxReplicas": 6}})
     apply_rbac(lab.kube, shop)
-    daemon = Daemon(str(tmp_path), kubeconfig(lab, str(tmp_path)), prometheus.url).start()
+    daemon = Daemon(str(tmp_path), kubeconfig(lab, str(tmp_path)), prometheus.url,
+                    lease={"name": "airisd"}).start()
     try:
         daemon.apply(shop.app(gates=[GATE]))
         for tag, end in (("2.0", "succeeded"), ("3.0-err50", "aborted")):
@@ -90,13 +91,13 @@ def test_it_is_enough(lab, prometheus, tmp_path, mode):
         daemon.stop()
 
 
-def allowed(lab, shop, verb, group, resource, name=""):
+def allowed(lab, shop, verb, group, resource, name="", namespace=None):
     """May the ServiceAccount do this?"""
     review = lab.kube.call("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", {
         "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
         "spec": {"user": "system:serviceaccount:airis:airisd",
-                 "resourceAttributes": {"namespace": shop.namespace, "verb": verb, "group": group,
-                                        "resource": resource, "name": name}}})
+                 "resourceAttributes": {"namespace": namespace or shop.namespace, "verb": verb,
+                                        "group": group, "resource": resource, "name": name}}})
     return review["status"]["allowed"]
 
 
@@ -114,3 +115,44 @@ def test_it_is_no_more(lab):
                  ("delete", istio, "virtualservices", shop.name), ("get", "", "configmaps"),
                  ("patch", istio, "virtualservices", "other"), ("update", "apps", "deployments")):
         assert not allowed(lab, shop, *what), what
+
+
+def test_of_leases_it_may_have_its_own(lab):
+    shop = Shop(lab)
+    lab.kube.ensure_namespace(shop.namespace)
+    apply_rbac(lab.kube, shop)
+    group = "coordination.k8s.io"
+    for verb, name in (("get", "airisd"), ("patch", "airisd"), ("create", "")):
+        assert allowed(lab, shop, verb, group, "leases", name, "airis"), verb
+    for verb, name in (("get", "other"), ("patch", "other"), ("delete", "airisd"),
+                       ("update", "airisd"), ("list", ""), ("watch", "")):
+        assert not allowed(lab, shop, verb, group, "leases", name, "airis"), verb
+    for namespace in ("kube-system", shop.namespace):
+        assert not allowed(lab, shop, "patch", group, "leases", "airisd", namespace)
+    assert not allowed(lab, shop, "get", "", "secrets", "", "airis")
+
+
+def test_without_the_role_it_says_so(lab, tmp_path):
+    """The right to the Lease is missing: it names the file, writes nothing, and begins as soon as
+    somebody gives it."""
+    shop = Shop(lab).create()
+    apply_rbac(lab.kube, shop)
+    binding = PLACES["RoleBinding"].format("airis")
+    kept = lab.kube.call("GET", binding + "/airisd-lease")
+    lab.kube.call("DELETE", binding + "/airisd-lease")
+    daemon = Daemon(str(tmp_path), kubeconfig(lab, str(tmp_path)),
+                    lease={"name": "airisd"}).start()
+    try:
+        daemon.apply(shop.app(gates=[], canary={"weights": [100], "hold": "1s"}))
+        rid = daemon.start_rollout(shop.name, shop.image_of("2.0"))
+        blocked = daemon.wait_blocked(rid, "config/rbac.yaml", 30)["blocked_on"]
+        assert blocked["object"] == "Lease airis/airisd"
+        assert "HTTP 403" in blocked["what"] and "airisd" in blocked["what"]
+        assert shop.leftovers() == []
+        kept["metadata"] = {"name": "airisd-lease", "namespace": "airis"}
+        create(lab.kube, binding, kept)
+        daemon.wait_phase(rid, "succeeded", 120)
+    finally:
+        create(lab.kube, binding, {**kept, "metadata": {"name": "airisd-lease",
+                                                        "namespace": "airis"}})
+        daemon.stop()

@@ -258,6 +258,11 @@ def test_versions(sim):
 
 
 def test_namespaces(sim):
+    status, body = sim.call("POST", sim.path("services", ns="team"), service("web"))
+    assert (status, body["reason"], body["message"]) == \
+        (404, "NotFound", 'namespaces "team" not found')
+    assert body["details"] == {"name": "team", "kind": "namespaces"}
+    sim.namespace("team")
     sim.create("services", service("web"), ns="team")
     assert sim.call("GET", "/api/v1/namespaces/team")[0] == 200
     everywhere = sim.call("GET", "/api/v1/services")[1]["items"]

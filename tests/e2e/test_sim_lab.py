@@ -109,6 +109,10 @@ class Sim:
         path = f"{API[plural]}/namespaces/{ns}/{plural}"
         return path + (f"/{name}" if name else "") + (f"/{sub}" if sub else "")
 
+    def namespace(self, name):
+        status, got = self.call("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+        assert status == 201, got
+
     def create(self, plural, obj, ns="default"):
         status, got = self.call("POST", self.path(plural, ns=ns), obj)
         assert status == 201, got

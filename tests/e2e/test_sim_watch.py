@@ -35,6 +35,7 @@ def test_changes_in_order(sim):
 
 def test_from_zero_and_one_namespace(sim):
     sim.create("configmaps", config("a"))
+    sim.namespace("elsewhere")
     sim.create("configmaps", config("b"), ns="elsewhere")
     stream = sim.watch("configmaps", "&resourceVersion=0")
     assert next(stream)["object"]["metadata"]["name"] == "a"

@@ -1,4 +1,5 @@
 """airisd and airisctl, as users run them."""
+import hashlib
 import http.client
 import json
 import os
@@ -30,7 +31,7 @@ class Answer:
 
 class Daemon:
     def __init__(self, folder, kubeconfig, prometheus=None, settle="800ms", more="",
-                 istiod=None, observe=None):
+                 istiod=None, observe=None, lease=None):
         self.folder = folder
         self.socket = os.path.join(folder, "airisd.sock")
         self.config = os.path.join(folder, "airisd.yaml")
@@ -40,6 +41,9 @@ class Daemon:
             cluster["istiod"] = istiod
         if observe:
             cluster["observe"] = observe
+        # Many tests share a cluster at once: each daemon has a lease of its own, if not told.
+        own = "airisd-" + hashlib.sha256(folder.encode()).hexdigest()[:10]
+        cluster["lease"] = {"name": own, **(lease or {})}
         sources = f'[{{name: default, url: "{prometheus}"}}]' if prometheus else "[]"
         with open(self.config, "w", encoding="utf-8") as f:
             f.write(f"listen: {{socket: {self.socket}}}\n"

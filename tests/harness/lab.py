@@ -11,6 +11,7 @@ from .kube import Kube
 from .process import BUILD, SLOW, Process, free_port, wait_for
 
 KIND = os.environ.get("AIRIS_LAB", "sim")
+LEASES = "airis"  # the namespace where airisd keeps its Lease, as config/rbac.yaml makes it
 
 
 class Lab:
@@ -38,6 +39,7 @@ class Lab:
         self.kubeconfig, self.metrics = values["KUBECONFIG"], values["METRICS"]
         self.server = values["APISERVER"]
         self.kube = Kube(self.kubeconfig)
+        self.kube.ensure_namespace(LEASES)
         return self
 
     def stop(self):

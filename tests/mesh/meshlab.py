@@ -6,7 +6,7 @@ import signal
 import time
 
 from harness.kube import Kube
-from harness.lab import Lab
+from harness.lab import LEASES, Lab
 from harness.process import Process, wait_for
 
 CACHE = os.environ.get("AIRIS_MESH_CACHE", os.path.expanduser("~/.cache/airis"))
@@ -46,6 +46,7 @@ class MeshLab(Lab):
         self.kubeconfig, self.metrics = values["KUBECONFIG"], values["METRICS"]
         self.istiod_http, self.monitoring = values["ISTIOD_HTTP"], values["ISTIOD_MONITORING"]
         self.kube = Kube(self.kubeconfig)
+        self.kube.ensure_namespace(LEASES)
         return self
 
     def stop(self):

@@ -17,7 +17,7 @@ struct req {
 	size_t nparams;
 	char *body;
 	size_t len;
-	char *content_type, *user_agent, *authorization, *accept;
+	char *content_type, *user_agent, *impersonate, *authorization, *accept;
 	/* where it leads, filled by api_route */
 	const struct kind *kind;
 	char version[32], ns[128], name[256], sub[64];

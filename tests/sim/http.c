@@ -71,6 +71,7 @@ call_new(struct MHD_Connection *c, const char *url, const char *method)
 	call->q.path = xdup(url);
 	call->q.content_type = header(c, "Content-Type");
 	call->q.user_agent = header(c, "User-Agent");
+	call->q.impersonate = header(c, "Impersonate-User");
 	call->q.authorization = header(c, "Authorization");
 	call->q.accept = header(c, "Accept");
 	MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, add_param, &call->q);
@@ -91,6 +92,7 @@ call_free(struct call *call)
 	free(q->path);
 	free(q->content_type);
 	free(q->user_agent);
+	free(q->impersonate);
 	free(q->authorization);
 	free(q->accept);
 	reply_done(&call->r);

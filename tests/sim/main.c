@@ -33,7 +33,7 @@
  *	GET /sim/gateway      whether it is there, its name, and how late it is
  *	POST /sim/gateway     any of {"controller": "up" | "down", "accept_delay_ms": 100}
  *
- * Served: namespaces (made on demand), nodes, pods, services, events, configmaps,
+ * Served: namespaces, nodes, pods, services, events, configmaps,
  * resourcequotas (only spec.hard.pods counts), deployments, replicasets, HPAs, endpointslices,
  * leases, virtualservices, destinationrules, httproutes, selfsubjectaccessreviews.
  *
@@ -67,7 +67,8 @@
  *	          quota       number of pods that match.namespace may have (FailedCreate beyond)
  *	GET /sim/faults       the rules, with hits and what is left of the count
  *	DELETE /sim/faults    none any more
- *	GET /sim/requests     counts by verb, kind and user agent, and the last 1000 requests
+ *	GET /sim/requests     counts by verb, kind and user agent, and the last 1000 requests, each
+ *	                      with the user it was sent as (Impersonate-User)
  *	POST /sim/requests/reset
  *	GET /sim/state        resourceVersion, open watches, objects by kind */
 #include "files.h"

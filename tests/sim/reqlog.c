@@ -53,9 +53,10 @@ reqlog_add(const struct req *q, int status)
 		buf_fmt(&query, "%c%s=%s", i ? '&' : '?', q->params[i].key,
 		    q->params[i].value ? q->params[i].value : "");
 	json_decref(*slot);
-	*slot = json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:I}", "method", q->method, "verb",
+	*slot = json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:I}", "method", q->method, "verb",
 	    verb_name(q->verb), "kind", kind, "path", query.p, "status", status, "user_agent",
-	    agent, "time_ms", (json_int_t)wall_ms());
+	    agent, "user", q->impersonate != NULL ? q->impersonate : "", "time_ms",
+	    (json_int_t)wall_ms());
 	if (*slot != NULL && q->body != NULL && q->len <= 4096) {
 		json_t *body = json_loadb(q->body, q->len, 0, NULL);
 

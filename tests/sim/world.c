@@ -134,8 +134,9 @@ world_admit(const struct kind *k, const char *ns, const json_t *next, struct rep
 	char *why = NULL, *text;
 	json_t *d;
 
-	if (k->namespaced && space != NULL &&
-	    jx_str(space->json, "metadata.deletionTimestamp") != NULL)
+	if (k->namespaced && space == NULL)
+		return fail_not_found(r, &kinds[K_NAMESPACE], ns);
+	if (k->namespaced && jx_str(space->json, "metadata.deletionTimestamp") != NULL)
 		why = xfmt("unable to create new content in namespace %s because it is being "
 			   "terminated",
 		    ns);

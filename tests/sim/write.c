@@ -281,8 +281,6 @@ api_store_new(struct req *q, struct reply *r, json_t *given, const char *how, js
 		json_decref(next);
 		return 0;
 	}
-	if (q->kind->namespaced)
-		world_namespace(q->ns);
 	o = store_put(q->kind, NULL, next);
 	answer(q, r, 201, o->json);
 	return 0;

@@ -17,13 +17,14 @@ static struct {
 	struct map *objects; /* "deployments/web" -> JSON text */
 	struct map *streams; /* plural -> struct fake_conn, its open watch */
 	char *folder, *file;
-	int (*write)(struct fake_conn *conn); /* answers a write; NULL: nobody does */
-	bool down;			      /* every request but a watch is answered with 500 */
-	int reads;			      /* GETs of single objects and by label */
-	int changes;			      /* told of the app, */
-	bool many;			      /* or of others too */
-	int answers;			      /* of acts */
-	uint64_t number;		      /* of the last one */
+	int (*write)(struct fake_conn *conn);	   /* answers a write; NULL: nobody does */
+	void (*elsewhere)(struct fake_conn *conn); /* answers in other namespaces; NULL: {} */
+	bool down;	 /* every request but a watch is answered with 500 */
+	int reads;	 /* GETs of single objects and by label */
+	int changes;	 /* told of the app, */
+	bool many;	 /* or of others too */
+	int answers;	 /* of acts */
+	uint64_t number; /* of the last one */
 	enum act_outcome outcome;
 	char text[1024];
 	int64_t retry_after_ms;
@@ -96,7 +97,10 @@ room_handler(struct fake_conn *conn)
 	const char *text;
 
 	if (place == NULL) {
-		fake_answer(conn, 200, "{}");
+		if (room.elsewhere != NULL)
+			room.elsewhere(conn);
+		else
+			fake_answer(conn, 200, "{}");
 		return;
 	}
 	str_copy(key, sizeof(key), place + strlen("/namespaces/prod/"));
@@ -160,6 +164,8 @@ room_is_fresh(void)
 	return room_look().fresh;
 }
 
+static const struct lease_settings *room_lease; /* of the next room; NULL: it needs none */
+
 static inline void
 room_begin_within(enum traffic_mode mode, double qps, int burst)
 {
@@ -188,7 +194,7 @@ room_begin_within(enum traffic_mode mode, double qps, int burst)
 	room.file = write_file(room.folder, "config", config);
 	free(config);
 	settings.kubeconfig = room.file;
-	room.cluster = cluster_new(room.loop, &settings, &events, &e);
+	room.cluster = cluster_new(room.loop, &settings, room_lease, &events, &e);
 	if (room.cluster == NULL)
 		fail_msg("%s", e.text);
 	room.port = cluster_port(room.cluster);
@@ -210,7 +216,7 @@ room_begin(enum traffic_mode mode)
 static inline void
 room_follow(void)
 {
-	room.port.follow(room.port.ctx, &room.app);
+	room.port.follow(room.port.ctx, &room.app, true);
 	assert_int_equal(room.changes, 0); /* never from within the call */
 	assert_true(run_until(room.loop, room_is_fresh, 5000));
 }

@@ -435,6 +435,7 @@ cluster_observe(void *ctx, const struct app *app, const char *new_image, struct 
 	seen->fresh = w->followed && !w->down && virtual_loop_now(w->loop) >= w->fresh_at;
 	str_copy(seen->stale, sizeof(seen->stale), seen->fresh ? "" : "the lists are not read yet");
 	seen->verified_ms = w->verified_ms;
+	seen->fence = w->fence;
 	see_workloads(w, new_image, seen);
 	seen->canary_service = seen->canary_service_ours = w->service;
 	seen->hpa = w->hpa;
@@ -449,10 +450,11 @@ cluster_observe(void *ctx, const struct app *app, const char *new_image, struct 
 }
 
 static void
-cluster_follow(void *ctx, const struct app *app)
+cluster_follow(void *ctx, const struct app *app, bool to_act)
 {
 	struct world *w = ctx;
 	(void)app;
+	(void)to_act;
 	w->followed = true;
 	w->fresh_at = virtual_loop_now(w->loop) + 150;
 }

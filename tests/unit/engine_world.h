@@ -99,6 +99,7 @@ struct world {
 	char route_by[32], image_by[32], canary_by[32];
 	struct hpa_seen hpa;
 	bool followed, down; /* down: nothing is fresh */
+	struct fence_seen fence;
 	int64_t fresh_at, verified_ms, verify_at;
 	int verifies;
 	struct observed told; /* what was there when it was told of last */

@@ -68,9 +68,10 @@ lab_app_of(const char *name)
 }
 
 static void
-lab_follow(void *ctx, const struct app *app)
+lab_follow(void *ctx, const struct app *app, bool to_act)
 {
 	(void)ctx;
+	(void)to_act;
 	(void)lab_app_of(app->name);
 }
 

@@ -298,6 +298,38 @@ it_never_asks_to_be_woken_in_the_past(void **state) /* F59 */
 	end(&b);
 }
 
+/* Another airisd may write: not even the canary's traffic is taken away. */
+static void
+nothing_is_done_behind_a_fence(void **state) /* I9 */
+{
+	(void)state;
+	struct bench b;
+	struct fence_seen shut = {.why = "another holds it", .object = "Lease a/b", .other = true};
+	begin(&b, "");
+	b.seen.fence = shut;
+	move(&b);
+	assert_false(b.r->compiled); /* what is seen may be half of something */
+	assert_string_equal(b.out.waiting.object, "Lease a/b");
+	b.seen.fence.why[0] = '\0';
+	move(&b);
+	assert_int_equal(b.out.act.kind, ACT_CREATE_SERVICE);
+	b.seen.fence = shut;
+	b.seen.route.weight = 50;
+	fold(&b, EVENT_PHASE, json_pack("{s:s}", "to", "aborting"));
+	move(&b);
+	assert_int_equal(b.out.act.kind, ACT_NONE);
+	assert_string_equal(b.out.waiting.what, "another holds it");
+	assert_true(b.r->fenced);
+	b.at.now_ms += 5000;
+	b.seen.fence.why[0] = '\0';
+	move(&b);
+	assert_int_equal(b.out.act.kind, ACT_WEIGHT);
+	assert_int_equal(b.out.act.number, 0);
+	assert_false(b.r->fenced);
+	assert_true(b.r->back_ms == b.at.now_ms);
+	end(&b);
+}
+
 static void
 an_abort_waits_for_what_it_overtook(void **state) /* F42, F49 */
 {
@@ -337,6 +369,7 @@ main(void)
 	    cmocka_unit_test(what_cannot_be_taken_back_is_verified_first),
 	    cmocka_unit_test(an_old_generation_is_no_completion),
 	    cmocka_unit_test(it_never_asks_to_be_woken_in_the_past),
+	    cmocka_unit_test(nothing_is_done_behind_a_fence),
 	    cmocka_unit_test(an_abort_waits_for_what_it_overtook),
 	};
 	return cmocka_run_group_tests_name("decide", tests, NULL, NULL);

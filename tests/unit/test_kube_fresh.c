@@ -23,6 +23,41 @@ test_half_open(void **state)
 	end();
 }
 
+static int hung;
+
+static void
+writes_hang(struct fake_conn *conn)
+{
+	if (strcmp(conn->method, "PATCH") == 0)
+		hung++;
+	else
+		default_handler(conn);
+}
+
+static bool
+four_hang(void)
+{
+	return hung == 4;
+}
+
+/* Four aborts at a webhook that hangs fill the urgent lane; the server is alive all the same. */
+static void
+test_hanging_writes_are_no_silence(void **state)
+{
+	(void)state;
+	begin(writes_hang);
+	start_watch();
+	for (int i = 0; i < 4; i++)
+		kube_request(kube, &(struct kube_call){.lane = KUBE_URGENT,
+				       .method = "PATCH",
+				       .path = "/x",
+				       .body = "{}",
+				       .deadline_ms = 5000});
+	assert_true(run_until(loop, four_hang, 3000));
+	assert_false(run_until(loop, is_stale, 1500)); /* several probes long */
+	end();
+}
+
 static bool
 told_thrice(void)
 {
@@ -199,6 +234,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_half_open),
+	    cmocka_unit_test(test_hanging_writes_are_no_silence),
 	    cmocka_unit_test(test_silent_server),
 	    cmocka_unit_test(test_killed_server),
 	    cmocka_unit_test(test_watch_refused),

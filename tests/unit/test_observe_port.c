@@ -157,7 +157,7 @@ test_following_again_replaces(void **state)
 	anew = room.app;
 	anew.shares = 0;
 	str_copy(anew.workload, sizeof(anew.workload), "api");
-	room.port.follow(room.port.ctx, &anew);
+	room.port.follow(room.port.ctx, &anew, true);
 	assert_int_equal(told_of("deployments", "ADDED",
 			     "{'metadata': {'name': 'api',"
 			     " 'namespace': 'prod', 'uid': 'd-a', 'resourceVersion': '1001'}}"),
@@ -290,7 +290,7 @@ test_many_verify_in_turns(void **state)
 	room_follow();
 	make_many();
 	for (int i = 0; i < MANY; i++)
-		room.port.follow(room.port.ctx, &many[i]);
+		room.port.follow(room.port.ctx, &many[i], true);
 	before = clock_wall_ms();
 	for (int i = 0; i < MANY; i++) {
 		room.port.verify(room.port.ctx, &many[i]);
@@ -318,7 +318,7 @@ test_turns_of_those_that_go(void **state)
 	room_follow();
 	make_many();
 	for (int i = 0; i < MANY; i++) {
-		room.port.follow(room.port.ctx, &many[i]);
+		room.port.follow(room.port.ctx, &many[i], true);
 		room.port.verify(room.port.ctx, &many[i]);
 	}
 	for (int i = 0; i < MANY - 1; i++)

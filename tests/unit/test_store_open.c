@@ -15,22 +15,27 @@ static const struct store_migration versions[] = {
     {3, "broken", "CREATE TABLE half (a INTEGER) STRICT; INSERT INTO nowhere VALUES (1);"},
 };
 
-/* The version that every real statement fits, with one more step. */
-static struct store_migration extended[3];
+/* The version that every real statement fits, with two more steps. */
+#define REAL 8
+static struct store_migration extended[REAL + 2];
 
 static void
 extend(const char *sql)
 {
-	assert_int_equal(store_migrations_count, 1);
-	extended[0] = store_migrations[0];
-	extended[1] = (struct store_migration){2, "extra", sql};
-	extended[2] = (struct store_migration){3, "more", "CREATE TABLE more (a INTEGER) STRICT"};
+	int count = store_migrations_count;
+
+	assert_in_range(count, 1, REAL);
+	memcpy(extended, store_migrations, (size_t)count * sizeof(extended[0]));
+	extended[count] = (struct store_migration){count + 1, "extra", sql};
+	extended[count + 1] =
+	    (struct store_migration){count + 2, "more", "CREATE TABLE more (a INTEGER) STRICT"};
 }
 
 static struct store_settings
-with_versions(int count)
+with_more(int more)
 {
-	return (struct store_settings){.migrations = extended, .migration_count = count};
+	return (struct store_settings){
+	    .migrations = extended, .migration_count = store_migrations_count + more};
 }
 
 struct bytes {
@@ -275,18 +280,19 @@ test_migration_keeps_a_copy(void **state)
 {
 	struct bench *b = *state;
 	struct journal_write write = event("r-1", "later");
-	char copy[128];
+	char copy[128], suffix[32];
 	struct stat st;
 
 	make_database(b, 3);
 	extend("ALTER TABLE apps ADD COLUMN note TEXT; CREATE TABLE notes (seq INTEGER) STRICT;"
 	       " INSERT INTO notes SELECT seq FROM events;");
-	bench_path(b, ".before-0002", copy, sizeof(copy));
+	str_print(suffix, sizeof(suffix), ".before-%04d", store_migrations_count + 1);
+	bench_path(b, suffix, copy, sizeof(copy));
 	spill(copy, "an older copy", 13);
-	bench_must_open(b, with_versions(3));
-	assert_int_equal(file_number(b->path, "PRAGMA user_version"), 3);
+	bench_must_open(b, with_more(2));
+	assert_int_equal(file_number(b->path, "PRAGMA user_version"), store_migrations_count + 2);
 	assert_int_equal(file_number(b->path, "SELECT count(*) FROM notes"), 3);
-	assert_int_equal(file_number(copy, "PRAGMA user_version"), 1);
+	assert_int_equal(file_number(copy, "PRAGMA user_version"), store_migrations_count);
 	assert_int_equal(file_number(copy, "PRAGMA application_id"), 0x61697273);
 	assert_int_equal(file_number(copy, "SELECT count(*) FROM events"), 3);
 	assert_int_equal(stat(copy, &st), 0);
@@ -313,10 +319,10 @@ test_a_failing_migration_is_undone(void **state)
 
 	make_database(b, 3);
 	extend("CREATE TABLE half (a INTEGER) STRICT; INSERT INTO nowhere VALUES (1);");
-	assert_false(bench_open(b, with_versions(2), &e));
-	assert_non_null(strstr(e.text, "migration 0002_extra failed and was undone"));
+	assert_false(bench_open(b, with_more(1), &e));
+	assert_non_null(strstr(e.text, "_extra failed and was undone"));
 	assert_non_null(strstr(e.text, "nowhere"));
-	assert_int_equal(file_number(b->path, "PRAGMA user_version"), 1);
+	assert_int_equal(file_number(b->path, "PRAGMA user_version"), store_migrations_count);
 	assert_int_equal(
 	    file_number(b->path, "SELECT count(*) FROM sqlite_schema WHERE name = 'half'"), 0);
 	bench_must_open(b, plain);
@@ -335,6 +341,36 @@ test_migrations_go_one_by_one(void **state)
 	assert_non_null(strstr(e.text, "0003_broken"));
 	assert_int_equal(file_number(b->path, "PRAGMA user_version"), 2);
 	assert_int_equal(file_number(b->path, "SELECT count(fresh) FROM events"), 0);
+}
+
+static void
+test_identity(void **state)
+{
+	struct bench *b = *state;
+	char first[STORE_IDENTITY], again[STORE_IDENTITY];
+	struct err e;
+
+	bench_must_open(b, plain);
+	assert_int_equal(store_identity(b->store, first, &e), 0);
+	assert_int_equal(strlen(first), 32);
+	assert_int_equal(strspn(first, "0123456789abcdef"), 32);
+	bench_close(b);
+	bench_must_open(b, plain);
+	assert_int_equal(store_identity(b->store, again, &e), 0);
+	assert_string_equal(first, again);
+	bench_close(b);
+	/* One that was made before there was an identity gets one, and another database another. */
+	assert_int_equal(unlink(b->path), 0);
+	bench_must_open(
+	    b, (struct store_settings){.migrations = store_migrations, .migration_count = 1});
+	bench_close(b);
+	bench_must_open(b, plain);
+	assert_int_equal(store_identity(b->store, again, &e), 0);
+	assert_int_equal(strlen(again), 32);
+	assert_string_not_equal(first, again);
+	assert_int_equal(
+	    file_run(b->path, "UPDATE identity SET value = lower(hex(randomblob(16)))"),
+	    SQLITE_CONSTRAINT);
 }
 
 /* Killed at any moment of its first start, the database is opened by the next. */
@@ -380,6 +416,7 @@ main(void)
 	    with_bench(test_migration_keeps_a_copy),
 	    with_bench(test_a_failing_migration_is_undone),
 	    with_bench(test_migrations_go_one_by_one),
+	    with_bench(test_identity),
 	    with_bench(test_killed_while_created),
 	};
 

@@ -294,7 +294,7 @@ main(int argc, char **argv)
 		return 2;
 	p.loop = loop_new();
 	settings.kubeconfig = argv[1];
-	p.cluster = cluster_new(p.loop, &settings, &events, &e);
+	p.cluster = cluster_new(p.loop, &settings, NULL, &events, &e);
 	if (p.cluster == NULL) {
 		printf("%s\n", e.text);
 		return 2;
@@ -303,7 +303,7 @@ main(int argc, char **argv)
 	p.timer = loop_timer_new(p.loop, next, &p);
 	p.deadline = loop_timer_new(p.loop, on_deadline, &p);
 	loop_timer_set(p.deadline, DEADLINE_MS);
-	p.port.follow(p.port.ctx, p.app);
+	p.port.follow(p.port.ctx, p.app, true);
 	loop_run(p.loop);
 	cluster_free(p.cluster);
 	loop_timer_free(p.timer);
