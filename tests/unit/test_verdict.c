@@ -469,7 +469,8 @@ give(void *ctx, const json_t *labels, double value)
 	given->count++;
 	given->sum += value;
 	assert_true(json_is_object(labels));
-	strcat(given->names, json_string_value(json_object_get(labels, "a")));
+	str_print(given->names + strlen(given->names), 8, "%s",
+	    json_string_value(json_object_get(labels, "a")));
 }
 
 static struct given
