@@ -169,12 +169,35 @@ take(struct window *window, const struct reported *reported, const char *reporte
 	return true;
 }
 
+/* Nothing was counted: was there nothing, or did nobody look? */
+static void
+say_nothing(struct window *window, const struct reader *reader, const struct window_answer *answer)
+{
+	bool there = false, read = false;
+	char span[32];
+	for (int i = 0; i < WINDOW_REPORTERS; i++) {
+		there |= reader->of[i].there;
+		read |= reader->of[i].times[MOST] * 2000 >= (double)answer->window_ms;
+	}
+	str_duration_text(answer->window_ms, span, sizeof(span));
+	const char *ns = reader->app->namespace, *name = reader->app->workload;
+	if (!there)
+		str_print(window->text, sizeof(window->text),
+		    "no istio_requests_total of %s/%s and its canary", ns, name);
+	else if (read)
+		str_print(window->text, sizeof(window->text),
+		    "%s/%s and its canary got no requests", ns, name);
+	else
+		str_print(window->text, sizeof(window->text),
+		    "the counters of %s/%s were not read twice within %s", ns, name, span);
+}
+
 bool
 window_read(struct window *window, const struct app *app, const struct window_answer *answer)
 {
 	struct reader reader = {.app = app};
 	struct reading reading;
-	bool there = false, ok = true;
+	bool ok = true;
 	*window = (struct window){0};
 	for (int i = 0; i < WINDOW_REPORTERS; i++)
 		for (int j = 0; j < TIMES; j++)
@@ -187,14 +210,9 @@ window_read(struct window *window, const struct app *app, const struct window_an
 		    reader.odd ? "the answer has series that were not asked for" : reading.text);
 		return false;
 	}
-	for (int i = 0; i < WINDOW_REPORTERS && ok; i++) {
-		there |= reader.of[i].there;
+	for (int i = 0; i < WINDOW_REPORTERS && ok; i++)
 		ok = take(window, &reader.of[i], reporters[i], answer);
-	}
 	if (ok && window->count == 0)
-		str_print(window->text, sizeof(window->text),
-		    there ? "%s/%s and its canary got no requests"
-			  : "no istio_requests_total of %s/%s and its canary",
-		    app->namespace, app->workload);
+		say_nothing(window, &reader, answer);
 	return ok && window->count > 0;
 }

@@ -88,9 +88,7 @@ check_observe(const struct settings *settings, int cluster, struct errlist *erro
 	const struct settings_cluster *at = &settings->clusters[cluster];
 	char path[64];
 	str_print(path, sizeof(path), "clusters[%d].observe", cluster);
-	if (at->observe[0] == '\0')
-		return;
-	if (!has_source(settings, at->observe))
+	if (at->observe[0] != '\0' && !has_source(settings, at->observe))
 		errlist_add(errors, path,
 		    "no source of prometheus is called \"%s\"; name one that has the requests of "
 		    "this cluster's mesh",

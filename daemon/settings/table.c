@@ -202,8 +202,9 @@ static const struct key cluster_keys[] = {
 	"how to ask the mesh what its proxies have taken; when not given, mesh.settle is waited",
 	.inside = istiod_keys},
     {"observe", &keys_label, NULL,
-	"one of prometheus: the source in whose istio_requests_total the share of the canary shows "
-	"that a weight is taken; only looked at when istiod is not given, for istiod knows better",
+	"when istiod is not given: the one of prometheus in whose istio_requests_total the "
+	"canary's "
+	"share shows that a weight is taken; all else waits for mesh.settle",
 	IN_CLUSTER(observe)},
     END};
 

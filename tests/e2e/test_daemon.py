@@ -101,6 +101,25 @@ def test_only_loopback(tmp_path):
     assert said.startswith(f"{path}:8: prometheus[0]: ") and "http" in said
 
 
+def test_observe_names_a_source(tmp_path):
+    """A name that is there."""
+    def said(cluster):
+        path = settings(tmp_path, f"""\
+listen: {{socket: {tmp_path}/s}}
+clusters:
+- {cluster}
+prometheus:
+- {{name: main, url: "http://127.0.0.1:9"}}
+""")
+        return path, run("--config", path, "--check")
+    path, done = said("{name: a, observe: mian}")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{path}:3: clusters[0].observe: ") and '"mian"' in done.stderr
+    path, done = said("{name: a, observe: main}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "observe: main" in run("--config", path, "--print-config").stdout
+
+
 def test_check_of_good_settings(tmp_path):
     path = settings(tmp_path, GOOD.format(dir=tmp_path))
     done = run("--config", path, "--check")

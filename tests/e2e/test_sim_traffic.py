@@ -174,6 +174,19 @@ def test_a_route_without_traffic_and_a_service_with(sim):
     assert sent(sim, "svc/web") == covered and sent(sim, "vs/quiet") == 0
 
 
+@pytest.mark.parametrize("which", ["source", "both"])
+def test_reporters(which):
+    """Both count the same requests; the durations are the destination's, as before."""
+    lab = Sim("-ready-after", "100ms", "-mesh-delay", "200ms", "-reporters", which)
+    stand(lab, "web")
+    settled(lab, "web")
+    by = {labels["reporter"]: n for labels, n in lab.metrics()["istio_requests_total"]
+          if labels["destination_workload"] == "web" and labels["response_code"] == "200"}
+    assert set(by) == {"source", "destination"} if which == "both" else {"source"}
+    assert len(set(by.values())) == 1
+    assert lab.stop() == 0
+
+
 def test_metrics_have_the_mesh_labels(sim):
     stand(sim, "web")
     settled(sim, "web")

@@ -26,6 +26,28 @@ check_judged(const struct reading *reading)
 	assert(!sample.has_value || isfinite(sample.value));
 }
 
+static void
+count(void *ctx, const json_t *labels, double value)
+{
+	int *given = ctx;
+
+	assert(json_is_object(labels) && isfinite(value));
+	++*given;
+}
+
+/* The same answer as several series: all of them or none. */
+static void
+check_series(const uint8_t *data, size_t size, int status)
+{
+	struct reading reading;
+	int given = 0;
+
+	reading_series((const char *)data, size, status, count, &given, &reading);
+	assert(str_utf8_ok(reading.text, strlen(reading.text)));
+	assert(given == 0 || reading.verdict == VERDICT_PASS);
+	assert(reading.verdict == VERDICT_PASS || reading.text[0] != '\0');
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -46,5 +68,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(!reading.empty || reading.verdict == VERDICT_NO_DATA);
 	assert(reading.text[0] != '\0');
 	check_judged(&reading);
+	check_series(data + 2, size - 2, statuses[data[0] % 8]);
 	return 0;
 }

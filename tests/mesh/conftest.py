@@ -23,7 +23,8 @@ def mesh_prometheus(mesh, tmp_path_factory):
 
 @pytest.fixture
 def make_airisd(mesh, mesh_prometheus, tmp_path):
-    """make_airisd(**settings): a daemon that asks istiod; asks=False: that waits instead."""
+    """make_airisd(**settings): a daemon that asks istiod; asks=False: that waits instead, or, with
+    observe="default", looks at traffic."""
     made = []
 
     def make(asks=True, settle="12s", **more):

@@ -132,6 +132,30 @@ def test_churn(mesh, make_airisd):
     assert_home(shop)
 
 
+@pytest.mark.parametrize("end", ["succeeded", "aborted"])
+def test_observed(mesh, make_airisd, end):
+    """istiod is not asked: the requests that the proxies count show every weight, none too early."""
+    airisd = make_airisd(asks=False, observe="default")
+    shop, = open_shops(mesh)
+    since = time.time()
+    hold = {"hold": "120s", "weights": [10, 50]} if end == "aborted" else {}
+    rid = begin(airisd, shop, canary={**QUICK, "hold": "4s", **hold}, gates=[])
+    if end == "aborted":
+        airisd.wait(rid, lambda r: r["weight"]["taken"] == 10 and r["stage"]["settled"], 90)
+        airisd.command(rid, "promote")
+        airisd.wait(rid, lambda r: r["weight"]["taken"] == 50, 90)
+        assert airisd.command(rid, "abort").status == 200
+    airisd.wait_phase(rid, end, 240)
+    found = check_taken(shop, rid, airisd.events(rid), mesh.log(shop.route, since))
+    print("from the patch's answer to taken:",
+          [f"{s.weight}: {s.taken - s.answered:.1f} s" for s in found])
+    weights = [10, 50, 0] if end == "aborted" else [10, 50, 100, 0]
+    assert [(s.weight, s.known) for s in found] == [(w, "observed") for w in weights], \
+        [(s.weight, s.known, s.missing) for s in found]
+    assert shop.lost() == {}
+    assert_home(shop)
+
+
 @pytest.mark.parametrize("how", ["killed", "hung"])
 def test_istiod_gone_in_mid_rollout(mesh, make_airisd, how):
     """4: it waits, says so, tears nothing down, and goes on by itself."""

@@ -160,6 +160,56 @@ an_outcome_is_only_of_its_own_attempt(void **state) /* F58 */
 }
 
 static void
+others_are(const struct rollout *r, int below, int above)
+{
+	int is_below, is_above;
+	rollout_other_weights(r, &is_below, &is_above);
+	assert_int_equal(is_below, below);
+	assert_int_equal(is_above, above);
+}
+
+static void
+weight_taken(struct rollout *r)
+{
+	fold(r, EVENT_TAKEN,
+	    json_pack("{s:s, s:I}", "subject", "weight", "of_ms", (json_int_t)r->seen_ms));
+}
+
+/* Until a weight is known to be taken, each one that was written or seen before it may be there. */
+static void
+what_the_data_plane_may_have_instead(void **state)
+{
+	(void)state;
+	struct rollout *r = make(1);
+	others_are(r, -1, -1);
+	act(r, 1, ACT_WEIGHT, 10);
+	acted(r, 1, ACT_DONE, -1);
+	others_are(r, 0, -1);
+	act(r, 2, ACT_WEIGHT, 50); /* overtaken: nobody knows what came of it */
+	act(r, 3, ACT_WEIGHT, 0);
+	acted(r, 3, ACT_DONE, -1);
+	others_are(r, -1, 10);
+	weight_taken(r);
+	others_are(r, -1, -1);
+	fold(r, EVENT_SEEN, json_pack("{s:i}", "weight", 70)); /* by others */
+	others_are(r, 0, -1);
+	act(r, 4, ACT_WEIGHT, 25); /* repaired */
+	acted(r, 4, ACT_DONE, -1);
+	others_are(r, 0, 70);
+	act(r, 5, ACT_WEIGHT, 100);
+	acted(r, 5, ACT_DONE, -1);
+	others_are(r, 70, -1);
+	weight_taken(r);
+	act(r, 6, ACT_WEIGHT, 0);
+	acted(r, 6, ACT_DONE, -1);
+	others_are(r, -1, 100);
+	fold(r, EVENT_SEEN, json_pack("{s:i}", "weight", 5000)); /* a damaged journal */
+	fold(r, EVENT_SEEN, json_pack("{s:i}", "weight", -7));
+	others_are(r, -1, 0);
+	rollout_free(r);
+}
+
+static void
 failures_back_off_and_effects_forgive(void **state) /* F56, F65, I12 */
 {
 	(void)state;
@@ -318,6 +368,7 @@ main(void)
 	    cmocka_unit_test(a_journal_begins_with_created),
 	    cmocka_unit_test(nothing_follows_an_end),
 	    cmocka_unit_test(an_outcome_is_only_of_its_own_attempt),
+	    cmocka_unit_test(what_the_data_plane_may_have_instead),
 	    cmocka_unit_test(failures_back_off_and_effects_forgive),
 	    cmocka_unit_test(a_weight_change_takes_the_passes_and_keeps_the_failures),
 	    cmocka_unit_test(a_side_that_comes_and_goes_does_not_put_the_deadline_off),

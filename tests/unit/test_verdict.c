@@ -455,10 +455,78 @@ test_names(void **state)
 	assert_string_equal(verdict_name((enum verdict)99), "error");
 }
 
+struct given {
+	int count;
+	double sum;
+	char names[32];
+};
+
+static void
+give(void *ctx, const json_t *labels, double value)
+{
+	struct given *given = ctx;
+
+	given->count++;
+	given->sum += value;
+	assert_true(json_is_object(labels));
+	str_print(given->names + strlen(given->names), 8, "%s",
+	    json_string_value(json_object_get(labels, "a")));
+}
+
+static struct given
+expect_series(const char *body, enum verdict verdict, const char *says)
+{
+	struct given given = {0};
+	struct reading reading;
+
+	reading_series(body, strlen(body), 200, give, &given, &reading);
+	if (reading.verdict != verdict || strstr(reading.text, says) == NULL)
+		fail_msg("%s: %s", verdict_name(reading.verdict), reading.text);
+	return given;
+}
+
+#define SERIES(name, time, value)                                                                  \
+	"{\"metric\":{\"a\":\"" name "\"},\"value\":[" time ",\"" value "\"]}"
+
+/* All of them, or none. */
+static void
+test_series(void **state)
+{
+	struct given given = expect_series(
+	    VECTOR(SERIES("x", "5.1", "3") "," SERIES("y", "5.1", "0.5")), VERDICT_PASS, "");
+
+	(void)state;
+	assert_int_equal(given.count, 2);
+	assert_true(given.sum == 3.5);
+	assert_string_equal(given.names, "xy");
+	given = expect_series(VECTOR(""), VERDICT_PASS, "");
+	assert_int_equal(given.count, 0);
+	given = expect_series(VECTOR(SERIES("x", "5.1", "3") "," SERIES("y", "5.2", "1")),
+	    VERDICT_ERROR, "different times");
+	assert_int_equal(given.count, 0);
+	given = expect_series(
+	    VECTOR(SERIES("x", "5.1", "3") "," SERIES("y", "5.1", "NaN")), VERDICT_NO_DATA, "NaN");
+	assert_int_equal(given.count, 0);
+	given = expect_series(VECTOR(SERIES("x", "5.1", "3") "," SERIES("y", "5.1", "+Inf")),
+	    VERDICT_ERROR, "finite");
+	assert_int_equal(given.count, 0);
+	expect_series(VECTOR("{\"value\":[1,\"2\"]}"), VERDICT_ERROR, "no labels");
+	expect_series(VECTOR("{\"metric\":{},\"value\":[\"1\",\"2\"]}"), VERDICT_ERROR, "no time");
+	expect_series(SCALAR("1"), VERDICT_ERROR, "no vector");
+	expect_series("{\"status\":\"success\"}", VERDICT_ERROR, "no vector");
+	expect_series("{\"status\":\"success\",\"data\":{\"resultType\":\"vector\"}}",
+	    VERDICT_ERROR, "no vector");
+	expect_series("{\"status\":\"success\",\"warnings\":[\"half\"],\"data\":{\"resultType\":"
+		      "\"vector\",\"result\":[]}}",
+	    VERDICT_ERROR, "half");
+	expect_series("nonsense", VERDICT_ERROR, "not an answer of Prometheus");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_series),
 	    cmocka_unit_test(test_recorded_answers),
 	    cmocka_unit_test(test_f01_nan),
 	    cmocka_unit_test(test_f02_infinities),

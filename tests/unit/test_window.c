@@ -143,6 +143,9 @@ test_answers_that_are_none(void **state)
 	of[SOURCE] = counted(5000, 0, 0);
 	assert_false(read_window(&window, of));
 	assert_string_equal(window.text, "shop/web and its canary got no requests");
+	of[SOURCE].most = of[SOURCE].least = 0; /* read every thirty seconds */
+	assert_false(read_window(&window, of));
+	assert_string_equal(window.text, "the counters of shop/web were not read twice within 5s");
 }
 
 /* Names stay within their quotes; in the expression they match themselves alone. */
