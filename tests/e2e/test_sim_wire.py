@@ -156,7 +156,7 @@ def newer(path):
             f"{path}.status.terminatingReplicas: is only simulated"]
 
 
-# What a StatefulSet and admission have put into the recorded pod, and what no kubelet has put there.
+# What a StatefulSet and admission have put into the recorded pod, and what no kubelet has.
 OTHER_POD = [f".items[].{path} simulated" for path in (
     "metadata.managedFields: is not", "spec.enableServiceLinks: is not", "spec.hostname: is not",
     "spec.preemptionPolicy: is not", "spec.priority: is not", "spec.subdomain: is not",
