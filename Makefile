@@ -16,8 +16,8 @@ FUZZ_SECONDS ?= 20
 
 all:
 .SECONDARY:
-.PHONY: all clean help format check-format deps unit unit-programs lint tidy test-lint fuzz force docs install \
-	uninstall test asan test-cluster test-mesh demo bench
+.PHONY: all clean help format check-format deps unit unit-programs lint tidy test-lint fuzz \
+	fuzz-programs force docs install uninstall test asan test-cluster test-mesh demo bench
 
 # --- flags ------------------------------------------------------------------------------------
 # Hardening after the OpenSSF guide, as far as gcc 12 has it. SAN=1 (address, undefined) and
@@ -181,24 +181,42 @@ tidy:
 test-lint:
 	@/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/lint
 
-# Each target is one tests/fuzz/fuzz_X.c, together with all of the daemon, built with clang.
-# Seeds: tests/fuzz/corpus/X/, if there is one; what is found new goes to $(O)/fuzz/corpus/X/.
-fuzz_flags = $(language) -g -O1 -fsanitize=fuzzer-no-link,address,undefined \
-	-fno-sanitize-recover=all -fno-omit-frame-pointer
-fuzz_objects := $(patsubst $(O)/%.o,$(O)/fuzz/%.o,$(daemon_objects))
+# Each target is one tests/fuzz/fuzz_X.c, together with what it uses of the programs, built with
+# clang. What is no fuzz_*.c there is help for the targets. Locals start as 0xaa.., so that what is
+# read before it was written shows. Seeds: tests/fuzz/corpus/X/; what is found new goes to
+# $(O)/fuzz/corpus/X/.
+fuzz_flags = $(language) -g -O1 -fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer -ftrivial-auto-var-init=pattern
+fuzz_daemon := $(patsubst $(O)/%.o,$(O)/fuzz/%.o,$(daemon_objects))
+fuzz_cli := $(patsubst $(O)/%.o,$(O)/fuzz/%.o,$(filter-out $(O)/cli/main.o,$(cli_objects)))
+fuzz_help := $(patsubst %.c,$(O)/fuzz/%.o,$(filter-out tests/fuzz/fuzz_%,$(wildcard tests/fuzz/*.c)))
 
-$(O)/fuzz/%.o: %.c
+$(O)/fuzz/flags: force
+	@mkdir -p $(@D)
+	@echo '$(FUZZ_CC) $(fuzz_flags)' | cmp -s - $@ || echo '$(FUZZ_CC) $(fuzz_flags)' > $@
+
+$(O)/fuzz/%.o: %.c $(O)/fuzz/flags
 	@mkdir -p $(@D)
 	@echo "  FUZZ  $@"; $(FUZZ_CC) $(fuzz_flags) -MMD -MP -c -o $@ $<
 
-$(O)/fuzz/gen/%.o: $(O)/gen/%.c
+$(O)/fuzz/gen/%.o: $(O)/gen/%.c $(O)/fuzz/flags
 	@mkdir -p $(@D)
 	@echo "  FUZZ  $@"; $(FUZZ_CC) $(fuzz_flags) -MMD -MP -c -o $@ $<
 
-$(O)/fuzz/libairis.a: $(fuzz_objects)
+$(O)/fuzz/libairis.a: $(fuzz_daemon)
+$(O)/fuzz/libcli.a: $(fuzz_cli)
+$(O)/fuzz/libhelp.a: $(fuzz_help)
 
-$(O)/fuzz/fuzz_%: $(O)/fuzz/tests/fuzz/fuzz_%.o $(O)/fuzz/libairis.a
-	@echo "  LINK  $@"; $(FUZZ_CC) $(fuzz_flags) -fsanitize=fuzzer -o $@ $^ $(daemon_libs)
+# Of airisctl; it has names of its own for what airisd has, too.
+fuzz_of_cli := $(O)/fuzz/fuzz_args $(O)/fuzz/fuzz_sse $(O)/fuzz/fuzz_show
+$(fuzz_of_cli): $(O)/fuzz/libcli.a
+$(fuzz_cli) $(fuzz_of_cli:$(O)/fuzz/%=$(O)/fuzz/tests/fuzz/%.o): private language += -Icli
+
+$(O)/fuzz/fuzz_%: $(O)/fuzz/tests/fuzz/fuzz_%.o $(O)/fuzz/libhelp.a $(O)/fuzz/libairis.a
+	@echo "  LINK  $@"; $(FUZZ_CC) $(fuzz_flags) -fsanitize=fuzzer -o $@ $(filter %.o,$^) \
+		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(daemon_libs)
+
+fuzz-programs: $(fuzz_targets)
 
 fuzz: $(fuzz_targets)
 	@tools/run-fuzz.sh $(FUZZ_SECONDS) $(O)/fuzz/corpus $(fuzz_targets)

@@ -1,10 +1,11 @@
 #!/bin/sh
 # Runs a set of tests, keeps what each part did in BUILD/results/SET, adds it up and closes with one
-# line "N passed, N failed". Usage: test-all.sh test|asan|lint|cluster|mesh BUILD
+# line "N passed, N failed". Usage: test-all.sh test|asan|lint|fuzz|cluster|mesh BUILD
 #
 #   test     unit tests, and every pytest folder that needs no real control plane
 #   asan     unit, e2e and scenarios under AddressSanitizer and UBSan, built in BUILD/asan
 #   lint     make lint
+#   fuzz     every fuzz target for FUZZ_SECONDS (3), from its seeds; the same each time
 #   cluster  tests/scenarios and tests/cluster against a real control plane: kubelab, built from
 #            ../shared/kubelab where that and Go are (or built before). Otherwise, on the cluster
 #            that KUBECONFIG names, what tools/test-kubeconfig.sh can; nothing without either
@@ -98,6 +99,13 @@ run_lint() {
 	tally lines lint make --no-print-directory -s "O=$build" lint
 }
 
+run_fuzz() {
+	build "$build" fuzz-programs
+	export FUZZ_FRESH=1
+	tally lines fuzz make --no-print-directory -s "O=$build" "FUZZ_SECONDS=${FUZZ_SECONDS:-3}" \
+		fuzz
+}
+
 run_cluster() {
 	lab=../shared/kubelab
 	cache=${XDG_CACHE_HOME:-$HOME/.cache}/airis/kubelab
@@ -138,6 +146,7 @@ mesh) run_mesh ;;
 test) run_test ;;
 asan) run_asan ;;
 lint) run_lint ;;
+fuzz) run_fuzz ;;
 cluster) run_cluster ;;
 *)
 	echo "test-all.sh: there is no set $set" >&2

@@ -2,6 +2,7 @@
  * the value, a getter gives the thing of the asked type or "not there". */
 #include "base/jsonx.h"
 
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 #include "base/log.h"
@@ -77,6 +78,14 @@ jsonx_int(const json_t *root, const char *path, int64_t otherwise)
 	if (fabs(real) > EXACT_MAX || (double)(int64_t)real != real)
 		return otherwise;
 	return (int64_t)real;
+}
+
+int
+jsonx_count(const json_t *root, const char *path, int otherwise)
+{
+	int64_t number = jsonx_int(root, path, -1);
+
+	return number < 0 || number > INT_MAX ? otherwise : (int)number;
 }
 
 double

@@ -15,6 +15,8 @@ const char *jsonx_text(const json_t *root, const char *path); /* NULL: not there
 const char *jsonx_text_or(const json_t *root, const char *path, const char *otherwise);
 /* A real without a fraction counts as an int; jsonx_real takes both. */
 int64_t jsonx_int(const json_t *root, const char *path, int64_t otherwise);
+/* A whole number from 0 to INT_MAX; anything else is not there. */
+int jsonx_count(const json_t *root, const char *path, int otherwise);
 double jsonx_real(const json_t *root, const char *path, double otherwise);
 bool jsonx_bool(const json_t *root, const char *path, bool otherwise);
 /* Parses at most limit bytes, refuses duplicate keys, trailing text and depth over 64. */

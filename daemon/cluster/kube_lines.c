@@ -47,9 +47,10 @@ take_line(struct kube_cache *cache, const char *line, size_t length)
 	event = jsonx_parse(line, length, KUBE_LINE_MAX, &e);
 	type = jsonx_text(event, "type");
 	if (!type) {
+		if (event)
+			err_set(&e, "it has no type");
 		err_wrap(&e, "the stream sent a line that is no watch event");
-		kube_cache_broken(
-		    cache, event ? "the stream sent a line that is no watch event" : e.text);
+		kube_cache_broken(cache, e.text);
 		cache->relist = true;
 	} else if (!strcmp(type, "ERROR"))
 		take_error(cache, json_object_get(event, "object"));

@@ -123,8 +123,8 @@ look_hpa(const struct observe_objects *objects, struct hpa_seen *seen)
 		return;
 	seen->exists = true;
 	str_copy(seen->name, sizeof(seen->name), jsonx_text_or(hpa, "metadata.name", ""));
-	seen->min = (int)jsonx_int(hpa, "spec.minReplicas", 1);
-	seen->max = (int)jsonx_int(hpa, "spec.maxReplicas", 0);
+	seen->min = jsonx_count(hpa, "spec.minReplicas", 1);
+	seen->max = jsonx_count(hpa, "spec.maxReplicas", 0);
 }
 
 void

@@ -203,9 +203,9 @@ workload_look(const struct workload_side *side, const struct app *app, const cha
 	str_copy(seen->uid, sizeof(seen->uid), jsonx_text_or(d, "metadata.uid", ""));
 	str_copy(seen->image, sizeof(seen->image),
 	    workload_image(jsonx_at(d, "spec.template.spec"), app->container));
-	seen->replicas = (int)jsonx_int(d, "spec.replicas", -1);
-	seen->pods = (int)jsonx_int(d, "status.replicas", 0);
-	seen->updated = (int)jsonx_int(d, "status.updatedReplicas", 0);
+	seen->replicas = jsonx_count(d, "spec.replicas", -1);
+	seen->pods = jsonx_count(d, "status.replicas", 0);
+	seen->updated = jsonx_count(d, "status.updatedReplicas", 0);
 	count_pods(side, app, new_image, seen);
 	look_editor(d, app, seen);
 	workload_problem(side, app, &seen->problem);

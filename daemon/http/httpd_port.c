@@ -6,7 +6,8 @@
  *  T3 a timeout of 0 is a timer, never an active event: the rest of the loop has its turn
  *  T4 a peer can make the timeout 0 for ever   -> after 64 in a row without an event, 2 ms
  *  T6 a timeout of silence is none of slowness -> a guard per connection shuts the socket down
- *  T7 who hangs up in silence is not noticed   -> each socket's end is watched by us as well */
+ *  T7 who hangs up in silence is not noticed   -> each socket's end is watched by us as well
+ *  T9 a run walks all that is suspended        -> one run for all resumes of a turn */
 #include <assert.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

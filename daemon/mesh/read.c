@@ -91,8 +91,11 @@ mesh_read_time_ms(const char *text)
 	const char *rest = text == NULL ? NULL : strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
 	if (rest == NULL)
 		return 0;
-	double fraction = *rest == '.' ? strtod(rest, NULL) : 0;
-	return (int64_t)timegm(&tm) * 1000 + (int64_t)(fraction * 1000);
+	int64_t ms = 0, unit = 100;
+	if (*rest == '.')
+		for (rest++; *rest >= '0' && *rest <= '9'; rest++, unit /= 10)
+			ms += (*rest - '0') * unit;
+	return *rest == 'Z' ? (int64_t)timegm(&tm) * 1000 + ms : 0;
 }
 
 static int64_t

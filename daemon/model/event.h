@@ -49,6 +49,10 @@ enum event_kind {
 	EVENT_KINDS
 };
 
+/* Times of events, and all times and durations in them, are from 0 to this: the year 9999. So no
+ * sum of a few overflows. */
+#define EVENT_MS_MAX INT64_C(253402300799999)
+
 struct event {
 	enum event_kind kind;
 	int64_t at_ms;

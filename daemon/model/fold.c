@@ -1,5 +1,6 @@
 /* The fold: the only code that changes a rollout. What an act's outcome does to it is in
  * fold_act.c. */
+#include <limits.h>
 #include <string.h>
 #include "base/jsonx.h"
 #include "base/str.h"
@@ -118,6 +119,21 @@ rollout_other_weights(const struct rollout *r, int *below, int *above)
 		else if (weight > r->seen && *above < 0)
 			*above = weight;
 	}
+}
+
+int
+fold_number(const struct event *event, const char *name, int64_t min, int64_t max, int64_t *to,
+    struct err *e)
+{
+	const json_t *value = json_object_get(event->data, name);
+	int64_t number = jsonx_int(value, "", min - 1);
+	if (value == NULL)
+		return 0;
+	if (number < min || number > max)
+		return err_set(e, "\"%s\" of an event \"%s\" is no whole number from %lld to %lld",
+		    name, event_name(event->kind), (long long)min, (long long)max);
+	*to = number;
+	return 0;
 }
 
 static int
@@ -242,10 +258,12 @@ fold_settled(struct rollout *r, const struct event *event, struct err *e)
 static int
 fold_ready(struct rollout *r, const struct event *event, struct err *e)
 {
-	(void)e;
 	bool canary = str_equal(jsonx_text(event->data, "side"), "canary");
 	struct side_facts *facts = &r->sides[canary ? SIDE_CANARY : SIDE_STABLE];
-	int count = (int)jsonx_int(event->data, "count", 0);
+	int64_t number = 0;
+	if (fold_number(event, "count", 0, INT_MAX, &number, e) < 0)
+		return -1;
+	int count = (int)number;
 	if (count > facts->ready || count == 0)
 		facts->since_ms = event->at_ms;
 	facts->ready = count;
@@ -259,13 +277,14 @@ fold_ready(struct rollout *r, const struct event *event, struct err *e)
 static int
 fold_seen(struct rollout *r, const struct event *event, struct err *e)
 {
-	(void)e;
-	int weight = (int)jsonx_int(event->data, "weight", 0);
+	int64_t weight = 0;
+	if (fold_number(event, "weight", 0, 100, &weight, e) < 0)
+		return -1;
 	/* A write whose answer was lost took effect. */
 	const struct attempt *attempt = &r->attempt;
 	bool ours = attempt->act.kind == ACT_WEIGHT && attempt->act.number == weight &&
 		    attempt->failures > 0;
-	fold_weight(r, weight, event->at_ms, ours ? attempt->sent_ms : 0);
+	fold_weight(r, (int)weight, event->at_ms, ours ? attempt->sent_ms : 0);
 	return 0;
 }
 
@@ -273,8 +292,9 @@ fold_seen(struct rollout *r, const struct event *event, struct err *e)
 static int
 fold_accepted(struct rollout *r, const struct event *event, struct err *e)
 {
-	(void)e;
-	int64_t of_ms = jsonx_int(event->data, "of_ms", 0);
+	int64_t of_ms = 0;
+	if (fold_number(event, "of_ms", 0, EVENT_MS_MAX, &of_ms, e) < 0)
+		return -1;
 	if (of_ms != rollout_route_ms(r))
 		return 0;
 	r->accepted_of_ms = of_ms;
@@ -291,11 +311,14 @@ fold_taken(struct rollout *r, const struct event *event, struct err *e)
 	if (subject == MESH_SUBJECTS)
 		return err_set(e, "rollout %s: the mesh takes no \"%s\"", r->id, name);
 	struct mesh_fact *fact = &r->mesh[subject];
-	int64_t of_ms = jsonx_int(event->data, "of_ms", 0);
+	int64_t of_ms = 0, since_ms = event->at_ms;
+	if (fold_number(event, "of_ms", 0, EVENT_MS_MAX, &of_ms, e) < 0 ||
+	    fold_number(event, "since_ms", 0, EVENT_MS_MAX, &since_ms, e) < 0)
+		return -1;
 	if (of_ms != rollout_changed_ms(r, subject))
 		return 0;
 	fact->of_ms = of_ms;
-	fact->at_ms = jsonx_int(event->data, "since_ms", event->at_ms);
+	fact->at_ms = since_ms;
 	str_copy(fact->known, sizeof(fact->known), jsonx_text_or(event->data, "known", "assumed"));
 	str_copy(fact->missing, sizeof(fact->missing), jsonx_text_or(event->data, "missing", ""));
 	if (subject == MESH_WEIGHT) {
@@ -367,8 +390,10 @@ fold_fence(struct rollout *r, const struct event *event, struct err *e)
 static int
 fold_waits(struct rollout *r, const struct event *event, struct err *e)
 {
-	(void)e;
 	struct waiting *waiting = &r->waiting;
+	int64_t until_ms = 0;
+	if (fold_number(event, "until_ms", 0, EVENT_MS_MAX, &until_ms, e) < 0)
+		return -1;
 	bool same = strcmp(waiting->object, jsonx_text_or(event->data, "object", "")) == 0;
 	str_copy(
 	    waiting->object, sizeof(waiting->object), jsonx_text_or(event->data, "object", ""));
@@ -378,7 +403,7 @@ fold_waits(struct rollout *r, const struct event *event, struct err *e)
 	    waiting->reason, sizeof(waiting->reason), jsonx_text_or(event->data, "reason", ""));
 	if (!same)
 		waiting->since_ms = event->at_ms;
-	waiting->until_ms = jsonx_int(event->data, "until_ms", 0);
+	waiting->until_ms = until_ms;
 	return 0;
 }
 
@@ -419,6 +444,9 @@ rollout_fold(struct rollout *r, const struct event *event, struct err *e)
 {
 	if ((event->kind == EVENT_CREATED) != (r->app == NULL))
 		return err_set(e, "the journal of rollout %s begins with \"created\", once", r->id);
+	if (event->at_ms < 0 || event->at_ms > EVENT_MS_MAX)
+		return err_set(e, "an event of rollout %s is of no time: %lld ms", r->id,
+		    (long long)event->at_ms);
 	bool away = r->app != NULL && rollout_was_away(r, event->at_ms);
 	if (folds[event->kind](r, event, e) < 0)
 		return -1;

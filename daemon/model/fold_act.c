@@ -1,4 +1,5 @@
 /* What acts, their outcomes and commands do to a rollout. */
+#include <limits.h>
 #include <string.h>
 #include "base/jsonx.h"
 #include "base/str.h"
@@ -54,17 +55,22 @@ fold_act(struct rollout *r, const struct event *event, struct err *e)
 	const char *name = jsonx_text_or(event->data, "act", "");
 	struct act act = {
 	    .kind = act_kind_of(name),
-	    .number = (int)jsonx_int(event->data, "number", 0),
 	    .urgent = jsonx_bool(event->data, "urgent", false),
 	};
+	int64_t number = 0, count = 0;
 	if (act.kind == ACT_NONE)
 		return err_set(e, "rollout %s: no act is called \"%s\"", r->id, name);
+	if (fold_number(event, "number", 0, act.kind == ACT_WEIGHT ? 100 : INT_MAX, &number, e) <
+		0 ||
+	    fold_number(event, "attempt", 0, INT64_MAX, &count, e) < 0)
+		return -1;
+	act.number = (int)number;
 	str_copy(act.text, sizeof(act.text), jsonx_text_or(event->data, "text", ""));
 	struct attempt *attempt = &r->attempt;
 	if (act.kind != attempt->act.kind || act.number != attempt->act.number)
 		attempt->failures = 0;
 	attempt->act = act;
-	attempt->number = (uint64_t)jsonx_int(event->data, "attempt", 0);
+	attempt->number = (uint64_t)count;
 	attempt->sent_ms = event->at_ms;
 	attempt->answered_ms = 0;
 	attempt->pending = true;
@@ -131,7 +137,9 @@ fold_acted(struct rollout *r, const struct event *event, struct err *e)
 	struct attempt *attempt = &r->attempt;
 	if ((uint64_t)jsonx_int(event->data, "attempt", 0) != attempt->number)
 		return 0; /* an answer to what nobody waits for any more */
-	(void)e;
+	int64_t retry_ms = -1;
+	if (fold_number(event, "retry_ms", -1, EVENT_MS_MAX, &retry_ms, e) < 0)
+		return -1;
 	attempt->outcome = act_outcome_of(jsonx_text_or(event->data, "outcome", ""));
 	attempt->pending = false;
 	attempt->answered_ms = event->at_ms;
@@ -145,9 +153,7 @@ fold_acted(struct rollout *r, const struct event *event, struct err *e)
 	attempt->failures++;
 	/* A conflict was read again already: the first is answered at once. */
 	bool at_once = attempt->outcome == ACT_CONFLICT && attempt->failures <= 1;
-	attempt->retry_ms =
-	    at_once ? 0
-		    : event->at_ms + retry_after(attempt, jsonx_int(event->data, "retry_ms", -1));
+	attempt->retry_ms = at_once ? 0 : event->at_ms + retry_after(attempt, retry_ms);
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 #include <string.h>
 #include "base/jsonx.h"
 #include "base/str.h"
+#include "model/event.h"
 #include "model/ladder.h"
 
 struct target
@@ -30,21 +31,35 @@ ladder_json(const struct ladder *ladder)
 	return json_pack("{s:o, s:i}", "stages", stages, "full", ladder->full);
 }
 
-static void
-stage_parse(const json_t *json, struct stage *stage)
+static bool
+is_between(int64_t number, int64_t min, int64_t max)
 {
+	return number >= min && number <= max;
+}
+
+static int
+stage_parse(const json_t *json, struct stage *stage, struct err *e)
+{
+	int64_t weight = jsonx_int(json, "weight", 0), canary = jsonx_int(json, "canary", 0);
+	int64_t gates = jsonx_int(json, "gates", 0), watch = jsonx_int(json, "watch", 0);
+	const char *name = jsonx_text_or(json, "name", "");
 	*stage = (struct stage){
-	    .target = {.weight = (int)jsonx_int(json, "weight", 0),
-		.canary = (int)jsonx_int(json, "canary", 0),
+	    .target = {.weight = (int)weight,
+		.canary = (int)canary,
 		.stable_new = jsonx_bool(json, "stable_new", false),
 		.home = jsonx_bool(json, "home", false)},
 	    .hold_ms = jsonx_int(json, "hold_ms", 0),
 	    .approve = jsonx_bool(json, "approve", false),
-	    .gates = (uint32_t)jsonx_int(json, "gates", 0),
-	    .watch = (uint32_t)jsonx_int(json, "watch", 0),
+	    .gates = (uint32_t)gates,
+	    .watch = (uint32_t)watch,
 	    .serves = jsonx_bool(json, "serves", false),
 	};
-	str_copy(stage->name, sizeof(stage->name), jsonx_text_or(json, "name", ""));
+	if (!str_copy(stage->name, sizeof(stage->name), name) || !is_between(weight, 0, 100) ||
+	    !is_between(canary, 0, 100) || !is_between(stage->hold_ms, 0, EVENT_MS_MAX) ||
+	    !is_between(gates, 0, UINT32_MAX) || !is_between(watch, 0, UINT32_MAX))
+		return err_set(
+		    e, "stage \"%.60s\" of a ladder has a number out of its range", name);
+	return 0;
 }
 
 int
@@ -55,8 +70,11 @@ ladder_parse(const json_t *json, struct ladder *ladder, struct err *e)
 	if (count == 0 || count > LADDER_STAGES)
 		return err_set(
 		    e, "a ladder has 1 to %d stages, this one has %zu", LADDER_STAGES, count);
-	*ladder = (struct ladder){.count = (int)count, .full = (int)jsonx_int(json, "full", 0)};
+	*ladder = (struct ladder){.count = (int)count, .full = jsonx_count(json, "full", 0)};
+	if (ladder->full >= ladder->count)
+		return err_set(e, "a ladder of %zu stages has no stage %d", count, ladder->full);
 	for (size_t i = 0; i < count; i++)
-		stage_parse(json_array_get(stages, i), &ladder->stages[i]);
+		if (stage_parse(json_array_get(stages, i), &ladder->stages[i], e) < 0)
+			return -1;
 	return 0;
 }

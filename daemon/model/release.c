@@ -15,14 +15,15 @@ int
 release_parse(const json_t *json, struct release *release, struct err *e)
 {
 	struct release parsed = {
-	    .number = (int)jsonx_int(json, "number", 0), .at_ms = jsonx_int(json, "at_ms", 0)};
+	    .number = jsonx_count(json, "number", 0), .at_ms = jsonx_int(json, "at_ms", 0)};
 	bool whole =
 	    str_copy(parsed.app, sizeof(parsed.app), jsonx_text_or(json, "app", "")) &&
 	    str_copy(parsed.image, sizeof(parsed.image), jsonx_text_or(json, "image", "")) &&
 	    str_copy(parsed.who, sizeof(parsed.who), jsonx_text_or(json, "who", "")) &&
 	    str_copy(parsed.why, sizeof(parsed.why), jsonx_text_or(json, "why", "")) &&
 	    str_copy(parsed.commit, sizeof(parsed.commit), jsonx_text_or(json, "commit", ""));
-	if (!whole || parsed.number < 1 || parsed.image[0] == '\0')
+	if (!whole || parsed.number < 1 || parsed.image[0] == '\0' || parsed.at_ms < 0 ||
+	    parsed.at_ms > EVENT_MS_MAX)
 		return err_set(
 		    e, "a release needs a number from 1 on and an image; its texts are bounded");
 	*release = parsed;

@@ -138,16 +138,14 @@ read_tree(const json_t *tree, struct settings *settings, struct errlist *errors)
 }
 
 struct settings *
-settings_read(const char *path,
+settings_parse(const char *text, size_t length,
     void (*check)(const struct settings *settings, struct errlist *errors), struct errlist *errors)
 {
 	struct settings *settings = mem_alloc(sizeof(*settings));
 	struct yaml_lines *lines = NULL;
 	json_t *tree = NULL;
 	struct err e;
-	size_t length;
-	char *text = read_whole(path, &length, &e);
-	if (text == NULL || yaml_parse(text, length, &tree, &lines, &e) < 0)
+	if (yaml_parse(text, length, &tree, &lines, &e) < 0)
 		errlist_add(errors, "", "%s", e.text);
 	else
 		read_tree(tree, settings, errors);
@@ -157,11 +155,26 @@ settings_read(const char *path,
 		yaml_locate(lines, errors);
 	yaml_lines_free(lines);
 	json_decref(tree);
-	free(text);
 	if (errors->count == 0)
 		return settings;
 	settings_free(settings);
 	return NULL;
+}
+
+struct settings *
+settings_read(const char *path,
+    void (*check)(const struct settings *settings, struct errlist *errors), struct errlist *errors)
+{
+	struct err e;
+	size_t length;
+	char *text = read_whole(path, &length, &e);
+	struct settings *settings = NULL;
+	if (text == NULL)
+		errlist_add(errors, "", "%s", e.text);
+	else
+		settings = settings_parse(text, length, check, errors);
+	free(text);
+	return settings;
 }
 
 void
@@ -257,7 +270,7 @@ compare(const struct key *table, const char *prefix, const json_t *now, const js
 			char *below = str_format("%s.", path);
 			compare(key->inside, below, a, b, sentences);
 			free(below);
-		} else if (!json_equal(a, b) && !settings_is_live(path))
+		} else if (a != b && !json_equal(a, b) && !settings_is_live(path))
 			errlist_add(
 			    sentences, path, "changed, and is taken over only by a restart");
 		free(path);

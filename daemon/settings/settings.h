@@ -73,6 +73,9 @@ struct settings {
  * others know of it. */
 struct settings *settings_read(const char *path,
     void (*check)(const struct settings *settings, struct errlist *errors), struct errlist *errors);
+/* The same of a text that is there already. */
+struct settings *settings_parse(const char *text, size_t length,
+    void (*check)(const struct settings *settings, struct errlist *errors), struct errlist *errors);
 void settings_free(struct settings *settings);
 
 /* What is in force, as YAML; owned by the caller. */

@@ -7,7 +7,8 @@
 #include "base/jsonx.h"
 
 static const char sample[] =
-    "{\"spec\":{\"replicas\":3,\"paused\":true,\"ratio\":0.5,\"big\":1e300,\"whole\":4.0,"
+    "{\"spec\":{\"replicas\":3,\"paused\":true,\"ratio\":0.5,\"big\":1e300,\"many\":2147483648,"
+    "\"less\":-1,\"whole\":4.0,"
     "\"containers\":[{\"image\":\"web:1\"},{\"image\":null}]},"
     "\"labels\":{\"app.kubernetes.io/name\":\"web\",\"a\\\\b\":\"c\",\"\":1,\"0\":\"zero\"}}";
 
@@ -34,6 +35,11 @@ test_getters(void **state)
 	assert_int_equal(jsonx_int(root, "spec.ratio", -1), -1);
 	assert_int_equal(jsonx_int(root, "spec.big", -1), -1);
 	assert_int_equal(jsonx_int(root, "spec.paused", -1), -1);
+	assert_int_equal(jsonx_count(root, "spec.replicas", -1), 3);
+	assert_int_equal(jsonx_count(root, "spec.whole", -1), 4);
+	assert_int_equal(jsonx_count(root, "spec.many", -1), -1);
+	assert_int_equal(jsonx_count(root, "spec.less", 7), 7);
+	assert_int_equal(jsonx_count(root, "spec.none", 7), 7);
 	assert_true(jsonx_real(root, "spec.ratio", 9) == 0.5);
 	assert_true(jsonx_real(root, "spec.replicas", 9) == 3);
 	assert_true(jsonx_real(root, "spec.none", 9) == 9);

@@ -95,6 +95,41 @@ what_cannot_follow_changes_nothing(void **state) /* I7, F72 */
 }
 
 static void
+numbers_out_of_their_range_are_refused(void **state)
+{
+	static const char *const ladders[] = {"[{\"weight\": 101}]", "[{\"canary\": -1}]",
+	    "[{\"hold_ms\": 9223372036854775807}]", "[{\"gates\": 4294967296}]"};
+	struct rollout *r = make(2);
+	struct event late = {.kind = EVENT_SETTLED, .at_ms = INT64_MAX, .actor = ""};
+	struct ladder ladder;
+	struct err e;
+	json_t *json;
+	(void)state;
+	refuse(r, EVENT_SEEN, json_pack("{s:i}", "weight", 101), "from 0 to 100");
+	refuse(r, EVENT_SEEN, json_pack("{s:s}", "weight", "10"), "no whole number");
+	refuse(r, EVENT_READY, json_pack("{s:I}", "count", (json_int_t)1 << 32), "count");
+	refuse(r, EVENT_ACT, json_pack("{s:s, s:i}", "act", "weight", "number", 101), "number");
+	refuse(
+	    r, EVENT_ACT, json_pack("{s:s, s:i}", "act", "scale_canary", "number", -1), "number");
+	refuse(r, EVENT_ACTED, json_pack("{s:I}", "retry_ms", (json_int_t)INT64_MAX), "retry_ms");
+	refuse(r, EVENT_WAITS, json_pack("{s:I}", "until_ms", (json_int_t)INT64_MAX), "until_ms");
+	refuse(r, EVENT_TAKEN,
+	    json_pack("{s:s, s:I}", "subject", "weight", "since_ms", (json_int_t)INT64_MAX),
+	    "since");
+	assert_int_equal(rollout_fold(r, &late, &e), -1);
+	rollout_free(r);
+	for (size_t i = 0; i < sizeof(ladders) / sizeof(ladders[0]); i++) {
+		json =
+		    json_pack("{s:o, s:i}", "stages", json_loads(ladders[i], 0, NULL), "full", 0);
+		assert_int_equal(ladder_parse(json, &ladder, &e), -1);
+		json_decref(json);
+	}
+	json = json_pack("{s:[{}], s:i}", "stages", "full", 1);
+	assert_int_equal(ladder_parse(json, &ladder, &e), -1);
+	json_decref(json);
+}
+
+static void
 a_journal_begins_with_created(void **state)
 {
 	(void)state;
@@ -365,6 +400,7 @@ main(void)
 	    cmocka_unit_test(an_equal_app_is_shared),
 	    cmocka_unit_test(a_ladder_comes_once_and_first),
 	    cmocka_unit_test(what_cannot_follow_changes_nothing),
+	    cmocka_unit_test(numbers_out_of_their_range_are_refused),
 	    cmocka_unit_test(a_journal_begins_with_created),
 	    cmocka_unit_test(nothing_follows_an_end),
 	    cmocka_unit_test(an_outcome_is_only_of_its_own_attempt),

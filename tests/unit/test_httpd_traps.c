@@ -1,8 +1,36 @@
-/* libmicrohttpd's traps, each with the test that shows it closed. T1..T8 are the names that
+/* libmicrohttpd's traps, each with the test that shows it closed. T1..T9 are the names that
  * httpd_port.c gives them. Without the fix most of these hang, spin or abort. */
 #include "test_httpd_lab.h"
 
+#include <dlfcn.h>
 #include "http/httpd_room.h"
+
+/* --- between the pump and libmicrohttpd --- */
+
+static bool always_at_once; /* it says "timeout 0", whatever there is to do */
+static int runs;	    /* of MHD_run */
+
+enum MHD_Result
+MHD_get_timeout(struct MHD_Daemon *daemon, MHD_UNSIGNED_LONG_LONG *timeout)
+{
+	enum MHD_Result (*real)(struct MHD_Daemon *, MHD_UNSIGNED_LONG_LONG *);
+
+	*(void **)(&real) = dlsym(RTLD_NEXT, "MHD_get_timeout");
+	if (!always_at_once)
+		return real(daemon, timeout);
+	*timeout = 0;
+	return MHD_YES;
+}
+
+enum MHD_Result
+MHD_run(struct MHD_Daemon *daemon)
+{
+	enum MHD_Result (*real)(struct MHD_Daemon *);
+
+	*(void **)(&real) = dlsym(RTLD_NEXT, "MHD_run");
+	runs++;
+	return real(daemon);
+}
 
 static int one = 1, two = 2, none;
 
@@ -10,6 +38,7 @@ static int
 teardown(void **state)
 {
 	(void)state;
+	always_at_once = false;
 	if (served.httpd != NULL)
 		serve_no_more();
 	return 0;
@@ -92,9 +121,42 @@ test_t3_starved_loop(void **state)
 	raw_end(raw);
 }
 
-/* A client that makes libmicrohttpd say "at once" for ever is slowed down, an honest one is not. */
+/* A client that makes libmicrohttpd say "at once" for ever (half a TLS handshake does) is slowed
+ * down, and others are served meanwhile. */
 static void
 test_t4_handshake_spin(void **state)
+{
+	struct raw *raw;
+	int64_t began, cpu;
+	uint64_t spins;
+
+	(void)state;
+	serve((struct httpd_limits){0});
+	lab_for(20);
+	always_at_once = true;
+	raw = raw_ask(GET("/first"));
+	assert_true(raw_expect(raw, "GET|/first|"));
+	runs = 0;
+	cpu = lab_cpu_ms();
+	spins = httpd_spins(served.httpd);
+	began = clock_mono_ms();
+	lab_for(400);
+	assert_in_range(runs, HTTPD_ZERO_TURNS / 2,
+	    HTTPD_ZERO_TURNS + (clock_mono_ms() - began) / HTTPD_ZERO_DELAY_MS + 1);
+	assert_true(lab_cpu_ms() - cpu < 100);
+	assert_in_range(httpd_spins(served.httpd) - spins, 10, 400);
+	raw_end(raw);
+	began = clock_mono_ms();
+	raw = raw_ask(GET("/second"));
+	assert_true(raw_expect(raw, "GET|/second|"));
+	assert_true(clock_mono_ms() - began < 300);
+	always_at_once = false;
+	raw_end(raw);
+}
+
+/* An honest one is not slowed down, and the count begins anew after each pause. */
+static void
+test_t4_delays(void **state)
 {
 	int zeros = 0;
 
@@ -286,6 +348,45 @@ test_t8_idle_streams_do_not_spin(void **state)
 		raw_end(raw[i]);
 }
 
+enum { MANY = 150 };
+
+static bool
+all_answered(void *ctx)
+{
+	struct raw **raws = ctx;
+	int done = 0;
+
+	for (int i = 0; i < MANY; i++) {
+		raws[i]->needle = "late";
+		done += raw_pull(raws[i]);
+	}
+	return done == MANY;
+}
+
+/* Each resume makes libmicrohttpd walk all that is suspended: those of a turn are taken together.
+ */
+static void
+test_t9_many_resumes_are_one_run(void **state)
+{
+	struct raw *raws[MANY];
+	int many = MANY;
+
+	(void)state;
+	serve((struct httpd_limits){.max_connections = MANY + 10});
+	for (int i = 0; i < MANY; i++)
+		raws[i] = raw_ask(GET("/late"));
+	assert_true(lab_until(served_waiting, &many));
+	lab_for(50);
+	runs = 0;
+	for (int i = 0; i < MANY; i++)
+		httpd_answer(served.httpd, served.numbers[i], 200, NULL, NULL, "late", 4);
+	assert_int_equal(runs, 0);
+	assert_true(lab_until(all_answered, raws));
+	assert_in_range(runs, 1, 20);
+	for (int i = 0; i < MANY; i++)
+		raw_end(raws[i]);
+}
+
 #define test(name) cmocka_unit_test_teardown(name, teardown)
 
 int
@@ -296,11 +397,13 @@ main(void)
 	    test(test_t2_deaf_at_the_limit),
 	    test(test_t3_starved_loop),
 	    test(test_t4_handshake_spin),
+	    test(test_t4_delays),
 	    test(test_t5_abort_on_stop),
 	    test(test_t6_slow_clients_are_cut),
 	    test(test_t7_silent_disconnects),
 	    test(test_t7_end_with_the_last_bytes),
 	    test(test_t8_idle_streams_do_not_spin),
+	    test(test_t9_many_resumes_are_one_run),
 	};
 
 	return cmocka_run_group_tests_name("httpd_traps", tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* List and watch: against a server that does what real ones do at their worst. */
 #include "unit.h"
+#include "cluster/kube_caches.h"
 #include "kube_watch_lab.h"
 
 static void
@@ -144,6 +145,25 @@ test_garbage_line(void **state)
 	fake_chunk(stream, "{\"type\":\n");
 	assert_true(run_until(loop, relisted, 3000));
 	end();
+}
+
+/* JSON, but no event: why is said, and nothing but that. */
+static void
+test_line_without_type(void **state)
+{
+	struct kube local = {.name = "lab"};
+	struct kube_cache cache = {.kube = &local, .kind = KUBE_PODS, .ns = "x"};
+	static const char line[] = "{\"object\":{\"metadata\":{\"resourceVersion\":\"5\"}}}\n";
+
+	(void)state;
+	cache.store = cache_new(cache.kind, NULL, NULL);
+	str_init(&cache.line, KUBE_LINE_MAX);
+	assert_false(kube_lines_feed(&cache, line, strlen(line)));
+	assert_true(cache.relist);
+	assert_string_equal(
+	    cache.why, "the stream sent a line that is no watch event: it has no type");
+	str_done(&cache.line);
+	cache_free(cache.store);
 }
 
 /* --- F61: 410 in a 200 stream, and as a status --- */
@@ -311,6 +331,7 @@ main(void)
 	    cmocka_unit_test(test_split_at_every_byte),
 	    cmocka_unit_test(test_oversized_line),
 	    cmocka_unit_test(test_garbage_line),
+	    cmocka_unit_test(test_line_without_type),
 	    cmocka_unit_test(test_410_in_band),
 	    cmocka_unit_test(test_410_as_status),
 	    cmocka_unit_test(test_resumes_from_bookmark),

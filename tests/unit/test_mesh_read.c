@@ -45,6 +45,10 @@ test_times(void **state)
 	(void)state;
 	assert_int_equal(mesh_read_time_ms("2026-11-23T04:28:58.278915404Z"), RECORDED_MS);
 	assert_int_equal(mesh_read_time_ms("2026-11-23T04:28:58Z"), RECORDED_MS - 278);
+	assert_int_equal(mesh_read_time_ms("2026-11-23T04:28:58.2Z"), RECORDED_MS - 78);
+	/* Digits and nothing else: no exponent moves it out of time. */
+	assert_int_equal(mesh_read_time_ms("2026-11-23T04:28:58.5e300Z"), 0);
+	assert_int_equal(mesh_read_time_ms("2026-11-23T04:28:58.5"), 0);
 	assert_int_equal(mesh_read_time_ms("yesterday"), 0);
 	assert_int_equal(mesh_read_time_ms(NULL), 0);
 }

@@ -117,6 +117,25 @@ test_counts(void **state)
 	assert_string_equal(seen.problem.reason, "");
 }
 
+/* Counts that no cluster has are as good as none: they never become other numbers. */
+static void
+test_odd_counts(void **state)
+{
+	json_t *deployment = web_deployment();
+	struct workload_seen seen;
+
+	(void)state;
+	json_object_set_new(json_object_get(deployment, "spec"), "replicas", json_integer(-5));
+	json_object_set_new(json_object_get(deployment, "status"), "replicas",
+	    json_integer((json_int_t)3 << 32 | 3));
+	json_object_set_new(
+	    json_object_get(deployment, "status"), "updatedReplicas", json_integer(-1));
+	seen = look(deployment, json_array(), "[]");
+	assert_int_equal(seen.replicas, -1);
+	assert_int_equal(seen.pods, 0);
+	assert_int_equal(seen.updated, 0);
+}
+
 /* F35, F60: absent replicas are not 1; the status of an older generation is not believed. */
 static void
 test_F60_old_status(void **state)
@@ -315,6 +334,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_container_and_labels),
 	    cmocka_unit_test(test_counts),
+	    cmocka_unit_test(test_odd_counts),
 	    cmocka_unit_test(test_F60_old_status),
 	    cmocka_unit_test(test_problem_of_pods),
 	    cmocka_unit_test(test_F39_crash_loop_between_starts),
