@@ -168,7 +168,7 @@ add_summary(struct entry *entry)
 	    .text = text,
 	    .number = r->release.number,
 	    .at_ms = r->created_ms,
-	    .final = r->phase == PHASE_SUCCEEDED || r->phase == PHASE_ABORTED};
+	    .final = rollout_ended(r)};
 	commit_write(entry, &write);
 	free(text);
 }

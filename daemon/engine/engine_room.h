@@ -92,7 +92,8 @@ void engine_observe(struct entry *entry, struct observed *seen);
 /* recover.c */
 must_check int recover(struct engine *engine, struct err *e);
 must_check int recover_rollout(
-    struct engine *engine, const char *id, struct rollout **rollout, struct err *e);
+    const struct journal_port *journal, const char *id, struct rollout **rollout, struct err *e);
+must_check int recover_app(const struct journal_row *row, struct app **app, struct err *e);
 
 /* plan.c */
 void plan_poke(struct engine *engine, const char *app);
@@ -100,5 +101,6 @@ void plan_free(struct engine *engine);
 
 /* summary.c */
 char *summary_text(const struct rollout *rollout); /* owned by the caller */
+bool rollout_ended(const struct rollout *rollout); /* nothing follows, not even a retry */
 
 #endif

@@ -41,7 +41,7 @@ engine_look(struct engine *engine, const char *id, struct engine_look *look, str
 	*look = (struct engine_look){0};
 	if (entry == NULL) {
 		struct rollout *rollout;
-		if (recover_rollout(engine, id, &rollout, e) < 0)
+		if (recover_rollout(&engine->ports.journal, id, &rollout, e) < 0)
 			return -1;
 		look->rollout = rollout;
 		return 0;

@@ -255,7 +255,7 @@ test_damaged_is_refused(void **state)
 		if (!bench_open(b, plain, &e)) {
 			refused++;
 			assert_non_null(strstr(e.text, "is damaged"));
-			assert_non_null(strstr(e.text, "restore a backup"));
+			assert_non_null(strstr(e.text, "To restore a backup: systemctl stop"));
 			after = slurp(b->path);
 			assert_int_equal(after.size, broken.size);
 			assert_memory_equal(after.data, broken.data, (size_t)broken.size);
