@@ -322,6 +322,17 @@ def test_flipped_bytes_in_a_page(closed, tmp_path, quick_lab):
     advice_works(text, closed, good, tmp_path, quick_lab.kubeconfig)
 
 
+def test_flipped_bytes_in_an_index(closed, tmp_path, quick_lab):
+    """A rollout is found by an index: one that says something else than the table hides events."""
+    waiting = rows(closed, "SELECT rollout FROM rollouts WHERE phase = 'progressing'")[0][0]
+    data = closed.read_bytes()
+    leaves = [at for at in range(PAGE, len(data), PAGE) if data[at] == 10]  # of indexes
+    at = max(leaves, key=lambda at: data[at:at + PAGE].count(waiting.encode()))
+    flip(closed, data.rindex(waiting.encode(), at, at + PAGE) + len(waiting) - 1, 1)
+    assert "the file: " in verify(closed, 1)
+    assert "is damaged" in refused(closed, tmp_path, quick_lab.kubeconfig)
+
+
 @pytest.mark.parametrize("change, words", [
     ("UPDATE rollouts SET phase = 'aborted' WHERE phase = 'progressing'", "its row says phase"),
     ("UPDATE rollouts SET release = 9 WHERE phase = 'progressing'", "its row says release 9"),
