@@ -168,7 +168,7 @@ check_whole(sqlite3 *db, const char *path, struct err *e)
 	char answer[256];
 	struct err why;
 
-	if (store_db_text(db, "PRAGMA quick_check(1)", answer, sizeof(answer), &why) != 0)
+	if (store_db_text(db, "PRAGMA integrity_check(1)", answer, sizeof(answer), &why) != 0)
 		return refuse_unread(db, path, &why, e);
 	return strcmp(answer, "ok") == 0 ? 0 : refuse_damaged(path, answer, e);
 }

@@ -34,7 +34,7 @@ struct store_settings {	  /* 0 or NULL in any but path: the default */
 	int64_t read_ms;     /* SQLite's own time for one page of a read; 250 */
 };
 
-/* Takes the lock, checks the file (magic, application, version, quick_check), backs it up and
+/* Takes the lock, checks the file (magic, application, version, integrity_check), backs it up and
  * migrates it when it is of an older version, and starts the writer. NULL: refused, the error
  * says what to do, and an existing database was not changed. */
 struct store *store_open(const struct store_settings *settings, struct loop *loop, struct err *e);
