@@ -302,7 +302,8 @@ build_api(struct wire *wire, struct err *e)
 static int
 build(struct wire *wire, struct err *e)
 {
-	struct store_settings store = {.path = wire->settings->database};
+	struct store_settings store = {
+	    .path = wire->settings->database, .reserve_bytes = wire->settings->reserve};
 	wire->store = store_open(&store, wire->loop, e);
 	if (wire->store == NULL || build_clusters(wire, e) < 0)
 		return -1;

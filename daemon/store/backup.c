@@ -145,7 +145,7 @@ true_name(const char *path)
 static bool
 is_part_of(const char *database, const char *to)
 {
-	static const char *const suffixes[] = {"", "-wal", "-shm", "-journal", ".lock"};
+	static const char *const suffixes[] = {"", "-wal", "-shm", "-journal", ".lock", ".reserve"};
 	char *mine = true_name(database), *other = true_name(to);
 	size_t length = strlen(mine);
 	bool part = false;

@@ -153,7 +153,7 @@ def test_a_backup_does_not_destroy(used, tmp_path):
     link = tmp_path / "link.db"
     link.symlink_to(used.database)
     for to in (used.database, link, used.database + "-wal", used.database + "-journal",
-               used.database + ".lock", os.path.relpath(used.database)):
+               used.database + ".lock", used.database + ".reserve", os.path.relpath(used.database)):
         assert "is the database itself or belongs to it" in backup(used, to, 1)
     for to in (letter, photos):
         before = to.read_bytes()

@@ -20,6 +20,7 @@ static struct {
 	atomic_bool lasting; /* all after it fail too */
 	atomic_int hits;
 	atomic_bool hang;     /* a sync does not come back while this is set */
+	atomic_int hanging;   /* a sync is being kept */
 	atomic_int log_syncs; /* of the -wal file, that worked */
 	atomic_bool lazy;     /* syncs are not passed on: for tests of what does not look at them */
 } fault;
@@ -86,8 +87,10 @@ fault_sync(sqlite3_file *f, int flags)
 {
 	int code;
 
+	fault.hanging += fault.hang;
 	while (fault.hang)
 		usleep(100);
+	fault.hanging = 0;
 	if (fault_now(&fault.syncs_left))
 		code = fault.code;
 	else
