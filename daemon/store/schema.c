@@ -174,13 +174,15 @@ check_whole(sqlite3 *db, const char *path, struct err *e)
 }
 
 /* The mark is written in rollback mode, so that it is in the file itself from the first moment on,
- * where store_schema_look finds it. */
+ * where store_schema_look finds it. A journal whose deletion is forgotten by a power cut would undo
+ * what comes later: EXTRA syncs the folder. */
 static int
 mark_as_ours(sqlite3 *db, struct err *e)
 {
-	char sql[64];
+	char sql[80];
 
-	str_print(sql, sizeof(sql), "PRAGMA application_id = %d", STORE_APPLICATION_ID);
+	str_print(sql, sizeof(sql), "PRAGMA synchronous = EXTRA; PRAGMA application_id = %d",
+	    STORE_APPLICATION_ID);
 	return store_db_run(db, sql, e);
 }
 
