@@ -7,11 +7,13 @@
 #include "base/version.h"
 #include "model/app.h"
 #include "wire.h"
+#include "wire_db.h"
 
 #define DEFAULT_PATH "/etc/airis/airisd.yaml"
 
 static const char help[] =
     "usage: airisd [--config FILE] [--check | --print-config]\n"
+    "       airisd [--config FILE] --backup FILE | --verify-db [FILE]\n"
     "\n"
     "Drives releases through the Kubernetes API: canaries by weight, gated on Prometheus.\n"
     "\n"
@@ -19,6 +21,9 @@ static const char help[] =
     "  --check          report every error of the settings, with line and what is allowed; exit 0 "
     "or 1\n"
     "  --print-config   print the settings in force, defaults included\n"
+    "  --backup FILE    write a copy of the database to FILE, also while airisd runs\n"
+    "  --verify-db      check the database, or the FILE that follows, to its last row; exit 0 or "
+    "1\n"
     "  --reference      print every key of the settings, and of apps, with its default\n"
     "  --version        print the version\n"
     "  --help           print this\n"
@@ -27,7 +32,12 @@ static const char help[] =
     "settings again and says what takes a restart. Logs go to stderr.\n"
     "Exit status: 0 stopped by a signal, 1 cannot start, 2 wrong arguments.\n";
 
-enum task { TASK_RUN, TASK_CHECK, TASK_PRINT };
+enum task { TASK_RUN, TASK_CHECK, TASK_PRINT, TASK_BACKUP, TASK_VERIFY };
+
+struct order {
+	enum task task;
+	const char *config, *file; /* file NULL: that of the settings */
+};
 
 static void
 print_errors(const char *path, const struct errlist *errors)
@@ -42,31 +52,60 @@ print_errors(const char *path, const struct errlist *errors)
 	}
 }
 
-static int
-run(const char *path, enum task task)
+static void
+print_line(const char *line)
 {
-	struct errlist errors;
+	puts(line);
+}
+
+static int
+back_up(const char *database, const char *to)
+{
 	struct err e;
-	errlist_init(&errors);
-	struct settings *settings = settings_read(path, wire_check, &errors);
-	print_errors(path, &errors);
-	errlist_done(&errors);
-	if (settings == NULL)
-		return 1;
-	if (task == TASK_RUN) {
-		if (wire_run(settings, path, &e) == 0)
-			return 0;
-		log_error("airisd", "%s", e.text);
-		return 1;
-	}
-	if (task == TASK_PRINT) {
+	if (wire_backup(database, to, &e) < 0)
+		return fprintf(stderr, "airisd: %s\n", e.text), 1;
+	printf("%s: a copy of %s\n", to, database);
+	return 0;
+}
+
+static int
+say_settings(const struct settings *settings, const struct order *order)
+{
+	if (order->task == TASK_BACKUP)
+		return back_up(settings->database, order->file);
+	if (order->task == TASK_VERIFY)
+		return wire_verify(settings->database, print_line) < 0;
+	if (order->task == TASK_PRINT) {
 		char *text = settings_print(settings);
 		fputs(text, stdout);
 		free(text);
 	} else
-		printf("%s: no errors\n", path);
-	settings_free(settings);
+		printf("%s: no errors\n", order->config);
 	return 0;
+}
+
+static int
+run(const struct order *order)
+{
+	struct errlist errors;
+	struct err e;
+	if (order->task == TASK_VERIFY && order->file != NULL)
+		return wire_verify(order->file, print_line) < 0;
+	errlist_init(&errors);
+	struct settings *settings = settings_read(order->config, wire_check, &errors);
+	print_errors(order->config, &errors);
+	errlist_done(&errors);
+	if (settings == NULL)
+		return 1;
+	if (order->task != TASK_RUN) {
+		int status = say_settings(settings, order);
+		settings_free(settings);
+		return status;
+	}
+	if (wire_run(settings, order->config, &e) == 0)
+		return 0;
+	log_error("airisd", "%s", e.text);
+	return 1;
 }
 
 static int
@@ -81,36 +120,46 @@ print_reference(void)
 
 static const struct option options[] = {{"config", required_argument, NULL, 'c'},
     {"check", no_argument, NULL, 'k'}, {"print-config", no_argument, NULL, 'p'},
+    {"backup", required_argument, NULL, 'b'}, {"verify-db", optional_argument, NULL, 'd'},
     {"reference", no_argument, NULL, 'r'}, {"version", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+
+static void
+take_order(struct order *order, int option)
+{
+	static const enum task tasks[128] = {
+	    ['k'] = TASK_CHECK, ['p'] = TASK_PRINT, ['b'] = TASK_BACKUP, ['d'] = TASK_VERIFY};
+	if (option == 'c') {
+		order->config = optarg;
+		return;
+	}
+	order->task = tasks[option];
+	order->file = optarg;
+}
 
 int
 main(int argc, char **argv)
 {
-	const char *path = DEFAULT_PATH;
-	enum task task = TASK_RUN;
+	struct order order = {.config = DEFAULT_PATH};
 	int option;
 	mem_json_hook();
 	while ((option = getopt_long(argc, argv, "c:hv", options, NULL)) != -1) {
-		if (option == 'c')
-			path = optarg;
-		else if (option == 'k')
-			task = TASK_CHECK;
-		else if (option == 'p')
-			task = TASK_PRINT;
-		else if (option == 'r')
+		if (option == 'r')
 			return print_reference();
-		else if (option == 'v')
+		if (option == 'v')
 			return printf("airisd %s\n", version_text()) < 0;
-		else if (option == 'h')
+		if (option == 'h')
 			return fputs(help, stdout) < 0;
-		else
+		if (option == '?')
 			return fputs("see airisd --help\n", stderr), 2;
+		take_order(&order, option);
 	}
+	if (order.task == TASK_VERIFY && order.file == NULL && optind < argc)
+		order.file = argv[optind++];
 	if (optind < argc) {
 		fprintf(stderr, "airisd: unexpected argument \"%s\"; see airisd --help\n",
 		    argv[optind]);
 		return 2;
 	}
-	return run(path, task);
+	return run(&order);
 }

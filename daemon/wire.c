@@ -14,6 +14,7 @@
 #include "cluster/kube_stats.h"
 #include "engine/engine.h"
 #include "gates/gates.h"
+#include "store/schema.h"
 #include "store/store.h"
 #include "telemetry/systemd.h"
 #include "wire_lease.h"
@@ -253,6 +254,19 @@ build_mesh(struct wire *wire)
 }
 
 static int
+refuse_journal(const char *database, struct err *e)
+{
+	char advice[640];
+	struct err why = *e;
+	store_schema_advice(database, advice, sizeof(advice));
+	return err_set(e,
+	    "the database %s cannot be gone on from: %s. It was left as it is, nothing acts on "
+	    "it, and traffic stays as it is. To see all that is wrong: airisd --verify-db %s. To "
+	    "restore a backup: %s",
+	    database, why.text, database, advice);
+}
+
+static int
 build_engine(struct wire *wire, struct err *e)
 {
 	struct engine_ports ports = {.journal = store_port(wire->store),
@@ -264,7 +278,7 @@ build_engine(struct wire *wire, struct err *e)
 	struct engine_settings settings = {.settle_ms = wire->settings->settle_ms};
 	gates_port(wire->gates, &ports.gates);
 	wire->engine = engine_new(wire->loop, &ports, &settings, e);
-	return wire->engine == NULL ? -1 : 0;
+	return wire->engine == NULL ? refuse_journal(wire->settings->database, e) : 0;
 }
 
 static int
@@ -298,7 +312,8 @@ build_api(struct wire *wire, struct err *e)
 static int
 build(struct wire *wire, struct err *e)
 {
-	struct store_settings store = {.path = wire->settings->database};
+	struct store_settings store = {
+	    .path = wire->settings->database, .reserve_bytes = wire->settings->reserve};
 	wire->store = store_open(&store, wire->loop, e);
 	if (wire->store == NULL || build_clusters(wire, e) < 0)
 		return -1;

@@ -83,4 +83,5 @@ wire_store_metrics(struct str *to, struct store *store)
 	str_addf(to, "airis_store_waiting_writes %d\n", stats.waiting_writes);
 	str_addf(to, "airis_store_bytes{file=\"db\"} %" PRId64 "\n", stats.db_bytes);
 	str_addf(to, "airis_store_bytes{file=\"wal\"} %" PRId64 "\n", stats.wal_bytes);
+	str_addf(to, "airis_store_bytes{file=\"reserve\"} %" PRId64 "\n", stats.reserve_bytes);
 }

@@ -65,6 +65,13 @@ engine_wake(struct entry *entry, int64_t at_ms)
 	loop_timer_set(entry->timer, at_ms > now_ms ? at_ms - now_ms : 1);
 }
 
+/* What could not be written down is not built upon, but an abort goes on. */
+static bool
+is_stuck(const struct entry *entry)
+{
+	return entry->unwritten && entry->rollout->phase != PHASE_ABORTING;
+}
+
 static bool
 move(struct entry *entry, const struct observed *seen)
 {
@@ -79,11 +86,17 @@ move(struct entry *entry, const struct observed *seen)
 	    .under_way = entry->act_number != 0 || entry->overtaken > 0,
 	    .before = goes_before(entry),
 	    .superseded_by = superseded_by(entry)};
-	decide(&at, &decision);
+	bool stuck = is_stuck(entry);
+	if (stuck)
+		decide_unwritten(&at, &decision);
+	else
+		decide(&at, &decision);
 	engine->stats.decisions++;
 	bool more = decision.events.count > 0;
 	commit_events(entry, &decision.events, "");
 	events_done(&decision.events);
+	if (stuck)
+		return more;
 	entry->waiting = decision.waiting;
 	/* What was to be sent before an abort, and still waits for the journal, is not sent at all.
 	 */
@@ -121,8 +134,7 @@ engine_advance(struct entry *entry)
 {
 	struct observed seen;
 	int moves = 0;
-	/* What could not be written down is not built upon, but an abort goes on. */
-	if (entry->doomed || (entry->unwritten && entry->rollout->phase != PHASE_ABORTING))
+	if (entry->doomed)
 		return;
 	if (!entry->known) { /* nothing of it before its creation is durable */
 		commit_close(entry);

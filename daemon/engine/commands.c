@@ -8,7 +8,7 @@ static bool
 is_ended(struct engine *engine, const char *id, struct rollout **ended)
 {
 	struct err e;
-	return recover_rollout(engine, id, ended, &e) == 0;
+	return recover_rollout(&engine->ports.journal, id, ended, &e) == 0;
 }
 
 static void

@@ -30,7 +30,8 @@ struct batch {
 	struct journal_write *writes; /* strings owned */
 	int count;
 	struct answer *answers;
-	bool sends; /* an act waits for it: */
+	bool urgent; /* it was handed over as that */
+	bool sends;  /* an act waits for it: */
 	uint64_t attempt;
 	bool is_app;	    /* the write is an app: */
 	struct app *app;    /* owned until it is durable; NULL: deleted */
@@ -168,7 +169,7 @@ add_summary(struct entry *entry)
 	    .text = text,
 	    .number = r->release.number,
 	    .at_ms = r->created_ms,
-	    .final = r->phase == PHASE_SUCCEEDED || r->phase == PHASE_ABORTED};
+	    .final = rollout_ended(r)};
 	commit_write(entry, &write);
 	free(text);
 }
@@ -217,10 +218,20 @@ hand_over(struct engine *engine, struct batch *batch)
 {
 	char key[24];
 	uint64_t ticket = ++engine->ticket;
+	for (int i = 0; i < batch->count; i++)
+		batch->writes[i].urgent = batch->urgent;
 	str_print(key, sizeof(key), "%" PRIu64, ticket);
 	map_set(engine->batches, key, batch);
 	engine->ports.journal.append(
 	    engine->ports.journal.ctx, batch->writes, batch->count, on_done, engine, ticket);
+}
+
+/* Its events may be written into the space that is kept for aborts, those before the abort too. */
+static bool
+goes_home(const struct entry *entry)
+{
+	enum phase phase = entry->rollout->phase;
+	return phase == PHASE_ABORTING || phase == PHASE_ABORTED || phase == PHASE_FAILED;
 }
 
 static void
@@ -231,6 +242,7 @@ hand_next(struct entry *entry)
 		return;
 	entry->queue = batch->next;
 	batch->next = NULL;
+	batch->urgent = goes_home(entry);
 	entry->handed = true;
 	hand_over(entry->engine, batch);
 }
@@ -275,10 +287,19 @@ durable_rollout(struct entry *entry, const struct batch *batch)
 }
 
 static void
+all_is_well(struct engine *engine)
+{
+	if (engine->degraded_said)
+		log_info("engine", "the journal can be written again");
+	engine->degraded = engine->degraded_said = false;
+}
+
+static void
 durable(struct engine *engine, struct batch *batch)
 {
 	struct entry *entry = engine_entry(engine, batch->rollout);
-	engine->degraded = false;
+	if (!batch->urgent)
+		all_is_well(engine);
 	if (entry != NULL)
 		durable_rollout(entry, batch);
 	if (batch->is_app)
@@ -299,14 +320,39 @@ forget_rollout(struct entry *entry)
 	engine_mark(entry);
 }
 
+/* Said once, however often it is tried. */
+static void
+degrade(struct engine *engine, const char *why)
+{
+	if (!engine->degraded_said)
+		log_error("engine", "the journal cannot be written: %s", why);
+	if (!engine->degraded)
+		engine->degraded_ms = engine_now_ms(engine);
+	engine->degraded = engine->degraded_said = true;
+	str_copy(engine->degraded_why, sizeof(engine->degraded_why), why);
+	loop_timer_set(engine->retry, RETRY_MS);
+}
+
+static void
+put_back(struct entry *entry, struct batch *batch)
+{
+	entry->handed = false;
+	entry->unwritten = true;
+	batch->next = entry->queue;
+	entry->queue = batch;
+}
+
 static void
 not_durable(struct engine *engine, struct batch *batch, const char *why)
 {
 	struct entry *entry = engine_entry(engine, batch->rollout);
-	engine->degraded = true;
-	str_copy(engine->degraded_why, sizeof(engine->degraded_why), why);
-	log_error("engine", "the journal cannot be written: %s", why);
-	loop_timer_set(engine->retry, RETRY_MS);
+	degrade(engine, why);
+	/* The abort came while it was on its way: now it may be written. */
+	if (entry != NULL && entry->known && goes_home(entry) && !batch->urgent) {
+		put_back(entry, batch);
+		hand_next(entry);
+		return;
+	}
 	give_answers(batch, false, why);
 	if (entry == NULL || !entry->known) {
 		if (batch->is_app && batch->app == NULL)
@@ -317,10 +363,7 @@ not_durable(struct engine *engine, struct batch *batch, const char *why)
 		batch_free(batch);
 		return;
 	}
-	entry->handed = false;
-	entry->unwritten = true;
-	batch->next = entry->queue;
-	entry->queue = batch;
+	put_back(entry, batch);
 	for (batch = entry->queue; batch != NULL; batch = batch->next)
 		give_answers(batch, false, why);
 	/* Only what reduces risk goes out without being written down. */
@@ -358,13 +401,11 @@ commit_close(struct entry *entry)
 	while (*at != NULL)
 		at = &(*at)->next;
 	*at = batch;
-	if (!entry->unwritten) {
+	if (!entry->unwritten || goes_home(entry)) {
 		hand_next(entry);
 		return;
 	}
 	give_answers(batch, false, entry->engine->degraded_why);
-	if (entry->sending.urgent)
-		effects_send(entry);
 }
 
 void
@@ -394,7 +435,9 @@ commit_retry(struct engine *engine)
 		any = true;
 		hand_next(entry);
 	}
-	if (!any)
+	if (any)
+		loop_timer_set(engine->retry, RETRY_MS);
+	else
 		engine->degraded = false;
 }
 

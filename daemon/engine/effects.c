@@ -131,6 +131,24 @@ still_asked(const struct entry *entry, const struct ask *ask)
 	       phase_forward(r->phase);
 }
 
+/* What cannot be written down waits in memory, so only what may end the rollout is kept. */
+static void
+note_sample(struct entry *entry, int gate, const struct gate_sample *sample)
+{
+	struct engine *engine = entry->engine;
+	engine->stats.measures[sample->verdict]++;
+	if (entry->unwritten && sample->verdict != VERDICT_FAIL) {
+		entry->unsaid_ms[gate] = engine_now_ms(engine);
+		return;
+	}
+	struct event event = {.kind = EVENT_MEASURED,
+	    .at_ms = engine_now_ms(engine),
+	    .actor = "",
+	    .data = sample_json(&entry->rollout->app->gates[gate], sample)};
+	commit_event(entry, &event, "");
+	json_decref(event.data);
+}
+
 static void
 on_sample(void *ctx, uint64_t number, const struct gate_sample *sample)
 {
@@ -141,15 +159,8 @@ on_sample(void *ctx, uint64_t number, const struct gate_sample *sample)
 	struct entry *entry = ask == NULL ? NULL : engine_entry(engine, ask->rollout);
 	if (entry != NULL && entry->asks[ask->gate] == number) {
 		entry->asks[ask->gate] = 0;
-		if (still_asked(entry, ask)) {
-			struct event event = {.kind = EVENT_MEASURED,
-			    .at_ms = engine_now_ms(engine),
-			    .actor = "",
-			    .data = sample_json(&entry->rollout->app->gates[ask->gate], sample)};
-			commit_event(entry, &event, "");
-			json_decref(event.data);
-			engine->stats.measures[sample->verdict]++;
-		}
+		if (still_asked(entry, ask))
+			note_sample(entry, ask->gate, sample);
 		engine_mark(entry);
 	}
 	free(ask);
@@ -177,15 +188,23 @@ ask_gate(struct entry *entry, int i, int64_t now_ms)
 	map_set(engine->asks, key, ask);
 }
 
+static int64_t
+due_of(const struct entry *entry, int i)
+{
+	int64_t due_ms = gate_due_ms(entry->rollout, i);
+	int64_t next_ms = entry->unsaid_ms[i] + entry->rollout->app->gates[i].every_ms;
+	return due_ms != 0 && entry->unsaid_ms[i] != 0 && next_ms > due_ms ? next_ms : due_ms;
+}
+
 /* Asks what is due; a measurement that is still under way is not asked again (F15). */
 void
 effects_gates(struct entry *entry)
 {
 	int64_t now_ms = engine_now_ms(entry->engine), next_ms = 0;
-	if (entry->doomed || entry->unwritten)
+	if (entry->doomed)
 		return;
 	for (int i = 0; i < entry->rollout->app->gate_count; i++) {
-		int64_t due_ms = gate_due_ms(entry->rollout, i);
+		int64_t due_ms = due_of(entry, i);
 		if (due_ms == 0 || entry->asks[i] != 0)
 			continue;
 		if (due_ms <= now_ms)

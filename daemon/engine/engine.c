@@ -91,10 +91,9 @@ engine_doom(struct entry *entry)
 static void
 doom_ended(struct entry *entry)
 {
-	enum phase phase = entry->rollout->phase;
-	if (entry->doomed || (phase != PHASE_SUCCEEDED && phase != PHASE_ABORTED))
+	if (entry->doomed || !rollout_ended(entry->rollout))
 		return;
-	entry->engine->stats.ended[phase]++;
+	entry->engine->stats.ended[entry->rollout->phase]++;
 	engine_doom(entry);
 }
 

@@ -26,8 +26,9 @@ struct entry { /* a live rollout */
 	bool handed;	     /* one of them is with the journal, */
 	struct batch *queue; /* the others wait for it, so that their order is kept */
 	bool unwritten;	     /* the journal did not take it: it is tried again */
-	struct act sending;  /* waits for its intent to be durable */
-	uint64_t act_number; /* at the cluster; 0: none under way */
+	int64_t unsaid_ms[APP_GATES]; /* when a measurement was dropped meanwhile; 0: never */
+	struct act sending;	      /* waits for its intent to be durable */
+	uint64_t act_number;	      /* at the cluster; 0: none under way */
 	uint64_t act_attempt;
 	int overtaken;			   /* acts under way that another one was sent past */
 	uint64_t asks[APP_GATES];	   /* gate measurements under way; 0: none */
@@ -70,8 +71,9 @@ struct engine {
 	uint64_t ticket;
 	int64_t wall_base_ms, mono_base_ms;
 	int64_t id_ms; /* of the newest rollout's id */
-	bool degraded;
-	char degraded_why[256];
+	bool degraded, degraded_said;
+	char degraded_why[512];
+	int64_t degraded_ms;	  /* since when */
 	struct loop_timer *retry; /* of failed batches */
 	struct engine_stats stats;
 };
@@ -92,7 +94,8 @@ void engine_observe(struct entry *entry, struct observed *seen);
 /* recover.c */
 must_check int recover(struct engine *engine, struct err *e);
 must_check int recover_rollout(
-    struct engine *engine, const char *id, struct rollout **rollout, struct err *e);
+    const struct journal_port *journal, const char *id, struct rollout **rollout, struct err *e);
+must_check int recover_app(const struct journal_row *row, struct app **app, struct err *e);
 
 /* plan.c */
 void plan_poke(struct engine *engine, const char *app);
@@ -100,5 +103,6 @@ void plan_free(struct engine *engine);
 
 /* summary.c */
 char *summary_text(const struct rollout *rollout); /* owned by the caller */
+bool rollout_ended(const struct rollout *rollout); /* nothing follows, not even a retry */
 
 #endif

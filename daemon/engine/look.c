@@ -34,6 +34,23 @@ engine_app_active(const struct engine *engine, const char *name)
 	return entry == NULL || entry->rollouts == NULL ? NULL : entry->rollouts->rollout->id;
 }
 
+/* Nothing goes on before it can be written down; an abort does. */
+static void
+say_degraded(const struct entry *entry, struct waiting *waiting)
+{
+	const struct engine *engine = entry->engine;
+	enum phase phase = entry->rollout->phase;
+	if (!(engine->degraded || entry->unwritten) ||
+	    !(phase == PHASE_QUEUED || phase_forward(phase)))
+		return;
+	*waiting = (struct waiting){.since_ms = engine->degraded_ms};
+	str_copy(waiting->object, sizeof(waiting->object), "Database");
+	str_copy(waiting->what, sizeof(waiting->what), engine->degraded_why);
+	str_copy(waiting->next, sizeof(waiting->next),
+	    "goes on by itself when it can be written; traffic stays as it is, `rollout abort` "
+	    "goes home");
+}
+
 int
 engine_look(struct engine *engine, const char *id, struct engine_look *look, struct err *e)
 {
@@ -41,7 +58,7 @@ engine_look(struct engine *engine, const char *id, struct engine_look *look, str
 	*look = (struct engine_look){0};
 	if (entry == NULL) {
 		struct rollout *rollout;
-		if (recover_rollout(engine, id, &rollout, e) < 0)
+		if (recover_rollout(&engine->ports.journal, id, &rollout, e) < 0)
 			return -1;
 		look->rollout = rollout;
 		return 0;
@@ -49,6 +66,7 @@ engine_look(struct engine *engine, const char *id, struct engine_look *look, str
 	look->live = true;
 	look->rollout = entry->rollout;
 	look->waiting = entry->waiting;
+	say_degraded(entry, &look->waiting);
 	if (entry->followed)
 		engine_observe(entry, &look->seen);
 	return 0;

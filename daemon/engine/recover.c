@@ -41,9 +41,9 @@ fold_row(void *ctx, const struct journal_row *row)
 }
 
 int
-recover_rollout(struct engine *engine, const char *id, struct rollout **rollout, struct err *e)
+recover_rollout(
+    const struct journal_port *journal, const char *id, struct rollout **rollout, struct err *e)
 {
-	const struct journal_port *journal = &engine->ports.journal;
 	struct folding f = {.rollout = rollout_new(id), .e = e};
 	do {
 		f.count = 0;
@@ -68,21 +68,29 @@ struct loading {
 	struct err *e;
 };
 
+int
+recover_app(const struct journal_row *row, struct app **app, struct err *e)
+{
+	struct errlist errors;
+	errlist_init(&errors);
+	json_t *spec = jsonx_parse(row->text, strlen(row->text), 1 << 20, e);
+	*app = spec == NULL ? NULL : app_parse(spec, &errors);
+	if (*app == NULL)
+		err_set(e, "app %s in the database is not valid: %s", row->key,
+		    errors.count > 0 ? errors.items[0].text : "not JSON");
+	json_decref(spec);
+	errlist_done(&errors);
+	return *app == NULL ? -1 : 0;
+}
+
 static bool
 load_app(void *ctx, const struct journal_row *row)
 {
 	struct loading *l = ctx;
-	struct errlist errors;
-	errlist_init(&errors);
-	json_t *spec = jsonx_parse(row->text, strlen(row->text), 1 << 20, l->e);
-	struct app *app = spec == NULL ? NULL : app_parse(spec, &errors);
-	if (app == NULL)
-		l->rc = err_set(l->e, "app %s in the database is not valid: %s", row->key,
-		    errors.count > 0 ? errors.items[0].text : "not JSON");
-	else
+	struct app *app;
+	l->rc = recover_app(row, &app, l->e);
+	if (l->rc == 0)
 		engine_app_entry(l->engine, row->key)->app = app;
-	json_decref(spec);
-	errlist_done(&errors);
 	return l->rc == 0;
 }
 
@@ -136,7 +144,7 @@ static int
 load_rollout(struct engine *engine, const char *id, struct err *e)
 {
 	struct rollout *rollout;
-	if (recover_rollout(engine, id, &rollout, e) < 0)
+	if (recover_rollout(&engine->ports.journal, id, &rollout, e) < 0)
 		return err_wrap(e, "rollout %s", id);
 	struct entry *entry = engine_entry_new(engine, rollout);
 	if (rollout->last_ms > engine->wall_base_ms)

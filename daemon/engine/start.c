@@ -223,7 +223,7 @@ find_image(
 	if (!u.found)
 		return err_set(
 		    e, "no rollout of %s has succeeded yet: there is nothing to undo", start->app);
-	if (recover_rollout(engine, u.last, &last, e) < 0)
+	if (recover_rollout(&engine->ports.journal, u.last, &last, e) < 0)
 		return -1;
 	str_copy(image, APP_IMAGE, start->to ? last->release.image : last->baseline.image);
 	rollout_free(last);

@@ -26,3 +26,9 @@ summary_text(const struct rollout *r)
 	json_decref(json);
 	return text;
 }
+
+bool
+rollout_ended(const struct rollout *r)
+{
+	return r->phase == PHASE_SUCCEEDED || r->phase == PHASE_ABORTED;
+}

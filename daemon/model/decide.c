@@ -251,6 +251,18 @@ go_on(struct move *m, bool held)
 		leave(m);
 }
 
+static bool
+broken(struct move *m)
+{
+	const struct rollout *r = m->r;
+	int gate = gate_first_broken(r);
+	if (gate >= 0)
+		move_phase(m, PHASE_ABORTING, "gate %s failed %d times in stage \"%s\": %s",
+		    r->app->gates[gate].name, r->gates[gate].failures, rollout_stage(r)->name,
+		    r->gates[gate].last.text);
+	return gate >= 0;
+}
+
 static void
 forward(struct move *m)
 {
@@ -261,13 +273,8 @@ forward(struct move *m)
 		    r->app->workload, m->at->seen->stable.exists ? " and made anew" : "");
 		return;
 	}
-	int gate = gate_first_broken(r);
-	if (gate >= 0) {
-		move_phase(m, PHASE_ABORTING, "gate %s failed %d times in stage \"%s\": %s",
-		    r->app->gates[gate].name, r->gates[gate].failures, rollout_stage(r)->name,
-		    r->gates[gate].last.text);
+	if (broken(m))
 		return;
-	}
 	if (drift_answer(m, &held))
 		return;
 	if (m->out->repair.kind != ACT_NONE && m->out->repair.kind != ACT_WEIGHT)
@@ -430,4 +437,13 @@ decide(const struct situation *at, struct decision *out)
 		home(&m);
 	else
 		forward(&m);
+}
+
+void
+decide_unwritten(const struct situation *at, struct decision *out)
+{
+	struct move m = {.at = at, .r = at->rollout, .out = out};
+	*out = (struct decision){0};
+	if (phase_forward(m.r->phase) && m.r->compiled)
+		broken(&m);
 }

@@ -30,5 +30,8 @@ struct decision {
 
 /* Call again after folding its events, until it adds none. */
 void decide(const struct situation *situation, struct decision *decision);
+/* Instead of it while what was decided last cannot be written down: nothing is built on that, but a
+ * gate that fails too often still ends the rollout. */
+void decide_unwritten(const struct situation *situation, struct decision *decision);
 
 #endif

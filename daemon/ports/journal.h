@@ -25,6 +25,8 @@ struct journal_write {
 	int64_t number;
 	int64_t at_ms;
 	bool final;
+	bool
+	    urgent; /* it may use the disk space that is kept for aborts; so may all of its batch */
 };
 
 struct journal_row { /* what reading gives; strings are valid during the callback */

@@ -60,6 +60,7 @@ struct settings {
 	char tcp[256]; /* "" : none */
 	char token_file[SETTINGS_PATH];
 	char database[SETTINGS_PATH];
+	int reserve;		   /* bytes */
 	int log_level, log_format; /* enum log_level, enum log_format */
 	int64_t settle_ms;
 	int max_connections, max_body;

@@ -123,6 +123,9 @@ static const struct key listen_keys[] = {
 static const struct key store_keys[] = {
     {"path", &keys_text, "/var/lib/airis/airis.db",
 	"the SQLite database with journal, apps, releases", IN(database), .max = SETTINGS_PATH},
+    {"reserve", &keys_int, "1048576",
+	"bytes kept beside it, so that aborts can be written down when the disk is full; 0: none",
+	IN(reserve), .min = 0, .max = 1 << 30},
     END};
 
 static const struct key log_keys[] = {

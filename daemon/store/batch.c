@@ -47,6 +47,7 @@ store_batch_new(const struct journal_write *writes, int count)
 		own_texts(batch, &batch->writes[i]);
 		if (writes[i].kind == JOURNAL_EVENT)
 			batch->newest_seq = writes[i].number;
+		batch->urgent = batch->urgent || writes[i].urgent;
 	}
 	return batch;
 }
@@ -72,6 +73,14 @@ store_batch_fail(struct store_batch *batch, const char *why)
 	batch->ok = false;
 	if (batch->why == NULL)
 		batch->why = mem_strdup(why);
+}
+
+void
+store_batch_forgive(struct store_batch *batch)
+{
+	free(batch->why);
+	batch->why = NULL;
+	batch->ok = false;
 }
 
 void

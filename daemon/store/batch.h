@@ -12,6 +12,7 @@ struct store_batch {
 	int count;
 	int64_t bytes;	    /* of its texts */
 	int64_t newest_seq; /* of its events; 0: it has none */
+	bool urgent;
 	void (*done)(void *done_ctx, uint64_t ticket, bool ok, const char *why);
 	void *done_ctx;
 	uint64_t ticket;
@@ -23,6 +24,8 @@ struct store_batch *store_batch_new(const struct journal_write *writes, int coun
 void store_batch_free(struct store_batch *batch);
 /* The first reason stays. */
 void store_batch_fail(struct store_batch *batch, const char *why);
+/* As if it had not been tried. */
+void store_batch_forgive(struct store_batch *batch);
 
 struct store_list {
 	struct store_batch *first, *last;

@@ -54,6 +54,9 @@ store_db_accept(sqlite3 *db, struct err *e)
 {
 	char mode[32];
 
+	/* Changing to it takes a rollback journal. */
+	if (store_db_run(db, "PRAGMA synchronous = EXTRA", e) != 0)
+		return -1;
 	if (store_db_text(db, "PRAGMA journal_mode = WAL", mode, sizeof(mode), e) != 0)
 		return -1;
 	if (strcmp(mode, "wal") != 0)

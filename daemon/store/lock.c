@@ -36,9 +36,13 @@ write_owner(int fd, const char *path, struct err *e)
 
 	str_print(owner, sizeof(owner), "%ld\n", (long)getpid());
 	length = strlen(owner);
-	if (ftruncate(fd, 0) != 0 || pwrite(fd, owner, length, 0) != (ssize_t)length)
-		return err_set(e, "cannot write %s: %s", path, strerror(errno));
-	return 0;
+	/* Over the one before, so that a full disk has space for it. Nobody waits for a name that
+	 * does not fit. */
+	if ((pwrite(fd, owner, length, 0) == (ssize_t)length &&
+		ftruncate(fd, (off_t)length) == 0) ||
+	    errno == ENOSPC || errno == EDQUOT)
+		return 0;
+	return err_set(e, "cannot write %s: %s", path, strerror(errno));
 }
 
 int

@@ -2,6 +2,7 @@
  * whole or not at all. */
 #include "store/put.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
@@ -62,7 +63,7 @@ struct store_put {
 	sqlite3 *db;
 	sqlite3_stmt *statements[VERBS];
 	int64_t newest_key_ms; /* in this transaction; 0: none */
-	bool damaged;
+	bool damaged, full;
 };
 
 int
@@ -232,22 +233,26 @@ check_place(struct store_put *put, struct err *e)
 static int
 note_error(struct store_put *put, int code, struct err *e)
 {
-	int group = code & 0xff;
+	int group = code & 0xff, system = sqlite3_system_errno(put->db);
 
 	store_db_error(put->db, e);
+	put->full = group == SQLITE_FULL ||
+		    (group == SQLITE_IOERR && (system == ENOSPC || system == EDQUOT));
 	if (group == SQLITE_CORRUPT || group == SQLITE_NOTADB)
 		put->damaged = true;
 	return -1;
 }
 
 static int
-put_all(struct store_put *put, struct store_batch *first, struct err *e)
+put_all(struct store_put *put, struct store_batch *first, bool urgent_only, struct err *e)
 {
 	int code = run(put, BEGIN);
 
 	put->newest_key_ms = 0;
+	put->full = false;
 	for (struct store_batch *b = first; code == SQLITE_OK && b != NULL; b = b->next)
-		code = put_batch(put, b);
+		if (b->urgent || !urgent_only)
+			code = put_batch(put, b);
 	if (code == SQLITE_OK && put->newest_key_ms > 0) {
 		sqlite3_bind_int64(
 		    put->statements[PRUNE_KEYS], 1, put->newest_key_ms - KEY_LIFE_MS);
@@ -268,20 +273,40 @@ undo(struct store_put *put)
 		run(put, ROLLBACK);
 }
 
-int
-store_put_group(struct store_put *put, struct store_batch *first, struct err *e)
+static int
+put_group(struct store_put *put, struct store_batch *first, bool urgent_only, struct err *e)
 {
-	int result = put_all(put, first, e);
+	int result = put_all(put, first, urgent_only, e);
 
 	if (result != 0)
 		undo(put);
 	for (struct store_batch *b = first; b != NULL; b = b->next) {
+		if (urgent_only && !b->urgent)
+			continue;
 		if (result != 0)
 			store_batch_fail(b, e->text);
 		else
 			b->ok = b->why == NULL;
 	}
 	return result;
+}
+
+int
+store_put_group(struct store_put *put, struct store_batch *first, struct err *e)
+{
+	return put_group(put, first, false, e);
+}
+
+int
+store_put_urgent(struct store_put *put, struct store_batch *first, struct err *e)
+{
+	return put_group(put, first, true, e);
+}
+
+void
+store_put_checkpoint(struct store_put *put)
+{
+	sqlite3_wal_checkpoint_v2(put->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 }
 
 int
@@ -300,6 +325,12 @@ store_put_probe(struct store_put *put, struct err *e)
 		result = note_error(put, code, e);
 	undo(put);
 	return result;
+}
+
+bool
+store_put_full(const struct store_put *put)
+{
+	return put->full;
 }
 
 bool

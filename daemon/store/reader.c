@@ -99,6 +99,12 @@ store_reader_close(struct store_reader *reader)
 	free(reader);
 }
 
+sqlite3 *
+store_reader_db(struct store_reader *reader)
+{
+	return reader->db;
+}
+
 /* A plus sign keeps SQLite from using that column's index: the first filter that is there, from the
  * narrowest on, chooses the index; the others only look at what it gives. */
 static char *

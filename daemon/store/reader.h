@@ -3,6 +3,7 @@
 #ifndef STORE_READER_H
 #define STORE_READER_H
 
+#include <sqlite3.h>
 #include "base/err.h"
 #include "ports/journal.h"
 
@@ -12,6 +13,8 @@ struct store_reader;
 must_check int store_reader_open(const char *path, const char *vfs, int64_t page_ms,
     struct store_reader **reader, struct err *e);
 void store_reader_close(struct store_reader *reader); /* NULL is allowed */
+/* The reader's own, for reads that are none of these. */
+sqlite3 *store_reader_db(struct store_reader *reader);
 
 /* As in ports/journal.h. Within each, reading is allowed. */
 int store_read_events(struct store_reader *reader, const char *rollout, int64_t after_seq,

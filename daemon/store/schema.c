@@ -22,8 +22,9 @@ static int
 refuse_foreign(const char *path, struct err *e)
 {
 	return err_set(e,
-	    "%s is not a database of airisd; it was left as it is. Give another path, or move the "
-	    "file away to start with an empty database",
+	    "%s is not a database of airisd, or its first bytes are damaged; it was left as it is. "
+	    "Give another path, restore a backup, or move the file away to start with an empty "
+	    "database",
 	    path);
 }
 
@@ -37,17 +38,6 @@ refuse_newer(const char *path, int64_t version, int newest, struct err *e)
 	    path, (long long)version, newest, path, newest + 1);
 }
 
-static int
-refuse_damaged(const char *path, const char *found, struct err *e)
-{
-	return err_set(e,
-	    "the database %s is damaged (%s); it was left as it is, and nothing acts on it. Move "
-	    "it "
-	    "away with its -wal file and restore a backup; to look inside: sqlite3 -readonly %s "
-	    "'PRAGMA integrity_check'",
-	    path, found, path);
-}
-
 static int64_t
 file_size(const char *path, const char *suffix)
 {
@@ -59,10 +49,57 @@ file_size(const char *path, const char *suffix)
 	return size;
 }
 
+/* A log that stayed beside another database would be played into it. */
+void
+store_schema_advice(const char *path, char *to, size_t size)
+{
+	const char *slash = strrchr(path, '/'), *name = slash == NULL ? path : slash + 1;
+	int folder = slash == NULL ? 1 : slash == path ? 1 : (int)(slash - path);
+	struct str text;
+
+	str_init(&text, 0);
+	str_addf(&text, "systemctl stop airisd; cd %.*s; mv %s %s.damaged; ", folder,
+	    slash == NULL ? "." : path, name, name);
+	str_addf(&text, "[ ! -e %s-wal ] || mv %s-wal %s-wal.damaged; ", name, name, name);
+	str_addf(&text, "cp BACKUP %s; chown --reference=%s.damaged %s; systemctl start airisd",
+	    name, name, name);
+	str_copy(to, size, str_text(&text));
+	str_done(&text);
+}
+
+static int
+refuse_damaged(const char *path, const char *found, struct err *e)
+{
+	char advice[640];
+
+	store_schema_advice(path, advice, sizeof(advice));
+	return err_set(e,
+	    "the database %s is damaged (%s); it was left as it is, nothing acts on it, and "
+	    "traffic stays as it is. To see what is damaged: airisd --verify-db %s. To restore a "
+	    "backup: %s",
+	    path, found, path, advice);
+}
+
 static uint32_t
 big_endian(const unsigned char *at)
 {
 	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+/* A disk that fails and a file that may not be read are no damage. */
+static int
+refuse_unread(sqlite3 *db, const char *path, const struct err *why, struct err *e)
+{
+	int group = sqlite3_errcode(db) & 0xff;
+
+	if (group == SQLITE_CORRUPT || group == SQLITE_NOTADB)
+		return refuse_damaged(path, why->text, e);
+	if (group == SQLITE_PERM || group == SQLITE_READONLY || group == SQLITE_CANTOPEN)
+		return err_set(e,
+		    "cannot use the database %s: %s; it and its folder must be writable by the "
+		    "user that runs this, which is the user of airisd or root",
+		    path, why->text);
+	return err_set(e, "cannot read the database %s: %s", path, why->text);
 }
 
 static int
@@ -108,37 +145,44 @@ store_schema_look(const char *path, int newest, struct err *e)
 	return look_at_header(path, newest, e);
 }
 
-/* SQLite's own view, which sees what is still in the log. */
-static int
-check(sqlite3 *db, const char *path, int newest, int64_t *version, struct err *e)
+int
+store_schema_identify(sqlite3 *db, const char *path, int newest, int64_t *version, struct err *e)
 {
 	int64_t application, found;
-	char answer[256];
 	struct err why;
 
 	if (store_db_number(db, "PRAGMA application_id", &application, &why) != 0 ||
 	    store_db_number(db, "PRAGMA user_version", &found, &why) != 0)
-		return refuse_damaged(path, why.text, e);
+		return refuse_unread(db, path, &why, e);
 	if (application != STORE_APPLICATION_ID)
 		return refuse_foreign(path, e);
 	if (found < 0 || found > newest)
 		return refuse_newer(path, found, newest, e);
-	if (store_db_text(db, "PRAGMA quick_check(1)", answer, sizeof(answer), &why) != 0)
-		return refuse_damaged(path, why.text, e);
-	if (strcmp(answer, "ok") != 0)
-		return refuse_damaged(path, answer, e);
 	*version = found;
 	return 0;
 }
 
+static int
+check_whole(sqlite3 *db, const char *path, struct err *e)
+{
+	char answer[256];
+	struct err why;
+
+	if (store_db_text(db, "PRAGMA integrity_check(1)", answer, sizeof(answer), &why) != 0)
+		return refuse_unread(db, path, &why, e);
+	return strcmp(answer, "ok") == 0 ? 0 : refuse_damaged(path, answer, e);
+}
+
 /* The mark is written in rollback mode, so that it is in the file itself from the first moment on,
- * where store_schema_look finds it. */
+ * where store_schema_look finds it. A journal whose deletion is forgotten by a power cut would undo
+ * what comes later: EXTRA syncs the folder. */
 static int
 mark_as_ours(sqlite3 *db, struct err *e)
 {
-	char sql[64];
+	char sql[80];
 
-	str_print(sql, sizeof(sql), "PRAGMA application_id = %d", STORE_APPLICATION_ID);
+	str_print(sql, sizeof(sql), "PRAGMA synchronous = EXTRA; PRAGMA application_id = %d",
+	    STORE_APPLICATION_ID);
 	return store_db_run(db, sql, e);
 }
 
@@ -171,7 +215,8 @@ migrate(sqlite3 *db, const char *path, const struct store_migration *migrations,
 	if (version > 0 && version < count) {
 		char *copy = str_format("%s.before-%04d", path, (int)version + 1);
 
-		result = store_backup(db, copy, e);
+		if (store_backup(db, copy, e) != 0)
+			result = err_wrap(e, "the copy %s that is made before a migration", copy);
 		free(copy);
 	}
 	for (int i = (int)version; result == 0 && i < count; i++) {
@@ -189,8 +234,9 @@ bring_to_ours(sqlite3 *db, const char *path, const struct store_migration *migra
 	struct err why;
 
 	if (store_db_number(db, "PRAGMA page_count", &pages, &why) != 0)
-		return refuse_damaged(path, why.text, e);
-	if (pages > 0 && check(db, path, count, &version, e) != 0)
+		return refuse_unread(db, path, &why, e);
+	if (pages > 0 && (store_schema_identify(db, path, count, &version, e) != 0 ||
+			     check_whole(db, path, e) != 0))
 		return -1;
 	if ((pages == 0 && mark_as_ours(db, e) != 0) || store_db_accept(db, e) != 0 ||
 	    migrate(db, path, migrations, count, version, e) != 0)

@@ -16,6 +16,7 @@
 #include "store/connection.h"
 #include "store/lock.h"
 #include "store/reader.h"
+#include "store/reserve.h"
 #include "store/schema.h"
 #include "store/writer.h"
 
@@ -25,7 +26,8 @@ struct store {
 	struct store_settings settings;
 	char *path, *vfs;
 	int lock, bell;
-	sqlite3 *db; /* the writer's */
+	sqlite3 *db; /* the writer's, as is: */
+	struct store_reserve *reserve;
 	struct store_writer *writer;
 	struct store_reader *reader;
 	struct loop_fd *watch;
@@ -222,6 +224,7 @@ open_database(struct store *store, struct err *e)
 	store->lock = store_lock(s->path, e);
 	if (store->lock < 0)
 		return -1;
+	store->reserve = store_reserve_new(s->path, s->reserve_bytes);
 	if (store_schema_open(s->path, s->vfs, s->migrations, s->migration_count, &store->db, e) !=
 		0 ||
 	    store_reader_open(s->path, s->vfs, s->read_ms, &store->reader, e) != 0)
@@ -243,6 +246,7 @@ start_writer(struct store *store, struct err *e)
 		.db = store->db,
 		.path = store->path,
 		.bell = store->bell,
+		.reserve = store->reserve,
 		.group_limit = store->settings.group_limit,
 		.probe_ms = store->settings.probe_ms,
 		.stall_ms = store->settings.stall_ms,
@@ -298,6 +302,7 @@ store_close(struct store *store)
 	while ((batch = store_list_take(&store->finished)) != NULL)
 		store_batch_free(batch);
 	store_reader_close(store->reader);
+	store_reserve_free(store->reserve);
 	store_db_close(store->db); /* last: it takes the log into the file and removes it */
 	close_fd(store->bell);
 	close_fd(store->lock);

@@ -32,9 +32,10 @@ struct store_settings {	  /* 0 or NULL in any but path: the default */
 	int64_t probe_ms;    /* after a failure to write, how often it is tried again; 2000 */
 	int64_t stall_ms;    /* a transaction that takes longer makes the store unhealthy; 10000 */
 	int64_t read_ms;     /* SQLite's own time for one page of a read; 250 */
+	int64_t reserve_bytes; /* kept in PATH.reserve for what is urgent; 0: none */
 };
 
-/* Takes the lock, checks the file (magic, application, version, quick_check), backs it up and
+/* Takes the lock, checks the file (magic, application, version, integrity_check), backs it up and
  * migrates it when it is of an older version, and starts the writer. NULL: refused, the error
  * says what to do, and an existing database was not changed. */
 struct store *store_open(const struct store_settings *settings, struct loop *loop, struct err *e);
@@ -42,6 +43,8 @@ struct store *store_open(const struct store_settings *settings, struct loop *loo
 /* The socket; valid until store_close. What it does beyond journal.h:
  * - append with more than the queue takes is reported as failed in a later turn, and may be
  *   reported before older batches that are still waiting. All else is reported in order.
+ * - While the disk is full, what is urgent is written into the space kept for it, and everything
+ *   else fails until that has its space back.
  * - A batch that breaks a rule (a release or key that is there already, a missing field) fails
  *   alone; when the disk fails all batches of the transaction do, and so does everything that
  *   comes until a probe could be written.
@@ -76,6 +79,7 @@ struct store_stats {
 	int waiting_writes;		  /* appended, not yet reported */
 	int64_t waiting_bytes;
 	int64_t db_bytes, wal_bytes; /* sizes of the files */
+	int64_t reserve_bytes;	     /* held; 0: given up, or none is wanted */
 };
 void store_stats(struct store *store, struct store_stats *stats);
 

@@ -23,7 +23,9 @@ const int64_t store_bucket_us[STORE_BUCKETS - 1] = {
 
 struct store_writer {
 	struct store_writer_settings settings;
-	struct store_put *put; /* the thread's */
+	struct store_put *put; /* the thread's, as are: */
+	bool full;	       /* sick for want of space */
+	bool exhausted;	       /* and the reserve is used up */
 	pthread_t thread;
 	pthread_mutex_t mutex;
 	pthread_cond_t work;	 /* something was given, or stop */
@@ -94,47 +96,122 @@ take_group(struct store_writer *writer, struct store_list *group, int *writes)
 	}
 }
 
+/* What is said while nothing can be written, and what to do. */
 static void
-fall_sick(struct store_writer *writer, const struct err *reason)
+explain(const struct store_writer *writer, const struct err *reason, struct err *why)
 {
-	bool damaged = store_put_damaged(writer->put);
+	const char *path = writer->settings.path;
+
+	if (store_put_damaged(writer->put))
+		err_set(why,
+		    "the database %s is damaged: %s. Nothing is written any more; stop airisd, "
+		    "move the file away and restore a backup",
+		    path, reason->text);
+	else if (writer->full)
+		err_set(why,
+		    "cannot write the database %s: %s. Nothing new is started and nothing goes on "
+		    "until there is space again; aborts are done%s. Free space, it is tried again "
+		    "every %lld ms",
+		    path, reason->text,
+		    writer->exhausted ? ", but not written down: the space kept for them is used up"
+				      : " and written down into space kept for them",
+		    (long long)writer->settings.probe_ms);
+	else
+		err_set(why,
+		    "cannot write the database %s: %s. Nothing new is started until it can be "
+		    "written; free space or mend the disk, it is tried again every %lld ms",
+		    path, reason->text, (long long)writer->settings.probe_ms);
+}
+
+static void
+fall_sick(struct store_writer *writer, bool full, const struct err *reason)
+{
 	bool was_sick;
 	struct err why;
 
-	if (damaged)
-		err_set(&why,
-		    "the database %s is damaged: %s. Nothing is written any more; stop airisd, "
-		    "move "
-		    "the file away and restore a backup",
-		    writer->settings.path, reason->text);
-	else
-		err_set(&why,
-		    "cannot write the database %s: %s. Nothing new is started until it can be "
-		    "written; free space or mend the disk, it is tried again every %lld ms",
-		    writer->settings.path, reason->text, (long long)writer->settings.probe_ms);
+	writer->full = full;
+	explain(writer, reason, &why);
 	pthread_mutex_lock(&writer->mutex);
 	was_sick = writer->sick;
 	writer->sick = true;
 	writer->why = why;
-	writer->probe_at_ms = damaged ? NEVER : clock_mono_ms() + writer->settings.probe_ms;
+	writer->probe_at_ms =
+	    store_put_damaged(writer->put) ? NEVER : clock_mono_ms() + writer->settings.probe_ms;
 	pthread_mutex_unlock(&writer->mutex);
 	if (!was_sick)
 		log_error("store", "%s", why.text);
 }
 
+/* Full without a reserve is a disk that fails. */
+static void
+note_failure(struct store_writer *writer, const struct err *reason)
+{
+	fall_sick(writer,
+	    store_put_full(writer->put) && store_reserve_wanted(writer->settings.reserve), reason);
+}
+
+/* The reserve first: with less space than that the next write may be the last. */
 static void
 probe(struct store_writer *writer)
 {
 	struct err e;
 
-	if (store_put_probe(writer->put, &e) != 0) {
-		fall_sick(writer, &e);
+	if (store_reserve_take(writer->settings.reserve, &e) == RESERVE_SHORT) {
+		fall_sick(writer, true, &e);
 		return;
 	}
+	if (store_put_probe(writer->put, &e) != 0) {
+		note_failure(writer, &e);
+		return;
+	}
+	writer->full = writer->exhausted = false;
 	pthread_mutex_lock(&writer->mutex);
 	writer->sick = false;
 	pthread_mutex_unlock(&writer->mutex);
 	log_info("store", "the database %s can be written again", writer->settings.path);
+}
+
+static void
+give_reserve(struct store_writer *writer)
+{
+	int64_t bytes = store_reserve_held(writer->settings.reserve);
+
+	if (bytes == 0)
+		return;
+	store_reserve_give(writer->settings.reserve);
+	/* An abort takes some 200 KiB of the log, and hardly any of a log that can be used again.
+	 */
+	store_put_checkpoint(writer->put);
+	log_warn("store",
+	    "the disk is full: the %lld bytes kept beside %s are given up to write an abort down",
+	    (long long)bytes, writer->settings.path);
+}
+
+/* Of a group that could not be written, what brings traffic home. */
+static bool
+rescue(struct store_writer *writer, struct store_batch *first)
+{
+	bool any = false;
+	struct err e;
+
+	for (struct store_batch *b = first; b != NULL; b = b->next)
+		if (b->urgent) {
+			any = true;
+			store_batch_forgive(b);
+		}
+	if (!any)
+		return false;
+	give_reserve(writer);
+	if (store_put_urgent(writer->put, first, &e) == 0) {
+		store_put_checkpoint(writer->put);
+		return true;
+	}
+	if (!writer->exhausted && store_put_full(writer->put))
+		log_error("store", "the space kept beside %s for aborts is used up: %s",
+		    writer->settings.path, e.text);
+	writer->exhausted = writer->exhausted || store_put_full(writer->put);
+	fall_sick(writer, writer->full, &e);
+	return false;
 }
 
 static void
@@ -158,27 +235,35 @@ count_commit(struct store_writer *writer, bool ok, int writes, int64_t us)
 }
 
 static void
+fail_group(struct store_writer *writer, struct store_batch *first)
+{
+	for (struct store_batch *b = first; b != NULL; b = b->next)
+		store_batch_fail(b, writer->why.text);
+}
+
+static void
 commit_group(struct store_writer *writer, struct store_batch *first, int writes)
 {
 	int64_t started = now_us();
+	bool tried = !writer->sick, ok = false;
 	struct err e;
-	bool ok = store_put_group(writer->put, first, &e) == 0;
 
-	if (!ok)
-		fall_sick(writer, &e);
+	if (!tried)
+		fail_group(writer, first);
+	else if (store_put_group(writer->put, first, &e) == 0)
+		ok = true;
+	else
+		note_failure(writer, &e);
+	if (!ok && writer->full)
+		ok = rescue(writer, first);
+	if (!ok && !tried)
+		return;
 	for (struct store_batch *b = first; b != NULL; b = b->next)
 		if (!b->ok)
 			writes -= b->count;
 	pthread_mutex_lock(&writer->mutex);
 	count_commit(writer, ok, writes, now_us() - started);
 	pthread_mutex_unlock(&writer->mutex);
-}
-
-static void
-fail_group(struct store_writer *writer, struct store_batch *first)
-{
-	for (struct store_batch *b = first; b != NULL; b = b->next)
-		store_batch_fail(b, writer->why.text);
 }
 
 /* With the mutex. */
@@ -212,12 +297,11 @@ run(void *arg)
 		pthread_mutex_unlock(&writer->mutex);
 		if (writer->sick && clock_mono_ms() >= writer->probe_at_ms)
 			probe(writer);
-		if (group.first != NULL && writer->sick)
-			fail_group(writer, group.first);
-		else if (group.first != NULL)
+		if (group.first != NULL)
 			commit_group(writer, group.first, writes);
 		pthread_mutex_lock(&writer->mutex);
 		writer->busy_since_ms = 0;
+		writer->stats.reserve_bytes = store_reserve_held(writer->settings.reserve);
 		if (group.first != NULL)
 			hand_back(writer, &group);
 	}
@@ -264,6 +348,21 @@ free_writer(struct store_writer *writer)
 	free(writer);
 }
 
+/* On a full disk it starts sick. What an earlier run has kept may have been needed to come so far;
+ * what is left of it is the log's. */
+static void
+look_for_space(struct store_writer *writer)
+{
+	struct store_reserve *reserve = writer->settings.reserve;
+	struct err e;
+
+	if (store_reserve_take(reserve, &e) != RESERVE_SHORT)
+		return;
+	if (store_reserve_held(reserve) == 0)
+		store_reserve_give(reserve);
+	fall_sick(writer, true, &e);
+}
+
 struct store_writer *
 store_writer_start(const struct store_writer_settings *settings, struct err *e)
 {
@@ -279,6 +378,8 @@ store_writer_start(const struct store_writer_settings *settings, struct err *e)
 	pthread_cond_init(&writer->finished, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	if (store_put_new(settings->db, &writer->put, e) == 0) {
+		look_for_space(writer);
+		writer->stats.reserve_bytes = store_reserve_held(settings->reserve);
 		result = start_thread(writer);
 		if (result == 0)
 			return writer;

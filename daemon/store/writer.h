@@ -1,6 +1,8 @@
 /* The thread that writes: takes everything that waits, commits it in one transaction, hands it back
  * and rings. While the database cannot be written, everything fails at once with the reason, and a
- * probe is written from time to time. All functions are for the loop thread. */
+ * probe is written from time to time. While the disk is full, what is urgent is written into the
+ * reserve, and it is not well again before that has its space back. All functions are for the loop
+ * thread. */
 #ifndef STORE_WRITER_H
 #define STORE_WRITER_H
 
@@ -8,6 +10,7 @@
 #include <stdbool.h>
 #include "base/err.h"
 #include "store/batch.h"
+#include "store/reserve.h"
 #include "store/store.h"
 
 struct store_writer;
@@ -16,6 +19,7 @@ struct store_writer_settings {
 	sqlite3 *db;	  /* the thread's own from now on; closed by the owner after _stop */
 	const char *path; /* for messages; must outlive the writer */
 	int bell;	  /* an eventfd, rung when there is something to take */
+	struct store_reserve *reserve; /* the thread's own from now on, as db is */
 	int group_limit;
 	int64_t probe_ms, stall_ms; /* as in struct store_settings */
 };

@@ -5,6 +5,14 @@
 #include "base/jsonx.h"
 
 /* The value that holds the path's last part, which goes to key. Keys with ~ are none of ours. */
+static size_t
+index_of(const char *key)
+{
+	int64_t number;
+
+	return str_number(key, 0, INT32_MAX, &number) == 0 ? (size_t)number : SIZE_MAX;
+}
+
 static json_t *
 walk(json_t *at, const char *path, char *key, size_t size)
 {
@@ -15,7 +23,7 @@ walk(json_t *at, const char *path, char *key, size_t size)
 		path += 1 + length;
 		if (*path == '\0')
 			return at;
-		at = json_is_array(at) ? json_array_get(at, (size_t)atoi(key))
+		at = json_is_array(at) ? json_array_get(at, index_of(key))
 				       : json_object_get(at, key);
 	}
 	return NULL;
@@ -25,7 +33,7 @@ static bool
 in_array(json_t *array, const char *key, const char *op, json_t *value)
 {
 	bool end = strcmp(key, "-") == 0;
-	size_t size = json_array_size(array), i = end ? size : (size_t)atoi(key);
+	size_t size = json_array_size(array), i = end ? size : index_of(key);
 
 	if (strcmp(op, "add") == 0)
 		return json_array_insert(array, i, value) == 0;

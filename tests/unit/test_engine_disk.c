@@ -53,9 +53,12 @@ an_abort_reaches_the_cluster_without_the_disk(void **state) /* F71, law 4 */
 		world_until_phase(w, id, PHASE_ABORTED);
 		world_home(w, "web:1");
 		assert_non_null(engine_app_active(w->engine, "web")); /* not all is written */
+		const char *why;
+		assert_true(engine_degraded(w->engine, &why));
 		world_disk(w, false);
 		world_run(w, 5000);
 		assert_null(engine_app_active(w->engine, "web"));
+		assert_false(engine_degraded(w->engine, &why));
 		world_check_journal(w, id);
 		assert_int_equal(world_phase(w, id), PHASE_ABORTED);
 		world_crash(w);
@@ -91,6 +94,64 @@ an_abort_does_not_wait_for_what_could_not_be_written(void **state) /* F71 */
 		world_check_journal(w, id);
 		world_free(w);
 	}
+}
+
+static enum verdict answer;
+static int asked;
+
+static enum verdict
+as_told(struct world *w, const struct gate_question *question)
+{
+	(void)w, (void)question;
+	asked++;
+	return answer;
+}
+
+/* I6: whatever hangs in the journal, measurements or the intent of an act. What passes meanwhile is
+ * not kept, or memory would fill up too. */
+static void
+a_gate_that_breaks_ends_it_without_the_disk(void **state) /* F71, I6 */
+{
+	(void)state;
+	int met = 0;
+	for (int64_t at = 1500; at < 9000; at += 700) {
+		struct world *w =
+		    world_new((unsigned)at, "gates:\n- {name: rate, prometheus: {query: up, pass: "
+					    "'> 0'}, every: 1s, window: "
+					    "2s, failures: 2}\n");
+		char id[ID_SIZE];
+		answer = VERDICT_PASS;
+		w->verdict = as_told;
+		str_copy(id, sizeof(id), world_start(w, "web:2"));
+		world_until_weight(w, 50);
+		world_run(w, at);
+		world_disk(w, true);
+		world_run(w, 30000);
+		const struct rollout *r = world_rollout(w, id);
+		int weight = w->weight, passes = r->gates[0].passes;
+		int64_t last_ms = r->gates[0].last.at_ms;
+		asked = 0;
+		world_run(w, 20000);
+		assert_int_equal(world_phase(w, id), PHASE_PROGRESSING);
+		assert_int_equal(w->weight, weight);
+		assert_int_equal(r->gates[0].passes, passes);
+		assert_int_equal(r->gates[0].last.at_ms, last_ms);
+		/* Where the act that hangs would have given it another weight, nothing is asked. */
+		met += asked > 0;
+		if (asked > 0) {
+			assert_in_range(asked, 15, 21);
+			answer = VERDICT_FAIL;
+			world_until_phase(w, id, PHASE_ABORTED);
+			world_home(w, "web:1");
+			assert_non_null(strstr(r->reason, "gate rate failed 3 times"));
+		}
+		answer = VERDICT_PASS;
+		world_disk(w, false);
+		world_run(w, 5000);
+		world_check_journal(w, id);
+		world_free(w);
+	}
+	assert_true(met > 3);
 }
 
 /* The abort was done and never written: after a crash it is as if it had not been asked for; what
@@ -177,6 +238,7 @@ main(void)
 	    cmocka_unit_test(a_full_disk_stops_progress_and_goes_on_when_there_is_space),
 	    cmocka_unit_test(an_abort_reaches_the_cluster_without_the_disk),
 	    cmocka_unit_test(an_abort_does_not_wait_for_what_could_not_be_written),
+	    cmocka_unit_test(a_gate_that_breaks_ends_it_without_the_disk),
 	    cmocka_unit_test(an_abort_that_was_not_written_is_a_foreign_edit_after_a_crash),
 	    cmocka_unit_test(a_disk_that_comes_and_goes_loses_no_event),
 	    cmocka_unit_test(a_damaged_journal_is_refused),

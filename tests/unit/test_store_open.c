@@ -260,7 +260,7 @@ test_damaged_is_refused(void **state)
 		if (!bench_open(b, plain, &e)) {
 			refused++;
 			assert_non_null(strstr(e.text, "is damaged"));
-			assert_non_null(strstr(e.text, "restore a backup"));
+			assert_non_null(strstr(e.text, "To restore a backup: systemctl stop"));
 			after = slurp(b->path);
 			assert_int_equal(after.size, broken.size);
 			assert_memory_equal(after.data, broken.data, (size_t)broken.size);
@@ -273,6 +273,29 @@ test_damaged_is_refused(void **state)
 	spill(b->path, whole.data, (size_t)whole.size - 4096 * 3);
 	assert_refused(b, plain, "is damaged");
 	free(whole.data);
+}
+
+/* Pages that are well-formed each for itself: an index that says something else than its table
+ * hides events, and a rollout would be folded without them. */
+static void
+test_an_index_that_lies_is_refused(void **state)
+{
+	struct bench *b = *state;
+
+	make_database(b, 50);
+	assert_int_equal(file_run(b->path, "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET"
+					   " sql = 'CREATE INDEX events_rollout ON events (kind)'"
+					   " WHERE name = 'events_rollout'"),
+	    SQLITE_OK);
+	assert_int_equal(
+	    file_run(b->path, "INSERT INTO events VALUES (51, 'r-1', 1, 'x', NULL, '{}')"),
+	    SQLITE_OK);
+	assert_int_equal(
+	    file_run(b->path, "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET"
+			      " sql = 'CREATE INDEX events_rollout ON events (rollout)'"
+			      " WHERE name = 'events_rollout'"),
+	    SQLITE_OK);
+	assert_refused(b, plain, "is damaged (row 51 missing from index events_rollout)");
 }
 
 static void
@@ -413,6 +436,7 @@ main(void)
 	    with_bench(test_foreign_is_refused),
 	    with_bench(test_log_without_database_is_refused),
 	    with_bench(test_damaged_is_refused),
+	    with_bench(test_an_index_that_lies_is_refused),
 	    with_bench(test_migration_keeps_a_copy),
 	    with_bench(test_a_failing_migration_is_undone),
 	    with_bench(test_migrations_go_one_by_one),
