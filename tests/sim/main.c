@@ -2,10 +2,9 @@
  * known by HTTP alone. It stands where a real control plane (kubelab) would stand in a test:
  * same use, same image tags, same annotations, same metrics.
  *
- *	airis-sim -dir DIR [-ready-after 300ms] [-mesh-delay 500ms] [-rps 100] [-seed 1]
- *	          [-accept-delay 100ms] [-port N] [-metrics-port N] [-tls] [-token T] [-history
- *5000]
- *	          [-bookmark 60s] [-world=false]
+ *	airis-sim -dir DIR [-ready-after 300ms] [-mesh-delay 500ms] [-accept-delay 100ms]
+ *	          [-rps 100] [-seed 1] [-port N] [-metrics-port N] [-tls] [-token T]
+ *	          [-history 5000] [-bookmark 60s] [-world=false]
  *	airis-sim -dir DIR -mesh istiod [-debounce-after 100ms] [-debounce-max 10s] [-proxies 2]
  *	          [-istiod-port N] [-istiod-token T] …
  *
@@ -19,9 +18,11 @@
  * /debug/configz, /debug/syncz, /debug/endpointShardz and /metrics on the port ISTIOD. Told by
  *
  *	GET /sim/mesh         its state, its proxies, and how often which page was asked for
- *	POST /sim/mesh        any of {"istiod": "up" | "hung" | "down", "churn_ms": 50, "late_ms":
- *5, "warming_ms": 15, "stopped": [names], "scoped": [names]} istiod              down or hung:
- *nothing is pushed, and its webhook refuses every write of an Istio object, at once or after 10 s
+ *	POST /sim/mesh        any of {"istiod": "up" | "hung" | "down", "churn_ms": 50,
+ *	                      "late_ms": 5, "warming_ms": 15, "stopped": [names],
+ *	                      "scoped": [names]}
+ *	  istiod              down or hung: nothing is pushed, and its webhook refuses every
+ *	                      write of an Istio object, at once or after 10 s
  *	  churn_ms            another Service changes so often; 0: it does not
  *	  late_ms             each of clusters, endpoints, routes reaches a proxy after 1 … so many
  *	  warming_ms          a new cluster serves 2 … so many later
