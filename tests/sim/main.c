@@ -2,9 +2,10 @@
  * known by HTTP alone. It stands where a real control plane (kubelab) would stand in a test:
  * same use, same image tags, same annotations, same metrics.
  *
- *	airis-sim -dir DIR [-ready-after 300ms] [-mesh-delay 500ms] [-accept-delay 100ms]
- *	          [-rps 100] [-seed 1] [-port N] [-metrics-port N] [-tls] [-token T]
- *	          [-history 5000] [-bookmark 60s] [-world=false]
+ *	airis-sim -dir DIR [-ready-after 300ms] [-mesh-delay 500ms] [-rps 100] [-seed 1]
+ *	          [-accept-delay 100ms] [-port N] [-metrics-port N] [-tls] [-token T] [-history
+ *5000]
+ *	          [-bookmark 60s] [-world=false]
  *	airis-sim -dir DIR -mesh istiod [-debounce-after 100ms] [-debounce-max 10s] [-proxies 2]
  *	          [-istiod-port N] [-istiod-token T] …
  *
