@@ -18,9 +18,11 @@
  * /debug/configz, /debug/syncz, /debug/endpointShardz and /metrics on the port ISTIOD. Told by
  *
  *	GET /sim/mesh         its state, its proxies, and how often which page was asked for
- *	POST /sim/mesh        any of {"istiod": "up" | "hung" | "down", "churn_ms": 50, "late_ms":
- *5, "warming_ms": 15, "stopped": [names], "scoped": [names]} istiod              down or hung:
- *nothing is pushed, and its webhook refuses every write of an Istio object, at once or after 10 s
+ *	POST /sim/mesh        any of {"istiod": "up" | "hung" | "down", "churn_ms": 50,
+ *	                      "late_ms": 5, "warming_ms": 15, "stopped": [names],
+ *	                      "scoped": [names]}
+ *	  istiod              down or hung: nothing is pushed, and its webhook refuses every
+ *	                      write of an Istio object, at once or after 10 s
  *	  churn_ms            another Service changes so often; 0: it does not
  *	  late_ms             each of clusters, endpoints, routes reaches a proxy after 1 … so many
  *	  warming_ms          a new cluster serves 2 … so many later
