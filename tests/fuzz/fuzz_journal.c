@@ -55,7 +55,7 @@ show_row(const struct event *event)
 }
 
 static void
-fold_strange(struct rollout *r, const json_t *item)
+fold_strange(struct rollout *r, const json_t *item, unsigned *shown)
 {
 	struct event event = {.kind = event_of(jsonx_text_or(item, "kind", "")),
 	    .at_ms = jsonx_int(item, "at", 0),
@@ -66,7 +66,9 @@ fold_strange(struct rollout *r, const json_t *item)
 
 	if (event.kind == EVENT_KINDS)
 		return;
-	show_row(&event);
+	if (!(*shown >> event.kind & 1))
+		show_row(&event);
+	*shown |= 1U << event.kind;
 	memcpy(&before, r, sizeof(before));
 	if (rollout_fold(r, &event, &e) < 0)
 		assert(e.text[0] != '\0' && memcmp(&before, r, sizeof(before)) == 0);
@@ -153,6 +155,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct observed seen;
 	struct rollout *r;
 	json_t *list, *item;
+	unsigned shown = 0; /* kinds of which a row was shown */
 	size_t i;
 
 	if (size < 2)
@@ -164,7 +167,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	r = rollout_new("r-00000000000000000000000000");
 	json_array_foreach(list, i, item)
 	{
-		fold_strange(r, item);
+		fold_strange(r, item, &shown);
 	}
 	if (r->app != NULL) {
 		int64_t now_ms = r->last_ms + data[0] * 1000;

@@ -1,8 +1,16 @@
 #include "patch.h"
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include "base/jsonx.h"
+
+/* What is no place in an array is none that there is. */
+static size_t
+index_of(const char *key)
+{
+	int64_t index;
+
+	return str_number(key, 0, INT32_MAX, &index) == 0 ? (size_t)index : SIZE_MAX;
+}
 
 /* The value that holds the path's last part, which goes to key. Keys with ~ are none of ours. */
 static json_t *
@@ -15,7 +23,7 @@ walk(json_t *at, const char *path, char *key, size_t size)
 		path += 1 + length;
 		if (*path == '\0')
 			return at;
-		at = json_is_array(at) ? json_array_get(at, (size_t)atoi(key))
+		at = json_is_array(at) ? json_array_get(at, index_of(key))
 				       : json_object_get(at, key);
 	}
 	return NULL;
@@ -25,7 +33,7 @@ static bool
 in_array(json_t *array, const char *key, const char *op, json_t *value)
 {
 	bool end = strcmp(key, "-") == 0;
-	size_t size = json_array_size(array), i = end ? size : (size_t)atoi(key);
+	size_t size = json_array_size(array), i = end ? size : index_of(key);
 
 	if (strcmp(op, "add") == 0)
 		return json_array_insert(array, i, value) == 0;

@@ -7,7 +7,8 @@
 #include "base/jsonx.h"
 
 static const char sample[] =
-    "{\"spec\":{\"replicas\":3,\"paused\":true,\"ratio\":0.5,\"big\":1e300,\"many\":2147483648,\"less\":-1,\"whole\":4.0,"
+    "{\"spec\":{\"replicas\":3,\"paused\":true,\"ratio\":0.5,\"big\":1e300,\"many\":2147483648,"
+    "\"less\":-1,\"whole\":4.0,"
     "\"containers\":[{\"image\":\"web:1\"},{\"image\":null}]},"
     "\"labels\":{\"app.kubernetes.io/name\":\"web\",\"a\\\\b\":\"c\",\"\":1,\"0\":\"zero\"}}";
 
