@@ -1,8 +1,16 @@
 #include "patch.h"
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include "base/jsonx.h"
+
+/* What is no place in an array is none that there is. */
+static size_t
+index_of(const char *key)
+{
+	int64_t index;
+
+	return str_number(key, 0, INT32_MAX, &index) == 0 ? (size_t)index : SIZE_MAX;
+}
 
 /* The value that holds the path's last part, which goes to key. Keys with ~ are none of ours. */
 static size_t
