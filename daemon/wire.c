@@ -371,12 +371,13 @@ static void
 on_stop(void *ctx)
 {
 	struct wire *wire = ctx;
-	if (wire->retiring > 0 || wire->cluster_count == 0) {
+	bool again = wire->retiring > 0;
+	log_info("airisd", "stopping");
+	systemd_tell("STOPPING=1");
+	if (again || wire->cluster_count == 0) {
 		loop_stop(wire->loop);
 		return;
 	}
-	log_info("airisd", "stopping");
-	systemd_tell("STOPPING=1");
 	loop_timer_set(wire->ending, ENDING_MS);
 	wire->retiring = wire->cluster_count;
 	for (int i = 0; i < wire->cluster_count; i++)

@@ -34,7 +34,7 @@ void lease_free(struct lease *lease); /* before its kube; does not give it back;
 /* Wanted no more: it is given back a moment later, unless it is wanted again. */
 void lease_want(struct lease *lease, bool wanted);
 void lease_drop(struct lease *lease); /* not wanted, and given back at once */
-/* Look at once whether something is due: the server is back, or time has passed unseen. */
+/* Look at once whether something is due: time may have passed unseen. */
 void lease_poke(struct lease *lease);
 /* Not wanted, not ours any more, and no request under way. */
 bool lease_is_idle(const struct lease *lease);

@@ -98,8 +98,6 @@ on_freshness(void *ctx, enum kube_kind kind, const char *ns)
 	struct cluster *cluster = ctx;
 
 	(void)kind;
-	if (cluster->lease != NULL)
-		lease_poke(cluster->lease); /* the server may be back */
 	port_index_namespace(cluster->index, ns, mark_changed, cluster);
 }
 
