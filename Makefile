@@ -8,6 +8,7 @@ DESTDIR ?=
 prefix ?= /usr/local
 sysconfdir ?= /etc
 SAN ?=
+CRASH ?=
 VERSION := $(shell cat VERSION)
 
 FORMAT ?= clang-format-14
@@ -25,7 +26,8 @@ all:
 
 warnings := -Wall -Wextra -Werror -Wshadow -Wvla -Wformat=2 -Wimplicit-fallthrough \
 	-Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef
-language := -std=c11 -D_GNU_SOURCE -Idaemon -ffile-prefix-map=$(CURDIR)=.
+language := -std=c11 -D_GNU_SOURCE -Idaemon -ffile-prefix-map=$(CURDIR)=. \
+	$(if $(filter 1,$(CRASH)),-DAIRIS_CRASH)
 
 ifeq ($(SAN),)
 hardening := -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong \
@@ -72,6 +74,11 @@ unit_tests := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/test_*.c))
 fuzz_targets := $(patsubst %.c,$(O)/fuzz/%,$(notdir $(wildcard tests/fuzz/fuzz_*.c)))
 benches := $(patsubst %.c,$(O)/%,$(wildcard tests/bench/bench_*.c))
 migrations := $(sort $(wildcard migrations/[0-9]*.sql))
+# With CRASH=1 (base/failpoint.h) there is a version of the schema more, to migrate to.
+ifeq ($(CRASH),1)
+later := $(shell printf 'gen/%04d_later.sql' $$(($(words $(migrations)) + 1)))
+migrations += $(O)/$(later)
+endif
 ifneq ($(migrations),)
 daemon_objects += $(O)/gen/migrations.o
 endif
@@ -112,6 +119,10 @@ $(O)/%.o: %.c $(O)/flags
 
 $(O)/daemon/base/version.o: private language += -DAIRIS_VERSION='"$(VERSION)"'
 $(O)/daemon/base/version.o: VERSION
+
+$(O)/gen/%_later.sql: tests/crash/later.sql
+	@mkdir -p $(@D)
+	@cp $< $@
 
 $(O)/gen/migrations.c: $(migrations) tools/embed-migrations.sh
 	@mkdir -p $(@D)

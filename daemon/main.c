@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "model/app.h"
@@ -82,7 +83,11 @@ print_reference(void)
 static const struct option options[] = {{"config", required_argument, NULL, 'c'},
     {"check", no_argument, NULL, 'k'}, {"print-config", no_argument, NULL, 'p'},
     {"reference", no_argument, NULL, 'r'}, {"version", no_argument, NULL, 'v'},
-    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    {"help", no_argument, NULL, 'h'},
+#ifdef AIRIS_CRASH
+    {"failpoints", no_argument, NULL, 'f'},
+#endif
+    {NULL, 0, NULL, 0}};
 
 int
 main(int argc, char **argv)
@@ -102,6 +107,10 @@ main(int argc, char **argv)
 			return print_reference();
 		else if (option == 'v')
 			return printf("airisd %s\n", version_text()) < 0;
+#ifdef AIRIS_CRASH
+		else if (option == 'f')
+			return failpoint_print() != 0;
+#endif
 		else if (option == 'h')
 			return fputs(help, stdout) < 0;
 		else

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/failpoint.h"
 #include "base/str.h"
 #include "store/connection.h"
 
@@ -68,10 +69,14 @@ store_backup(sqlite3 *db, const char *to, struct err *e)
 	char *unfinished = str_format("%s.new", to);
 	int result = -1;
 
+	failpoint("backup:before");
 	if (unlink(unfinished) != 0 && errno != ENOENT)
 		err_set(e, "removing %s: %s", unfinished, strerror(errno));
-	else if (copy_into(db, unfinished, e) == 0)
+	else if (copy_into(db, unfinished, e) == 0) {
+		failpoint("backup:copied");
 		result = put_in_place(unfinished, to, e);
+		failpoint("backup:named");
+	}
 	if (result != 0) {
 		unlink(unfinished);
 		err_wrap(e, "the copy %s that is made before a migration", to);

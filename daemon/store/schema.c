@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "store/backup.h"
 #include "store/connection.h"
+#include "store/crash.h"
 
 #define HEADER 100 /* bytes; the fields are big-endian */
 #define AT_VERSION 60
@@ -174,10 +175,14 @@ migrate(sqlite3 *db, const char *path, const struct store_migration *migrations,
 		result = store_backup(db, copy, e);
 		free(copy);
 	}
+	failpoint("migrate:before");
+	store_crash_statements(db, true);
 	for (int i = (int)version; result == 0 && i < count; i++) {
 		assert(migrations[i].number == i + 1);
 		result = run_migration(db, &migrations[i], e);
 	}
+	store_crash_statements(db, false);
+	failpoint("migrate:after");
 	return result;
 }
 

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "store/crash.h"
 #include "store/put.h"
 
 const int64_t store_bucket_us[STORE_BUCKETS - 1] = {
@@ -162,8 +163,10 @@ commit_group(struct store_writer *writer, struct store_batch *first, int writes)
 {
 	int64_t started = now_us();
 	struct err e;
-	bool ok = store_put_group(writer->put, first, &e) == 0;
+	bool ok;
 
+	store_crash_commit("commit:before", first);
+	ok = store_put_group(writer->put, first, &e) == 0;
 	if (!ok)
 		fall_sick(writer, &e);
 	for (struct store_batch *b = first; b != NULL; b = b->next)

@@ -116,7 +116,11 @@ class Shop:
 
     def weights(self, route="primary"):
         """(stable, canary) as the VirtualService has them now."""
-        for http in self.vs()["spec"]["http"]:
+        return self.weights_of(self.vs(), route)
+
+    @staticmethod
+    def weights_of(vs, route="primary"):
+        for http in vs["spec"]["http"]:
             if http.get("name") == route:
                 found = {}
                 for to in http["route"]:
