@@ -82,6 +82,7 @@ const struct app *engine_app_next(const struct engine *engine, const char *after
 const char *engine_app_active(const struct engine *engine, const char *name); /* id or NULL */
 struct engine_look {
 	const struct rollout *rollout;
+	enum phase phase;	/* to be shown: an end only when it is durable */
 	struct waiting waiting; /* as of now; object "": it moves */
 	struct observed seen;	/* zero if it has ended */
 	bool live;
