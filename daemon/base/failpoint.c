@@ -17,7 +17,7 @@
 
 #define NAME 96
 #define SOON_NS 2000000
-#define STAY_NS 30000000 /* in a thread that dies */
+#define STAY_NS 150000000 /* in a thread that dies */
 
 /* A transaction with WHAT in it: before it begins, when all of it is written and not committed,
  * when it is committed and nobody knows. */

@@ -11,7 +11,7 @@ STAGES = 6  # preflight, 25%, 100%, promote, return, clean
 def app_of(run, **more):
     canary = {"stages": HELD, "steady": "100ms", "drain": "300ms", "deadline": "30s"}
     canary.update(more.pop("canary", {}))
-    app = run.shop.app(canary=canary, gates=[GATE], **more)
+    app = run.shop.app(canary=canary, gates=[{**GATE, **more.pop("gate", {})}], **more)
     del app["strategy"]["canary"]["weights"], app["strategy"]["canary"]["hold"]
     return app
 
@@ -86,7 +86,8 @@ def mishaps(run):
     """A pod fails, somebody edits the route (repaired), a newer release supersedes it, and home is
     out of reach until a person helps."""
     run.start()
-    run.apply(app_of(run, onEdit="repair", onStart="supersede", canary={"deadline": "3s"}))
+    run.apply(app_of(run, onEdit="repair", onStart="supersede", canary={"deadline": "3s"},
+                     gate={"failures": 1000}))  # the pod that fails is nothing to it
     first = run.begin(run.shop.image_of("2.0"), "first")
     to_the_hold(run, first)
     pod = run.shop.pods(f"{run.shop.name}-canary")[0]
