@@ -17,7 +17,7 @@ FUZZ_SECONDS ?= 20
 
 all:
 .SECONDARY:
-.PHONY: all clean help format check-format deps unit unit-programs lint tidy test-lint fuzz force docs install \
+.PHONY: all clean help format check-format deps unit unit-programs lint tidy test-lint fuzz force docs install crash \
 	uninstall test asan test-cluster test-mesh demo bench
 
 # --- flags ------------------------------------------------------------------------------------
@@ -98,6 +98,8 @@ help:
 	@echo "make deps          install the Debian packages this needs"
 	@echo "make test          deps, build, unit, e2e; closes with: N passed, N failed"
 	@echo "make asan          unit and e2e under ASan and UBSan, in $(O)/asan"
+	@echo "make crash         airisd killed at each of its failpoints, in every scenario, in twenty"
+	@echo "                   minutes; CRASH=short: each once. POINTS='NAME...': these alone"
 	@echo "make test-cluster  against a real control plane (kubelab, or KUBECONFIG)"
 	@echo "make test-mesh     against real istiod and Envoy (meshlab; needs root and ip)"
 	@echo "make demo          a simulated cluster, two releases, in about a minute"
@@ -225,6 +227,13 @@ test: deps
 
 asan: deps
 	@+tools/test-all.sh asan $(O)
+
+# With programs of its own, built with CRASH=1: daemon/base/failpoint.c has the table.
+crash: deps
+	@$(MAKE) --no-print-directory -s CRASH= all
+	@$(MAKE) --no-print-directory -s CRASH=1 O=$(O)/crash $(O)/crash/airisd
+	@AIRIS_BUILD=$(O) /usr/bin/python3 -B tests/crash/crash.py \
+		$(or $(POINTS),$(filter short long cluster,$(CRASH)))
 
 test-cluster: deps
 	@+tools/test-all.sh cluster $(O)

@@ -1,6 +1,6 @@
 """Kills airisd at each of its failpoints, in each scenario that comes to it, and looks at what is
-true afterwards. AIRIS_BUILD has the programs of a build with CRASH=1, AIRIS_RELEASED those of one
-without. AIRIS_LAB=kubelab: a real control plane instead of the simulator.
+true afterwards. AIRIS_BUILD has the programs; in its folder crash (or in AIRIS_CRASH_BUILD) is an
+airisd built with CRASH=1. AIRIS_LAB=kubelab: a real control plane instead of the simulator.
 
     crash.py short     every point once, in one of the scenarios that come to it
     crash.py long      every point in every scenario that comes to it, also later than at first
@@ -27,8 +27,7 @@ sys.path[:0] = [os.path.dirname(HERE), os.path.join(os.path.dirname(HERE), "e2e"
 import scenarios  # noqa: E402
 from fm import FakePrometheus, number, vector  # noqa: E402
 from harness.lab import KIND, Lab  # noqa: E402
-from harness.process import BUILD  # noqa: E402
-from run import Run  # noqa: E402
+from run import CRASH_BUILD, Run  # noqa: E402
 
 AT_ONCE = int(os.environ.get("AIRIS_TOGETHER", "8" if KIND == "sim" else "6"))
 LABS = AT_ONCE if KIND == "sim" else 1
@@ -168,7 +167,7 @@ def choose(points, found, form):
 
 
 def table():
-    done = subprocess.run([os.path.join(BUILD, "airisd"), "--failpoints"], capture_output=True,
+    done = subprocess.run([os.path.join(CRASH_BUILD, "airisd"), "--failpoints"], capture_output=True,
                           text=True, check=True)
     return done.stdout.split()
 

@@ -16,7 +16,8 @@ from harness.shop import Shop
 from watching import Watching
 
 ENDED = ("succeeded", "aborted", "failed")
-RELEASED = os.environ.get("AIRIS_RELEASED")  # a folder with an airisd built without CRASH=1
+# Where the airisd is that was built with CRASH=1; everything else is in BUILD.
+CRASH_BUILD = os.path.abspath(os.environ.get("AIRIS_CRASH_BUILD", os.path.join(BUILD, "crash")))
 
 
 class Violation(AssertionError):
@@ -85,7 +86,7 @@ class Run:
     def start(self, released=False):
         process = self.daemon.process
         self.lives += 1
-        process.args[0] = os.path.join(RELEASED if released else BUILD, "airisd")
+        process.args[0] = os.path.join(BUILD if released else CRASH_BUILD, "airisd")
         process.env = {} if released else self.environment()
         if self.point and self.point.startswith("act:sent") and self.kills == 0:
             self.be_late()
