@@ -130,7 +130,7 @@ is_due(const char *name)
 	static atomic_int hits;
 	const char *wanted = getenv("AIRIS_FAILPOINT");
 	size_t length = strlen(name);
-	int at;
+	long at;
 
 	if (!is_known(name)) {
 		fprintf(stderr, "failpoint %s is not in the table\n", name);
@@ -139,7 +139,7 @@ is_due(const char *name)
 	note(name);
 	if (wanted == NULL || strncmp(wanted, name, length) != 0)
 		return false;
-	at = wanted[length] == ':' ? atoi(wanted + length + 1) : 1;
+	at = wanted[length] == ':' ? strtol(wanted + length + 1, NULL, 10) : 1;
 	if (at < 1 || (wanted[length] != ':' && wanted[length] != '\0'))
 		return false; /* a longer name that begins with this one */
 	return atomic_fetch_add(&hits, 1) + 1 == at;

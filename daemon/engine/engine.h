@@ -37,7 +37,6 @@ struct engine *engine_new(struct loop *loop, const struct engine_ports *ports,
     const struct engine_settings *settings, struct err *e);
 void engine_free(struct engine *engine);
 void engine_settle_set(struct engine *engine, int64_t settle_ms);
-
 /* From the hands. */
 void engine_changed(struct engine *engine, const char *app);
 void engine_acted(struct engine *engine, const char *cluster, uint64_t number,
