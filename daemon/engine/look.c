@@ -44,7 +44,7 @@ look_at_end(const struct entry *entry, struct engine_look *look)
 	if (!ended || entry->unsaved == 0)
 		return;
 	look->phase = phase == PHASE_SUCCEEDED ? PHASE_PROGRESSING : PHASE_ABORTING;
-	look->waiting = (struct waiting){.object = "Journal", .since_ms = entry->rollout->ended_ms};
+	look->waiting = (struct waiting){.object = "Database", .since_ms = entry->rollout->ended_ms};
 	str_copy(look->waiting.what, sizeof(look->waiting.what), "its end is being written down");
 	str_print(
 	    look->waiting.next, sizeof(look->waiting.next), "then it is %s", phase_name(phase));

@@ -176,7 +176,7 @@ an_end_is_not_shown_before_it_is_durable(void **state) /* I8 */
 				assert_string_equal(phase_name(look.phase), durable);
 			else if (phase_final(look.rollout->phase)) {
 				hidden = true;
-				assert_string_equal(look.waiting.object, "Journal");
+				assert_string_equal(look.waiting.object, "Database");
 			}
 			engine_look_done(&look);
 		}
