@@ -240,7 +240,8 @@ build_mesh(struct wire *wire)
 	struct cluster *clusters[SETTINGS_CLUSTERS];
 	for (int i = 0; i < wire->cluster_count; i++)
 		clusters[i] = wire->clusters[i].cluster;
-	wire->mesh = wire_mesh_new(wire->loop, wire->settings, clusters, wire->cluster_count);
+	wire->mesh =
+	    wire_mesh_new(wire->loop, wire->settings, wire->gates, clusters, wire->cluster_count);
 }
 
 static int
@@ -320,8 +321,8 @@ tear_down(struct wire *wire)
 	engine_free(engine);
 	api_free(wire->api);
 	wire->api = NULL;
-	gates_free(wire->gates);
 	wire_mesh_free(wire->mesh);
+	gates_free(wire->gates);
 	for (int i = 0; i < wire->cluster_count; i++)
 		cluster_free(wire->clusters[i].cluster);
 	store_close(wire->store);

@@ -4,8 +4,17 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/map.h"
 #include "cluster/istiod.h"
 #include "mesh/mesh.h"
+
+#define QUERY_MS 5000
+
+struct look { /* a query of the mesh under way at gates */
+	struct wire_mesh *mesh;
+	void (*done)(void *ctx, uint64_t number, const struct mesh_page *page);
+	void *ctx;
+};
 
 struct part {
 	struct wire_mesh *mesh;
@@ -16,6 +25,8 @@ struct part {
 
 struct wire_mesh {
 	struct mesh *mesh;
+	struct gates *gates;
+	struct map *looks; /* number of a query -> look */
 	struct part parts[SETTINGS_CLUSTERS];
 	int count;
 };
@@ -51,6 +62,49 @@ ask_addresses(void *ctx, const struct app *app, bool canary,
 	return cluster_addresses(find(ctx, app->cluster)->cluster, app, canary, each, each_ctx);
 }
 
+static const char *
+look_key(uint64_t number, char key[24])
+{
+	str_print(key, 24, "%" PRIu64, number);
+	return key;
+}
+
+static void
+on_answer(void *ctx, uint64_t number, const struct gates_answer *answer)
+{
+	struct look *look = ctx;
+	char key[24];
+	struct mesh_page page = {.status = answer->status,
+	    .body = answer->body,
+	    .length = answer->length,
+	    .error = answer->error};
+	map_remove(look->mesh->looks, look_key(number, key));
+	look->done(look->ctx, number, &page);
+	free(look);
+}
+
+static uint64_t
+ask_source(void *ctx, const char *source, const char *query,
+    void (*done)(void *done_ctx, uint64_t number, const struct mesh_page *page), void *done_ctx)
+{
+	struct wire_mesh *mesh = ctx;
+	struct look *look = mem_alloc(sizeof(*look));
+	char key[24];
+	*look = (struct look){.mesh = mesh, .done = done, .ctx = done_ctx};
+	uint64_t number = gates_query(mesh->gates, source, query, QUERY_MS, on_answer, look);
+	map_set(mesh->looks, look_key(number, key), look);
+	return number;
+}
+
+static void
+cancel_source(void *ctx, uint64_t number)
+{
+	struct wire_mesh *mesh = ctx;
+	char key[24];
+	gates_query_cancel(mesh->gates, number);
+	free(map_remove(mesh->looks, look_key(number, key)));
+}
+
 static void
 on_found(void *ctx, const char *const *addresses, int count, const char *error)
 {
@@ -74,6 +128,7 @@ cluster_of(const struct settings_cluster *from)
 	const struct settings_istiod *istiod = &from->istiod;
 	struct mesh_cluster to = {.name = from->name,
 	    .discover = istiod->discover,
+	    .source = from->observe[0] ? from->observe : NULL,
 	    .token_file = istiod->token_file[0] ? istiod->token_file : NULL,
 	    .service_account = istiod->service_account[0] ? istiod->service_account : NULL};
 	while (to.url_count < SETTINGS_ISTIODS && istiod->urls[to.url_count].url[0] != '\0') {
@@ -84,13 +139,19 @@ cluster_of(const struct settings_cluster *from)
 }
 
 struct wire_mesh *
-wire_mesh_new(
-    struct loop *loop, const struct settings *settings, struct cluster *const *clusters, int count)
+wire_mesh_new(struct loop *loop, const struct settings *settings, struct gates *gates,
+    struct cluster *const *clusters, int count)
 {
 	struct wire_mesh *mesh = mem_alloc(sizeof(*mesh));
 	struct mesh_cluster meshes[SETTINGS_CLUSTERS];
-	struct mesh_needs needs = {
-	    .ctx = mesh, .token = ask_token, .find = ask_where, .addresses = ask_addresses};
+	struct mesh_needs needs = {.ctx = mesh,
+	    .token = ask_token,
+	    .find = ask_where,
+	    .addresses = ask_addresses,
+	    .query = ask_source,
+	    .cancel_query = cancel_source};
+	mesh->gates = gates;
+	mesh->looks = map_new();
 	for (int i = 0; i < count; i++) {
 		struct part *part = &mesh->parts[i];
 		struct istiod_events events = {.ctx = part, .found = on_found, .token = on_token};
@@ -110,7 +171,8 @@ wire_mesh_free(struct wire_mesh *mesh)
 {
 	if (mesh == NULL)
 		return;
-	mesh_free(mesh->mesh);
+	mesh_free(mesh->mesh); /* cancels its queries */
+	map_free(mesh->looks, free);
 	for (int i = 0; i < mesh->count; i++)
 		istiod_free(mesh->parts[i].istiod);
 	free(mesh);
@@ -125,24 +187,48 @@ wire_mesh_port(struct wire_mesh *mesh)
 /* --- for people ---------------------------------------------------------------------------------
  */
 
-static json_t *
-part_json(const struct wire_mesh *mesh, const struct part *part, const char *settle)
+static char *
+advice_for_time(const char *settle)
 {
-	json_t *json = mesh_status(mesh->mesh, part->name);
-	bool asks = json != NULL;
-	char *advice = str_format(
+	return str_format(
 	    "istiod is not asked, so a change counts as taken after mesh.settle (%s). Set "
 	    "clusters[].istiod in airisd.yaml: discover: true where pod addresses can be reached, "
 	    "else urls (a port-forward of istiod's port 15014 will do, without a token); and "
-	    "serviceAccount or tokenFile",
+	    "serviceAccount or tokenFile. Where that cannot be, clusters[].observe: a source of "
+	    "prometheus that has the mesh's requests",
 	    settle);
-	if (!asks)
-		json = json_pack("{s:[], s:s, s:s, s:b, s:b}", "istiods", "error", "", "assumed",
-		    "", "token", false, "looking", false);
+}
+
+static char *
+advice_for_traffic(const char *settle)
+{
+	return str_format(
+	    "Weights are looked for in the requests that were counted; all else, and weights that "
+	    "too few requests show, count as taken after mesh.settle (%s). It needs two samples "
+	    "after a change within that time, so a scrape interval of a third of it or less, and "
+	    "all requests to both sides by the routes that airisd writes: others look like a mesh "
+	    "that is late. istiod knows better where it can be asked: clusters[].istiod",
+	    settle);
+}
+
+static json_t *
+part_json(const struct wire_mesh *mesh, const struct part *part, const char *settle)
+{
+	static const char *const names[] = {
+	    [MESH_TIME] = "time", [MESH_ISTIOD] = "istiod", [MESH_TRAFFIC] = "traffic"};
+	struct mesh_port port = mesh_port(mesh->mesh);
+	enum mesh_way way = port.way(port.ctx, part->name, MESH_WEIGHT);
+	json_t *json = mesh_status(mesh->mesh, part->name);
+	char *advice = way == MESH_TIME	     ? advice_for_time(settle)
+		       : way == MESH_TRAFFIC ? advice_for_traffic(settle)
+					     : str_format("%s", "");
+	if (json == NULL)
+		json = json_pack("{s:[], s:n, s:s, s:s, s:b, s:b}", "istiods", "traffic", "error",
+		    "", "assumed", "", "token", false, "looking", false);
 	json_object_set_new(json, "name", json_string(part->name));
-	json_object_set_new(json, "how", json_string(asks ? "istiod" : "time"));
+	json_object_set_new(json, "how", json_string(names[way]));
 	json_object_set_new(json, "settle", json_string(settle));
-	json_object_set_new(json, "advice", json_string(asks ? "" : advice));
+	json_object_set_new(json, "advice", json_string(advice));
 	free(advice);
 	return json;
 }

@@ -31,3 +31,5 @@ insert KEYS <docs/man/airis-app.5.in >"$to/docs/man/airis-app.5.new"
 } >"$part"
 insert EXAMPLE <"$to/docs/man/airis-app.5.new" >"$to/docs/man/airis-app.5"
 rm "$to/docs/man/airis-app.5.new"
+
+"$build/airisctl" --man >"$to/docs/man/airisctl.1"

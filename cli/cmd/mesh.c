@@ -4,6 +4,7 @@
 #include "base/jsonx.h"
 #include "cmd/cmd.h"
 #include "show/table.h"
+#include "show/when.h"
 
 #define LOOKING_MS 3000
 #define AGAIN_MS 200
@@ -67,6 +68,38 @@ add_istiod(struct table *table, const json_t *istiod)
 		table_add(table, GREEN, "all have acknowledged what they were sent");
 }
 
+static const char *
+how_text(const json_t *cluster)
+{
+	const char *how = jsonx_text_or(cluster, "how", "");
+
+	if (str_equal(how, "istiod"))
+		return "istiod is asked";
+	return str_equal(how, "traffic") ? "traffic is looked at" : "waits by time";
+}
+
+static void
+add_traffic(const struct cli *cli, const json_t *traffic, struct str *to)
+{
+	const char *verdict = jsonx_text_or(traffic, "verdict", "");
+	int64_t looked_ms = jsonx_int(traffic, "looked_ms", 0);
+	char span[WHEN_SIZE];
+
+	if (!json_is_object(traffic))
+		return;
+	paint_addf(&cli->paint, to, PLAIN, "  source %s, ", jsonx_text_or(traffic, "source", "?"));
+	if (looked_ms == 0) {
+		paint_add(&cli->paint, to, DIM, "not looked at yet");
+		str_add(to, "\n");
+		return;
+	}
+	when_span(client_now_ms(cli->client) - looked_ms, span);
+	paint_addf(&cli->paint, to, PLAIN, "last look %s ago, ", span);
+	paint_addf(&cli->paint, to, str_equal(verdict, "taken") ? GREEN : YELLOW, "%s (%s)",
+	    jsonx_text_or(traffic, "seen", ""), verdict);
+	str_add(to, "\n");
+}
+
 static void
 add_cluster(const struct cli *cli, const json_t *cluster, struct str *to)
 {
@@ -78,16 +111,18 @@ add_cluster(const struct cli *cli, const json_t *cluster, struct str *to)
 	size_t i;
 
 	paint_add(&cli->paint, to, BOLD, jsonx_text_or(cluster, "name", "?"));
-	paint_addf(&cli->paint, to, PLAIN, "  %s\n",
-	    str_equal(jsonx_text(cluster, "how"), "istiod") ? "istiod is asked" : "waits by time");
+	paint_addf(&cli->paint, to, PLAIN, "  %s", how_text(cluster));
+	str_add(to, "\n");
+	add_traffic(cli, jsonx_at(cluster, "traffic"), to);
 	json_array_foreach(istiods, i, istiod) add_istiod(table, istiod);
 	table_print(table, 2, to);
 	table_free(table);
 	if (*assumed != '\0') {
 		str_add(to, "  ");
 		paint_addf(&cli->paint, to, YELLOW,
-		    "the last weight is only assumed for those that did not confirm it: %s\n",
+		    "the last weight is only assumed for those that did not confirm it: %s",
 		    assumed);
+		str_add(to, "\n");
 	}
 	if (*error != '\0') {
 		str_add(to, "  ");
@@ -130,6 +165,8 @@ const struct command cmd_mesh_status = {.group = "mesh",
     .summary = "show how airisd knows what the mesh has taken",
     .text = "For each cluster: every istiod that is asked, how many proxies it has, the last push "
 	    "that was seen, and the proxies that have not acknowledged what they were sent. Where "
-	    "istiod cannot be asked it says what to set; until then a change counts as taken after "
+	    "istiod cannot be asked: the data source whose requests are looked at instead, and "
+	    "what they "
+	    "showed last; or what to set. Without either a change counts as taken after "
 	    "mesh.settle.",
     .run = run_status};

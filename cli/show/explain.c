@@ -125,8 +125,7 @@ tell_weight(const struct story *story)
 	sentence(story, 0, &text);
 	if (*jsonx_text_or(weight, "missing", "") != '\0') {
 		str_clear(&text);
-		str_addf(&text,
-		    "These proxies did not confirm that weight, so it is only assumed there: %s.",
+		str_addf(&text, "That weight is only assumed; what did not confirm it: %s.",
 		    jsonx_text(weight, "missing"));
 		sentence(story, 0, &text);
 	}

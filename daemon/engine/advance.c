@@ -113,6 +113,7 @@ observe_again(struct entry *entry, struct observed *seen, bool first)
 	effects_follow(entry, watches(entry));
 	if (first || entry->followed != followed)
 		engine_observe(entry, seen);
+	effects_mesh_know(entry); /* a move may have changed what it is asked about */
 }
 
 void
@@ -127,7 +128,6 @@ engine_advance(struct entry *entry)
 		commit_close(entry);
 		return;
 	}
-	entry->asking.asks = effects_mesh_asks(entry);
 	loop_timer_clear(entry->timer);
 	entry->wake_ms = 0;
 	do

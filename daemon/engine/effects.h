@@ -8,7 +8,7 @@ struct entry;
 
 void effects_send(struct entry *entry);
 void effects_gates(struct entry *entry);
-bool effects_mesh_asks(const struct entry *entry);		     /* its mesh can be asked */
+void effects_mesh_know(struct entry *entry); /* how its mesh is asked, what it said, as of now */
 void effects_mesh(struct entry *entry, const struct observed *seen); /* as of this turn */
 void effects_gates_cancel(struct entry *entry);
 void effects_mesh_cancel(struct entry *entry);

@@ -19,11 +19,27 @@ number_key(char to[24], uint64_t number)
 	str_print(to, 24, "%" PRIu64, number);
 }
 
-bool
-effects_mesh_asks(const struct entry *entry)
+/* What was said of an older change is no news of this one. */
+static void
+forget_older(struct entry *entry, enum mesh_subject subject)
+{
+	if (entry->mesh_of_ms[subject] == rollout_changed_ms(entry->rollout, subject))
+		return;
+	entry->asking.text[subject][0] = '\0';
+	entry->asking.differs[subject] = false;
+}
+
+void
+effects_mesh_know(struct entry *entry)
 {
 	const struct mesh_port *mesh = &entry->engine->ports.mesh;
-	return mesh->asks != NULL && mesh->asks(mesh->ctx, entry->rollout->app->cluster);
+	for (int i = 0; i < MESH_SUBJECTS; i++) {
+		enum mesh_subject subject = (enum mesh_subject)i;
+		forget_older(entry, subject);
+		entry->asking.way[i] =
+		    mesh->way == NULL ? MESH_TIME
+				      : mesh->way(mesh->ctx, entry->rollout->app->cluster, subject);
+	}
 }
 
 static void
@@ -47,21 +63,38 @@ ahead_ms(struct engine *engine)
 	return engine_now_ms(engine) - clock->wall_ms(clock->ctx);
 }
 
+static const char *
+known_by(enum mesh_outcome outcome)
+{
+	if (outcome == MESH_CONFIRMED)
+		return "confirmed";
+	return outcome == MESH_OBSERVED ? "observed" : "assumed";
+}
+
 static void
 note_taken(struct entry *entry, const struct mesh_ask *ask, const struct mesh_answer *answer)
 {
-	bool confirmed = answer->outcome == MESH_CONFIRMED;
 	struct event event = {.kind = EVENT_TAKEN,
 	    .at_ms = engine_now_ms(entry->engine),
 	    .actor = "",
 	    .data = json_pack("{s:s, s:I, s:I, s:s}", "subject", mesh_subject_name(ask->subject),
 		"of_ms", (json_int_t)ask->of_ms, "since_ms",
 		(json_int_t)(answer->at_ms + ahead_ms(entry->engine)), "known",
-		confirmed ? "confirmed" : "assumed")};
-	if (!confirmed)
+		known_by(answer->outcome))};
+	if (answer->outcome == MESH_ASSUMED)
 		json_object_set_new(event.data, "missing", json_string(answer->text));
 	commit_event(entry, &event, "");
 	json_decref(event.data);
+}
+
+/* It is asked again, and what is known so far is said. */
+static void
+note_open(struct entry *entry, enum mesh_subject subject, const struct mesh_answer *answer)
+{
+	struct mesh_asking *asking = &entry->asking;
+	str_copy(asking->text[subject], sizeof(asking->text[subject]), answer->text);
+	asking->differs[subject] = answer->outcome == MESH_DIFFERS;
+	entry->mesh_next_ms = engine_now_ms(entry->engine) + ASK_AGAIN_MS;
 }
 
 static void
@@ -74,15 +107,22 @@ on_answer(void *ctx, uint64_t number, const struct mesh_answer *answer)
 	struct entry *entry = ask == NULL ? NULL : engine_entry(engine, ask->rollout);
 	if (entry != NULL && !entry->doomed && entry->mesh_asks[ask->subject] == number) {
 		entry->mesh_asks[ask->subject] = 0;
-		if (answer->outcome == MESH_UNREACHABLE) {
-			str_copy(entry->asking.text[ask->subject], sizeof(entry->asking.text[0]),
-			    answer->text);
-			entry->mesh_next_ms = engine_now_ms(engine) + ASK_AGAIN_MS;
-		} else
+		if (answer->outcome == MESH_UNREACHABLE || answer->outcome == MESH_DIFFERS)
+			note_open(entry, ask->subject, answer);
+		else
 			note_taken(entry, ask, answer);
 		engine_mark(entry);
 	}
 	free(ask);
+}
+
+/* Proof of a weight of ours is a push that began after it was sent; but a route that a controller
+ * accepts first is in no push before that, so only what comes after the question is proof. */
+static int64_t
+sent_ms(const struct rollout *r, enum mesh_subject subject)
+{
+	bool ours = subject == MESH_WEIGHT && r->sent_ms > 0;
+	return ours && r->app->traffic.kind != TRAFFIC_GATEWAY ? r->sent_ms : 0;
 }
 
 static void
@@ -90,12 +130,15 @@ ask_mesh(struct entry *entry, enum mesh_subject subject, int64_t of_ms, const st
 {
 	struct engine *engine = entry->engine;
 	const struct rollout *r = entry->rollout;
+	int64_t since_ms = sent_ms(r, subject);
 	struct mesh_question question = {.app = r->app,
 	    .subject = subject,
-	    .since_ms =
-		subject == MESH_WEIGHT && r->sent_ms > 0 ? r->sent_ms - ahead_ms(engine) : 0,
+	    .since_ms = since_ms > 0 ? since_ms - ahead_ms(engine) : 0,
 	    .resource_version = seen->route.resource_version,
-	    .rule_version = seen->subsets.resource_version};
+	    .rule_version = seen->subsets.resource_version,
+	    .changed_ms = of_ms - ahead_ms(engine),
+	    .wish.target = r->seen};
+	rollout_other_weights(r, &question.wish.below, &question.wish.above);
 	struct mesh_ask *ask = mem_alloc(sizeof(*ask));
 	*ask = (struct mesh_ask){.subject = subject, .of_ms = of_ms};
 	str_copy(ask->rollout, sizeof(ask->rollout), r->id);
@@ -111,17 +154,16 @@ void
 effects_mesh(struct entry *entry, const struct observed *seen)
 {
 	const struct rollout *r = entry->rollout;
-	bool asks = entry->asking.asks && r->compiled && !phase_final(r->phase) && !entry->doomed;
+	bool asks = r->compiled && !phase_final(r->phase) && !entry->doomed;
 	int64_t now_ms = engine_now_ms(entry->engine);
 	for (int i = 0; i < MESH_SUBJECTS; i++) {
 		enum mesh_subject subject = (enum mesh_subject)i;
 		int64_t of_ms = rollout_changed_ms(r, subject);
-		bool open = asks && !rollout_taken(r, subject) &&
+		bool open = asks && entry->asking.way[subject] != MESH_TIME &&
+			    !rollout_taken(r, subject) &&
 			    (!mesh_in_route(subject) || rollout_accepted(r));
 		if (!open || entry->mesh_of_ms[subject] != of_ms)
 			withdraw(entry, subject);
-		if (!open)
-			entry->asking.text[subject][0] = '\0';
 		if (!open || entry->mesh_asks[subject] != 0)
 			continue;
 		if (now_ms < entry->mesh_next_ms)

@@ -19,7 +19,7 @@ struct engine;
 struct engine_ports {
 	struct journal_port journal;
 	struct gate_port gates;
-	struct mesh_port mesh; /* asks NULL: no mesh can be asked */
+	struct mesh_port mesh; /* way NULL: no mesh can be asked */
 	struct clock_port clock;
 	void *ctx;
 	/* NULL: no cluster of that name is configured. */

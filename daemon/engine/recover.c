@@ -143,6 +143,7 @@ load_rollout(struct engine *engine, const char *id, struct err *e)
 		engine->wall_base_ms = rollout->last_ms; /* the clock was set back meanwhile */
 	if (rollout_was_away(rollout, engine->wall_base_ms))
 		entry->back_ms = engine->wall_base_ms;
+	entry->asking.back_ms = engine->wall_base_ms;
 	entry->known = true;
 	answer_lost(entry);
 	engine_mark(entry);

@@ -33,6 +33,7 @@ drop(struct gates *gates, size_t index)
 	struct gates_origin *origin = gates->origins[index];
 
 	gates_measurements_end(origin, "is no longer in the daemon's settings");
+	gates_queries_end(origin, "is no longer in the daemon's settings");
 	gates->origins[index] = gates->origins[--gates->count];
 	gates_origin_free(origin);
 }
@@ -46,6 +47,8 @@ gates_new(struct loop *loop, const struct gates_source *sources, size_t count)
 	gates->pool = httpc_pool_new(loop, GATES_RUNNING);
 	gates->measurements = map_new();
 	gates->parts = map_new();
+	gates->queries = map_new();
+	gates->requests = map_new();
 	for (size_t i = 0; i < count; i++)
 		add(gates, &sources[i]);
 	return gates;
@@ -57,11 +60,14 @@ gates_free(struct gates *gates)
 	if (gates == NULL)
 		return;
 	gates_measurements_free(gates);
+	gates_queries_free(gates);
 	for (size_t i = 0; i < gates->count; i++)
 		gates_origin_free(gates->origins[i]);
 	free(gates->origins);
 	map_free(gates->measurements, NULL);
 	map_free(gates->parts, NULL);
+	map_free(gates->queries, NULL);
+	map_free(gates->requests, NULL);
 	httpc_pool_free(gates->pool);
 	free(gates);
 }

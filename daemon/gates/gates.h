@@ -37,6 +37,20 @@ void gates_free(struct gates *gates); /* no more answers come; NULL is allowed *
 void gates_reload(struct gates *gates, const struct gates_source *sources, size_t count);
 void gates_port(struct gates *gates, struct gate_port *port); /* as long as gates lives */
 
+/* What a source answered to one query: error NULL, or no answer and why; borrowed. */
+struct gates_answer {
+	int status;
+	const char *body;
+	size_t length;
+	const char *error;
+};
+/* Asks a source one query, for its own now, with all that its settings say; within timeout_ms or
+ * the source's, whichever is less. Never calls back before it returned; done comes once. */
+uint64_t gates_query(struct gates *gates, const char *source, const char *query, int64_t timeout_ms,
+    void (*done)(void *done_ctx, uint64_t number, const struct gates_answer *answer),
+    void *done_ctx);
+void gates_query_cancel(struct gates *gates, uint64_t number); /* then it never comes */
+
 /* Each source is also asked by ourselves once a minute, whether gates use it or not. */
 struct gates_health {
 	char name[APP_LABEL];

@@ -39,8 +39,6 @@ struct gates_measurement {
 	void *done_ctx;
 };
 
-static void run_next(struct gates_origin *origin);
-
 static const char *
 number_text(uint64_t number, char text[NUMBER_TEXT])
 {
@@ -112,7 +110,7 @@ release(struct gates_measurement *m)
 	m->state = SETTLED;
 	m->origin = NULL;
 	if (origin != NULL)
-		run_next(origin);
+		gates_run_next(origin);
 }
 
 static void
@@ -249,8 +247,8 @@ start_running(struct gates_measurement *m)
 	}
 }
 
-static void
-run_next(struct gates_origin *origin)
+void
+gates_run_next(struct gates_origin *origin)
 {
 	/* One that fails at once comes back here: the loop below goes on, not a deeper one. */
 	if (origin->starting)
@@ -356,7 +354,7 @@ admit(struct gates_measurement *m, const struct gate_question *question)
 		m->deadline_ms = clock_mono_ms() + origin->timeout_ms;
 		loop_timer_set(m->timer, origin->timeout_ms);
 		line_up(m);
-		run_next(origin);
+		gates_run_next(origin);
 	}
 }
 

@@ -55,6 +55,8 @@ struct gates {
 	size_t count;
 	struct map *measurements; /* by their numbers */
 	struct map *parts;	  /* by the numbers of their requests */
+	struct map *queries;	  /* of other rooms, by their numbers */
+	struct map *requests;	  /* of these, by the numbers of their requests */
 	uint64_t last_number;
 };
 
@@ -81,6 +83,12 @@ void gates_cancel(void *ctx, uint64_t number);
 /* Ends all measurements of a source that goes, with an answer to each. */
 void gates_measurements_end(struct gates_origin *origin, const char *why);
 void gates_measurements_free(struct gates *gates); /* without answers */
+
+void gates_run_next(struct gates_origin *origin); /* it has a place for one that waits */
+
+/* gates_query.c: the same for other rooms' queries. */
+void gates_queries_end(struct gates_origin *origin, const char *why);
+void gates_queries_free(struct gates *gates);
 
 struct gates_origin *gates_find(const struct gates *gates, const char *name);
 

@@ -64,7 +64,8 @@ all_are_back(struct ask *ask)
 {
 	struct str names;
 	str_init(&names, 100);
-	int missing = mesh_orphans(ask->about.cluster, clock_wall_ms(), &names);
+	int missing = mesh_orphans(ask->about.cluster, clock_wall_ms(), &names) +
+		      mesh_suspects(ask->about.cluster, clock_wall_ms(), &names);
 	str_done(&names);
 	return missing == 0 || ask->about.look;
 }
@@ -116,6 +117,8 @@ on_deadline(void *ctx)
 		    cluster->error[0] ? cluster->error : "none was found");
 	for (int i = 0; i < ask->count; i++)
 		add_missing(&ask->askers[i].probe, &text);
+	if (ask->count > 0)
+		mesh_suspects(ask->about.cluster, clock_wall_ms(), &text);
 	int missing = ask->count > 0 ? mesh_orphans(ask->about.cluster, clock_wall_ms(), &text) : 0;
 	bool assumed = missing == 0 && may_be_assumed(ask);
 	finish(ask, assumed ? MESH_ASSUMED : MESH_UNREACHABLE, str_text(&text));

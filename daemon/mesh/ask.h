@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "http/httpc.h"
 #include "mesh/mesh.h"
+#include "mesh/read.h"
 
 struct istiod_place {
 	char url[300];
@@ -14,8 +15,14 @@ struct istiod_place {
 	int64_t pushes;		       /* the newest seen; -1 unknown */
 	double started;		       /* its process_start_time_seconds; 0 unknown */
 	struct map *names;	       /* of its proxies, as of the last /debug/syncz; NULL never */
+	struct map *waits; /* of these the ones that had not confirmed then; NULL: none */
 	char unconfirmed[200];
 	char error[200]; /* of the last request; "" fine */
+};
+
+struct traffic_seen {	   /* the last look at traffic */
+	int64_t looked_ms; /* wall clock; 0: never */
+	char verdict[16], text[300];
 };
 
 struct cluster_mesh {
@@ -28,10 +35,15 @@ struct cluster_mesh {
 	char token[8192]; /* "" : none yet */
 	int64_t token_until_ms, token_asked_ms, found_asked_ms, looked_ms;
 	int64_t patience_ms;
-	char error[200];   /* finding or token; "" fine */
-	char assumed[200]; /* whom the last weight was only assumed for; "" all confirmed it */
+	char error[200];	/* finding or token; "" fine */
+	char assumed[200];	/* whom the last weight was only assumed for; "" all confirmed it */
+	char source[APP_LABEL]; /* whose traffic is looked at, when no istiod is asked; "" none */
+	struct traffic_seen seen;
 	/* Proxies whose istiod ended: they come back to one of the istiods. name -> since when */
 	struct map *orphans;
+	/* Proxies that their istiod lost before they had confirmed: they may be stopped, or cut
+	 * off, and go on with what they had. name -> since when */
+	struct map *suspects;
 };
 
 void mesh_count_request(struct mesh *mesh);
@@ -41,10 +53,12 @@ void mesh_place_done(struct istiod_place *place);
 void mesh_place_lost(struct cluster_mesh *cluster, struct istiod_place *place, int64_t now_ms);
 void mesh_place_started(
     struct cluster_mesh *cluster, struct istiod_place *place, double started, int64_t now_ms);
-void mesh_place_proxies(
-    struct cluster_mesh *cluster, struct istiod_place *place, const json_t *syncz);
+/* Those that are there now, and of them those that have not confirmed (taken from proxies). */
+void mesh_place_proxies(struct cluster_mesh *cluster, struct istiod_place *place,
+    const json_t *syncz, struct mesh_proxies *proxies);
 /* How many are still expected; their names are added, after a comma if something is there. */
 int mesh_orphans(struct cluster_mesh *cluster, int64_t now_ms, struct str *names);
+int mesh_suspects(struct cluster_mesh *cluster, int64_t now_ms, struct str *names);
 
 struct ask_done {
 	void (*done)(void *ctx, uint64_t number, const struct mesh_answer *answer);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "mesh/ask.h"
+#include "mesh/traffic.h"
 
 #define CLUSTERS_MAX 16
 #define CONNECTIONS 8
@@ -18,7 +19,9 @@
 #define LOOK_AGAIN_MS 1000
 
 struct open_ask {
-	struct ask *ask;
+	struct ask *ask;	 /* NULL: it is to traffic */
+	struct traffic *traffic; /* NULL: it is to istiod */
+	uint64_t number;
 	struct open_ask *next;
 };
 
@@ -194,11 +197,11 @@ mesh_found(
 	if (!is_new_set(cluster, addresses, count))
 		return;
 	for (struct open_ask *open = mesh->open; open != NULL; open = open->next)
-		if (mesh_ask_cluster(open->ask) == cluster)
+		if (open->ask != NULL && mesh_ask_cluster(open->ask) == cluster)
 			mesh_ask_stop(open->ask);
 	change_places(cluster, addresses, count);
 	for (struct open_ask *open = mesh->open; open != NULL; open = open->next)
-		if (mesh_ask_cluster(open->ask) == cluster)
+		if (open->ask != NULL && mesh_ask_cluster(open->ask) == cluster)
 			mesh_ask_start(open->ask);
 }
 
@@ -212,7 +215,9 @@ reap(void *ctx)
 	while (mesh->ended != NULL) {
 		struct open_ask *ended = mesh->ended;
 		mesh->ended = ended->next;
-		mesh_ask_free(ended->ask);
+		if (ended->ask != NULL)
+			mesh_ask_free(ended->ask);
+		traffic_free(ended->traffic);
 		free(ended);
 	}
 }
@@ -228,20 +233,44 @@ end(struct mesh *mesh, struct open_ask **at)
 }
 
 static void
-on_ended(void *ctx, struct ask *ask)
+on_number(void *ctx, uint64_t number)
 {
 	struct mesh *mesh = ctx;
 	for (struct open_ask **at = &mesh->open; *at != NULL; at = &(*at)->next)
-		if ((*at)->ask == ask) {
+		if ((*at)->number == number) {
 			end(mesh, at);
 			return;
 		}
 }
 
-static bool
-port_asks(void *ctx, const char *name)
+static void
+on_ended(void *ctx, struct ask *ask)
 {
-	return find_cluster(ctx, name) != NULL;
+	on_number(ctx, mesh_ask_number(ask));
+}
+
+/* Requests show weights alone: they do not tell which endpoints or routes a proxy knows. */
+static enum mesh_way
+port_way(void *ctx, const char *name, enum mesh_subject subject)
+{
+	const struct cluster_mesh *cluster = find_cluster(ctx, name);
+	if (cluster == NULL)
+		return MESH_TIME;
+	if (cluster->source[0] == '\0')
+		return MESH_ISTIOD;
+	return subject == MESH_WEIGHT ? MESH_TRAFFIC : MESH_TIME;
+}
+
+static void
+ask_istiod(struct open_ask *open, struct cluster_mesh *cluster,
+    const struct mesh_question *question, const struct ask_done *done)
+{
+	struct mesh *mesh = cluster->mesh;
+	keep_token(cluster);
+	keep_places(cluster);
+	cluster->looked_ms = clock_wall_ms();
+	open->ask = mesh_ask_new(cluster, mesh->pool, mesh->loop, &mesh->needs, question,
+	    open->number, done, on_ended, mesh);
 }
 
 static void
@@ -249,11 +278,12 @@ open_one(struct mesh *mesh, struct cluster_mesh *cluster, const struct mesh_ques
     const struct ask_done *done)
 {
 	struct open_ask *open = mem_alloc(sizeof(*open));
-	keep_token(cluster);
-	keep_places(cluster);
-	cluster->looked_ms = clock_wall_ms();
-	open->ask = mesh_ask_new(cluster, mesh->pool, mesh->loop, &mesh->needs, question,
-	    ++mesh->last, done, on_ended, mesh);
+	open->number = ++mesh->last;
+	if (cluster->source[0] != '\0')
+		open->traffic = traffic_new(cluster, mesh->loop, &mesh->needs, question,
+		    open->number, done, on_number, mesh);
+	else
+		ask_istiod(open, cluster, question, done);
 	open->next = mesh->open;
 	mesh->open = open;
 }
@@ -273,26 +303,22 @@ mesh_look(struct mesh *mesh)
 {
 	struct ask_done nobody = {0};
 	for (int i = 0; i < mesh->count; i++)
-		if (clock_wall_ms() - mesh->clusters[i].looked_ms >= LOOK_AGAIN_MS)
+		if (mesh->clusters[i].source[0] == '\0' &&
+		    clock_wall_ms() - mesh->clusters[i].looked_ms >= LOOK_AGAIN_MS)
 			open_one(mesh, &mesh->clusters[i], NULL, &nobody);
 }
 
 static void
 port_cancel(void *ctx, uint64_t number)
 {
-	struct mesh *mesh = ctx;
-	for (struct open_ask **at = &mesh->open; *at != NULL; at = &(*at)->next)
-		if (mesh_ask_number((*at)->ask) == number) {
-			end(mesh, at);
-			return;
-		}
+	on_number(ctx, number);
 }
 
 struct mesh_port
 mesh_port(struct mesh *mesh)
 {
 	return (struct mesh_port){
-	    .ctx = mesh, .asks = port_asks, .ask = port_ask, .cancel = port_cancel};
+	    .ctx = mesh, .way = port_way, .ask = port_ask, .cancel = port_cancel};
 }
 
 /* --- the whole ----------------------------------------------------------------------------------
@@ -302,7 +328,8 @@ static void
 add_cluster(struct mesh *mesh, const struct mesh_cluster *from)
 {
 	struct cluster_mesh *cluster = &mesh->clusters[mesh->count];
-	if (mesh->count == CLUSTERS_MAX || (from->url_count == 0 && !from->discover))
+	bool istiod = from->url_count > 0 || from->discover;
+	if (mesh->count == CLUSTERS_MAX || (!istiod && from->source == NULL))
 		return;
 	mesh->count++;
 	*cluster =
@@ -310,6 +337,9 @@ add_cluster(struct mesh *mesh, const struct mesh_cluster *from)
 	str_copy(cluster->name, sizeof(cluster->name), from->name);
 	cluster->patience_ms = from->patience_ms > 0 ? from->patience_ms : PATIENCE_MS;
 	cluster->orphans = map_new();
+	cluster->suspects = map_new();
+	if (!istiod)
+		str_copy(cluster->source, sizeof(cluster->source), from->source);
 	str_copy(cluster->token_file, sizeof(cluster->token_file),
 	    from->token_file ? from->token_file : "");
 	str_copy(cluster->service_account, sizeof(cluster->service_account),
@@ -351,6 +381,7 @@ mesh_free(struct mesh *mesh)
 		for (int j = 0; j < cluster->place_count; j++)
 			mesh_place_done(&cluster->places[j]);
 		map_free(cluster->orphans, free);
+		map_free(cluster->suspects, free);
 	}
 	free(mesh);
 }
@@ -374,9 +405,19 @@ static bool
 is_asked(const struct mesh *mesh, const struct cluster_mesh *cluster)
 {
 	for (const struct open_ask *open = mesh->open; open != NULL; open = open->next)
-		if (mesh_ask_cluster(open->ask) == cluster)
+		if (open->ask != NULL && mesh_ask_cluster(open->ask) == cluster)
 			return true;
 	return false;
+}
+
+static json_t *
+traffic_json(const struct cluster_mesh *cluster)
+{
+	const struct traffic_seen *seen = &cluster->seen;
+	if (cluster->source[0] == '\0')
+		return json_null();
+	return json_pack("{s:s, s:I, s:s, s:s}", "source", cluster->source, "looked_ms",
+	    (json_int_t)seen->looked_ms, "verdict", seen->verdict, "seen", seen->text);
 }
 
 json_t *
@@ -388,7 +429,7 @@ mesh_status(const struct mesh *mesh, const char *name)
 	json_t *places = json_array();
 	for (int j = 0; j < cluster->place_count; j++)
 		json_array_append_new(places, place_json(&cluster->places[j]));
-	return json_pack("{s:o, s:s, s:s, s:b, s:b}", "istiods", places, "error", cluster->error,
-	    "assumed", cluster->assumed, "token", cluster->token[0] != '\0', "looking",
-	    is_asked(mesh, cluster));
+	return json_pack("{s:o, s:o, s:s, s:s, s:b, s:b}", "istiods", places, "traffic",
+	    traffic_json(cluster), "error", cluster->error, "assumed", cluster->assumed, "token",
+	    cluster->token[0] != '\0', "looking", is_asked(mesh, cluster));
 }

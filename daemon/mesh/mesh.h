@@ -2,8 +2,9 @@
  * acknowledged, by the method measured in the project's mesh notes. Only while a change is open;
  * with back-off; bounded: after fifteen seconds of answers the proxies that did not confirm are
  * named, and a change is assumed; an istiod that does not answer is never assumed to have pushed
- * anything. Never asks config_dump, edsz or ndsz: those make istiod send old routes. Loop thread
- * only. */
+ * anything. Never asks config_dump, edsz or ndsz: those make istiod send old routes. Where no
+ * istiod can be asked, the requests that a data source counted show whether a weight is taken.
+ * Loop thread only. */
 #ifndef MESH_MESH_H
 #define MESH_MESH_H
 
@@ -23,7 +24,15 @@ struct mesh_cluster { /* strings are copied */
 	bool discover;		     /* find them as endpoints of Service istiod in istio-system */
 	const char *token_file;	     /* bearer token, read again when it changes; NULL: none */
 	const char *service_account; /* in istio-system: tokens are asked for; NULL: none */
-	int64_t patience_ms;	     /* until the unconfirmed are named; 0: fifteen seconds */
+	const char *source;  /* no istiod is asked: data source with the mesh's requests; NULL */
+	int64_t patience_ms; /* until the unconfirmed are named; 0: fifteen seconds */
+};
+
+struct mesh_page { /* a data source's answer: error NULL, or why there is none; borrowed */
+	int status;
+	const char *body;
+	size_t length;
+	const char *error;
 };
 
 /* What only other rooms can do; the roof connects them. */
@@ -37,6 +46,11 @@ struct mesh_needs {
 	 */
 	bool (*addresses)(void *ctx, const struct app *app, bool canary,
 	    void (*each)(void *each_ctx, const char *address), void *each_ctx);
+	/* Asks a data source one query of PromQL, for its own now. Calls back once, later. */
+	uint64_t (*query)(void *ctx, const char *source, const char *query,
+	    void (*done)(void *done_ctx, uint64_t number, const struct mesh_page *page),
+	    void *done_ctx);
+	void (*cancel_query)(void *ctx, uint64_t number);
 };
 
 struct mesh *mesh_new(struct loop *loop, const struct mesh_cluster *clusters, int count,
@@ -53,8 +67,8 @@ void mesh_found(struct mesh *mesh, const char *cluster, const char *const *addre
 /* Looks at every istiod of every cluster once, if that was not done just now, so that mesh_status
  * has something to say although nothing is asked. */
 void mesh_look(struct mesh *mesh);
-/* For people: each istiod with its proxies, last push, what is unconfirmed, what is wrong. A new
- * reference; NULL: this cluster's mesh is not asked. */
+/* For people: each istiod with its proxies, last push, what is unconfirmed, what is wrong; or what
+ * traffic showed last. A new reference; NULL: this cluster's mesh is not asked. */
 json_t *mesh_status(const struct mesh *mesh, const char *cluster);
 uint64_t mesh_requests(const struct mesh *mesh); /* sent to istiods so far */
 

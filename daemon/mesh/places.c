@@ -15,7 +15,16 @@ void
 mesh_place_done(struct istiod_place *place)
 {
 	map_free(place->names, NULL);
-	place->names = NULL;
+	map_free(place->waits, NULL);
+	place->names = place->waits = NULL;
+}
+
+static void
+expect(struct map *expected, const char *name, int64_t now_ms)
+{
+	int64_t *since_ms = mem_alloc(sizeof(*since_ms));
+	*since_ms = now_ms;
+	free(map_set(expected, name, since_ms));
 }
 
 void
@@ -23,11 +32,8 @@ mesh_place_lost(struct cluster_mesh *cluster, struct istiod_place *place, int64_
 {
 	size_t cursor = 0;
 	const char *name;
-	while (place->names != NULL && map_next(place->names, &cursor, &name, NULL)) {
-		int64_t *since_ms = mem_alloc(sizeof(*since_ms));
-		*since_ms = now_ms;
-		free(map_set(cluster->orphans, name, since_ms));
-	}
+	while (place->names != NULL && map_next(place->names, &cursor, &name, NULL))
+		expect(cluster->orphans, name, now_ms);
 	mesh_place_done(place);
 	place->pushes = -1;
 }
@@ -46,8 +52,21 @@ mesh_place_started(
 		place->started = started;
 }
 
+/* One that had confirmed everything and is gone has been deleted, as pods are all the time; one
+ * that had not may be hung, or cut off: istiod drops it after 40 s of silence. */
+static void
+suspect_lost(struct cluster_mesh *cluster, const struct istiod_place *place, int64_t now_ms)
+{
+	size_t cursor = 0;
+	const char *name;
+	while (place->waits != NULL && map_next(place->waits, &cursor, &name, NULL))
+		if (map_get(place->names, name) == NULL)
+			expect(cluster->suspects, name, now_ms);
+}
+
 void
-mesh_place_proxies(struct cluster_mesh *cluster, struct istiod_place *place, const json_t *syncz)
+mesh_place_proxies(struct cluster_mesh *cluster, struct istiod_place *place, const json_t *syncz,
+    struct mesh_proxies *proxies)
 {
 	const char *name;
 	map_free(place->names, NULL);
@@ -58,24 +77,41 @@ mesh_place_proxies(struct cluster_mesh *cluster, struct istiod_place *place, con
 			continue;
 		map_set(place->names, name, &there);
 		free(map_remove(cluster->orphans, name));
+		free(map_remove(cluster->suspects, name));
 	}
+	suspect_lost(cluster, place, clock_wall_ms());
+	map_free(place->waits, NULL);
+	place->waits = proxies->waits;
+	proxies->waits = NULL;
 }
 
-int
-mesh_orphans(struct cluster_mesh *cluster, int64_t now_ms, struct str *names)
+static int
+count_expected(struct map *expected, int64_t now_ms, const char *why, struct str *names)
 {
 	size_t cursor = 0;
 	const char *name;
 	void *value;
 	int count = 0;
-	while (map_next(cluster->orphans, &cursor, &name, &value)) {
+	while (map_next(expected, &cursor, &name, &value)) {
 		int64_t since_ms = *(int64_t *)value;
 		if (now_ms - since_ms >= EXPECTED_MS) {
-			free(map_remove(cluster->orphans, name));
+			free(map_remove(expected, name));
 			continue;
 		}
 		count++;
-		str_addf(names, "%s%s (not connected)", names->length > 0 ? ", " : "", name);
+		str_addf(names, "%s%s (%s)", names->length > 0 ? ", " : "", name, why);
 	}
 	return count;
+}
+
+int
+mesh_orphans(struct cluster_mesh *cluster, int64_t now_ms, struct str *names)
+{
+	return count_expected(cluster->orphans, now_ms, "not connected", names);
+}
+
+int
+mesh_suspects(struct cluster_mesh *cluster, int64_t now_ms, struct str *names)
+{
+	return count_expected(cluster->suspects, now_ms, "disconnected before it confirmed", names);
 }

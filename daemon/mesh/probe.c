@@ -144,38 +144,33 @@ note_proxies(struct probe *probe, const struct mesh_proxies *proxies)
 /* Endpoints and structure: every proxy has a later push; or all is acknowledged and all is still,
  * so that nothing can be on its way. */
 static bool
-all_is_still(struct probe *probe, const json_t *syncz)
+all_is_still(struct probe *probe, const json_t *syncz, struct mesh_proxies *proxies)
 {
-	struct mesh_proxies proxies;
 	int64_t now_ms = clock_wall_ms();
-	mesh_read_pushed(syncz, probe->after, about_endpoints(probe->about), &proxies);
-	bool pushed = proxies.waiting == 0 && proxies.total > 0;
-	mesh_read_done(&proxies);
-	mesh_read_acked(syncz, &proxies);
-	note_proxies(probe, &proxies);
-	bool still = proxies.waiting == 0 && now_ms - probe->still_since_ms >= STILL_MS &&
-		     now_ms - proxies.newest_sent_ms >= STILL_MS;
-	mesh_read_done(&proxies);
+	mesh_read_pushed(syncz, probe->after, about_endpoints(probe->about), proxies);
+	bool pushed = proxies->waiting == 0 && proxies->total > 0;
+	mesh_read_done(proxies);
+	mesh_read_acked(syncz, proxies);
+	note_proxies(probe, proxies);
+	bool still = proxies->waiting == 0 && now_ms - probe->still_since_ms >= STILL_MS &&
+		     now_ms - proxies->newest_sent_ms >= STILL_MS;
 	return pushed || still;
 }
 
 static bool
-routes_taken(struct probe *probe, const json_t *syncz)
+routes_taken(struct probe *probe, const json_t *syncz, struct mesh_proxies *proxies)
 {
 	const struct ask_about *about = probe->about;
-	struct mesh_proxies proxies;
 	int64_t now_ms = clock_wall_ms();
-	mesh_read_acked(syncz, &proxies);
+	mesh_read_acked(syncz, proxies);
 	/* Sent in the future: its clock is ahead of ours by at least that. */
-	int64_t ahead_ms = proxies.newest_sent_ms > now_ms ? proxies.newest_sent_ms - now_ms : 0;
-	mesh_read_done(&proxies);
-	mesh_read_routes(syncz, probe->after, about->since_ms + DEBOUNCE_MS + ahead_ms, &proxies);
-	if (proxies.newest_push > probe->place->pushes)
-		probe->place->pushes = proxies.newest_push;
-	note_proxies(probe, &proxies);
-	bool taken = proxies.waiting == 0;
-	mesh_read_done(&proxies);
-	return taken;
+	int64_t ahead_ms = proxies->newest_sent_ms > now_ms ? proxies->newest_sent_ms - now_ms : 0;
+	mesh_read_done(proxies);
+	mesh_read_routes(syncz, probe->after, about->since_ms + DEBOUNCE_MS + ahead_ms, proxies);
+	if (proxies->newest_push > probe->place->pushes)
+		probe->place->pushes = proxies->newest_push;
+	note_proxies(probe, proxies);
+	return proxies->waiting == 0;
 }
 
 /* Nobody remembers which proxies it had, and it has just begun to take them on. */
@@ -192,28 +187,33 @@ is_young(struct probe *probe, bool first)
 	return true;
 }
 
+static bool
+judge_taken(struct probe *probe, const json_t *syncz, struct mesh_proxies *proxies)
+{
+	const struct ask_about *about = probe->about;
+	if (!about->look && about->by_push)
+		return routes_taken(probe, syncz, proxies);
+	if (!about->look) {
+		probe->page = PAGE_METRICS;
+		return all_is_still(probe, syncz, proxies);
+	}
+	mesh_read_acked(syncz, proxies);
+	note_proxies(probe, proxies);
+	return true;
+}
+
 static void
 judge_proxies(struct probe *probe, const json_t *syncz)
 {
 	const struct ask_about *about = probe->about;
+	struct mesh_proxies proxies;
 	bool first = probe->place->names == NULL;
-	if (about->look) {
-		struct mesh_proxies proxies;
-		mesh_read_acked(syncz, &proxies);
-		note_proxies(probe, &proxies);
-		mesh_read_done(&proxies);
-		probe->done = true;
-	} else if (about->by_push) {
-		probe->done = routes_taken(probe, syncz);
-	} else {
-		probe->done = all_is_still(probe, syncz);
-		probe->page = PAGE_METRICS;
-	}
-	if (probe->done && is_young(probe, first)) {
+	probe->done = judge_taken(probe, syncz, &proxies);
+	if (probe->done && is_young(probe, first))
 		probe->done = about->look;
-		return;
-	}
-	mesh_place_proxies(about->cluster, probe->place, syncz);
+	else
+		mesh_place_proxies(about->cluster, probe->place, syncz, &proxies);
+	mesh_read_done(&proxies);
 }
 
 void

@@ -141,6 +141,9 @@ count(struct mesh_proxies *proxies, const json_t *proxy, bool good)
 	if (good)
 		return;
 	proxies->waiting++;
+	if (proxies->waits == NULL)
+		proxies->waits = map_new();
+	map_set(proxies->waits, jsonx_text_or(proxy, "proxy", "?"), proxies->waits);
 	str_addf(&proxies->names, "%s%s", proxies->names.length > 0 ? ", " : "",
 	    jsonx_text_or(proxy, "proxy", "?"));
 }
@@ -208,6 +211,8 @@ void
 mesh_read_done(struct mesh_proxies *proxies)
 {
 	str_done(&proxies->names);
+	map_free(proxies->waits, NULL);
+	proxies->waits = NULL;
 }
 
 const char *

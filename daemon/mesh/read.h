@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/map.h"
 #include "base/str.h"
 
 /* /debug/configz: the object is there, as it was written or newer ("" : in any version). */
@@ -24,6 +25,7 @@ struct mesh_proxies {
 	int64_t newest_sent_ms; /* of any cluster, endpoint or route */
 	int64_t newest_push;	/* of any route */
 	struct str names;	/* of those that wait, comma separated, bounded */
+	struct map *waits;	/* the same, all of them, as keys; NULL: none */
 };
 /* A proxy has a route when it acknowledged what it was sent last, that was of a push after `after`,
  * and it was sent later than sent_ms. One that was never sent a route asks for none. */

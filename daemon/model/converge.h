@@ -43,7 +43,7 @@ int full_size(const struct view *view);		    /* what a whole side is, in endpoin
 int size_for(const struct view *view, int percent); /* endpoints that carry percent, rounded up */
 int percent_of(const struct view *view, int ready); /* what ready endpoints carry, at most 100 */
 /* The one named condition for the data plane: has it taken the last change of the subject?
- * *until_ms: when it counts as taken at the latest; 0: when it is confirmed. */
+ * *until_ms: when it counts as taken at the latest, as things are; 0: when it is confirmed. */
 bool mesh_took(const struct view *view, enum mesh_subject subject, int64_t *until_ms);
 
 #endif

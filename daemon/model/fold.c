@@ -85,10 +85,39 @@ rollout_accepted(const struct rollout *r)
 	return r->app->traffic.kind != TRAFFIC_GATEWAY || r->accepted_of_ms == rollout_route_ms(r);
 }
 
+int64_t
+rollout_takes_from_ms(const struct rollout *r, enum mesh_subject subject)
+{
+	int64_t of_ms = rollout_changed_ms(r, subject);
+	return mesh_in_route(subject) && r->accepted_ms > of_ms ? r->accepted_ms : of_ms;
+}
+
 bool
 rollout_taken(const struct rollout *r, enum mesh_subject subject)
 {
 	return r->mesh[subject].of_ms == rollout_changed_ms(r, subject);
+}
+
+static bool
+may_have(const struct rollout *r, int weight)
+{
+	if (weight < 0 || weight > 100)
+		return false;
+	return (r->maybe[weight / 64] >> (weight % 64) & 1) != 0;
+}
+
+void
+rollout_other_weights(const struct rollout *r, int *below, int *above)
+{
+	*below = *above = -1;
+	for (int weight = 0; weight <= 100; weight++) {
+		if (!may_have(r, weight))
+			continue;
+		if (weight < r->seen)
+			*below = weight;
+		else if (weight > r->seen && *above < 0)
+			*above = weight;
+	}
 }
 
 static int
@@ -269,8 +298,10 @@ fold_taken(struct rollout *r, const struct event *event, struct err *e)
 	fact->at_ms = jsonx_int(event->data, "since_ms", event->at_ms);
 	str_copy(fact->known, sizeof(fact->known), jsonx_text_or(event->data, "known", "assumed"));
 	str_copy(fact->missing, sizeof(fact->missing), jsonx_text_or(event->data, "missing", ""));
-	if (subject == MESH_WEIGHT)
+	if (subject == MESH_WEIGHT) {
 		r->taken = r->seen;
+		memset(r->maybe, 0, sizeof(r->maybe));
+	}
 	/* However long an abort waited for the mesh, what comes next gets its own time. */
 	if (r->phase == PHASE_ABORTING && (subject == MESH_WEIGHT || subject == MESH_ROUTING))
 		r->progress_ms = event->at_ms;

@@ -26,12 +26,21 @@ fold_enter_phase(struct rollout *r, enum phase to, const char *reason, int64_t a
 		r->waiting = (struct waiting){0};
 }
 
+/* The data plane may have this weight, until it is known to have a later one. */
+static void
+fold_maybe(struct rollout *r, int weight)
+{
+	if (weight >= 0 && weight <= 100)
+		r->maybe[weight / 64] |= UINT64_C(1) << (weight % 64);
+}
+
 /* Failures stay counted for the stage; passes do not: they were of another weight. */
 void
 fold_weight(struct rollout *r, int weight, int64_t at_ms, int64_t sent_ms)
 {
 	if (weight == r->seen)
 		return;
+	fold_maybe(r, r->seen);
 	r->seen = weight;
 	r->seen_ms = at_ms;
 	r->sent_ms = sent_ms;
@@ -59,6 +68,8 @@ fold_act(struct rollout *r, const struct event *event, struct err *e)
 	attempt->sent_ms = event->at_ms;
 	attempt->answered_ms = 0;
 	attempt->pending = true;
+	if (act.kind == ACT_WEIGHT)
+		fold_maybe(r, act.number);
 	attempt->text[0] = '\0';
 	r->drift.repair = false;
 	r->drift.repairs += r->drift.what[0] != '\0';

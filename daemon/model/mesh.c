@@ -1,7 +1,10 @@
-/* Names of what the mesh takes. */
+/* What the mesh takes: its names, and how long it is waited for. */
 #include "model/mesh.h"
 
 #include <string.h>
+
+#define DIFFERS_MS 15000 /* Istio's longest debounce, and a margin */
+#define LOOK_MS 5000	 /* the first look at traffic is over */
 
 static const char *const names[MESH_SUBJECTS] = {
     [MESH_WEIGHT] = "weight",
@@ -29,4 +32,29 @@ mesh_subject_of(const char *name)
 	while (i < MESH_SUBJECTS && strcmp(names[i], name) != 0)
 		i++;
 	return (enum mesh_subject)i;
+}
+
+enum mesh_way
+mesh_way(const struct mesh_asking *asking, enum mesh_subject subject)
+{
+	return asking == NULL ? MESH_TIME : asking->way[subject];
+}
+
+int64_t
+mesh_assumed_ms(
+    const struct mesh_asking *asking, enum mesh_subject subject, int64_t from_ms, int64_t settle_ms)
+{
+	int64_t due_ms = from_ms + settle_ms, last_ms = from_ms + DIFFERS_MS;
+	enum mesh_way way = mesh_way(asking, subject);
+	if (way == MESH_ISTIOD)
+		return 0;
+	if (way == MESH_TIME || due_ms >= last_ms)
+		return due_ms;
+	if (asking->differs[subject])
+		return last_ms;
+	if (asking->text[subject][0] != '\0' || asking->back_ms == 0)
+		return due_ms;
+	int64_t look_ms = asking->back_ms + LOOK_MS;
+	due_ms = due_ms > look_ms ? due_ms : look_ms;
+	return due_ms < last_ms ? due_ms : last_ms;
 }

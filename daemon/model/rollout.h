@@ -39,7 +39,8 @@ struct rollout {
 	int64_t sent_ms;    /* not later than it was written by us; 0: others wrote it */
 	int64_t routing_ms; /* the last write of routing structure; 0: none */
 	int64_t accepted_of_ms, accepted_ms; /* of which change of the route, and since when */
-	int taken; /* the last weight that the data plane is known to have had */
+	int taken;	   /* the last weight that the data plane is known to have had */
+	uint64_t maybe[2]; /* a bit for each weight it may have had since, or still has */
 	struct mesh_fact mesh[MESH_SUBJECTS];
 	struct side_facts sides[2];
 	int peak;	     /* most ready endpoints in this stage: the deadline's progress */
@@ -64,8 +65,12 @@ int64_t rollout_changed_ms(const struct rollout *rollout, enum mesh_subject subj
 int64_t rollout_route_ms(const struct rollout *rollout);
 /* The Gateway controllers are known to have accepted that; a VirtualService needs none. */
 bool rollout_accepted(const struct rollout *rollout);
+/* From when on time counts: the change; of a route, when that was accepted. */
+int64_t rollout_takes_from_ms(const struct rollout *rollout, enum mesh_subject subject);
 /* The data plane is known to have taken that change. */
 bool rollout_taken(const struct rollout *rollout, enum mesh_subject subject);
+/* The nearest weights on each side of the last one that the data plane may still have; -1: none. */
+void rollout_other_weights(const struct rollout *rollout, int *below, int *above);
 /* So long after its newest event that airisd or the clock was away: time assumes nothing then. */
 bool rollout_was_away(const struct rollout *rollout, int64_t now_ms);
 const struct stage *rollout_stage(const struct rollout *rollout); /* NULL before it was compiled */

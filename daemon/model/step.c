@@ -67,14 +67,12 @@ bool
 mesh_took(const struct view *v, enum mesh_subject subject, int64_t *until_ms)
 {
 	const struct rollout *r = v->rollout;
-	bool asks = v->mesh != NULL && v->mesh->asks;
-	bool in_route = mesh_in_route(subject);
-	int64_t from_ms = rollout_changed_ms(r, subject);
-	if (in_route && r->accepted_ms > from_ms)
-		from_ms = r->accepted_ms;
-	*until_ms = asks || (in_route && !rollout_accepted(r))
+	int64_t from_ms = rollout_takes_from_ms(r, subject);
+	if (from_ms < v->back_ms)
+		from_ms = v->back_ms;
+	*until_ms = mesh_in_route(subject) && !rollout_accepted(r)
 			? 0
-			: (from_ms > v->back_ms ? from_ms : v->back_ms) + v->settle_ms;
+			: mesh_assumed_ms(v->mesh, subject, from_ms, v->settle_ms);
 	return rollout_taken(r, subject);
 }
 
@@ -104,13 +102,16 @@ step_taken(const struct view *v, struct step *step, enum mesh_subject subject, c
 	step_object(object, sizeof(object), app_route_kind(app), app, app->traffic.route);
 	if (mesh_in_route(subject) && waits_for_controllers(v, step, object, next, what))
 		return true;
-	const char *asked = v->mesh != NULL && v->mesh->asks ? v->mesh->text[subject] : NULL;
-	if (asked == NULL)
+	enum mesh_way way = mesh_way(v->mesh, subject);
+	if (way == MESH_TIME)
 		return step_blocked(step, object, until_ms, next,
 		    "%s; the mesh counts as having taken it after mesh.settle", what);
-	step_blocked(step, object, 0, next, "%s; the mesh has not confirmed it yet%s%s", what,
+	const char *asked = v->mesh->text[subject];
+	step_blocked(step, object, until_ms, next, "%s; %s%s%s", what,
+	    way == MESH_ISTIOD ? "the mesh has not confirmed it yet"
+			       : "traffic does not show it yet",
 	    asked[0] ? ": " : "", asked);
-	step->on_mesh = true;
+	step->on_mesh = way == MESH_ISTIOD;
 	return true;
 }
 

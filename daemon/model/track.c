@@ -32,33 +32,38 @@ track_accepted(struct move *m)
 	return true;
 }
 
-/* From when on time counts: the change, with the Gateway API when it was accepted. */
-static int64_t
-takes_from_ms(const struct move *m, enum mesh_subject subject)
+/* Why time had to do although traffic was looked at. */
+static const char *
+unseen(const struct mesh_asking *asking, enum mesh_subject subject)
 {
-	int64_t from_ms = move_back_ms(m), of_ms = rollout_changed_ms(m->r, subject);
-	if (mesh_in_route(subject) && m->r->accepted_ms > of_ms)
-		of_ms = m->r->accepted_ms;
-	return of_ms > from_ms ? of_ms : from_ms;
+	if (mesh_way(asking, subject) != MESH_TRAFFIC)
+		return NULL;
+	return asking->text[subject][0] ? asking->text[subject] : "nothing was seen in time";
 }
 
-/* Where the mesh cannot be asked, time is the answer, and is written down as such. */
+/* Where the mesh cannot be asked, and traffic does not tell, time is the answer, and is written
+ * down as such. */
 static bool
 track_taken(struct move *m, enum mesh_subject subject)
 {
 	const struct situation *at = m->at;
-	if (rollout_taken(m->r, subject) || (at->mesh != NULL && at->mesh->asks) ||
+	if (rollout_taken(m->r, subject) || mesh_way(at->mesh, subject) == MESH_ISTIOD ||
 	    (mesh_in_route(subject) && !rollout_accepted(m->r)))
 		return false;
-	int64_t of_ms = rollout_changed_ms(m->r, subject), from_ms = takes_from_ms(m, subject);
-	if (at->now_ms < from_ms + at->settle_ms) {
-		move_wake(m, from_ms + at->settle_ms);
+	int64_t of_ms = rollout_changed_ms(m->r, subject), from_ms = move_back_ms(m);
+	if (rollout_takes_from_ms(m->r, subject) > from_ms)
+		from_ms = rollout_takes_from_ms(m->r, subject);
+	int64_t due_ms = mesh_assumed_ms(at->mesh, subject, from_ms, at->settle_ms);
+	if (at->now_ms < due_ms) {
+		move_wake(m, due_ms);
 		return false;
 	}
-	move_event(m, EVENT_TAKEN,
-	    json_pack("{s:s, s:I, s:I, s:s}", "subject", mesh_subject_name(subject), "of_ms",
-		(json_int_t)of_ms, "since_ms", (json_int_t)(from_ms + at->settle_ms), "known",
-		"assumed"));
+	const char *missing = unseen(at->mesh, subject);
+	json_t *data = json_pack("{s:s, s:I, s:I, s:s}", "subject", mesh_subject_name(subject),
+	    "of_ms", (json_int_t)of_ms, "since_ms", (json_int_t)due_ms, "known", "assumed");
+	if (missing != NULL)
+		json_object_set_new(data, "missing", json_string(missing));
+	move_event(m, EVENT_TAKEN, data);
 	return true;
 }
 

@@ -45,6 +45,11 @@ struct reading {
 };
 void reading_decode(const char *body, size_t length, int http_status, enum reduce reduce,
     int64_t now_ms, int64_t max_age_ms, struct reading *reading);
+/* Such an answer with several series, all of the same moment: each is called once for every one,
+ * with its labels (borrowed), if all of them are good; else for none, and reading says why. */
+void reading_series(const char *body, size_t length, int http_status,
+    void (*each)(void *ctx, const json_t *labels, double value), void *ctx,
+    struct reading *reading);
 /* The sample that a value reading and (maybe) a samples reading make. samples may be NULL. */
 void sample_judge(const struct gate_spec *gate, const struct reading *value,
     const struct reading *samples, struct gate_sample *sample);

@@ -65,9 +65,9 @@ time_ok(const json_t *at, int64_t now_ms, int64_t max_age_ms, struct reading *re
 	return false;
 }
 
-/* [time, "number"] */
+/* [time, "number"]; the time is not looked at. */
 static bool
-decode_pair(const json_t *pair, int64_t now_ms, int64_t max_age_ms, struct reading *reading)
+decode_number(const json_t *pair, struct reading *reading)
 {
 	const char *number = json_string_value(json_array_get(pair, 1));
 	double value;
@@ -84,10 +84,18 @@ decode_pair(const json_t *pair, int64_t now_ms, int64_t max_age_ms, struct readi
 		wrong_quote(reading, "the value is not a finite number: ", number);
 		return false;
 	}
-	if (!time_ok(json_array_get(pair, 0), now_ms, max_age_ms, reading))
-		return false;
 	reading->verdict = VERDICT_PASS;
 	reading->value = value;
+	return true;
+}
+
+static bool
+decode_pair(const json_t *pair, int64_t now_ms, int64_t max_age_ms, struct reading *reading)
+{
+	if (!decode_number(pair, reading))
+		return false;
+	if (!time_ok(json_array_get(pair, 0), now_ms, max_age_ms, reading))
+		return false;
 	return true;
 }
 
@@ -217,12 +225,13 @@ decode_refusal(const json_t *answer, int http_status, struct reading *reading)
 	wrong_quote(reading, text, type == NULL ? "" : jsonx_text_or(answer, "error", ""));
 }
 
-void
-reading_decode(const char *body, size_t length, int http_status, enum reduce reduce, int64_t now_ms,
-    int64_t max_age_ms, struct reading *reading)
+/* The answer's data, if it is a good one; else NULL and said. *parsed is the caller's to free. */
+static const json_t *
+open_answer(
+    const char *body, size_t length, int http_status, json_t **parsed, struct reading *reading)
 {
 	struct err e;
-	json_t *answer = jsonx_parse(body, length, BODY_MAX, &e);
+	json_t *answer = *parsed = jsonx_parse(body, length, BODY_MAX, &e);
 
 	*reading = (struct reading){.verdict = VERDICT_ERROR};
 	if (http_status < 200 || http_status > 299 ||
@@ -232,9 +241,70 @@ reading_decode(const char *body, size_t length, int http_status, enum reduce red
 		wrong_quote(reading, "not an answer of Prometheus: ", e.text);
 	else if (!str_equal(jsonx_text(answer, "status"), "success"))
 		wrong(reading, "not an answer of Prometheus: no \"status\": \"success\"");
-	else if (!has_warnings(answer, reading))
-		decode_data(json_object_get(answer, "data"), reduce, now_ms, max_age_ms, reading);
+	else if (!has_warnings(answer, reading)) {
+		reading->verdict = VERDICT_PASS;
+		return jsonx_at(answer, "data");
+	}
+	return NULL;
+}
+
+void
+reading_decode(const char *body, size_t length, int http_status, enum reduce reduce, int64_t now_ms,
+    int64_t max_age_ms, struct reading *reading)
+{
+	json_t *answer;
+	const json_t *data = open_answer(body, length, http_status, &answer, reading);
+
+	if (reading->verdict == VERDICT_PASS)
+		decode_data(data, reduce, now_ms, max_age_ms, reading);
 	if (reading->verdict != VERDICT_PASS)
 		reading->value = 0;
+	json_decref(answer);
+}
+
+/* All that a series must have before any is given out. */
+static bool
+check_series(const json_t *series, double *at, struct reading *reading)
+{
+	const json_t *pair = json_object_get(series, "value");
+	const json_t *time = json_array_get(pair, 0);
+
+	if (!decode_number(pair, reading))
+		return false;
+	if (!json_is_object(json_object_get(series, "metric")) || !json_is_number(time)) {
+		wrong(reading, "the answer's series has no labels or no time");
+		return false;
+	}
+	if (*at != 0 && json_number_value(time) != *at) {
+		wrong(reading, "the answer's series are of different times");
+		return false;
+	}
+	*at = json_number_value(time);
+	return true;
+}
+
+void
+reading_series(const char *body, size_t length, int http_status,
+    void (*each)(void *ctx, const json_t *labels, double value), void *ctx, struct reading *reading)
+{
+	json_t *answer;
+	const json_t *data = open_answer(body, length, http_status, &answer, reading);
+	const json_t *list = json_object_get(data, "result");
+	size_t count = json_array_size(list);
+	double at = 0;
+
+	if (reading->verdict == VERDICT_PASS &&
+	    (!str_equal(jsonx_text(data, "resultType"), "vector") || !json_is_array(list)))
+		wrong(reading, "the answer is no vector of series");
+	if (count > SERIES_MAX)
+		wrong(reading, "the answer has too many series");
+	for (size_t i = 0; i < count && reading->verdict == VERDICT_PASS; i++)
+		check_series(json_array_get(list, i), &at, reading);
+	for (size_t i = 0; i < count && reading->verdict == VERDICT_PASS; i++) {
+		const json_t *series = json_array_get(list, i);
+
+		decode_number(json_object_get(series, "value"), reading);
+		each(ctx, json_object_get(series, "metric"), reading->value);
+	}
 	json_decref(answer);
 }

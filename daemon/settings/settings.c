@@ -73,6 +73,30 @@ check_istiod(const struct settings_istiod *istiod, int cluster, struct errlist *
 		    "has a token but nobody to show it to: give urls, or discover: true");
 }
 
+static bool
+has_source(const struct settings *settings, const char *name)
+{
+	int i = 0;
+	while (i < settings->source_count && strcmp(settings->sources[i].name, name) != 0)
+		i++;
+	return i < settings->source_count;
+}
+
+static void
+check_observe(const struct settings *settings, int cluster, struct errlist *errors)
+{
+	const struct settings_cluster *at = &settings->clusters[cluster];
+	char path[64];
+	str_print(path, sizeof(path), "clusters[%d].observe", cluster);
+	if (at->observe[0] == '\0')
+		return;
+	if (!has_source(settings, at->observe))
+		errlist_add(errors, path,
+		    "no source of prometheus is called \"%s\"; name one that has the requests of "
+		    "this cluster's mesh",
+		    at->observe);
+}
+
 /* What no single key can know. */
 static void
 check_whole(struct settings *settings, struct errlist *errors)
@@ -93,6 +117,7 @@ check_whole(struct settings *settings, struct errlist *errors)
 	for (int i = 0; i < settings->cluster_count; i++) {
 		const struct settings_cluster *cluster = &settings->clusters[i];
 		check_istiod(&cluster->istiod, i, errors);
+		check_observe(settings, i, errors);
 		char path[64];
 		str_print(path, sizeof(path), "clusters[%d].kubeconfig", i);
 		if (cluster->in_cluster && cluster->kubeconfig[0] != '\0')

@@ -34,6 +34,7 @@ struct settings_cluster {
 	int qps, burst;
 	int64_t request_timeout_ms;
 	struct settings_istiod istiod;
+	char observe[KEYS_LABEL]; /* name of a source; "" : traffic is not looked at */
 };
 
 struct settings_source {

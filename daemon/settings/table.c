@@ -184,6 +184,10 @@ static const struct key cluster_keys[] = {
     {"istiod", &keys_object, "{}",
 	"how to ask the mesh what its proxies have taken; when not given, mesh.settle is waited",
 	.inside = istiod_keys},
+    {"observe", &keys_label, NULL,
+	"one of prometheus: the source in whose istio_requests_total the share of the canary shows "
+	"that a weight is taken; only looked at when istiod is not given, for istiod knows better",
+	IN_CLUSTER(observe)},
     END};
 
 static const struct key source_keys[] = {

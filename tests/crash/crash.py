@@ -33,14 +33,16 @@ AT_ONCE = int(os.environ.get("AIRIS_TOGETHER", "8" if KIND == "sim" else "6"))
 LABS = AT_ONCE if KIND == "sim" else 1
 PLAYS = [("healthy", "host"), ("bad", "host"), ("abort", "host"), ("mishaps", "host"),
          ("upgrade", "host"), ("healthy", "subset"), ("bad", "subset"), ("abort", "subset")]
+PLAYS += [("healthy", "gateway"), ("bad", "gateway"), ("abort", "gateway")] if KIND == "sim" else []
 LIVES = 3  # at most, in a run without a crash
 # Come to at every start: the last one is of more interest.
 AT_START = re.compile("start:")
 # Come to once for each statement, each of which is a point of its own.
 EACH = {"migrate:statement"}
-# Nothing in either lab comes to these, for the reason given.
-NEVER = {f"commit:{place}:accepted": "only an HTTPRoute is accepted, and no lab has its controller"
-         for place in ("before", "inside", "after")}
+# Nothing comes to these, for the reason given.
+NEVER = {} if KIND == "sim" else {
+    f"commit:{place}:accepted": "kubelab has no controller that accepts an HTTPRoute"
+    for place in ("before", "inside", "after")}
 FEWEST = 25  # requests before a verdict
 
 

@@ -70,8 +70,8 @@ class Run:
     def objects(self):
         """What is the user's own, without what only the API server keeps."""
         found = {}
-        for kind in ("Deployment", "Service", "VirtualService", "DestinationRule",
-                     "HorizontalPodAutoscaler"):
+        for kind in ("Deployment", "Service", "DestinationRule", "HorizontalPodAutoscaler",
+                     self.shop.kind):
             for obj in self.kube.list(kind, self.shop.namespace):
                 name, obj = obj["metadata"]["name"], without_noise(obj)
                 noise = obj["metadata"].get("annotations") or {}
@@ -306,7 +306,7 @@ class Run:
         made = seen.made("Deployment", f"{name}-canary")
         must(made == canaries, f"{made} canaries were made, not {canaries}")
         services = seen.made("Service", f"{name}-canary")
-        must(services == (canaries if self.mode == "host" else 0), f"{services} services")
+        must(services == (0 if self.mode == "subset" else canaries), f"{services} services")
 
     def check_database(self):
         """After a clean stop, with nothing but SQLite."""

@@ -115,13 +115,11 @@ def mishaps(run):
 
 def edit_weight(run, weight):
     """As somebody does with kubectl edit, who does not know of the rollout."""
-    spec = run.shop.vs()["spec"]
-    for http in spec["http"]:
-        for to in http["route"] if http["name"] == "primary" else []:
-            canary = to["destination"]["host"].endswith("-canary")
-            to["weight"] = weight if canary else 100 - weight
-    run.kube.patch("VirtualService", run.shop.namespace, run.shop.name, {"spec": spec},
-                   manager="kubectl-edit")
+    rules = run.shop.rules()
+    for rule in rules:
+        for side, to in run.shop.backends(rule) if rule["name"] == "primary" else []:
+            to["weight"] = weight if side == "canary" else 100 - weight
+    run.shop.patch_rules(rules, "kubectl-edit")
 
 
 def finalizer(run, names):

@@ -5,8 +5,7 @@ import threading
 
 from harness.kube import KINDS
 
-WATCHED = ("Deployment", "Service", "VirtualService", "DestinationRule",
-           "HorizontalPodAutoscaler")
+WATCHED = ("Deployment", "Service", "HorizontalPodAutoscaler")
 
 
 class Watch(threading.Thread):
@@ -63,7 +62,8 @@ class Watching:
 
     def __init__(self, shop):
         self.shop = shop
-        self.watches = {kind: Watch(shop.kube, kind, shop.namespace) for kind in WATCHED}
+        self.watches = {kind: Watch(shop.kube, kind, shop.namespace)
+                        for kind in (*WATCHED, shop.kind)}
 
     def done(self):
         for watch in self.watches.values():
@@ -76,9 +76,9 @@ class Watching:
     def weights(self):
         """The canary's, each when it changed."""
         found = []
-        for what, route in self.watches["VirtualService"].of(self.shop.name):
+        for what, route in self.watches[self.shop.kind].of(self.shop.name):
             if what != "DELETED":
-                found.append(self.shop.weights_of(route)[1])
+                found.append(self.shop.weights(of=route)[1])
         return changes(found)
 
     def images(self):

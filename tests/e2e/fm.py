@@ -210,7 +210,7 @@ class Shops:
 
     def remove(self):
         for shop in self.made:
-            for kind in ("VirtualService", "DestinationRule", "HorizontalPodAutoscaler",
+            for kind in ("VirtualService", "HTTPRoute", "DestinationRule", "HorizontalPodAutoscaler",
                          "Deployment", "Service"):
                 for obj in shop.kube.list(kind, shop.namespace):
                     shop.kube.delete(kind, shop.namespace, obj["metadata"]["name"])

@@ -9,7 +9,7 @@ import pytest
 from harness.daemon import Daemon
 from harness.lab import Lab
 from harness.process import BUILD, Process, wait_for
-from harness.shop import Shop
+from harness.shop import MODES, Shop
 
 
 class MeshLab(Lab):
@@ -29,6 +29,10 @@ class MeshLab(Lab):
     def tell(self, **what):
         return self.ask_sim("POST", "/sim/mesh", what)
 
+    def gateway(self, **what):
+        """istiod is the controller of HTTPRoutes, too."""
+        return self.ask_sim("POST", "/sim/gateway", what)
+
     def mesh(self):
         return self.ask_sim("GET", "/sim/mesh")
 
@@ -45,6 +49,7 @@ def mesh_lab(tmp_path_factory):
 def mesh(mesh_lab):
     yield mesh_lab
     mesh_lab.tell(istiod="up", churn_ms=0, stopped=[], scoped=[])
+    mesh_lab.gateway(controller="up", accept_delay_ms=100)
 
 
 @pytest.fixture
@@ -80,7 +85,7 @@ def blocked(daemon, rid):
     return f"{now['object']}: {now['what']}" if now else ""
 
 
-@pytest.mark.parametrize("mode", ["host", "subset"])
+@pytest.mark.parametrize("mode", MODES)
 def test_healthy(mesh, asking, mode):
     """Every weight is confirmed, in less time than assuming a single one would take."""
     began = time.monotonic()
@@ -97,9 +102,10 @@ def test_healthy(mesh, asking, mode):
     assert not {"/debug/config_dump", "/debug/edsz", "/debug/ndsz"} & set(asked)
 
 
+@pytest.mark.parametrize("mode", ["host", "gateway"])
 @pytest.mark.parametrize("weight", [10, 50, 100])
-def test_abort(mesh, asking, weight):
-    shop, rid = begin(mesh, asking, weights=[weight, 100] if weight < 100 else [100], hold="30s")
+def test_abort(mesh, asking, weight, mode):
+    shop, rid = begin(mesh, asking, mode, weights=[weight, 100] if weight < 100 else [100], hold="30s")
     asking.wait_weight(rid, weight)
     asking.command(rid, "abort")
     asking.wait_phase(rid, "aborted", 60)
@@ -107,9 +113,10 @@ def test_abort(mesh, asking, weight):
     assert shop.stable_image() == shop.image
 
 
-def test_churn(mesh, asking):
+@pytest.mark.parametrize("mode", ["host", "gateway"])
+def test_churn(mesh, asking, mode):
     """Another Service changes every 50 ms: pushes come every four seconds, and it waits for them."""
-    shop, rid = begin(mesh, asking)
+    shop, rid = begin(mesh, asking, mode)
     asking.wait_weight(rid, 10)
     mesh.tell(churn_ms=50)
     asking.wait_phase(rid, "succeeded", 240)
@@ -131,6 +138,44 @@ def test_an_abort_under_churn_writes_nothing_behind_its_weight(mesh, asking):
             if e["kind"] == "act" or
             (e["kind"] == "taken" and e["data"]["subject"] == "weight")]
     assert rest[0] == "weight", rest
+    assert_home(shop)
+
+
+def next_push(mesh):
+    before = mesh.mesh()["pushes"]
+    wait_for("a push", lambda: mesh.mesh()["pushes"] > before, 30, every=0.02)
+
+
+def test_a_push_before_the_acceptance_proves_nothing(mesh, asking):
+    """An HTTPRoute that is accepted late: a push that began after the write, but before the
+    acceptance, does not have it. Pushes come every four seconds: the abort is written in the middle
+    between two of them, and accepted after the next."""
+    shop, rid = begin(mesh, asking, "gateway", weights=[50, 100], hold="60s")
+    asking.wait(rid, lambda r: r["weight"]["taken"] == 50)
+    mesh.gateway(accept_delay_ms=2500)
+    mesh.tell(churn_ms=50)
+    next_push(mesh)
+    time.sleep(2.5)  # of the four seconds
+    asking.command(rid, "abort")
+    next_push(mesh)  # without it
+    assert asking.rollout(rid)["weight"]["taken"] == 50
+    asking.wait_phase(rid, "aborted", 90)
+    assert {f["known"] for f in taken(asking, rid)} == {"confirmed"}
+    assert_home(shop)
+
+
+def test_istiod_away_while_an_http_route_changes(mesh, asking):
+    """Its webhook is not asked about HTTPRoutes: the weight is written, and nothing goes on."""
+    shop, rid = begin(mesh, asking, "gateway", weights=[50, 100], hold="60s")
+    asking.wait(rid, lambda r: r["weight"]["taken"] == 50)
+    mesh.tell(istiod="down")
+    asking.command(rid, "abort")
+    wait_for("weight 0", lambda: shop.weights() == (100, 0), every=0.01)
+    asking.wait_blocked(rid, "istio.io/gateway-controller has not looked at it as it is now", 30)
+    time.sleep(2)
+    assert shop.ready(f"{shop.name}-canary") == 2
+    mesh.tell(istiod="up")
+    asking.wait_phase(rid, "aborted", 60)
     assert_home(shop)
 
 

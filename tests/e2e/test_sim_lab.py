@@ -27,6 +27,7 @@ API = {
     "endpointslices": "/apis/discovery.k8s.io/v1", "leases": "/apis/coordination.k8s.io/v1",
     "virtualservices": "/apis/networking.istio.io/v1",
     "destinationrules": "/apis/networking.istio.io/v1",
+    "httproutes": "/apis/gateway.networking.k8s.io/v1",
 }
 
 

@@ -30,7 +30,7 @@ class Answer:
 
 class Daemon:
     def __init__(self, folder, kubeconfig, prometheus=None, settle="800ms", more="",
-                 istiod=None):
+                 istiod=None, observe=None):
         self.folder = folder
         self.socket = os.path.join(folder, "airisd.sock")
         self.config = os.path.join(folder, "airisd.yaml")
@@ -38,6 +38,8 @@ class Daemon:
         cluster = {"name": "default", "kubeconfig": kubeconfig}
         if istiod:
             cluster["istiod"] = istiod
+        if observe:
+            cluster["observe"] = observe
         sources = f'[{{name: default, url: "{prometheus}"}}]' if prometheus else "[]"
         with open(self.config, "w", encoding="utf-8") as f:
             f.write(f"listen: {{socket: {self.socket}}}\n"

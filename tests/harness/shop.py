@@ -2,7 +2,14 @@
 import uuid
 
 from .kube import without_noise
+from .lab import KIND
 from .process import wait_for
+
+# How an app's traffic is split: two Services or two subsets in a VirtualService, two Services in
+# an HTTPRoute. SOME_MODES is for scenarios that cost time: kubelab's does without the third.
+MODES = ["host", "subset", "gateway"]
+SOME_MODES = MODES if KIND == "sim" else ["host", "subset"]
+HOST_MODES = [mode for mode in SOME_MODES if mode != "subset"]
 
 GATE = {
     "name": "success-rate",
@@ -34,7 +41,9 @@ class Shop:
         unique = uuid.uuid4().hex[:8]  # the lab counts lost requests by the route's name
         self.name, self.namespace, self.mode = f"web-{unique}", f"shop-{unique}", mode
         self.replicas, self.pod_rps, self.image = replicas, pod_rps, self.image_of(tag)
-        self.route = f"vs/{self.name}"
+        self.gateway = mode == "gateway"
+        self.kind = "HTTPRoute" if self.gateway else "VirtualService"
+        self.route = f"{'route' if self.gateway else 'vs'}/{self.name}"
 
     def image_of(self, tag):
         return f"registry.local/{self.name}:{tag}"
@@ -68,13 +77,33 @@ class Shop:
                                   {"name": "primary", "timeout": "5s",
                                    "route": [{"destination": {"host": self.name}}]}]}}
 
+    def backend(self, weight):
+        return {"name": self.name, "port": 80, "weight": weight}
+
+    def http_route(self):
+        return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
+                "metadata": {"name": self.name, "namespace": self.namespace},
+                "spec": {"parentRefs": [{"name": "edge"}],
+                         "rules": [{"name": "beta",
+                                    "matches": [{"headers": [{"name": "x-user", "value": "beta"}]}],
+                                    "filters": [{"type": "RequestHeaderModifier",
+                                                 "requestHeaderModifier": {"set": [
+                                                     {"name": "x-route", "value": "beta"}]}}],
+                                    "backendRefs": [self.backend(1)]},
+                                   {"name": "primary", "timeouts": {"request": "5s"},
+                                    "backendRefs": [self.backend(100)]}]}}
+
+    def traffic(self):
+        if self.gateway:
+            return {"gateway": {"httpRoute": self.name, "rules": ["primary"]}}
+        return {"istio": {"virtualService": self.name, "routes": ["primary"], "mode": self.mode}}
+
     def app(self, **more):
-        istio = {"virtualService": self.name, "routes": ["primary"], "mode": self.mode}
         canary = {"weights": [10, 25, 50, 100], "hold": "3s", "drain": "1s", "deadline": "20s"}
         canary.update(more.pop("canary", {}))
         return {"kind": "App", "name": self.name, "namespace": self.namespace,
                 "workload": {"kind": "Deployment", "name": self.name},
-                "traffic": {"istio": istio}, "strategy": {"canary": canary},
+                "traffic": self.traffic(), "strategy": {"canary": canary},
                 "gates": more.pop("gates", [GATE]), **more}
 
     def create(self):
@@ -83,7 +112,7 @@ class Shop:
             self.kube.create(obj)
         wait_for("ready pods", lambda: self.ready(self.name) == self.replicas, 60)
         wait_for("endpoints", lambda: self.endpoints(self.name) == self.replicas, 30)
-        self.kube.create(self.virtual_service())
+        self.kube.create(self.http_route() if self.gateway else self.virtual_service())
         self.wait_traffic()
         self.lost_before = self.lab.lost(self.route)
         self.before = self.vs()
@@ -112,22 +141,33 @@ class Shop:
                    if e.get("conditions", {}).get("ready"))
 
     def vs(self):
-        return self.kube.get("VirtualService", self.namespace, self.name)
+        """The route as it is now: the VirtualService, or the HTTPRoute."""
+        return self.kube.get(self.kind, self.namespace, self.name)
 
-    def weights(self, route="primary"):
-        """(stable, canary) as the VirtualService has them now."""
-        return self.weights_of(self.vs(), route)
+    def rules(self, route=None):
+        """The http routes, or rules, of the route as it is now, or as given."""
+        return (route or self.vs())["spec"]["rules" if self.gateway else "http"]
 
-    @staticmethod
-    def weights_of(vs, route="primary"):
-        for http in vs["spec"]["http"]:
-            if http.get("name") == route:
-                found = {}
-                for to in http["route"]:
-                    dest = to["destination"]
-                    canary = dest["host"].split(".")[0].endswith("-canary") or \
-                        dest.get("subset") == "canary"
-                    found["canary" if canary else "stable"] = to.get("weight")
+    def backends(self, rule):
+        """(side, backend) of those that are ours; a weight is in the backend."""
+        for to in rule["backendRefs" if self.gateway else "route"]:
+            dest = to.get("destination", {})
+            name = to["name"] if self.gateway else dest["host"].split(".")[0]
+            if name == f"{self.name}-canary" or dest.get("subset") == "canary":
+                yield "canary", to
+            elif name == self.name:
+                yield "stable", to
+
+    def patch_rules(self, rules, manager):
+        """Writes the list back as a person would."""
+        self.kube.patch(self.kind, self.namespace, self.name,
+                        {"spec": {"rules" if self.gateway else "http": rules}}, manager)
+
+    def weights(self, route="primary", of=None):
+        """(stable, canary) as the route has them now, or as given."""
+        for rule in self.rules(of):
+            if rule.get("name") == route:
+                found = {side: to.get("weight") for side, to in self.backends(rule)}
                 stable = found.get("stable")
                 return (100 if stable is None else stable, found.get("canary") or 0)
         raise KeyError(route)
@@ -162,7 +202,7 @@ class Shop:
                 and "deletionTimestamp" not in p["metadata"]]
 
     def assert_home(self, image=None, vs=None):
-        """Nothing is left over, the VirtualService is its old self (or vs), the Deployment runs
+        """Nothing is left over, the route is its old self (or vs), the Deployment runs
         the image (or its old one), and no request was lost on the way."""
         assert self.stable_image() == (image or self.image)
         assert self.leftovers() == []
@@ -171,7 +211,7 @@ class Shop:
 
     def delete(self):
         """Its clients go first."""
-        for kind in ("VirtualService", "DestinationRule", "HorizontalPodAutoscaler", "Service",
+        for kind in (self.kind, "DestinationRule", "HorizontalPodAutoscaler", "Service",
                      "Deployment"):
             for name in (self.name, f"{self.name}-canary"):
                 if self.kube.get(kind, self.namespace, name):

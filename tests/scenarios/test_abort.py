@@ -6,6 +6,7 @@ import pytest
 
 from harness.process import SLOW, wait_for
 from harness.scene import acts, stages
+from harness.shop import HOST_MODES, MODES, SOME_MODES
 
 pytestmark = pytest.mark.together
 QUICK = {"canary": {"weights": [10, 25, 50, 100], "hold": "1s", "drain": "1s", "deadline": "30s"},
@@ -47,9 +48,10 @@ def abort_held(scene, weight, mode):
     assert acts(scene.airisd.events(rid), "weight") == [weight, 0]
 
 
+@pytest.mark.parametrize("mode", ["host", "gateway"])
 @pytest.mark.parametrize("stage", STAGES)
-def test_abort_on_entering(scene, stage):
-    abort_at(scene, stage, "host")
+def test_abort_on_entering(scene, stage, mode):
+    abort_at(scene, stage, mode)
 
 
 @pytest.mark.parametrize("stage", ["canary 10%", "promote", "return", "clean"])
@@ -57,15 +59,16 @@ def test_abort_on_entering_subset(scene, stage):
     abort_at(scene, stage, "subset")
 
 
-@pytest.mark.parametrize("mode", ["host", "subset"])
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("weight", [10, 50])
 def test_abort_in_hold(scene, weight, mode):
     abort_held(scene, weight, mode)
 
 
+@pytest.mark.parametrize("mode", HOST_MODES)
 @pytest.mark.parametrize("tag", ["2.0-slow", "2.0-never", "2.0-nopull"])
-def test_abort_while_pods_are_pending(scene, tag):
-    shop = scene.shop()
+def test_abort_while_pods_are_pending(scene, tag, mode):
+    shop = scene.shop(mode=mode)
     rid = scene.begin(shop, tag, **QUICK)
     scene.airisd.wait_blocked(rid, "0 of 1 endpoints ready", 20)
     abort(scene, rid)
@@ -74,9 +77,10 @@ def test_abort_while_pods_are_pending(scene, tag):
     assert acts(scene.airisd.events(rid), "weight") == []
 
 
-def test_abort_while_more_pods_are_pending(scene):
+@pytest.mark.parametrize("mode", HOST_MODES)
+def test_abort_while_more_pods_are_pending(scene, mode):
     """At 10 % the canary grows; its new pods are late."""
-    shop = scene.shop()
+    shop = scene.shop(mode=mode)
     app = {**QUICK, "canary": {**QUICK["canary"], "weights": [10, 75, 100]}}
     rid = scene.begin(shop, "2.0-slow", **app)
     scene.airisd.wait_blocked(rid, "1 of 3 endpoints ready", 60)
@@ -87,7 +91,7 @@ def test_abort_while_more_pods_are_pending(scene):
     shop.assert_home()
 
 
-@pytest.mark.parametrize("mode", ["host", "subset"])
+@pytest.mark.parametrize("mode", SOME_MODES)
 def test_abort_with_a_stable_pod_unready(scene, mode):
     """2i: three of four carry everything; the fourth is not waited for."""
     shop = scene.shop(mode=mode, pod_rps=45)
@@ -106,9 +110,10 @@ def test_abort_with_a_stable_pod_unready(scene, mode):
     shop.assert_home()
 
 
-def test_abort_while_a_canary_pod_goes(scene):
+@pytest.mark.parametrize("mode", HOST_MODES)
+def test_abort_while_a_canary_pod_goes(scene, mode):
     """2i: the one that is left carries its half until the weight is gone."""
-    shop = scene.shop(pod_rps=60)
+    shop = scene.shop(mode=mode, pod_rps=60)
     app = {**QUICK, "canary": {**QUICK["canary"], "weights": [50, 100], "hold": "60s"}}
     rid = scene.begin(shop, "2.0", **app)
     scene.airisd.wait(rid, lambda r: r["weight"]["taken"] == 50, 60, "half of the traffic")
@@ -120,8 +125,9 @@ def test_abort_while_a_canary_pod_goes(scene):
     shop.assert_home()
 
 
-def test_abort_is_idempotent_and_final(scene):
-    shop = scene.shop()
+@pytest.mark.parametrize("mode", HOST_MODES)
+def test_abort_is_idempotent_and_final(scene, mode):
+    shop = scene.shop(mode=mode)
     rid = scene.begin(shop, "2.0", **QUICK)
     scene.airisd.wait_stage(rid, "canary 10%")
     abort(scene, rid)

@@ -2,7 +2,7 @@
 import pytest
 
 from harness.scene import acts, stages
-from harness.shop import GATE, LATENCY
+from harness.shop import GATE, HOST_MODES, LATENCY, MODES
 
 pytestmark = pytest.mark.together
 
@@ -22,32 +22,34 @@ def healthy(scene, mode):
         assert stage["measured"][0]["verdict"] == "pass", stage
 
 
-def bad(scene, tag):
+def bad(scene, tag, mode):
     """2b: aborted by the gate, home reached."""
-    shop = scene.shop()
+    shop = scene.shop(mode=mode)
     rid = scene.begin(shop, tag, gates=[GATE, LATENCY])
     ended = scene.airisd.wait_phase(rid, "aborted", 120)
     assert "gate " + ("latency" if "lat" in tag else "success-rate") in ended["reason"]
     shop.assert_home()
 
 
-@pytest.mark.parametrize("mode", ["host", "subset"])
+@pytest.mark.parametrize("mode", MODES)
 def test_healthy(scene, mode):
     healthy(scene, mode)
 
 
+@pytest.mark.parametrize("mode", ["host", "gateway"])
 @pytest.mark.parametrize("tag", ["2.0-err20", "2.0-lat200"])
-def test_bad(scene, tag):
-    bad(scene, tag)
+def test_bad(scene, tag, mode):
+    bad(scene, tag, mode)
 
 
 @pytest.mark.parametrize("tag, says", [("nopull", "ImagePullBackOff"),
                                        ("crash", "CrashLoopBackOff"),
                                        ("never", "0 of 1 endpoints ready"),
                                        ("nosched", "Unschedulable")])
-def test_pods_that_never_come(scene, tag, says):
+@pytest.mark.parametrize("mode", HOST_MODES)
+def test_pods_that_never_come(scene, tag, says, mode):
     """2c: blocked_on says so within 10 s, and the deadline aborts."""
-    shop = scene.shop()
+    shop = scene.shop(mode=mode)
     rid = scene.begin(shop, f"2.0-{tag}", canary={"deadline": "12s"})
     blocked = scene.airisd.wait_blocked(rid, says, 10)["blocked_on"]
     assert f"{shop.name}-canary" in blocked["object"]

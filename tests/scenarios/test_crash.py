@@ -6,6 +6,7 @@ import pytest
 from harness.kube import without_noise
 from harness.process import SLOW
 from harness.scene import acts, stages
+from harness.shop import HOST_MODES, MODES
 
 pytestmark = pytest.mark.together
 QUICK = {"canary": {"weights": [10, 25, 50, 100], "hold": "2s", "drain": "1s", "deadline": "60s"}}
@@ -34,7 +35,7 @@ def assert_once(events, ladder):
         assert stage["measured"][0]["verdict"] == "pass", stage
 
 
-@pytest.mark.parametrize("mode", ["host", "subset"])
+@pytest.mark.parametrize("mode", MODES)
 def test_killed_all_the_time(scene, mode):
     """2e: same end, 0 lost."""
     shop = scene.shop(mode=mode)
@@ -52,9 +53,10 @@ def test_killed_all_the_time(scene, mode):
     assert sorted(set(wrote[:-1])) == [10, 25, 50, 100] and wrote[-1] == 0
 
 
-def test_killed_all_the_way_home(scene):
+@pytest.mark.parametrize("mode", ["host", "gateway"])
+def test_killed_all_the_way_home(scene, mode):
     """A bad canary, and kill -9 from its start to its end."""
-    shop = scene.shop()
+    shop = scene.shop(mode=mode)
     rid = scene.begin(shop, "2.0-err20", **QUICK)
     hammer(scene.airisd, rid)
     r = scene.airisd.rollout(rid)
@@ -62,9 +64,10 @@ def test_killed_all_the_way_home(scene):
     shop.assert_home()
 
 
-def test_a_hold_is_not_begun_anew(scene):
+@pytest.mark.parametrize("mode", HOST_MODES)
+def test_a_hold_is_not_begun_anew(scene, mode):
     """Its end stands when it begins; killed in it, it ends then."""
-    shop = scene.shop()
+    shop = scene.shop(mode=mode)
     app = {"canary": {"weights": [25, 100], "hold": "8s", "drain": "1s"}, "gates": []}
     rid = scene.begin(shop, "2.0", **app)
     held = scene.airisd.wait(rid, lambda r: r["stage"] and r["stage"]["hold_until"], 60)
@@ -80,10 +83,11 @@ def test_a_hold_is_not_begun_anew(scene):
     shop.assert_home()
 
 
+@pytest.mark.parametrize("mode", HOST_MODES)
 @pytest.mark.parametrize("end", ["succeeded", "aborted"])
-def test_hpa_floor(scene, end):
+def test_hpa_floor(scene, end, mode):
     """2h: the floor is held at the size of the start and given back, also after kill -9."""
-    shop = scene.shop(pod_rps=80)
+    shop = scene.shop(mode=mode, pod_rps=80)
     scene.kube.create({
         "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
         "metadata": {"name": shop.name, "namespace": shop.namespace},

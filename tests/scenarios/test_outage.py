@@ -6,14 +6,16 @@ import pytest
 
 from harness.lab import Prometheus
 from harness.scene import acts, stages
-from harness.shop import GATE
+from harness.shop import GATE, HOST_MODES
 
 
+@pytest.mark.parametrize("mode", HOST_MODES)
 @pytest.mark.parametrize("how", ["stopped", "killed"])
-def test_api_server_gone(scene, how):
+def test_api_server_gone(scene, how, mode):
     """For 20 s, with one rollout in a hold, one between two steps, one that is aborted then."""
     lab, airisd = scene.lab, scene.airisd
-    held, busy, doomed = scene.shop(), scene.shop(mode="subset"), scene.shop()
+    held, doomed = scene.shop(mode=mode), scene.shop(mode=mode)
+    busy = scene.shop(mode="subset" if mode == "host" else mode)
     plan = {"drain": "1s", "deadline": "3m"}  # the controllers of a real one take a minute too
     first = scene.begin(held, "2.0", canary={"weights": [25, 100], "hold": "8s", **plan})
     last = scene.begin(doomed, "2.0", canary={"weights": [50, 100], "hold": "60s", **plan},
@@ -47,7 +49,8 @@ def test_api_server_gone(scene, how):
 
 
 @pytest.mark.together
-def test_prometheus_gone(scene):
+@pytest.mark.parametrize("mode", HOST_MODES)
+def test_prometheus_gone(scene, mode):
     """For 60 s: nobody is promoted or aborted by it; the gate's deadline pauses, if it is short;
     then both go on."""
     folder = os.path.join(scene.folder, "own")
@@ -55,7 +58,7 @@ def test_prometheus_gone(scene):
     prometheus = Prometheus(folder, [scene.lab.metrics]).start()
     try:
         airisd = scene.daemon(prometheus=prometheus.url)
-        patient, hasty = scene.shop(), scene.shop()
+        patient, hasty = scene.shop(mode=mode), scene.shop(mode=mode)
         plan = {"weights": [25, 100], "hold": "3s", "drain": "1s", "deadline": "60s"}
         first = scene.begin(patient, "2.0", canary=plan, gates=[{**GATE, "deadline": "5m"}])
         second = scene.begin(hasty, "2.0", canary=plan, gates=[{**GATE, "deadline": "20s"}])

@@ -1,6 +1,7 @@
 /* defaults: see defaults.h. */
 #include "defaults.h"
 
+#include "httproutes.h"
 #include "jx.h"
 #include "select.h"
 #include "util.h"
@@ -30,26 +31,10 @@ empty(json_t *o, const char *key)
 		json_object_set_new(o, key, json_object());
 }
 
-/* An own copy of a list of objects, each of them an own copy. */
-static json_t *
-own_list(json_t *parent, const char *key)
-{
-	json_t *list = json_object_get(parent, key), *copy, *item;
-	size_t i;
-
-	if (!json_is_array(list))
-		return NULL;
-	copy = json_array();
-	json_array_foreach(list, i, item)
-	    json_array_append_new(copy, json_is_object(item) ? json_copy(item) : json_incref(item));
-	json_object_set_new(parent, key, copy);
-	return copy;
-}
-
 static void
 default_pod_spec(json_t *spec)
 {
-	json_t *c, *port, *ports, *list = own_list(spec, "containers");
+	json_t *c, *port, *ports, *list = jx_own_list(spec, "containers");
 	size_t i, j;
 
 	json_array_foreach(list, i, c)
@@ -62,7 +47,7 @@ default_pod_spec(json_t *spec)
 		text(c, "terminationMessagePolicy", "File");
 		text(c, "imagePullPolicy",
 		    tag == NULL || strcmp(tag, ":latest") == 0 ? "Always" : "IfNotPresent");
-		ports = own_list(c, "ports");
+		ports = jx_own_list(c, "ports");
 		json_array_foreach(ports, j, port) text(port, "protocol", "TCP");
 	}
 	text(spec, "restartPolicy", "Always");
@@ -98,7 +83,7 @@ static void
 default_service(json_t *root)
 {
 	static uint32_t next_ip;
-	json_t *spec = jx_own(root, "spec"), *ports = own_list(spec, "ports"), *port;
+	json_t *spec = jx_own(root, "spec"), *ports = jx_own_list(spec, "ports"), *port;
 	char ip[32];
 	size_t i;
 
@@ -137,6 +122,9 @@ defaults_add(const struct kind *k, json_t *root)
 		break;
 	case K_SERVICE:
 		default_service(root);
+		break;
+	case K_HTTPROUTE:
+		httproute_defaults(root);
 		break;
 	case K_HPA:
 		number(jx_own(root, "spec"), "minReplicas", 1);
@@ -268,5 +256,7 @@ defaults_check(const struct kind *k, const json_t *old, const json_t *next, stru
 		return check_hpa(k, next, r);
 	if (k->id == K_VS)
 		return check_routes(k, next, r);
+	if (k->id == K_HTTPROUTE)
+		return httproute_check(k, next, r);
 	return 0;
 }

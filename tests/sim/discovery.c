@@ -15,7 +15,8 @@ struct group {
 
 static const struct group groups[] = {{"apps", {"v1"}}, {"autoscaling", {"v2"}},
     {"discovery.k8s.io", {"v1"}}, {"coordination.k8s.io", {"v1"}},
-    {"networking.istio.io", {"v1", "v1beta1", "v1alpha3"}}, {"authorization.k8s.io", {"v1"}}};
+    {"networking.istio.io", {"v1", "v1beta1", "v1alpha3"}},
+    {"gateway.networking.k8s.io", {"v1", "v1beta1"}}, {"authorization.k8s.io", {"v1"}}};
 #define NGROUPS (sizeof(groups) / sizeof(groups[0]))
 
 static json_t *
@@ -53,6 +54,8 @@ resource(const struct kind *k, const char *sub)
 	if (sub == NULL && (k->id == K_POD || k->id == K_SERVICE || k->id == K_DEPLOYMENT ||
 			       k->id == K_REPLICASET || k->id == K_HPA))
 		json_object_set_new(out, "categories", json_pack("[s]", "all"));
+	if (sub == NULL && k->id == K_HTTPROUTE)
+		json_object_set_new(out, "categories", json_pack("[s]", "gateway-api"));
 	return out;
 }
 

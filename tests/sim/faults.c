@@ -110,7 +110,8 @@ befalls(struct rule *f, const struct req *q)
 	if (ua != NULL && (q->user_agent == NULL || strstr(q->user_agent, ua) == NULL))
 		return false;
 	if (jx_bool(f->effect, "webhook_refuses") &&
-	    (q->kind == NULL || !q->kind->crd || !verb_is(q, "write") || q->verb == V_DELETE))
+	    (q->kind == NULL || !kind_is_istio(q->kind) || !verb_is(q, "write") ||
+		q->verb == V_DELETE))
 		return false;
 	return f->percent >= 100 || rnd_unit() * 100 < f->percent;
 }

@@ -4,6 +4,7 @@
  * -debounce-max is over, else the timer is set for the rest. */
 #include "istiod.h"
 
+#include "gateway.h"
 #include "jx.h"
 #include "plan.h"
 #include "proxies.h"
@@ -27,6 +28,7 @@ struct inbound {
 static struct istiod_settings settings;
 static enum istiod_state state;
 static struct map known[K_COUNT];
+static struct map accepted; /* HTTPRoutes as they were accepted last */
 static struct inbound *inbox, **inbox_end = &inbox;
 static uint64_t pushes, updates[UPDATES];
 static const char *const update_names[UPDATES] = {"config", "svc", "eds"};
@@ -48,7 +50,7 @@ static struct {
 static void
 push(unsigned resources)
 {
-	struct snap *s = snap_new(known, ++pushes, settings.rps);
+	struct snap *s = snap_new(known, &accepted, ++pushes, settings.rps);
 
 	proxies_push(s, resources);
 	snap_unref(s);
@@ -90,7 +92,8 @@ wants_push(unsigned resources)
 static bool
 wanted(const struct kind *k)
 {
-	return k->id == K_VS || k->id == K_DR || k->id == K_SERVICE || k->id == K_SLICE;
+	return k->id == K_VS || k->id == K_DR || k->id == K_HTTPROUTE || k->id == K_SERVICE ||
+	       k->id == K_SLICE;
 }
 
 /* True if it was news. */
@@ -110,15 +113,45 @@ learn(const struct kind *k, const char *ns, const char *name)
 	return news;
 }
 
+/* Takes an HTTPRoute that was accepted, or is gone (NULL); true if that is news. */
+static bool
+accept_route(const char *key, json_t *route)
+{
+	json_t *old = map_get(&accepted, key);
+
+	if (route == NULL ? old == NULL : !gateway_is_news(old, route))
+		return false;
+	map_set(&accepted, key, json_incref(route));
+	json_decref(old);
+	return true;
+}
+
+/* Whether what came in changes what proxies are sent. */
+static bool
+matters(const struct inbound *in)
+{
+	char *key;
+	bool news;
+
+	if (in->kind->id != K_HTTPROUTE)
+		return true;
+	key = xfmt("%s/%s", in->ns, in->name);
+	news = accept_route(key, map_get(&known[K_HTTPROUTE], key));
+	free(key);
+	return news;
+}
+
 static void
 take_in(struct inbound *in)
 {
 	enum kind_id kind = in->kind->id;
+	unsigned routes = kind == K_VS || kind == K_HTTPROUTE ? 1u << ROUTES : ALL_RESOURCES;
 
 	if (state != ISTIOD_UP || !learn(in->kind, in->ns, in->name))
 		return;
 	updates[kind == K_SLICE ? UPDATE_EDS : kind == K_SERVICE ? UPDATE_SVC : UPDATE_CONFIG]++;
-	wants_push(kind == K_SLICE ? 1u << ENDPOINTS : kind == K_VS ? 1u << ROUTES : ALL_RESOURCES);
+	if (matters(in))
+		wants_push(kind == K_SLICE ? 1u << ENDPOINTS : routes);
 }
 
 static void
@@ -187,6 +220,24 @@ learn_all(void)
 	return news;
 }
 
+/* After learn_all. */
+static void
+accept_all(void)
+{
+	const struct map_slot *slot;
+	struct map gone = {0};
+	size_t i = 0;
+
+	while ((slot = map_next(&accepted, &i)) != NULL)
+		if (map_get(&known[K_HTTPROUTE], slot->key) == NULL)
+			map_set(&gone, slot->key, slot->value);
+	for (i = 0; (slot = map_next(&gone, &i)) != NULL;)
+		accept_route(slot->key, NULL);
+	map_free(&gone);
+	for (i = 0; (slot = map_next(&known[K_HTTPROUTE], &i)) != NULL;)
+		accept_route(slot->key, slot->value);
+}
+
 /* --- up, hung, down ----------------------------------------------------------------------- */
 
 /* A new process: it counts from the start, and the proxies come to it. */
@@ -201,7 +252,8 @@ start_anew(void)
 	debounce.resources = 0;
 	debounce.life++;
 	learn_all();
-	s = snap_new(known, ++pushes, settings.rps);
+	accept_all();
+	s = snap_new(known, &accepted, ++pushes, settings.rps);
 	proxies_connect(s);
 	snap_unref(s);
 }
@@ -221,9 +273,12 @@ set_state(enum istiod_state to)
 	else if (to == ISTIOD_UP) {
 		if (debounce.open)
 			plan_call(0, debounce_over, (void *)debounce.life);
-		if (learn_all())
+		if (learn_all()) {
+			accept_all();
 			wants_push(ALL_RESOURCES);
+		}
 	}
+	gateway_wake();
 	istiodz_wake();
 }
 
@@ -308,7 +363,7 @@ istiod_webhook(const struct req *q)
 {
 	bool asked = q->verb == V_CREATE || q->verb == V_UPDATE || q->verb == V_PATCH;
 
-	if (!settings.on || !asked || q->kind == NULL || !q->kind->crd)
+	if (!settings.on || !asked || q->kind == NULL || !kind_is_istio(q->kind))
 		return ISTIOD_UP;
 	return state;
 }

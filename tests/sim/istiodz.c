@@ -32,26 +32,34 @@ config_of(const struct kind *k, const json_t *object)
 	static const char *const kept[] = {"name", "namespace", "uid", "resourceVersion",
 	    "creationTimestamp", "labels", "annotations"};
 	const json_t *from = jx_at(object, "metadata");
-	json_t *meta = json_object();
+	json_t *meta = json_object(), *config;
 	char version[96];
 
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
 		if (json_object_get(from, kept[i]) != NULL)
 			json_object_set(meta, kept[i], json_object_get(from, kept[i]));
 	jx_set_int(meta, "generation", jx_int(object, "metadata.generation", 1));
-	return json_pack("{s:s, s:s, s:o, s:O}", "kind", k->name, "apiVersion",
+	config = json_pack("{s:s, s:s, s:o, s:O}", "kind", k->name, "apiVersion",
 	    kind_api_version(k, NULL, version), "metadata", meta, "spec",
 	    json_object_get(object, "spec"));
+	if (k->id == K_HTTPROUTE) {
+		json_t *parents = jx_at(object, "status.parents");
+
+		json_object_set_new(config, "status",
+		    json_pack(
+			"{s:o}", "parents", parents != NULL ? json_incref(parents) : json_array()));
+	}
+	return config;
 }
 
 static json_t *
 configz(void)
 {
-	static const enum kind_id shown[] = {K_DR, K_VS};
+	static const enum kind_id shown[] = {K_DR, K_HTTPROUTE, K_VS};
 	json_t *list = json_array();
 	const struct map_slot *slot;
 
-	for (size_t k = 0; k < 2; k++)
+	for (size_t k = 0; k < sizeof(shown) / sizeof(shown[0]); k++)
 		for (size_t i = 0; (slot = map_next(istiod_known(shown[k]), &i)) != NULL;)
 			json_array_append_new(list, config_of(&kinds[shown[k]], slot->value));
 	return list;

@@ -79,6 +79,21 @@ jx_own_path(json_t *root, const char *path)
 	return root;
 }
 
+json_t *
+jx_own_list(json_t *parent, const char *key)
+{
+	json_t *list = json_object_get(parent, key), *copy, *item;
+	size_t i;
+
+	if (!json_is_array(list))
+		return NULL;
+	copy = json_array();
+	json_array_foreach(list, i, item)
+	    json_array_append_new(copy, json_is_object(item) ? json_copy(item) : json_incref(item));
+	json_object_set_new(parent, key, copy);
+	return copy;
+}
+
 void
 jx_set_str(json_t *o, const char *key, const char *value)
 {

@@ -20,6 +20,9 @@ const char *jx_annotation(const json_t *o, const char *name);
 json_t *jx_own(json_t *parent, const char *key);
 /* The same along a dotted path, from an owned root. */
 json_t *jx_own_path(json_t *root, const char *path);
+/* Replaces a list of an owned parent by a copy in which each object is an own copy too, and
+ * returns it; NULL if there is no list. */
+json_t *jx_own_list(json_t *parent, const char *key);
 void jx_set_str(json_t *o, const char *key, const char *value);
 void jx_set_int(json_t *o, const char *key, int64_t value);
 /* Sets an integer, or removes the key where it is 0, as omitempty does. */

@@ -31,7 +31,24 @@ const struct kind kinds[K_COUNT] = {
 	true, false, true},
     {K_DR, ISTIO, "v1", "destinationrules", "destinationrule", "DestinationRule", "dr", true, true,
 	true, false, true},
+    {K_HTTPROUTE, "gateway.networking.k8s.io", "v1", "httproutes", "httproute", "HTTPRoute", NULL,
+	true, true, true, false, true},
 };
+
+bool
+kind_is_istio(const struct kind *k)
+{
+	return strcmp(k->group, ISTIO) == 0;
+}
+
+static bool
+served_in(const struct kind *k, const char *version)
+{
+	if (strcmp(k->version, version) == 0)
+		return true;
+	return k->crd && (strcmp(version, "v1beta1") == 0 ||
+			     (kind_is_istio(k) && strcmp(version, "v1alpha3") == 0));
+}
 
 const struct kind *
 kind_find(const char *group, const char *version, const char *plural)
@@ -41,9 +58,7 @@ kind_find(const char *group, const char *version, const char *plural)
 
 		if (strcmp(k->group, group) != 0 || strcmp(k->plural, plural) != 0)
 			continue;
-		if (strcmp(k->version, version) == 0 ||
-		    (k->crd &&
-			(strcmp(version, "v1beta1") == 0 || strcmp(version, "v1alpha3") == 0)))
+		if (served_in(k, version))
 			return k;
 	}
 	return NULL;

@@ -20,6 +20,7 @@ enum kind_id {
 	K_LEASE,
 	K_VS,
 	K_DR,
+	K_HTTPROUTE,
 	K_COUNT
 };
 
@@ -35,11 +36,13 @@ struct kind {
 
 extern const struct kind kinds[K_COUNT];
 
-/* The kind behind /apis/GROUP/VERSION/PLURAL (group "" for the core), or NULL. An alias of an
- * Istio version finds the same kind. */
+/* The kind behind /apis/GROUP/VERSION/PLURAL (group "" for the core), or NULL. An older version
+ * that a CRD is served in too finds the same kind. */
 const struct kind *kind_find(const char *group, const char *version, const char *plural);
 /* By the name of the object kind ("Deployment") or plural, or NULL. */
 const struct kind *kind_named(const char *name);
+/* Istio's own: its webhook answers for it. */
+bool kind_is_istio(const struct kind *k);
 /* "apps/v1" or "v1"; out holds at least 96 bytes. version NULL means the stored one. */
 const char *kind_api_version(const struct kind *k, const char *version, char *out);
 /* "deployments.apps" or "pods", as error texts name it. */

@@ -3,8 +3,8 @@
  * same use, same image tags, same annotations, same metrics.
  *
  *	airis-sim -dir DIR [-ready-after 300ms] [-mesh-delay 500ms] [-rps 100] [-seed 1]
- *	          [-port N] [-metrics-port N] [-tls] [-token T] [-history 5000] [-bookmark 60s]
- *	          [-world=false]
+ *	          [-accept-delay 100ms] [-port N] [-metrics-port N] [-tls] [-token T]
+ *	          [-history 5000] [-bookmark 60s] [-world=false] [-reporters destination]
  *	airis-sim -dir DIR -mesh istiod [-debounce-after 100ms] [-debounce-max 10s] [-proxies 2]
  *	          [-istiod-port N] [-istiod-token T] …
  *
@@ -27,14 +27,23 @@
  *	  stopped             these proxies do nothing and acknowledge nothing
  *	  scoped              these are never sent anything (their Sidecar leaves it out)
  *
+ * HTTPRoutes (gateway.h) are accepted by a controller that is late by -accept-delay; the mesh takes
+ * what was accepted. Told by
+ *
+ *	GET /sim/gateway      whether it is there, its name, and how late it is
+ *	POST /sim/gateway     any of {"controller": "up" | "down", "accept_delay_ms": 100}
+ *
  * Served: namespaces (made on demand), nodes, pods, services, events, configmaps,
  * resourcequotas (only spec.hard.pods counts), deployments, replicasets, HPAs, endpointslices,
- * leases, virtualservices, destinationrules, selfsubjectaccessreviews.
+ * leases, virtualservices, destinationrules, httproutes, selfsubjectaccessreviews.
  *
  * Pods, by their image's tag: -nopull -crash -never -slow -flap -nosched -errN -latN.
  * Annotations: pod lab/ready-after, pod lab/rps (capacity), Service lab/rps (traffic without a
- * route), VirtualService lab/headers, and, only here, VirtualService lab/rps (traffic instead of
- * -rps; 0: none) and HPA lab/hpa-desired (what it would scale to).
+ * route), VirtualService and HTTPRoute lab/headers, and, only here, their lab/rps (traffic instead
+ * of -rps; 0: none) and HPA lab/hpa-desired (what it would scale to).
+ *
+ * -reporters: who counts in istio_requests_total, the pods that answered (reporter="destination"),
+ * the proxies that sent (source), or both.
  *
  * Faults, on the API's port, without a token:
  *
@@ -64,6 +73,7 @@
 #include "files.h"
 #include "http.h"
 #include "istiod.h"
+#include "measure.h"
 #include "plan.h"
 #include "store.h"
 #include "util.h"
@@ -80,7 +90,7 @@
 
 struct options {
 	char *dir;
-	int64_t ready_after, mesh_delay, bookmark;
+	int64_t ready_after, mesh_delay, accept_delay, bookmark;
 	double rps;
 	long long seed, history;
 	const char *token;
@@ -100,6 +110,9 @@ static const char help[] =
     "  -mesh kubelab      or istiod: debounced pushes to -proxies 2, warming, istiod's pages;\n"
     "                     -debounce-after 100ms -debounce-max 10s -istiod-port N -istiod-token T\n"
     "                     told by GET and POST /sim/mesh\n"
+    "  -reporters destination  or source, or both: who counts in istio_requests_total\n"
+    "  -accept-delay 100ms how late the Gateway's controller accepts an HTTPRoute;\n"
+    "                     told by GET and POST /sim/gateway\n"
     "  -rps 100           requests per second for each route\n"
     "  -seed 1            random seed\n"
     "  -world=false       controllers only: no nodes' life, no mesh, no traffic\n"
@@ -193,10 +206,15 @@ read_value(struct options *o, const char *flag, const char *value)
 		return read_duration(flag, value, &o->ready_after);
 	if (strcmp(flag, "-mesh-delay") == 0)
 		return read_duration(flag, value, &o->mesh_delay);
+	if (strcmp(flag, "-accept-delay") == 0)
+		return read_duration(flag, value, &o->accept_delay);
 	if (strcmp(flag, "-bookmark") == 0)
 		return read_duration(flag, value, &o->bookmark);
 	if (strcmp(flag, "-rps") == 0)
 		return read_number(flag, value, 1e6, &o->rps);
+	if (strcmp(flag, "-reporters") == 0)
+		return measure_reporters(value) ? 0
+						: bad(flag, value, "destination, source or both");
 	if (strcmp(flag, "-dir") == 0) {
 		free(o->dir);
 		o->dir = xdup(value);
@@ -292,8 +310,8 @@ wait_for_end(const sigset_t *set)
 static int
 run(struct options *o)
 {
-	struct world_settings w = {
-	    (uint64_t)o->ready_after, (uint64_t)o->mesh_delay, o->rps, !o->no_world, o->istiod};
+	struct world_settings w = {(uint64_t)o->ready_after, (uint64_t)o->mesh_delay,
+	    (uint64_t)o->accept_delay, o->rps, !o->no_world, o->istiod};
 	struct files files = {.token = o->token};
 	sigset_t set;
 
@@ -338,6 +356,7 @@ main(int argc, char **argv)
 {
 	struct options o = {.ready_after = 300,
 	    .mesh_delay = 500,
+	    .accept_delay = 100,
 	    .bookmark = 60000,
 	    .rps = 100,
 	    .debounce_after = 100,

@@ -20,6 +20,7 @@ struct series {
 };
 
 static struct map series, tallies;
+static bool by_source, not_by_destination;
 static const char *const code_names[CODES] = {"200", "500", "503"};
 static const char *const loss_names[LOSSES] = {
     "no_destination", "no_endpoints", "gone", "overload"};
@@ -52,7 +53,7 @@ measure_count(const char *ns, const char *svc, const char *workload, const char 
 	s = map_get(&series, key);
 	if (s == NULL) {
 		s = xalloc(sizeof(*s));
-		s->labels = xfmt("reporter=\"destination\",destination_workload=\"%s\","
+		s->labels = xfmt("destination_workload=\"%s\","
 				 "destination_workload_namespace=\"%s\",destination_service_name="
 				 "\"%s\",destination_service=\"%s.%s.svc.cluster.local\","
 				 "destination_subset=\"%s\"",
@@ -68,6 +69,24 @@ measure_count(const char *ns, const char *svc, const char *workload, const char 
 	s->hist[i] += (double)n;
 }
 
+bool
+measure_reporters(const char *which)
+{
+	by_source = strcmp(which, "source") == 0 || strcmp(which, "both") == 0;
+	not_by_destination = strcmp(which, "source") == 0;
+	return by_source || strcmp(which, "destination") == 0;
+}
+
+static void
+write_requests(struct buf *out, const char *reporter, const struct series *s)
+{
+	for (enum code c = CODE_200; c < CODES; c++)
+		if (s->count[c] > 0)
+			buf_fmt(out,
+			    "istio_requests_total{reporter=\"%s\",%s,response_code=\"%s\"} %.15g\n",
+			    reporter, s->labels, code_names[c], s->count[c]);
+}
+
 static void
 write_durations(struct buf *out, const struct series *s)
 {
@@ -75,12 +94,14 @@ write_durations(struct buf *out, const struct series *s)
 
 	for (size_t i = 0; i < BOUNDS; i++) {
 		sum += s->hist[i];
-		buf_fmt(out, DURATION "_bucket{%s,le=\"%g\"} %.15g\n", s->labels, bounds[i], sum);
+		buf_fmt(out, DURATION "_bucket{reporter=\"destination\",%s,le=\"%g\"} %.15g\n",
+		    s->labels, bounds[i], sum);
 	}
 	sum += s->hist[BOUNDS];
-	buf_fmt(out, DURATION "_bucket{%s,le=\"+Inf\"} %.15g\n", s->labels, sum);
-	buf_fmt(out, DURATION "_sum{%s} %.15g\n", s->labels, s->sum);
-	buf_fmt(out, DURATION "_count{%s} %.15g\n", s->labels, sum);
+	buf_fmt(out, DURATION "_bucket{reporter=\"destination\",%s,le=\"+Inf\"} %.15g\n", s->labels,
+	    sum);
+	buf_fmt(out, DURATION "_sum{reporter=\"destination\",%s} %.15g\n", s->labels, s->sum);
+	buf_fmt(out, DURATION "_count{reporter=\"destination\",%s} %.15g\n", s->labels, sum);
 }
 
 void
@@ -91,13 +112,10 @@ world_metrics(struct buf *out)
 
 	buf_str(out, "# TYPE istio_requests_total counter\n");
 	while ((slot = map_next(&series, &i)) != NULL) {
-		const struct series *s = slot->value;
-
-		for (enum code c = CODE_200; c < CODES; c++)
-			if (s->count[c] > 0)
-				buf_fmt(out,
-				    "istio_requests_total{%s,response_code=\"%s\"} %.15g\n",
-				    s->labels, code_names[c], s->count[c]);
+		if (!not_by_destination)
+			write_requests(out, "destination", slot->value);
+		if (by_source)
+			write_requests(out, "source", slot->value);
 	}
 	buf_str(out, "# TYPE " DURATION " histogram\n");
 	for (i = 0; (slot = map_next(&series, &i)) != NULL;)

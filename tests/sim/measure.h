@@ -2,6 +2,8 @@
 #ifndef SIM_MEASURE_H
 #define SIM_MEASURE_H
 
+#include <stdbool.h>
+
 enum loss { NO_DESTINATION, NO_ENDPOINTS, GONE, OVERLOAD, LOSSES };
 enum code { CODE_200, CODE_500, CODE_503, CODES };
 
@@ -10,6 +12,9 @@ struct tally {
 	double sent, lost[LOSSES];
 };
 
+/* Who counts requests in istio_requests_total: "destination", the pods that answered (so it is if
+ * nothing is said), "source", the proxies that sent them, or "both". False: no such. */
+bool measure_reporters(const char *which);
 /* The tally of a route, made at its first request. */
 struct tally *measure_route(const char *prefix, const char *name);
 /* Counts n answers of a workload; those with 503 have no duration. */

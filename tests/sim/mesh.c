@@ -1,6 +1,7 @@
 /* mesh: see mesh.h. A changed object is put on a list; each tick looks only at that list. */
 #include "mesh.h"
 
+#include "gateway.h"
 #include "jx.h"
 #include "map.h"
 #include "plan.h"
@@ -19,7 +20,7 @@ struct list {
 static struct map by_key[K_COUNT];
 static struct map dr_by_host; /* "namespace/host" -> struct list of DestinationRules */
 static struct map routed;     /* "namespace/host" -> count of VirtualServices, as size_t * */
-static struct list changed_items, vs_loaded, svc_loaded;
+static struct list changed_items, routes_loaded, svc_loaded;
 static uint64_t config_delay;
 static double default_rps;
 
@@ -43,10 +44,16 @@ list_drop(struct list *l, const struct item *it)
 		}
 }
 
+static bool
+is_route(const struct item *it)
+{
+	return it->kind->id == K_VS || it->kind->id == K_HTTPROUTE;
+}
+
 static struct list *
 loaded_list(const struct item *it)
 {
-	return it->kind->id == K_VS ? &vs_loaded : &svc_loaded;
+	return is_route(it) ? &routes_loaded : &svc_loaded;
 }
 
 static void
@@ -125,6 +132,8 @@ believe(struct item *it, json_t *json)
 	if (it->kind->id == K_VS) {
 		count_hosts(it, it->cur, -1);
 		count_hosts(it, json, 1);
+	}
+	if (is_route(it)) {
 		route_free(it->route);
 		it->route = json != NULL ? route_new(json) : NULL;
 		it->rps = rps != NULL ? strtod(rps, NULL) : default_rps;
@@ -156,6 +165,9 @@ notice(struct item *it, uint64_t now)
 
 	it->dirty = false;
 	settle(it, now);
+	if (it->kind->id == K_HTTPROUTE && it->truth != NULL &&
+	    !gateway_is_news(it->next, it->truth->json))
+		return;
 	json_decref(it->next);
 	it->next = it->truth != NULL ? json_incref(it->truth->json) : NULL;
 	it->there = it->next != NULL;
@@ -194,8 +206,8 @@ mesh_tick(uint64_t now)
 struct item **
 mesh_routes(size_t *n)
 {
-	*n = vs_loaded.n;
-	return vs_loaded.items;
+	*n = routes_loaded.n;
+	return routes_loaded.items;
 }
 
 struct item **
@@ -254,7 +266,8 @@ changed(struct obj *o, enum change change, json_t *before)
 	struct item *it;
 
 	(void)before;
-	if (o->kind->id != K_VS && o->kind->id != K_DR && o->kind->id != K_SERVICE)
+	if (o->kind->id != K_VS && o->kind->id != K_DR && o->kind->id != K_HTTPROUTE &&
+	    o->kind->id != K_SERVICE)
 		return;
 	it = map_get(&by_key[o->kind->id], o->key);
 	if (it == NULL) {

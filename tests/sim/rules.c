@@ -89,6 +89,8 @@ rule_matches(const struct rule *r, const char *header, const char *value)
 	return r->nmatches == 0;
 }
 
+/* --- a VirtualService ---------------------------------------------------------------------- */
+
 /* Every request is for "/"; a match on anything but headers and uri holds never. */
 static void
 add_match(struct rule *r, json_t *match)
@@ -150,6 +152,128 @@ read_rule(struct rule *r, const json_t *http)
 	}
 }
 
+/* --- an HTTPRoute -------------------------------------------------------------------------- */
+
+static void
+set_backend(struct dest *d, const json_t *ref, double weight)
+{
+	const char *kind = jx_str(ref, "kind"), *name = jx_str(ref, "name");
+	const char *group = jx_str(ref, "group");
+	bool service = (kind == NULL || strcmp(kind, "Service") == 0) &&
+		       (group == NULL || *group == '\0') && jx_str(ref, "namespace") == NULL;
+
+	/* No Service has a slash in its name: what is sent there is lost. */
+	snprintf(d->host, sizeof(d->host), "%s%s", service ? "" : "not-a-service/",
+	    name != NULL ? name : "");
+	d->subset[0] = '\0';
+	d->weight = weight;
+}
+
+static void
+read_mirror(struct rule *r, const json_t *filters)
+{
+	json_t *f, *mirror, *percent;
+	size_t i;
+
+	json_array_foreach((json_t *)filters, i, f)
+	{
+		mirror = json_object_get(f, "requestMirror");
+		if (jx_str(mirror, "backendRef.name") == NULL)
+			continue;
+		r->mirrored = true;
+		percent = json_object_get(mirror, "percent");
+		set_backend(&r->mirror, json_object_get(mirror, "backendRef"),
+		    jx_at(mirror, "fraction") == NULL
+			? number(percent, 100)
+			: 100 * number(jx_at(mirror, "fraction.numerator"), 0) /
+			      number(jx_at(mirror, "fraction.denominator"), 100));
+	}
+}
+
+static void
+add_exact_or_regex(struct rule *r, const char *name, const json_t *how)
+{
+	const char *type = jx_str(how, "type"), *value = jx_str(how, "value");
+	bool regex = type != NULL && strcmp(type, "RegularExpression") == 0;
+	json_t *as = json_pack("{s:s}", regex ? "regex" : "exact", value != NULL ? value : "");
+
+	add_condition(r, name, as);
+	json_decref(as);
+}
+
+/* Every request is a GET of "/". Returns the rank of the path: an exact one before a prefix
+ * before an expression; 0: it does not match. */
+static unsigned
+path_rank(const json_t *path)
+{
+	const char *type = jx_str(path, "type"), *value = jx_str(path, "value");
+	struct rule scratch = {0};
+	bool matches;
+
+	if (type != NULL && strcmp(type, "RegularExpression") == 0) {
+		add_exact_or_regex(&scratch, "path", path);
+		matches = holds(&scratch.conditions[0], "/");
+		if (scratch.conditions[0].how == REGEX)
+			regfree(&scratch.conditions[0].re);
+		free(scratch.conditions);
+		return matches ? 1 : 0;
+	}
+	if (value != NULL && strcmp(value, "/") != 0)
+		return 0;
+	return type != NULL && strcmp(type, "Exact") == 0 ? 3 : 2;
+}
+
+static void
+read_gateway_match(struct rule *r, const json_t *match)
+{
+	json_t *headers = json_object_get(match, "headers"), *h;
+	const char *method = jx_str(match, "method");
+	unsigned path = path_rank(json_object_get(match, "path"));
+	size_t i;
+
+	json_array_foreach(headers, i, h)
+	    add_exact_or_regex(r, jx_str(h, "name") != NULL ? jx_str(h, "name") : "", h);
+	if (path == 0 || (method != NULL && strcmp(method, "GET") != 0) ||
+	    json_array_size(json_object_get(match, "queryParams")) > 0)
+		add_condition(r, "(never)", NULL);
+	r->nmatches++;
+	r->rank = path * 1000 + (method != NULL ? 100 : 0) + (unsigned)json_array_size(headers);
+}
+
+/* Behind those that are as specific. */
+static void
+insert_rule(struct route *route, const struct rule *r)
+{
+	size_t at = route->nrules++;
+
+	route->rules = xgrow(route->rules, route->nrules * sizeof(*r));
+	for (; at > 0 && route->rules[at - 1].rank < r->rank; at--)
+		route->rules[at] = route->rules[at - 1];
+	route->rules[at] = *r;
+}
+
+/* Each match becomes a rule of its own, for each has its own rank. */
+static void
+read_gateway_rule(struct route *route, const json_t *rule)
+{
+	json_t *refs = json_object_get(rule, "backendRefs"), *match, *ref;
+	size_t i, j;
+
+	json_array_foreach(json_object_get(rule, "matches"), i, match)
+	{
+		struct rule one = {0};
+
+		read_gateway_match(&one, match);
+		one.to = xalloc(json_array_size(refs) * sizeof(*one.to));
+		json_array_foreach(refs, j, ref)
+		    set_backend(&one.to[one.nto++], ref, number(json_object_get(ref, "weight"), 1));
+		read_mirror(&one, json_object_get(rule, "filters"));
+		insert_rule(route, &one);
+	}
+}
+
+/* --- both ---------------------------------------------------------------------------------- */
+
 /* "x-user=beta:10, cookie=group=a:5" (percent); the rest carries nothing. */
 static void
 read_clients(struct route *r, const char *text)
@@ -181,15 +305,25 @@ read_clients(struct route *r, const char *text)
 }
 
 struct route *
-route_new(const json_t *vs)
+route_new(const json_t *object)
 {
 	struct route *r = xalloc(sizeof(*r));
-	json_t *https = jx_at(vs, "spec.http"), *h;
+	const char *kind = jx_str(object, "kind");
+	json_t *rules, *one;
 	size_t i;
 
-	r->rules = xalloc(json_array_size(https) * sizeof(*r->rules));
-	json_array_foreach(https, i, h) read_rule(&r->rules[r->nrules++], h);
-	read_clients(r, jx_annotation(vs, "lab/headers"));
+	r->gateway = kind != NULL && strcmp(kind, "HTTPRoute") == 0;
+	rules = jx_at(object, r->gateway ? "spec.rules" : "spec.http");
+	if (!r->gateway)
+		r->rules = xalloc(json_array_size(rules) * sizeof(*r->rules));
+	json_array_foreach(rules, i, one)
+	{
+		if (r->gateway)
+			read_gateway_rule(r, one);
+		else
+			read_rule(&r->rules[r->nrules++], one);
+	}
+	read_clients(r, jx_annotation(object, "lab/headers"));
 	return r;
 }
 

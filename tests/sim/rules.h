@@ -1,5 +1,5 @@
-/* rules: a VirtualService's http routes in the form that the traffic uses: who matches, and
- * where a matching request goes by weight. */
+/* rules: a VirtualService's http routes, or an HTTPRoute's rules, in the form that the traffic
+ * uses: who matches, and where a matching request goes by weight. */
 #ifndef SIM_RULES_H
 #define SIM_RULES_H
 
@@ -21,6 +21,7 @@ struct rule {
 	size_t nto;
 	bool mirrored;
 	struct dest mirror;
+	unsigned rank; /* of an HTTPRoute: how specific its match is */
 };
 
 /* A kind of client: share of the requests (0 … 1) that carry a header; header "" for none. */
@@ -34,9 +35,11 @@ struct route {
 	size_t nrules;
 	struct client *clients;
 	size_t nclients;
+	bool gateway; /* an HTTPRoute: the most specific match comes first */
 };
 
-struct route *route_new(const json_t *virtual_service);
+/* Of a VirtualService or an HTTPRoute. */
+struct route *route_new(const json_t *object);
 void route_free(struct route *r);
 bool rule_matches(const struct rule *r, const char *header, const char *value);
 /* The name up to the first dot, into out. */

@@ -2,6 +2,7 @@
 #include "simctl.h"
 
 #include "faults.h"
+#include "gateway.h"
 #include "istiod.h"
 #include "jx.h"
 #include "reqlog.h"
@@ -47,9 +48,14 @@ simctl_handle(struct req *q, struct reply *r)
 		istiod_show(r);
 	else if (strcmp(q->path, "/sim/mesh") == 0 && post)
 		istiod_control(q, r);
+	else if (strcmp(q->path, "/sim/gateway") == 0 && get)
+		gateway_show(r);
+	else if (strcmp(q->path, "/sim/gateway") == 0 && post)
+		gateway_control(q, r);
 	else
 		fail(r, 404, "NotFound",
 		    "nothing here; there is GET, POST and DELETE /sim/faults, GET /sim/requests, "
-		    "POST /sim/requests/reset, GET and POST /sim/mesh, and GET /sim/state",
+		    "POST /sim/requests/reset, GET and POST /sim/mesh, GET and POST /sim/gateway, "
+		    "and GET /sim/state",
 		    NULL);
 }

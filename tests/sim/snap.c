@@ -129,7 +129,7 @@ set_version(struct snap *s)
 }
 
 struct snap *
-snap_new(const struct map *known, uint64_t push, double default_rps)
+snap_new(const struct map *known, const struct map *accepted, uint64_t push, double default_rps)
 {
 	struct snap *s = xalloc(sizeof(*s));
 	const struct map_slot *slot;
@@ -150,6 +150,8 @@ snap_new(const struct map *known, uint64_t push, double default_rps)
 		free(ns);
 	}
 	for (i = 0; (slot = map_next(&known[K_VS], &i)) != NULL;)
+		add_route(s, slot->key, slot->value, default_rps);
+	for (i = 0; (slot = map_next(accepted, &i)) != NULL;)
 		add_route(s, slot->key, slot->value, default_rps);
 	return s;
 }

@@ -34,8 +34,10 @@ struct snap {
 	size_t nroutes;
 };
 
-/* known: by kind, "namespace/name" -> json_t. With one reference. */
-struct snap *snap_new(const struct map *known, uint64_t push, double default_rps);
+/* known: by kind, "namespace/name" -> json_t; accepted: the HTTPRoutes that count. With one
+ * reference. */
+struct snap *snap_new(
+    const struct map *known, const struct map *accepted, uint64_t push, double default_rps);
 struct snap *snap_ref(struct snap *s);
 void snap_unref(struct snap *s); /* NULL is allowed */
 

@@ -153,6 +153,30 @@ fail_invalid(struct reply *r, const struct kind *k, const char *name, const char
 }
 
 int
+fail_causes(struct reply *r, const struct kind *k, const char *name, json_t *causes)
+{
+	bool several = json_array_size(causes) > 1;
+	json_t *d = json_object(), *cause;
+	struct buf text = {0};
+	int rc;
+	size_t i;
+
+	if (name == NULL)
+		name = "";
+	buf_fmt(&text, "%s.%s \"%s\" is invalid: %s", k->name, k->group, name, several ? "[" : "");
+	json_array_foreach(causes, i, cause) buf_fmt(
+	    &text, "%s%s: %s", i > 0 ? ", " : "", jx_str(cause, "field"), jx_str(cause, "message"));
+	buf_str(&text, several ? "]" : "");
+	jx_set_str(d, "name", name);
+	jx_set_str(d, "group", k->group);
+	jx_set_str(d, "kind", k->name);
+	json_object_set_new(d, "causes", causes);
+	rc = fail(r, 422, "Invalid", text.p, d);
+	buf_free(&text);
+	return rc;
+}
+
+int
 fail_rejected(struct reply *r)
 {
 	return fail(r, 422, "Invalid",

@@ -40,6 +40,9 @@ int fail_delete(struct reply *r, const struct kind *k, const char *name, const c
 /* 422; text is what follows the field's name: "Required value" and the like. */
 int fail_invalid(struct reply *r, const struct kind *k, const char *name, const char *field,
     const char *reason, const char *text);
+/* The same with several causes, of a kind with a group: an array of {reason, message, field}, taken
+ * over. */
+int fail_causes(struct reply *r, const struct kind *k, const char *name, json_t *causes);
 int fail_rejected(struct reply *r); /* the 422 of a failed JSON patch */
 int fail_request(struct reply *r, const char *message);
 int fail_media_type(struct reply *r);

@@ -34,6 +34,7 @@ static const struct column columns[K_COUNT][COLUMNS] = {
 	{"Replicas", "status.currentReplicas"}, {"Age", "@age"}},
     [K_VS] = {{"Name", "metadata.name"}, {"Gateways", "spec.gateways"}, {"Hosts", "spec.hosts"},
 	{"Age", "@age"}},
+    [K_HTTPROUTE] = {{"Name", "metadata.name"}, {"Hostnames", "spec.hostnames"}, {"Age", "@age"}},
     [K_DR] = {{"Name", "metadata.name"}, {"Host", "spec.host"}, {"Age", "@age"}},
 };
 

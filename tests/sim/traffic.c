@@ -1,7 +1,7 @@
-/* traffic: the clients. Every tick sends requests to each VirtualService, and to each Service
- * with the annotation lab/rps that no route covers, through the routing that the mesh knows,
- * and counts what each pod answers by its image's tag: …-errN is N percent of 5xx, …-latN is
- * N ms of latency.
+/* traffic: the clients. Every tick sends requests to each VirtualService and each accepted
+ * HTTPRoute, and to each Service with the annotation lab/rps that no route covers, through the
+ * routing that the mesh knows, and counts what each pod answers by its image's tag: …-errN is N
+ * percent of 5xx, …-latN is N ms of latency.
  *
  * A request is lost, and counted by reason, when the routing is to blame: the route names
  * nothing that exists (no_destination), nobody is ready there (no_endpoints), the pod is gone
@@ -207,7 +207,7 @@ through(
 static void
 serve_route(const char *ns, const char *name, const struct route *r, double rps)
 {
-	struct tally *t = measure_route("vs/", name);
+	struct tally *t = measure_route(r->gateway ? "route/" : "vs/", name);
 
 	for (size_t j = 0; j < r->nclients; j++)
 		through(t, ns, r, &r->clients[j], rps * seconds * r->clients[j].share);

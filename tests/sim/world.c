@@ -2,6 +2,7 @@
 #include "world.h"
 
 #include "faults.h"
+#include "gateway.h"
 #include "gc.h"
 #include "jx.h"
 #include "plan.h"
@@ -192,6 +193,7 @@ world_init(const struct world_settings *s)
 	scalers_init();
 	if (!s->alive)
 		return;
+	gateway_init(s->accept_delay_ms);
 	if (s->istiod.on)
 		istiod_init(&s->istiod);
 	else

@@ -9,7 +9,7 @@
 #include "util.h"
 
 struct world_settings {
-	uint64_t ready_after_ms, mesh_delay_ms;
+	uint64_t ready_after_ms, mesh_delay_ms, accept_delay_ms;
 	double rps;
 	bool alive;		       /* nodes, mesh and traffic are modelled */
 	struct istiod_settings istiod; /* on: instead of the late mesh */

@@ -140,7 +140,8 @@ world_run_cluster(struct world *w)
 	run_canary(w);
 	for (int i = 0; i < WORLD_PODS; i++)
 		run_pod(w, &w->pods[i], now);
-	int weight = w->route_exists ? w->weight : 0;
+	bool accepted = world_accepts(w, now);
+	int weight = !w->route_exists ? 0 : accepted ? w->weight : w->mesh_weight;
 	if (w->mesh_weight != weight && w->mesh_weight_at == 0)
 		w->mesh_weight_at =
 		    now + w->mesh_late / 2 + (int64_t)world_roll(w, (unsigned)w->mesh_late / 2 + 1);
@@ -441,6 +442,7 @@ cluster_observe(void *ctx, const struct app *app, const char *new_image, struct 
 	if (!w->route_exists)
 		return;
 	seen->route.fits = seen->route.even = true;
+	seen->route.accepted = w->accepted_rv == w->route_rv;
 	seen->route.weight = w->weight;
 	seen->route.names_canary = w->named_canary;
 	str_copy(seen->route.edited_by, APP_NAME, w->route_by);

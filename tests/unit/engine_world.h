@@ -93,6 +93,8 @@ struct world {
 	int canary_size;
 	struct world_pod pods[WORLD_PODS];
 	int weight, mesh_weight, route_rv;
+	int accept_late, accepted_rv, looking_rv; /* the route's controller */
+	int64_t accept_at;
 	int64_t mesh_weight_at;
 	char route_by[32], image_by[32], canary_by[32];
 	struct hpa_seen hpa;
@@ -142,6 +144,7 @@ struct world {
 struct world *world_new(unsigned seed, const char *more);
 void world_free(struct world *w);
 struct app *world_app(const char *name, const char *strategy, const char *more);
+struct app *world_gateway_app(const char *name, const char *strategy, const char *more);
 int world_put(struct world *w, struct app *app); /* number of the reply */
 unsigned world_roll(struct world *w, unsigned sides);
 

@@ -163,14 +163,14 @@ world_crash(struct world *w)
 	open_all(w);
 }
 
-struct app *
-world_app(const char *name, const char *strategy, const char *more)
+static struct app *
+app_with(const char *traffic, const char *name, const char *strategy, const char *more)
 {
 	char *text = str_format("kind: App\nname: %s\nnamespace: shop\n"
 				"workload: {kind: Deployment, name: web}\n"
-				"traffic: {istio: {virtualService: web}}\n"
+				"traffic: {%s}\n"
 				"strategy: {canary: {%s, drain: 1s}}\n%s\n",
-	    name, strategy, more);
+	    name, traffic, strategy, more);
 	struct errlist errors;
 	json_t *spec;
 	struct err e;
@@ -183,6 +183,18 @@ world_app(const char *name, const char *strategy, const char *more)
 	json_decref(spec);
 	free(text);
 	return app;
+}
+
+struct app *
+world_app(const char *name, const char *strategy, const char *more)
+{
+	return app_with("istio: {virtualService: web}", name, strategy, more);
+}
+
+struct app *
+world_gateway_app(const char *name, const char *strategy, const char *more)
+{
+	return app_with("gateway: {httpRoute: web}", name, strategy, more);
 }
 
 static void
@@ -514,6 +526,18 @@ world_until_reply(struct world *w, int number)
 		if (!w->replies[number].given)
 			world_tick(w);
 	}
+}
+
+bool
+world_accepts(struct world *w, int64_t now)
+{
+	if (w->looking_rv != w->route_rv) {
+		w->looking_rv = w->route_rv;
+		w->accept_at = now + w->accept_late;
+	}
+	if (now >= w->accept_at)
+		w->accepted_rv = w->looking_rv;
+	return w->accepted_rv == w->route_rv;
 }
 
 void

@@ -5,6 +5,9 @@
 #include "engine_world.h"
 
 void world_run_cluster(struct world *w);
+/* The route's controller looks at each change some time after it; true: it has accepted the last.
+ */
+bool world_accepts(struct world *w, int64_t now);
 void world_run_acts(struct world *w);
 void world_run_gates(struct world *w);
 void world_tell_changes(struct world *w);

@@ -173,6 +173,85 @@ an_abort_does_not_wait_for_a_full_house(
 	toy_end(&w);
 }
 
+/* Two of six carry two thirds in an abort: so much comes at once, the rest as more get ready. */
+static void
+an_abort_moves_at_once_what_can_be_carried(void **state)
+{
+	(void)state;
+	static struct toy w;
+	toy_begin(&w, 7, "");
+	toy_set_full(&w, 6);
+	while (w.weight != 50 && toy_tick(&w))
+		;
+	for (int i = 0; i < 100; i++)
+		toy_tick(&w);
+	for (int i = 0; i < 4; i++) {
+		w.pods[i].ready = false;
+		w.pods[i].ready_at = INT64_MAX;
+	}
+	toy_command(&w, COMMAND_ABORT);
+	toy_think(&w);
+	assert_int_equal(w.weight, 34);
+	assert_true(w.last.urgent);
+	w.pods[0].ready_at = w.now;
+	for (int i = 0; i < 5; i++)
+		toy_tick(&w);
+	assert_int_equal(w.weight, 0);
+	toy_end(&w);
+}
+
+/* Rolled back, one pod does not come: the canary stays, though it serves nothing any more. */
+static void
+the_canary_stays_until_the_stable_side_is_whole(void **state) /* I5 */
+{
+	(void)state;
+	static struct toy w;
+	toy_begin(&w, 7, "");
+	toy_set_full(&w, 4);
+	while (!w.stable_new && toy_tick(&w))
+		;
+	for (int i = 0; i < 20; i++) /* it rolls */
+		toy_tick(&w);
+	toy_command(&w, COMMAND_ABORT);
+	while (w.stable_new && toy_tick(&w))
+		;
+	int last = -1;
+	while (w.weight > 0 && toy_tick(&w))
+		for (int i = 0; i < TOY_PODS && last < 0; i++)
+			if (w.pods[i].there && !w.pods[i].new && !w.pods[i].ready)
+				last = i, w.pods[i].ready_at = INT64_MAX;
+	assert_true(last >= 0);
+	for (int i = 0; i < 300; i++)
+		toy_tick(&w);
+	assert_int_equal(w.r->phase, PHASE_ABORTING);
+	assert_true(w.canary_exists);
+	assert_string_equal(w.waiting.object, "Deployment shop/web");
+	w.pods[last].ready_at = w.now;
+	toy_run_to_end(&w, PHASE_ABORTED);
+	toy_expect_home(&w);
+	toy_end(&w);
+}
+
+static void
+a_pause_lasts_until_it_is_resumed(void **state)
+{
+	(void)state;
+	static struct toy w;
+	toy_begin(&w, 7, "");
+	while (w.weight == 0 && toy_tick(&w))
+		;
+	toy_command(&w, COMMAND_PAUSE);
+	for (int i = 0; i < 600; i++)
+		toy_tick(&w);
+	assert_int_equal(w.weight, 10);
+	assert_int_equal(w.r->phase, PHASE_PAUSED);
+	assert_string_equal(w.waiting.object, "Rollout");
+	toy_command(&w, COMMAND_RESUME);
+	toy_run_to_end(&w, PHASE_SUCCEEDED);
+	toy_expect_home(&w);
+	toy_end(&w);
+}
+
 static void
 a_canary_pod_that_dies_lowers_the_weight(void **state) /* F20 */
 {
@@ -248,6 +327,9 @@ main(int argc, char **argv)
 	    cmocka_unit_test(a_canary_must_be_steady_before_it_gets_traffic),
 	    cmocka_unit_test(a_promotion_that_fails_keeps_the_healthy_side),
 	    cmocka_unit_test(an_abort_does_not_wait_for_a_full_house),
+	    cmocka_unit_test(an_abort_moves_at_once_what_can_be_carried),
+	    cmocka_unit_test(the_canary_stays_until_the_stable_side_is_whole),
+	    cmocka_unit_test(a_pause_lasts_until_it_is_resumed),
 	    cmocka_unit_test(a_canary_pod_that_dies_lowers_the_weight),
 	    cmocka_unit_test(weight_100_waits_for_all_of_the_canary),
 	    cmocka_unit_test(a_crash_at_any_moment_changes_nothing),

@@ -10,17 +10,20 @@ static struct asked {
 	uint64_t last, open[MESH_SUBJECTS];
 	int64_t at_ms[MESH_SUBJECTS];
 	int count, cancelled;
-	bool early; /* asked with a time that is later than the weight's */
+	bool early;	 /* asked with a time that is later than the weight's */
+	int timed;	 /* asked with a time */
+	bool unaccepted; /* asked about a route that its controller has not accepted */
 	void (*done)(void *ctx, uint64_t number, const struct mesh_answer *answer);
 	void *ctx;
 	struct loop_timer *timer;
 } asked;
 
-static bool
-asks(void *ctx, const char *cluster)
+static enum mesh_way
+way_of(void *ctx, const char *cluster, enum mesh_subject subject)
 {
 	(void)ctx;
-	return str_equal(cluster, "default");
+	(void)subject;
+	return str_equal(cluster, "default") ? MESH_ISTIOD : MESH_TIME;
 }
 
 static int64_t
@@ -54,6 +57,9 @@ ask_mesh(void *ctx, const struct mesh_question *question,
 	asked.count++;
 	asked.done = done;
 	asked.ctx = done_ctx;
+	asked.timed += question->since_ms > 0;
+	asked.unaccepted |=
+	    mesh_in_route(question->subject) && asked.w->accepted_rv != asked.w->route_rv;
 	asked.early |= question->since_ms > now_ms() + asked.w->wall_offset;
 	asked.open[question->subject] = ++asked.last;
 	/* The world's mesh is late by so much. */
@@ -72,7 +78,7 @@ cancel(void *ctx, uint64_t number)
 		}
 }
 
-static const struct mesh_port port = {.asks = asks, .ask = ask_mesh, .cancel = cancel};
+static const struct mesh_port port = {.way = way_of, .ask = ask_mesh, .cancel = cancel};
 
 static struct world *
 world_with(enum way way)
@@ -107,6 +113,7 @@ every_weight_is_confirmed(void **state)
 	}
 	assert_true(asked.count >= 5);
 	assert_false(asked.early);
+	assert_true(asked.timed >= 3);
 	int count = asked.count;
 	world_run(w, 5000); /* nothing is open: nobody is asked */
 	assert_int_equal(asked.count, count);
@@ -153,6 +160,26 @@ who_did_not_confirm_is_written_down(void **state)
 	end(w);
 }
 
+/* A push between the write and its acceptance does not have it, so that a push began after the
+ * write proves nothing: asked without a time, only what comes after the question counts. */
+static void
+what_a_controller_accepts_is_asked_without_a_time(void **state)
+{
+	struct world *w = world_with(CONFIRMS);
+	(void)state;
+	w->accept_late = 2000;
+	world_until_reply(w, world_put(w, world_gateway_app("web",
+					      "weights: [50, 100], hold: 2s, deadline: 1m", "")));
+	const char *id = world_start(w, "web:2");
+	world_until_phase(w, id, PHASE_SUCCEEDED);
+	world_home(w, "web:2");
+	assert_true(world_events(w, id, "accepted") >= 3);
+	assert_true(asked.count >= 5);
+	assert_int_equal(asked.timed, 0);
+	assert_false(asked.unaccepted);
+	end(w);
+}
+
 /* A question about a change that was overtaken is withdrawn. */
 static void
 an_overtaken_question_is_withdrawn(void **state)
@@ -173,6 +200,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(every_weight_is_confirmed),
 	    cmocka_unit_test(nobody_answers), cmocka_unit_test(who_did_not_confirm_is_written_down),
+	    cmocka_unit_test(what_a_controller_accepts_is_asked_without_a_time),
 	    cmocka_unit_test(an_overtaken_question_is_withdrawn)};
 	return cmocka_run_group_tests_name("engine_mesh", tests, NULL, NULL);
 }

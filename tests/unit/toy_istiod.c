@@ -42,6 +42,33 @@ toy_least_weight(const struct toy *w)
 	return least;
 }
 
+static int
+known_canary(const struct toy *w, const bool ends[TOY_PODS])
+{
+	int n = 0;
+	for (int i = 0; i < TOY_PODS; i++)
+		n += ends[i] && w->pods[i].canary;
+	return n;
+}
+
+int
+toy_known_canary(const struct toy *w)
+{
+	bool believed[TOY_PODS];
+	int least = TOY_PODS;
+	for (int i = 0; i < TOY_PODS; i++)
+		believed[i] = w->pods[i].mesh;
+	if (!w->istiod.on)
+		return known_canary(w, believed);
+	for (int i = 0; i < TOY_PROXIES; i++) {
+		const struct toy_proxy *proxy = &w->istiod.proxies[i];
+		int n = known_canary(w, proxy->has.ends);
+		if (serves_requests(proxy) && n < least)
+			least = n;
+	}
+	return least;
+}
+
 /* --- pushes --- */
 
 static unsigned
@@ -308,7 +335,8 @@ toy_use_istiod(struct toy *w, int64_t churn_ms, bool asks)
 {
 	w->istiod = (struct toy_istiod){
 	    .on = true, .churn_ms = churn_ms, .late_ms = 5 + toy_roll(w, 60), .asks = asks};
-	w->istiod.asking.asks = asks;
+	for (int i = 0; i < MESH_SUBJECTS; i++)
+		w->istiod.asking.way[i] = asks ? MESH_ISTIOD : MESH_TIME;
 	learn(w);
 	for (int i = 0; i < TOY_PROXIES; i++)
 		w->istiod.proxies[i].has = w->istiod.known;

@@ -178,6 +178,10 @@ check_act(struct toy *w, const struct act *act)
 	    act->number * w->full > canary * 100)
 		fail_msg("seed %u: law 1: weight %d with %d of %d ready", w->first_seed,
 		    act->number, canary, w->full);
+	if (act->kind == ACT_WEIGHT && act->number > w->weight &&
+	    act->number * w->full > toy_known_canary(w) * 100)
+		fail_msg("seed %u: law 1: weight %d with %d endpoints of %d known to the mesh",
+		    w->first_seed, act->number, toy_known_canary(w), w->full);
 	if (act->kind == ACT_DELETE_CANARY)
 		check_drained(w, "canary deleted", true);
 	if (act->kind == ACT_SET_IMAGE && w->weight == 100)

@@ -113,6 +113,8 @@ bool toy_istiod_run(struct toy *w);
 /* The most and the least weight that any proxy has that sends requests. */
 int toy_most_weight(const struct toy *w);
 int toy_least_weight(const struct toy *w);
+/* The canary's endpoints that all of these have, in the other mesh that it believes in. */
+int toy_known_canary(const struct toy *w);
 void toy_lost(struct toy *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

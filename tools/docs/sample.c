@@ -21,6 +21,7 @@ static const struct {
     {"clusters[].istiod.urls", "[http://istiod.example:15014]"},
     {"clusters[].istiod.tokenFile", "/etc/airis/istiod-token"},
     {"clusters[].istiod.serviceAccount", "airisd-mesh"},
+    {"clusters[].observe", "default"},
     {"prometheus[].url", "http://prometheus.example:9090"},
     {"prometheus[].caFile", "/etc/airis/prometheus-ca.pem"},
     {"prometheus[].username", "airisd"},
