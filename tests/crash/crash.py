@@ -29,7 +29,7 @@ from fm import FakePrometheus, number, vector  # noqa: E402
 from harness.lab import KIND, Lab  # noqa: E402
 from run import CRASH_BUILD, Run  # noqa: E402
 
-AT_ONCE = int(os.environ.get("AIRIS_TOGETHER", "8" if KIND == "sim" else "6"))
+AT_ONCE = int(os.environ.get("AIRIS_TOGETHER", "12" if KIND == "sim" else "6"))
 LABS = AT_ONCE if KIND == "sim" else 1
 PLAYS = [("healthy", "host"), ("bad", "host"), ("abort", "host"), ("mishaps", "host"),
          ("upgrade", "host"), ("healthy", "subset"), ("bad", "subset"), ("abort", "subset")]
