@@ -8,6 +8,7 @@ DESTDIR ?=
 prefix ?= /usr/local
 sysconfdir ?= /etc
 SAN ?=
+CRASH ?=
 VERSION := $(shell cat VERSION)
 
 FORMAT ?= clang-format-14
@@ -17,7 +18,7 @@ FUZZ_SECONDS ?= 20
 all:
 .SECONDARY:
 .PHONY: all clean help format check-format deps unit unit-programs lint tidy test-lint fuzz \
-	fuzz-programs force docs install uninstall test asan test-cluster test-mesh demo bench
+	fuzz-programs force docs install uninstall test asan crash test-cluster test-mesh demo bench
 
 # --- flags ------------------------------------------------------------------------------------
 # Hardening after the OpenSSF guide, as far as gcc 12 has it. SAN=1 (address, undefined) and
@@ -25,7 +26,8 @@ all:
 
 warnings := -Wall -Wextra -Werror -Wshadow -Wvla -Wformat=2 -Wimplicit-fallthrough \
 	-Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef
-language := -std=c11 -D_GNU_SOURCE -Idaemon -ffile-prefix-map=$(CURDIR)=.
+language := -std=c11 -D_GNU_SOURCE -Idaemon -ffile-prefix-map=$(CURDIR)=. \
+	$(if $(filter 1,$(CRASH)),-DAIRIS_CRASH)
 
 ifeq ($(SAN),)
 hardening := -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong \
@@ -72,6 +74,11 @@ unit_tests := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/test_*.c))
 fuzz_targets := $(patsubst %.c,$(O)/fuzz/%,$(notdir $(wildcard tests/fuzz/fuzz_*.c)))
 benches := $(patsubst %.c,$(O)/%,$(wildcard tests/bench/bench_*.c))
 migrations := $(sort $(wildcard migrations/[0-9]*.sql))
+# With CRASH=1 (base/failpoint.h) there is a version of the schema more, to migrate to.
+ifeq ($(CRASH),1)
+later := $(shell printf 'gen/%04d_later.sql' $$(($(words $(migrations)) + 1)))
+migrations += $(O)/$(later)
+endif
 ifneq ($(migrations),)
 daemon_objects += $(O)/gen/migrations.o
 endif
@@ -91,6 +98,8 @@ help:
 	@echo "make deps          install the Debian packages this needs"
 	@echo "make test          deps, build, unit, e2e; closes with: N passed, N failed"
 	@echo "make asan          unit and e2e under ASan and UBSan, in $(O)/asan"
+	@echo "make crash         airisd killed at each of its failpoints, in every scenario, in twenty"
+	@echo "                   minutes; CRASH=short: each once. POINTS='NAME...': these alone"
 	@echo "make test-cluster  against a real control plane (kubelab, or KUBECONFIG)"
 	@echo "make test-mesh     against real istiod and Envoy (meshlab; needs root and ip)"
 	@echo "make demo          a simulated cluster, two releases, in about a minute"
@@ -112,6 +121,10 @@ $(O)/%.o: %.c $(O)/flags
 
 $(O)/daemon/base/version.o: private language += -DAIRIS_VERSION='"$(VERSION)"'
 $(O)/daemon/base/version.o: VERSION
+
+$(O)/gen/%_later.sql: tests/crash/later.sql
+	@mkdir -p $(@D)
+	@cp $< $@
 
 $(O)/gen/migrations.c: $(migrations) tools/embed-migrations.sh
 	@mkdir -p $(@D)
@@ -232,6 +245,13 @@ test: deps
 
 asan: deps
 	@+tools/test-all.sh asan $(O)
+
+# With programs of its own, built with CRASH=1: daemon/base/failpoint.c has the table.
+crash: deps
+	@$(MAKE) --no-print-directory -s CRASH= all
+	@$(MAKE) --no-print-directory -s CRASH=1 O=$(O)/crash $(O)/crash/airisd
+	@AIRIS_BUILD=$(O) /usr/bin/python3 -B tests/crash/crash.py \
+		$(or $(POINTS),$(filter short long cluster,$(CRASH)))
 
 test-cluster: deps
 	@+tools/test-all.sh cluster $(O)

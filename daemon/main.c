@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "model/app.h"
@@ -122,7 +123,11 @@ static const struct option options[] = {{"config", required_argument, NULL, 'c'}
     {"check", no_argument, NULL, 'k'}, {"print-config", no_argument, NULL, 'p'},
     {"backup", required_argument, NULL, 'b'}, {"verify-db", optional_argument, NULL, 'd'},
     {"reference", no_argument, NULL, 'r'}, {"version", no_argument, NULL, 'v'},
-    {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    {"help", no_argument, NULL, 'h'},
+#ifdef AIRIS_CRASH
+    {"failpoints", no_argument, NULL, 'f'},
+#endif
+    {NULL, 0, NULL, 0}};
 
 static void
 take_order(struct order *order, int option)
@@ -148,6 +153,10 @@ main(int argc, char **argv)
 			return print_reference();
 		if (option == 'v')
 			return printf("airisd %s\n", version_text()) < 0;
+#ifdef AIRIS_CRASH
+		if (option == 'f')
+			return failpoint_print() != 0;
+#endif
 		if (option == 'h')
 			return fputs(help, stdout) < 0;
 		if (option == '?')

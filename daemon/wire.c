@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include "api/api.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "cluster/cluster.h"
@@ -317,10 +318,12 @@ build(struct wire *wire, struct err *e)
 	wire->store = store_open(&store, wire->loop, e);
 	if (wire->store == NULL || build_clusters(wire, e) < 0)
 		return -1;
+	failpoint("start:opened");
 	build_gates(wire);
 	build_mesh(wire);
 	if (build_engine(wire, e) < 0)
 		return -1;
+	failpoint("start:recovered");
 	return build_api(wire, e);
 }
 
@@ -331,10 +334,12 @@ tear_down(struct wire *wire)
 	/* What was asked before the signal gets its answer, if the disk gives it. */
 	if (wire->store != NULL)
 		store_flush(wire->store);
+	failpoint("stop:flushed");
 	if (wire->api != NULL)
 		api_stop(wire->api);
 	if (wire->store != NULL)
 		store_flush(wire->store);
+	failpoint("stop:answered");
 	struct engine *engine = wire->engine;
 	wire->engine = NULL;
 	engine_free(engine);
@@ -372,6 +377,8 @@ on_stop(void *ctx)
 {
 	struct wire *wire = ctx;
 	bool again = wire->retiring > 0;
+
+	failpoint("stop:before");
 	log_info("airisd", "stopping");
 	systemd_tell("STOPPING=1");
 	if (again || wire->cluster_count == 0) {
@@ -403,6 +410,7 @@ on_reload(void *ctx)
 {
 	struct wire *wire = ctx;
 	struct errlist said;
+	failpoint("reload:before");
 	errlist_init(&said);
 	systemd_tell("RELOADING=1");
 	struct settings *next = settings_read(wire->path, wire_check, &said);
@@ -418,6 +426,7 @@ on_reload(void *ctx)
 	}
 	errlist_done(&said);
 	systemd_tell("READY=1");
+	failpoint("reload:after");
 }
 
 static void
@@ -466,6 +475,7 @@ wire_run(struct settings *settings, const char *path, struct err *e)
 	listen_to_signals(&wire);
 	int rc = build(&wire, e);
 	if (rc == 0) {
+		failpoint("start:listening");
 		log_info("airisd", "version %s is ready", version_text());
 		systemd_tell("READY=1\nSTATUS=ready");
 		loop_run(wire.loop);

@@ -3,6 +3,7 @@
     tally.py unit    RESULTS NAME PROGRAM...    cmocka programs
     tally.py pytest  RESULTS NAME PATH...       python3 -m pytest
     tally.py lines   RESULTS NAME COMMAND...    lines "NAME ok..." and "NAME FAILED...", as lint has
+    tally.py crash   RESULTS NAME COMMAND...    runs of tests/crash, by its last line
     tally.py check   RESULTS NAME COMMAND...    one test: its exit status
     tally.py reports RESULTS NAME FOLDER        each file in it is a failure (sanitizers' reports)
     tally.py sum     RESULTS...                 adds up folders of results; the last line says it
@@ -146,6 +147,17 @@ def lines(command):
     return passed, failed
 
 
+def crash(command):
+    status, text = captured(command, PART_SECONDS)
+    print(text, end="")
+    said = re.search(r"^crash: \d+ points, (\d+) runs, \d+ kills, (\d+) violations$", text, re.M)
+    runs, failed = (int(said.group(1)), int(said.group(2))) if said else (0, 1)
+    passed = max(runs - failed, 0)
+    if (status != 0 or passed == 0) and failed == 0:
+        failed = 1
+    return passed, failed
+
+
 def check(command):
     status = run(command, PART_SECONDS, None)
     return (1, 0) if status == 0 else (0, 1)
@@ -179,8 +191,8 @@ def add_up(folders):
 
 
 def main():
-    kinds = {"unit": unit, "pytest": pytest, "lines": lines, "check": check,
-             "reports": lambda rest: reports(rest[0])}
+    kinds = {"unit": unit, "pytest": pytest, "lines": lines, "crash": crash,
+             "check": check, "reports": lambda rest: reports(rest[0])}
     if len(sys.argv) >= 3 and sys.argv[1] == "sum":
         return add_up(sys.argv[2:])
     if len(sys.argv) < 5 or sys.argv[1] not in kinds:

@@ -2,13 +2,15 @@
 # Runs a set of tests, keeps what each part did in BUILD/results/SET, adds it up and closes with one
 # line "N passed, N failed". Usage: test-all.sh test|asan|lint|fuzz|cluster|mesh BUILD
 #
-#   test     unit tests, and every pytest folder that needs no real control plane
+#   test     unit tests, every pytest folder that needs no real control plane, and airisd killed at
+#            each of its failpoints (tests/crash), built for that in BUILD/crash
 #   asan     unit, e2e and scenarios under AddressSanitizer and UBSan, built in BUILD/asan
 #   lint     make lint
 #   fuzz     every fuzz target for FUZZ_SECONDS (3), from its seeds; the same each time
-#   cluster  tests/scenarios and tests/cluster against a real control plane: kubelab, built from
-#            ../shared/kubelab where that and Go are (or built before). Otherwise, on the cluster
-#            that KUBECONFIG names, what tools/test-kubeconfig.sh can; nothing without either
+#   cluster  tests/scenarios, tests/cluster and some of tests/crash against a real control plane:
+#            kubelab, built from ../shared/kubelab where that and Go are (or built before).
+#            Otherwise, on the cluster that KUBECONFIG names, what tools/test-kubeconfig.sh can;
+#            nothing without either
 #   mesh     tests/mesh; tools/test-mesh.sh calls it with the labs in AIRIS_MESH_CACHE
 set -u
 set=$1 build=$2
@@ -62,6 +64,15 @@ pytests() {
 	done
 }
 
+# crashes FORM: of an airisd in which failpoints are compiled
+crashes() {
+	mkdir -p "$build/crash"
+	export CRASH=1
+	build "$build/crash" "$build/crash/airisd"
+	unset CRASH
+	tally crash crash /usr/bin/python3 -B tests/crash/crash.py "$1"
+}
+
 run_test() {
 	build "$build" all unit-programs
 	AIRIS_BUILD=$(realpath "$build")
@@ -74,6 +85,7 @@ run_test() {
 		*) pytests "$folder" ;;
 		esac
 	done
+	crashes short
 }
 
 run_asan() {
@@ -132,6 +144,7 @@ run_cluster() {
 	AIRIS_BUILD=$(realpath "$build")
 	export AIRIS_BUILD
 	pytests tests/scenarios tests/cluster
+	crashes cluster
 }
 
 run_mesh() {

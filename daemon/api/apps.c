@@ -3,6 +3,7 @@
 #include "api/ask.h"
 #include "api/render.h"
 #include "api/routes.h"
+#include "base/failpoint.h"
 
 static bool
 name_ok(struct call *call)
@@ -47,6 +48,7 @@ api_put_app(struct call *call)
 	errlist_init(&errors);
 	struct app *app = check_app(call, document, &errors);
 	if (app != NULL) {
+		failpoint("request:app");
 		struct engine_reply reply = api_reply(call, PENDING_APP);
 		engine_app_put(call->api->engine, app, call->actor, &reply);
 	} else {
@@ -97,6 +99,7 @@ api_delete_app(struct call *call)
 {
 	if (!name_ok(call))
 		return;
+	failpoint("request:app.deleted");
 	struct engine_reply reply = api_reply(call, PENDING_DELETE);
 	engine_app_delete(call->api->engine, call->arg, call->actor, &reply);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include "api/api_room.h"
 #include "api/render.h"
+#include "base/failpoint.h"
 
 static void
 number_key(char to[24], uint64_t number)
@@ -89,6 +90,17 @@ answer_app(struct api *api, uint64_t number, bool created, const char *name, con
 		api_answer(api, number, 200, body);
 }
 
+/* The name of its failpoint. */
+#ifdef AIRIS_CRASH
+static const char *
+crash_name(enum pending_kind kind, enum engine_result result)
+{
+	if (kind == PENDING_ROLLOUT)
+		return result == ENGINE_CREATED ? "start" : "command";
+	return kind == PENDING_APP ? "app" : "app.deleted";
+}
+#endif
+
 static void
 on_reply(void *ctx, uint64_t number, enum engine_result result, const char *id, const char *why)
 {
@@ -98,6 +110,7 @@ on_reply(void *ctx, uint64_t number, enum engine_result result, const char *id, 
 		return;
 	enum pending_kind kind = pending->kind;
 	free(pending);
+	failpoint_of("answer:before", crash_name(kind, result));
 	if (result != ENGINE_OK && result != ENGINE_CREATED)
 		api_problem(api, number, code_of(result), "%s", why);
 	else if (kind == PENDING_ROLLOUT)
@@ -106,6 +119,7 @@ on_reply(void *ctx, uint64_t number, enum engine_result result, const char *id, 
 		answer_app(api, number, result == ENGINE_CREATED, id, why);
 	else
 		api_answer_nothing(api, number);
+	failpoint_soon_of("answer:after", crash_name(kind, result));
 }
 
 struct engine_reply

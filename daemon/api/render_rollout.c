@@ -196,7 +196,7 @@ api_rollout_json(const struct engine_look *look)
 	json_object_set_new(json, "app", json_string(r->app->name));
 	json_object_set_new(json, "namespace", json_string(r->app->namespace));
 	json_object_set_new(json, "cluster", json_string(r->app->cluster));
-	json_object_set_new(json, "phase", json_string(phase_name(r->phase)));
+	json_object_set_new(json, "phase", json_string(phase_name(look->phase)));
 	json_object_set_new(json, "reason", api_text_json(r->reason));
 	json_object_set_new(json, "release", release_part(&r->release));
 	json_object_set_new(json, "stage", stage_part(r));
@@ -207,7 +207,8 @@ api_rollout_json(const struct engine_look *look)
 	json_object_set_new(json, "gates", gates_part(r));
 	json_object_set_new(json, "blocked_on", blocked_part(&look->waiting));
 	json_object_set_new(json, "started", api_time_json(r->created_ms));
-	json_object_set_new(json, "ended", api_time_json(r->ended_ms));
+	json_object_set_new(
+	    json, "ended", api_time_json(phase_final(look->phase) ? r->ended_ms : 0));
 	json_object_set_new(json, "superseded_by", maybe_text(r->superseded_by));
 	json_object_set_new(json, "cursor", json_integer(r->last_seq));
 	json_object_set_new(json, "stale", api_text_json(look->seen.fresh ? "" : look->seen.stale));

@@ -4,6 +4,7 @@
 #include "api/ask.h"
 #include "api/render.h"
 #include "api/routes.h"
+#include "base/failpoint.h"
 
 #define LIVE_MAX 10000
 
@@ -218,6 +219,7 @@ api_start_rollout(struct call *call)
 	    .key = key,
 	    .undo = body.undo,
 	    .to = body.to};
+	failpoint("request:start");
 	struct engine_reply reply = api_reply(call, PENDING_ROLLOUT);
 	engine_start(call->api->engine, &start, &reply);
 }
@@ -252,6 +254,7 @@ api_give_command(struct call *call)
 	    !api_ask_body(
 		call, command == COMMAND_PROMOTE ? promote_keys : command_keys, &body, true))
 		return;
+	failpoint("request:command");
 	struct engine_reply reply = api_reply(call, PENDING_ROLLOUT);
 	engine_command(
 	    call->api->engine, call->arg, command, body.full, body.reason, call->actor, &reply);

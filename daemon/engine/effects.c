@@ -2,6 +2,7 @@
  * numbers; an answer that nobody waits for any more is dropped. */
 #include <inttypes.h>
 #include <string.h>
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "engine/engine_room.h"
@@ -71,10 +72,12 @@ effects_send(struct entry *entry)
 	if (cluster == NULL || entry->sending.kind == ACT_NONE || !still_safe(entry))
 		return;
 	note_abort(entry);
+	failpoint_of("act:handed", act_name(entry->sending.kind));
 	entry->overtaken += entry->act_number != 0;
 	entry->act_attempt = entry->rollout->attempt.number;
 	entry->act_number = cluster->act(
 	    cluster->ctx, entry->rollout->app, &entry->rollout->baseline, &entry->sending);
+	failpoint_soon_of("act:sent", act_name(entry->sending.kind));
 	entry->sending = (struct act){.kind = ACT_NONE};
 	act_key(key, sizeof(key), entry->rollout->app->cluster, entry->act_number);
 	map_set(entry->engine->acts, key, mem_strdup(entry->rollout->id));
@@ -96,6 +99,7 @@ engine_acted(struct engine *engine, const char *cluster, uint64_t number, enum a
 		engine_mark(entry);
 		return;
 	}
+	failpoint_of("act:answered", act_name(entry->rollout->attempt.act.kind));
 	entry->act_number = 0;
 	engine->stats.acts[entry->rollout->attempt.act.kind][outcome]++;
 	note_outcome(entry, entry->act_attempt, outcome, text, retry_after_ms);
@@ -155,6 +159,7 @@ on_sample(void *ctx, uint64_t number, const struct gate_sample *sample)
 	struct engine *engine = ctx;
 	char key[24];
 	number_key(key, number);
+	failpoint("gate:answered");
 	struct ask *ask = map_remove(engine->asks, key);
 	struct entry *entry = ask == NULL ? NULL : engine_entry(engine, ask->rollout);
 	if (entry != NULL && entry->asks[ask->gate] == number) {
@@ -186,6 +191,7 @@ ask_gate(struct entry *entry, int i, int64_t now_ms)
 	char key[24];
 	number_key(key, entry->asks[i]);
 	map_set(engine->asks, key, ask);
+	failpoint("gate:asked");
 }
 
 static int64_t

@@ -37,7 +37,6 @@ struct engine *engine_new(struct loop *loop, const struct engine_ports *ports,
     const struct engine_settings *settings, struct err *e);
 void engine_free(struct engine *engine);
 void engine_settle_set(struct engine *engine, int64_t settle_ms);
-
 /* From the hands. */
 void engine_changed(struct engine *engine, const char *app);
 void engine_acted(struct engine *engine, const char *cluster, uint64_t number,
@@ -82,6 +81,7 @@ const struct app *engine_app_next(const struct engine *engine, const char *after
 const char *engine_app_active(const struct engine *engine, const char *name); /* id or NULL */
 struct engine_look {
 	const struct rollout *rollout;
+	enum phase phase;	/* to be shown: an end only when it is durable */
 	struct waiting waiting; /* as of now; object "": it moves */
 	struct observed seen;	/* zero if it has ended */
 	bool live;

@@ -51,6 +51,23 @@ say_degraded(const struct entry *entry, struct waiting *waiting)
 	    "goes home");
 }
 
+/* Somebody who sees an end acts upon it: until it is durable it is none. */
+static void
+look_at_end(const struct entry *entry, struct engine_look *look)
+{
+	enum phase phase = entry->rollout->phase;
+	bool ended = phase == PHASE_SUCCEEDED || phase == PHASE_ABORTED;
+	look->phase = phase;
+	if (!ended || entry->unsaved == 0)
+		return;
+	look->phase = phase == PHASE_SUCCEEDED ? PHASE_PROGRESSING : PHASE_ABORTING;
+	look->waiting =
+	    (struct waiting){.object = "Database", .since_ms = entry->rollout->ended_ms};
+	str_copy(look->waiting.what, sizeof(look->waiting.what), "its end is being written down");
+	str_print(
+	    look->waiting.next, sizeof(look->waiting.next), "then it is %s", phase_name(phase));
+}
+
 int
 engine_look(struct engine *engine, const char *id, struct engine_look *look, struct err *e)
 {
@@ -61,12 +78,14 @@ engine_look(struct engine *engine, const char *id, struct engine_look *look, str
 		if (recover_rollout(&engine->ports.journal, id, &rollout, e) < 0)
 			return -1;
 		look->rollout = rollout;
+		look->phase = rollout->phase;
 		return 0;
 	}
 	look->live = true;
 	look->rollout = entry->rollout;
 	look->waiting = entry->waiting;
 	say_degraded(entry, &look->waiting);
+	look_at_end(entry, look);
 	if (entry->followed)
 		engine_observe(entry, &look->seen);
 	return 0;

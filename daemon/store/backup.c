@@ -11,6 +11,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/failpoint.h"
 #include "base/str.h"
 #include "store/connection.h"
 #include "store/schema.h"
@@ -116,9 +117,13 @@ store_backup(sqlite3 *db, const char *to, struct err *e)
 	char *unfinished = str_format("%s.tmp", to);
 	int fd = take_unfinished(unfinished, e), result = -1;
 
+	failpoint("backup:before");
 	if (fd >= 0) {
-		if (copy_into(db, unfinished, e) == 0 && check_copy(unfinished, e) == 0)
+		if (copy_into(db, unfinished, e) == 0 && check_copy(unfinished, e) == 0) {
+			failpoint("backup:copied");
 			result = put_in_place(fd, unfinished, to, e);
+			failpoint("backup:named");
+		}
 		if (result != 0 && is_same_file(fd, unfinished))
 			unlink(unfinished);
 		close(fd);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 #include "base/str.h"
+#include "store/crash.h"
 
 #define BUSY_MS 5000
 #define LONGEST_VALUE (16 << 20) /* bytes; what is longer is refused with its batch */
@@ -66,10 +67,13 @@ store_db_accept(sqlite3 *db, struct err *e)
 		    mode);
 	if (sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL) != SQLITE_OK)
 		return store_db_error(db, e);
-	return store_db_run(db,
-	    "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000;"
-	    "PRAGMA journal_size_limit = 67108864;",
-	    e);
+	if (store_db_run(db,
+		"PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000;"
+		"PRAGMA journal_size_limit = 67108864;",
+		e) != 0)
+		return -1;
+	store_crash_checkpoints(db);
+	return 0;
 }
 
 int

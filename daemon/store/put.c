@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "store/connection.h"
+#include "store/crash.h"
 
 /* A key is remembered for a day at least. The age is measured between keys, so that no clock is
  * asked, and what is too old goes in small steps. */
@@ -260,8 +261,11 @@ put_all(struct store_put *put, struct store_batch *first, bool urgent_only, stru
 	}
 	if (code == SQLITE_OK && check_place(put, e) != 0)
 		return -1;
-	if (code == SQLITE_OK)
+	if (code == SQLITE_OK) {
+		store_crash_commit("commit:inside", first);
 		code = run(put, COMMIT);
+		store_crash_commit("commit:after", first);
+	}
 	return code == SQLITE_OK ? 0 : note_error(put, code, e);
 }
 

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "store/backup.h"
 #include "store/connection.h"
+#include "store/crash.h"
 
 #define HEADER 100 /* bytes; the fields are big-endian */
 #define AT_VERSION 60
@@ -256,10 +257,14 @@ migrate(sqlite3 *db, const char *path, const struct store_migration *migrations,
 			result = err_wrap(e, "the copy %s that is made before a migration", copy);
 		free(copy);
 	}
+	failpoint("migrate:before");
+	store_crash_statements(db, true);
 	for (int i = (int)version; result == 0 && i < count; i++) {
 		assert(migrations[i].number == i + 1);
 		result = run_migration(db, &migrations[i], e);
 	}
+	store_crash_statements(db, false);
+	failpoint("migrate:after");
 	return result;
 }
 

@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/failpoint.h"
 #include "base/str.h"
 #include "store/batch.h"
 #include "store/connection.h"
@@ -299,11 +300,13 @@ store_close(struct store *store)
 	loop_fd_free(store->watch);
 	if (store->writer != NULL)
 		store_writer_stop(store->writer);
+	failpoint("stop:writer");
 	while ((batch = store_list_take(&store->finished)) != NULL)
 		store_batch_free(batch);
 	store_reader_close(store->reader);
 	store_reserve_free(store->reserve);
 	store_db_close(store->db); /* last: it takes the log into the file and removes it */
+	failpoint("stop:closed");
 	close_fd(store->bell);
 	close_fd(store->lock);
 	free(store->path);

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "store/crash.h"
 #include "store/put.h"
 
 const int64_t store_bucket_us[STORE_BUCKETS - 1] = {
@@ -248,6 +249,7 @@ commit_group(struct store_writer *writer, struct store_batch *first, int writes)
 	bool tried = !writer->sick, ok = false;
 	struct err e;
 
+	store_crash_commit("commit:before", first);
 	if (!tried)
 		fail_group(writer, first);
 	else if (store_put_group(writer->put, first, &e) == 0)

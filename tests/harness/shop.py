@@ -163,9 +163,9 @@ class Shop:
         self.kube.patch(self.kind, self.namespace, self.name,
                         {"spec": {"rules" if self.gateway else "http": rules}}, manager)
 
-    def weights(self, route="primary"):
-        """(stable, canary) as the route has them now."""
-        for rule in self.rules():
+    def weights(self, route="primary", of=None):
+        """(stable, canary) as the route has them now, or as given."""
+        for rule in self.rules(of):
             if rule.get("name") == route:
                 found = {side: to.get("weight") for side, to in self.backends(rule)}
                 stable = found.get("stable")

@@ -75,6 +75,17 @@ def test_lines(tmp_path, command, expected):
     assert result(tmp_path, "lines", "sh", "-c", command) == expected
 
 
+@pytest.mark.parametrize("command, expected", [
+    ("echo 'crash: 3 points, 9 runs, 8 kills, 0 violations'", "9 0"),
+    ("echo 'crash: 3 points, 9 runs, 8 kills, 2 violations'; exit 1", "7 2"),
+    ("echo 'crash: 3 points, 9 runs, 8 kills, 0 violations'; exit 1", "9 1"),
+    ("echo 'crash: 0 points, 0 runs, 0 kills, 0 violations'", "0 1"),
+    ("echo 'Traceback'; exit 1", "0 1"),
+])
+def test_crashes(tmp_path, command, expected):
+    assert result(tmp_path, "crash", "sh", "-c", command) == expected
+
+
 def test_reports_of_sanitizers(tmp_path):
     (tmp_path / "reports").mkdir()
     assert result(tmp_path, "reports", "reports") == "0 0"

@@ -203,6 +203,50 @@ a_disk_that_comes_and_goes_loses_no_event(void **state) /* F71 */
 	}
 }
 
+static bool
+note_phase(void *ctx, const struct journal_row *row)
+{
+	str_copy(ctx, 32, row->name);
+	return false;
+}
+
+/* What somebody who waits for the end acts upon is still so after a crash. */
+static void
+an_end_is_not_shown_before_it_is_durable(void **state) /* I8 */
+{
+	(void)state;
+	for (int aborted = 0; aborted <= 1; aborted++) {
+		struct world *w = world_new(4, "");
+		struct journal_filter filter = {.app = "web", .limit = 1};
+		struct err e;
+		char id[ID_SIZE], durable[32] = "";
+		bool hidden = false;
+		str_copy(id, sizeof(id), world_start(w, "web:2"));
+		world_until_weight(w, 50);
+		w->disk_late = 700;
+		if (aborted)
+			world_command(w, id, COMMAND_ABORT, false);
+		for (int i = 0; i < 3000 && !str_equal(durable, aborted ? "aborted" : "succeeded");
+		     i++) {
+			struct engine_look look;
+			world_tick(w);
+			assert_int_equal(engine_look(w->engine, id, &look, &e), 0);
+			assert_int_equal(
+			    engine_rollouts(w->engine, &filter, note_phase, durable, &e), 0);
+			if (phase_final(look.phase))
+				assert_string_equal(phase_name(look.phase), durable);
+			else if (phase_final(look.rollout->phase)) {
+				hidden = true;
+				assert_string_equal(look.waiting.object, "Database");
+			}
+			engine_look_done(&look);
+		}
+		assert_string_equal(durable, aborted ? "aborted" : "succeeded");
+		assert_true(hidden);
+		world_free(w);
+	}
+}
+
 static void
 a_damaged_journal_is_refused(void **state) /* I14 */
 {
@@ -241,6 +285,7 @@ main(void)
 	    cmocka_unit_test(a_gate_that_breaks_ends_it_without_the_disk),
 	    cmocka_unit_test(an_abort_that_was_not_written_is_a_foreign_edit_after_a_crash),
 	    cmocka_unit_test(a_disk_that_comes_and_goes_loses_no_event),
+	    cmocka_unit_test(an_end_is_not_shown_before_it_is_durable),
 	    cmocka_unit_test(a_damaged_journal_is_refused),
 	};
 	return cmocka_run_group_tests_name("engine_disk", tests, NULL, NULL);

@@ -1,0 +1,371 @@
+"""One run: an airisd that dies at one point, a client that goes on as a client would, and what must
+be true afterwards."""
+import collections
+import contextlib
+import http.client
+import json
+import os
+import signal
+import sqlite3
+import time
+
+from harness.daemon import Daemon
+from harness.kube import without_noise
+from harness.process import BUILD, SLOW, wait_for
+from harness.shop import Shop
+from watching import Watching
+
+ENDED = ("succeeded", "aborted", "failed")
+# Where the airisd is that was built with CRASH=1; everything else is in BUILD.
+CRASH_BUILD = os.path.abspath(os.environ.get("AIRIS_CRASH_BUILD", os.path.join(BUILD, "crash")))
+
+
+class Violation(AssertionError):
+    pass
+
+
+def must(true, what):
+    if not true:
+        raise Violation(what)
+
+
+class Run:
+    """place: where it is (a lab, a Prometheus). point: NAME[:N] where airisd dies, or None;
+    at: in which of its lives. log: gets the points that each of them comes to, LOG.1 and so on."""
+
+    def __init__(self, place, folder, mode, point=None, at=1, log=None):
+        self.place, self.folder, self.mode, self.point = place, folder, mode, point
+        self.at, self.lives = at, 0
+        self.lab, self.kube, self.log = place.lab, place.lab.kube, log
+        os.makedirs(folder)
+        self.daemon = Daemon(folder, place.lab.kubeconfig, prometheus=place.prometheus.url,
+                             settle=place.lab.settle)
+        self.kills, self.seen = 0, collections.defaultdict(list)
+        self.promises, self.gone = [], False
+        self.ended = {}  # rollout: the final phase that was shown
+        self.late = False
+
+    # --- the shop ---
+
+    def __enter__(self):
+        self.shop = Shop(self.lab, mode=self.mode, replicas=4, pod_rps=200)
+        self.shop.create()
+        self.kube.create({
+            "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": self.shop.name, "namespace": self.shop.namespace,
+                         "annotations": {"lab/hpa-desired": "4"}},
+            "spec": {"minReplicas": 2, "maxReplicas": 10,
+                     "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment",
+                                        "name": self.shop.name}}})
+        self.before = self.objects()
+        self.watching = Watching(self.shop)
+        return self
+
+    def __exit__(self, *_):
+        self.daemon.kill() if self.daemon.process.popen else None
+        self.watching.done()
+        with contextlib.suppress(Exception):
+            self.shop.delete()
+
+    def objects(self):
+        """What is the user's own, without what only the API server keeps."""
+        found = {}
+        for kind in ("Deployment", "Service", "DestinationRule", "HorizontalPodAutoscaler",
+                     self.shop.kind):
+            for obj in self.kube.list(kind, self.shop.namespace):
+                name, obj = obj["metadata"]["name"], without_noise(obj)
+                noise = obj["metadata"].get("annotations") or {}
+                noise.pop("deployment.kubernetes.io/revision", None)  # the controller's
+                if not noise:
+                    obj["metadata"].pop("annotations", None)
+                found[f"{kind}/{name}"] = obj
+        return found
+
+    # --- airisd: started, killed by its point, started again ---
+
+    def start(self, released=False):
+        process = self.daemon.process
+        self.lives += 1
+        process.args[0] = os.path.join(BUILD if released else CRASH_BUILD, "airisd")
+        process.env = {} if released else self.environment()
+        if self.point and self.point.startswith("act:sent") and self.kills == 0:
+            self.be_late()
+        process.start()
+        self.wait_up()
+
+    def environment(self):
+        env = {}
+        if self.point and self.kills == 0 and self.lives == self.at:
+            env["AIRIS_FAILPOINT"] = self.point
+        if self.log:
+            env["AIRIS_FAILPOINT_LOG"] = f"{self.log}.{self.lives}"
+        return env
+
+    def be_late(self):
+        """What is sent arrives when its sender is dead and the next one has looked."""
+        if self.place.is_sim and not self.late:
+            self.late = True
+            for verb in ("create", "patch", "update", "delete"):
+                self.lab.fault({"latency_ms": 400}, verb=verb, namespace=self.shop.namespace,
+                               user_agent="airisd")
+
+    def wait_up(self):
+        end = time.monotonic() + 30 * SLOW
+        while time.monotonic() < end:
+            if not self.daemon.process.alive():
+                self.revive()
+                return
+            try:
+                if self.daemon.call("GET", "/healthz").status == 200:
+                    return
+            except (OSError, http.client.HTTPException):
+                time.sleep(0.02)
+        raise Violation("airisd does not answer: " + self.daemon.process.text()[-2000:])
+
+    def revive(self):
+        """It does not answer: it must have died at its point. Starts it without one."""
+        process = self.daemon.process
+        with contextlib.suppress(Exception):
+            process.popen.wait(5)
+        status = process.popen.poll()
+        must(status == -signal.SIGKILL and self.point and self.kills == 0,
+             f"airisd ended with {status}: {process.text()[-2000:]}")
+        self.kills += 1
+        if self.late:
+            self.late = False
+            self.lab.no_faults()
+        self.start()
+        self.check_promises()
+
+    def call(self, method, path, body=None, headers=None):
+        """An answer; None when airisd died instead (then it runs again)."""
+        try:
+            return self.daemon.call(method, path, body, headers)
+        except (OSError, http.client.HTTPException):
+            self.revive()
+            return None
+
+    def ask(self, *request):
+        """The same again when airisd died; for what may be asked twice."""
+        return self.call(*request) or self.ask(*request)
+
+    def events(self, rid):
+        items, page = [], True
+        while page:
+            after = items[-1]["seq"] if items else 0
+            page = self.ask(
+                "GET", f"/v1/rollouts/{rid}/events?after={after}&limit=500").json["items"]
+            items += page
+        return items
+
+    def stop(self):
+        """SIGTERM, as at an upgrade of the host."""
+        process = self.daemon.process
+        process.popen.send_signal(signal.SIGTERM)
+        process.popen.wait(10 * SLOW)
+        if process.popen.returncode != 0:
+            self.revive()
+            return False
+        return True
+
+    def reload(self):
+        process = self.daemon.process
+        said = process.text().count("the settings were read again")
+        process.popen.send_signal(signal.SIGHUP)
+        end = time.monotonic() + 10 * SLOW
+        while process.text().count("the settings were read again") == said:
+            if not process.alive():
+                self.revive()
+                return
+            must(time.monotonic() < end, "SIGHUP was not heard")
+            time.sleep(0.02)
+        self.call("GET", "/healthz")
+
+    # --- a client: what it was told is true from then on ---
+
+    def promise(self, what, check):
+        self.promises.append((what, check))
+
+    def check_promises(self):
+        for what, check in self.promises:
+            must(check(), f"not true after the restart: {what}")
+        for rid, phase in self.ended.items():
+            now = self.ask("GET", f"/v1/rollouts/{rid}").json["phase"]
+            must(now == phase, f"{rid} was shown as {phase}, then it was {now} again")
+        for rid, seen in self.seen.items():
+            now = self.events(rid)
+            must(now[:len(seen)] == seen, f"events of {rid} that were shown are others now")
+
+    def apply(self, app):
+        answer = self.ask("PUT", f"/v1/apps/{app['name']}", app)
+        must(answer.status in (200, 201), answer.text)
+        spec = answer.json["spec"]
+        self.promise("the app", lambda: self.gone or self.ask(
+            "GET", f"/v1/apps/{app['name']}").json["spec"] == spec)
+
+    def begin(self, image, key):
+        """Starts a rollout; again with the same key, as a pipeline does that heard nothing."""
+        body = {"app": self.shop.name, "image": image, "why": "crash"}
+        headers = {"Idempotency-Key": key}
+        answer = self.ask("POST", "/v1/rollouts", body, headers)
+        must(answer.status in (200, 201), answer.text)
+        rid = answer.json["id"]
+
+        def same():
+            again = self.ask("POST", "/v1/rollouts", body, headers)
+            return again.status == 200 and again.json["id"] == rid
+        self.promise(f"Idempotency-Key {key}", same)
+        return rid
+
+    def commands(self, rid, name):
+        return [e for e in self.events(rid)
+                if e["kind"] == "command" and e["data"]["name"] == name]
+
+    def command(self, rid, name):
+        """A client that lost the answer looks whether it was done before it asks again."""
+        answer = self.call("POST", f"/v1/rollouts/{rid}/{name}", {})
+        while answer is None and not self.commands(rid, name):
+            answer = self.call("POST", f"/v1/rollouts/{rid}/{name}", {})
+        must(answer is None or answer.status == 200, answer and answer.text)
+        self.promise(f"{name} was taken, once", lambda: len(self.commands(rid, name)) == 1)
+
+    def forget(self):
+        """Deletes the app."""
+        lost, self.gone = False, True
+        answer = self.call("DELETE", f"/v1/apps/{self.shop.name}")
+        while answer is None:
+            lost, answer = True, self.call("DELETE", f"/v1/apps/{self.shop.name}")
+        must(answer.status == 204 or (lost and answer.status == 404), answer.text)
+        self.promise("the app is deleted", lambda: self.ask(
+            "GET", f"/v1/apps/{self.shop.name}").status == 404)
+
+    def look(self, rid):
+        """The rollout as it is, and everything of its history kept."""
+        r = self.ask("GET", f"/v1/rollouts/{rid}").json
+        if r["phase"] in ENDED[:2]:
+            self.ended[rid] = r["phase"]
+        after = self.seen[rid][-1]["seq"] if self.seen[rid] else 0
+        page = self.ask("GET", f"/v1/rollouts/{rid}/events?after={after}&limit=500")
+        self.seen[rid] += page.json["items"]
+        return r
+
+    def wait(self, rid, what, check, seconds=60):
+        end = time.monotonic() + seconds * SLOW
+        while True:
+            r = self.look(rid)
+            if check(r):
+                return r
+            must(r["phase"] not in ENDED or what.startswith("event"),
+                 f"{what}: {r['phase']}: {r['reason']}")
+            must(time.monotonic() < end, f"{what}: {json.dumps(r['blocked_on'])} {r['stage']}")
+            time.sleep(0.03)
+
+    def wait_event(self, rid, kind, **data):
+        self.wait(rid, f"event {kind}", lambda r: any(
+            e["kind"] == kind and data.items() <= e["data"].items() for e in self.seen[rid]))
+
+    def wait_phase(self, rid, phase):
+        self.wait(rid, phase, lambda r: r["phase"] == phase)
+
+    def wait_blocked(self, rid, text):
+        self.wait(rid, text, lambda r: text in json.dumps(r["blocked_on"]))
+
+    # --- the end ---
+
+    def check_history(self, rid, phase, stages):
+        """Every stage was entered once and in order, and nothing was shown that is not so."""
+        self.wait_event(rid, "phase", to=phase)
+        r, events = self.look(rid), self.events(rid)
+        must(r["phase"] == phase, f"ended {r['phase']}: {r['reason']}")
+        must(events == self.seen[rid], "the history is another one than was shown")
+        entered = [e["data"]["index"] for e in events if e["kind"] == "stage"]
+        must(entered == list(range(1, stages)), f"stages entered: {entered} of {stages}")
+        images = [e for e in events if e["kind"] == "act" and e["data"]["act"] == "set_image"]
+        must(phase == "succeeded" or not images, "an image was set on the way home")
+
+    def check_home(self, image, lost_allowed=False):
+        """Only the release is another one, nothing is left, no request was lost."""
+        expected = json.loads(json.dumps(self.before))
+        deployment = expected[f"Deployment/{self.shop.name}"]
+        deployment["spec"]["template"]["spec"]["containers"][0]["image"] = image
+        now = self.objects()
+        must(now == expected, "not home: " + "; ".join(
+            f"{k}: {json.dumps(expected.get(k))} -> {json.dumps(now.get(k))}"
+            for k in sorted({*now, *expected}) if now.get(k) != expected.get(k)))
+        left = self.shop.leftovers()
+        must(left == [], f"left over: {left}")
+        lost = self.shop.lost()
+        must(lost == {} or lost_allowed, f"lost requests: {lost}")
+
+    def check_effects(self, weights, images, canaries=1):
+        """Each change of the cluster happened once."""
+        name, seen = self.shop.name, self.watching
+        must(seen.weights() == weights, f"weights {seen.weights()}, not {weights}")
+        must(seen.images() == images, f"images {seen.images()}, not {images}")
+        must(seen.floors() in ([2], [2, 4, 2]), f"floors of the HPA: {seen.floors()}")
+        made = seen.made("Deployment", f"{name}-canary")
+        must(made == canaries, f"{made} canaries were made, not {canaries}")
+        services = seen.made("Service", f"{name}-canary")
+        must(services == (0 if self.mode == "subset" else canaries), f"{services} services")
+
+    def check_database(self):
+        """After a clean stop, with nothing but SQLite."""
+        with contextlib.closing(sqlite3.connect(self.daemon.database)) as db:
+            must(db.execute("PRAGMA integrity_check").fetchall() == [("ok",)], "damaged")
+            must(db.execute("PRAGMA foreign_key_check").fetchall() == [], "foreign keys")
+            for rid, phase, final in db.execute(
+                    "SELECT rollout, phase, final FROM rollouts").fetchall():
+                rows = db.execute("SELECT seq, at_ms, kind, data FROM events WHERE rollout = ?"
+                                  " ORDER BY seq", (rid,)).fetchall()
+                times = [at for _, at, _, _ in rows]
+                must(times == sorted(times), f"the times of {rid} go backwards")
+                phases = [json.loads(d)["to"] for _, _, kind, d in rows if kind == "phase"]
+                must(phases[-1] == phase and final == (phase in ("succeeded", "aborted")),
+                     f"the row of {rid} says {phase}, its events {phases}")
+                must(sum(kind == "created" for _, _, kind, _ in rows) == 1, f"{rid}: created")
+                self.check_attempts(rid, rows)
+
+    @staticmethod
+    def check_attempts(rid, rows):
+        """Every intent has a number of its own, and one outcome after it; before that it may have
+        been unknown, when airisd died in between."""
+        open_numbers, numbers = set(), []
+        for _, _, kind, data in rows:
+            number = json.loads(data).get("attempt")
+            if kind == "act":
+                numbers.append(number)
+                open_numbers.add(number)
+            elif kind == "acted":
+                must(number in open_numbers, f"{rid}: outcome of {number} without its intent")
+                if json.loads(data)["outcome"] != "unknown":
+                    open_numbers.remove(number)
+        must(numbers == list(range(1, len(numbers) + 1)), f"{rid}: attempts {numbers}")
+
+    def finish(self, rids):
+        """Everything that was promised still holds, then the last stop."""
+        self.check_promises()
+        page = self.ask("GET", f"/v1/rollouts?app={self.shop.name}&limit=10")
+        listed = [item["id"] for item in page.json["items"]]
+        must(sorted(listed) == sorted(rids), f"rollouts {listed}, started {rids}")
+        self.forget()
+        self.check_promises()
+        if not self.stop():
+            self.check_promises()
+            must(self.stop(), "no clean stop")
+        self.check_database()
+
+    def report(self):
+        lines = [f"{self.daemon.folder}: {self.point}"]
+        with contextlib.suppress(Exception):
+            with contextlib.closing(sqlite3.connect(self.daemon.database)) as db:
+                lines += [str(row) for row in db.execute("SELECT * FROM events ORDER BY seq")]
+        lines.append(self.daemon.process.text()[-6000:])
+        for request in self.lab.requests_seen():
+            if self.shop.namespace in request["path"] and request["method"] != "GET":
+                lines.append(json.dumps(request)[:600])
+        lines.append(json.dumps(self.watching.weights()))
+        return "\n".join(lines)
+
+
+def wait_until(what, check):
+    return wait_for(what, check, 30)

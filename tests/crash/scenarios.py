@@ -1,0 +1,128 @@
+"""What is done in a run, from the first start of airisd to its last stop. Each is written so that a
+client goes on after a crash at any line of it."""
+from run import must
+
+GATE = {"name": "answers-well", "prometheus": {"query": 'good{workload="{{canary}}"}', "pass": ">= 0.9"},
+        "every": "100ms", "window": "1s", "failures": 0, "deadline": "30s"}
+HELD = [{"weight": 25, "hold": "60s"}, {"weight": 100, "hold": "0s", "approve": True}]
+STAGES = 6  # preflight, 25%, 100%, promote, return, clean
+
+
+def app_of(run, **more):
+    canary = {"stages": HELD, "steady": "100ms", "drain": "300ms", "deadline": "30s"}
+    canary.update(more.pop("canary", {}))
+    app = run.shop.app(canary=canary, gates=[{**GATE, **more.pop("gate", {})}], **more)
+    del app["strategy"]["canary"]["weights"], app["strategy"]["canary"]["hold"]
+    return app
+
+
+def to_the_hold(run, rid):
+    """The canary has its share, the mesh has taken it, and a gate has looked at it."""
+    run.wait(rid, "the hold", lambda r: (r["stage"] or {}).get("hold_until")
+             and r["stage"]["name"] == "canary 25%")
+    run.wait_event(rid, "measured")
+
+
+def healthy(run, released_first=False):
+    """Paused, gone on with, settings read again, stopped and started, promoted, approved."""
+    run.start(released=released_first)
+    run.apply(app_of(run))
+    rid = run.begin(run.shop.image_of("2.0"), "first")
+    to_the_hold(run, rid)
+    run.command(rid, "pause")
+    run.wait_phase(rid, "paused")
+    run.command(rid, "resume")
+    run.wait_phase(rid, "progressing")
+    run.reload()
+    run.command(rid, "retry")
+    if run.stop():
+        run.start()
+    run.command(rid, "promote")
+    run.wait_blocked(rid, "approve")
+    run.command(rid, "approve")
+    run.wait_phase(rid, "succeeded")
+    run.check_history(rid, "succeeded", STAGES)
+    new = run.shop.image_of("2.0")
+    run.check_home(new)
+    run.check_effects([0, 25, 100, 0], [run.shop.image, new])
+    run.finish([rid])
+
+
+def upgrade(run):
+    """The first half of it by the airisd of before; the next one changes the schema."""
+    healthy(run, released_first=True)
+
+
+def bad(run):
+    """Half of what the canary answers is an error: its gate aborts."""
+    run.start()
+    run.apply(app_of(run))
+    rid = run.begin(run.shop.image_of("2.0-err50"), "bad")
+    run.wait_phase(rid, "aborted")
+    must("gate answers-well" in run.look(rid)["reason"], run.look(rid)["reason"])
+    home(run, rid)
+
+
+def abort(run):
+    """A person aborts it in the hold."""
+    run.start()
+    run.apply(app_of(run))
+    rid = run.begin(run.shop.image_of("2.0"), "abort")
+    to_the_hold(run, rid)
+    run.command(rid, "abort")
+    run.wait_phase(rid, "aborted")
+    must(run.look(rid)["reason"] == "aborted by command", run.look(rid)["reason"])
+    home(run, rid)
+
+
+def home(run, rid):
+    run.check_history(rid, "aborted", 2)
+    run.check_home(run.shop.image)
+    run.check_effects([0, 25, 0], [run.shop.image])
+    run.finish([rid])
+
+
+def mishaps(run):
+    """A pod fails, somebody edits the route (repaired), a newer release supersedes it, and home is
+    out of reach until a person helps."""
+    run.start()
+    run.apply(app_of(run, onEdit="repair", onStart="supersede", canary={"deadline": "3s"},
+                     gate={"failures": 1000}))  # the pod that fails is nothing to it
+    first = run.begin(run.shop.image_of("2.0"), "first")
+    to_the_hold(run, first)
+    pod = run.shop.pods(f"{run.shop.name}-canary")[0]
+    run.kube.set_ready(run.shop.namespace, pod, False)
+    run.wait_event(first, "unsettled")
+    run.kube.set_ready(run.shop.namespace, pod, True)
+    to_the_hold(run, first)
+    edit_weight(run, 24)
+    run.wait_event(first, "drift_over")
+    to_the_hold(run, first)
+    finalizer(run, ["example.com/held"])
+    second = run.begin(run.shop.image_of("3.0"), "second")
+    run.wait_phase(first, "failed")
+    finalizer(run, [])
+    run.command(first, "retry")
+    run.wait_phase(first, "aborted")
+    run.command(second, "abort")
+    run.wait_phase(second, "aborted")
+    run.check_history(first, "aborted", 2)
+    must(f"superseded by rollout {second}" in run.look(first)["reason"], "another reason")
+    run.look(second)
+    run.check_home(run.shop.image, lost_allowed=True)  # the pod that failed was a loss
+    run.finish([first, second])
+
+
+def edit_weight(run, weight):
+    """As somebody does with kubectl edit, who does not know of the rollout."""
+    rules = run.shop.rules()
+    for rule in rules:
+        for side, to in run.shop.backends(rule) if rule["name"] == "primary" else []:
+            to["weight"] = weight if side == "canary" else 100 - weight
+    run.shop.patch_rules(rules, "kubectl-edit")
+
+
+def finalizer(run, names):
+    """Somebody else's; with one a deleted object stays."""
+    run.kube.patch("Deployment", run.shop.namespace, f"{run.shop.name}-canary",
+                   {"metadata": {"finalizers": names}}, manager="somebody")
