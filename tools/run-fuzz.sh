@@ -47,4 +47,5 @@ if [ "$1" = --one ]; then
 fi
 seconds=$1 corpus=$2
 shift 2
-printf '%s\n' "$@" | xargs -P "${FUZZ_JOBS:-$(nproc)}" -I TARGET "$0" --one "$seconds" "$corpus" TARGET
+printf '%s\n' "$@" |
+	xargs -P "${FUZZ_JOBS:-$(nproc)}" -I TARGET "$0" --one "$seconds" "$corpus" TARGET
