@@ -26,7 +26,7 @@ static const char help[] =
     "  --verify-db      check the database, or the FILE that follows, to its last row; exit 0 or "
     "1\n"
     "  --reference      print every key of the settings, and of apps, with its default\n"
-    "  --version        print the version\n"
+    "  --version        print the version, and of which version its database is\n"
     "  --help           print this\n"
     "\n"
     "Signals: SIGTERM and SIGINT stop it within a second and lose nothing; SIGHUP reads the\n"
@@ -152,7 +152,8 @@ main(int argc, char **argv)
 		if (option == 'r')
 			return print_reference();
 		if (option == 'v')
-			return printf("airisd %s\n", version_text()) < 0;
+			return printf("airisd %s\ndatabase version %d\n", version_text(),
+				   wire_database_version()) < 0;
 #ifdef AIRIS_CRASH
 		if (option == 'f')
 			return failpoint_print() != 0;

@@ -10,6 +10,12 @@
 #define MOST_LINES 100 /* of a damaged database; the rest is counted */
 
 int
+wire_database_version(void)
+{
+	return store_migrations_count;
+}
+
+int
 wire_backup(const char *database, const char *to, struct err *e)
 {
 	struct store_view *view = store_view_open(database, e);

@@ -4,6 +4,9 @@
 
 #include "base/err.h"
 
+/* Of the databases that this program writes; it reads older ones and refuses newer ones. */
+int wire_database_version(void);
+
 /* Copies the database to a file, also while its daemon runs. */
 must_check int wire_backup(const char *database, const char *to, struct err *e);
 

@@ -29,16 +29,6 @@ refuse_foreign(const char *path, struct err *e)
 	    path);
 }
 
-static int
-refuse_newer(const char *path, int64_t version, int newest, struct err *e)
-{
-	return err_set(e,
-	    "the database %s has version %lld, written by a newer airisd; this one knows versions "
-	    "up "
-	    "to %d. It was left as it is. Run the newer airisd, or restore the copy %s.before-%04d",
-	    path, (long long)version, newest, path, newest + 1);
-}
-
 static int64_t
 file_size(const char *path, const char *suffix)
 {
@@ -48,6 +38,23 @@ file_size(const char *path, const char *suffix)
 
 	free(name);
 	return size;
+}
+
+static int
+refuse_newer(const char *path, int64_t version, int newest, struct err *e)
+{
+	char *copy = str_format("%s.before-%04d", path, newest + 1);
+	bool there = file_size(copy, "") > 0;
+
+	err_set(e,
+	    "the database %s has version %lld, written by a newer airisd; this one knows versions "
+	    "up to %d. It was left as it is. It needs an airisd whose --version says \"database "
+	    "version %lld\" or a higher one; to go on with this one, put %s%s in its place",
+	    path, (long long)version, newest, (long long)version,
+	    there ? "the copy from before it was changed, " : "a backup that this one has made",
+	    there ? copy : "");
+	free(copy);
+	return -1;
 }
 
 /* A log that stayed beside another database would be played into it. */

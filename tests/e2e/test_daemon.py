@@ -1,4 +1,5 @@
 """airisd as a program: its settings, its start and end, its signals, its notifications, its logs."""
+import glob
 import json
 import os
 import re
@@ -41,7 +42,8 @@ clusters:
 def test_version_and_help():
     with open(os.path.join(ROOT, "VERSION"), encoding="ascii") as f:
         version = f.read().strip()
-    assert run("--version").stdout == f"airisd {version}\n"
+    migrations = len(glob.glob(os.path.join(ROOT, "migrations", "[0-9]*.sql")))
+    assert run("--version").stdout == f"airisd {version}\ndatabase version {migrations}\n"
     shown = run("--help")
     assert shown.returncode == 0
     for flag in ("--config", "--check", "--print-config", "--version", "SIGHUP", "Exit status"):

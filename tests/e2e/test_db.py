@@ -424,6 +424,8 @@ def test_a_newer_one(closed, tmp_path, quick_lab):
     db.close()
     for text in (refused(closed, tmp_path, quick_lab.kubeconfig), verify(closed, 1)):
         assert "version 77" in text and "newer airisd" in text
+        assert 'whose --version says "database version 77"' in text
+    assert re.fullmatch(r"airisd \S+\ndatabase version \d+\n", airisd("--version").stdout)
 
 
 def test_wrong_permissions(closed, tmp_path, quick_lab):

@@ -267,6 +267,51 @@ test_every_sync_fails_once(void **state)
 	assert_true(rounds(b, break_syncs, SQLITE_IOERR_FSYNC) > 8);
 }
 
+/* The copy before it and each of its steps: refused and as it was, or done. */
+static void
+test_every_write_of_a_migration_fails_once(void **state)
+{
+	struct bench *b = *state;
+	struct store_migration steps[2] = {
+	    store_migrations[0], {2, "extra",
+				     "CREATE TABLE notes (seq INTEGER) STRICT;"
+				     " INSERT INTO notes SELECT seq FROM events;"}};
+	struct store_settings older = failing, newer = failing;
+	int64_t kept[BATCHES];
+	int refused = 0, k = 0, count;
+	char copy[128], unfinished[128];
+	struct err e;
+
+	assert_int_equal(store_migrations_count, 1);
+	older.migrations = newer.migrations = steps;
+	older.migration_count = 1;
+	newer.migration_count = 2;
+	bench_path(b, ".before-0002", copy, sizeof(copy));
+	bench_path(b, ".before-0002.tmp", unfinished, sizeof(unfinished));
+	bench_must_open(b, older);
+	count = work(b, kept);
+	bench_close(b);
+	for (;; k++) {
+		break_writes(k, SQLITE_FULL, false);
+		if (bench_open(b, newer, &e))
+			break;
+		refused++;
+		fault_none();
+		assert_non_null(strstr(e.text, "disk is full"));
+		assert_int_equal(access(unfinished, F_OK), -1);
+		assert_int_equal(file_number(b->path, "PRAGMA user_version"), 1);
+		bench_must_open(b, older);
+		check_kept(b, kept, count);
+		bench_close(b);
+	}
+	fault_none();
+	assert_true(refused > 10);
+	check_kept(b, kept, count);
+	assert_int_equal(file_number(b->path, "SELECT count(*) FROM notes"), 2 * count);
+	assert_int_equal(file_number(copy, "SELECT count(*) FROM events"), 2 * count);
+	assert_int_equal(file_number(copy, "PRAGMA user_version"), 1);
+}
+
 /* --- other programs, and kill -9 -------------------------------------------------------------- */
 
 static void
@@ -438,6 +483,7 @@ main(void)
 	    with_bench(test_synced_before_reported),
 	    with_bench(test_every_write_fails_once),
 	    with_bench(test_every_sync_fails_once),
+	    with_bench(test_every_write_of_a_migration_fails_once),
 	    with_bench(test_another_program_holds_the_lock),
 	    with_bench(test_kill_9_under_load),
 	};

@@ -182,6 +182,7 @@ test_newer_is_refused(void **state)
 	make_database(b, 1);
 	assert_int_equal(file_run(b->path, "PRAGMA user_version = 99"), SQLITE_OK);
 	assert_refused(b, plain, "has version 99, written by a newer airisd");
+	assert_refused(b, plain, "put a backup that this one has made in its place");
 }
 
 /* The newer version is in the log only: another program stopped without a checkpoint. */
@@ -323,6 +324,9 @@ test_migration_keeps_a_copy(void **state)
 	assert_true(bench_write(b, &write, 1));
 	assert_int_equal(write.number, 4);
 	bench_close(b);
+	/* The older program names what it can go on from. */
+	assert_refused(b, plain, copy);
+	assert_refused(b, plain, "needs an airisd whose --version says \"database version 3\"");
 	/* The copy is a whole database that an older program opens. */
 	assert_int_equal(rename(copy, b->path), 0);
 	bench_must_open(b, plain);
