@@ -79,7 +79,9 @@ take_effect(struct rollout *r, const struct act *act, int64_t at_ms)
 		r->canary = act->number;
 		break;
 	case ACT_DELETE_CANARY:
+		/* Pods that got ready meanwhile may not have been seen; the mesh may know them. */
 		r->canary = 0;
+		r->sides[SIDE_CANARY] = (struct side_facts){0, at_ms};
 		break;
 	case ACT_SET_IMAGE:
 		r->stable_new = strcmp(act->text, r->baseline.image) != 0;

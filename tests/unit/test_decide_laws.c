@@ -1,0 +1,86 @@
+/* decide: moments in which a law of the design was once broken, each found by the model checker
+ * (tests/model). */
+#include "decide_bench.h"
+
+static int attempts; /* of the bench's rollout */
+
+static inline void
+intend(struct bench *b, const char *act, int number, const char *text, bool urgent)
+{
+	attempts = (int)b->r->attempt.number + 1;
+	fold(b, EVENT_ACT,
+	    json_pack("{s:i, s:s, s:i, s:s, s:b}", "attempt", attempts, "act", act, "number",
+		number, "text", text, "urgent", urgent));
+}
+
+static inline void
+answered(struct bench *b, int attempt, const char *outcome)
+{
+	fold(b, EVENT_ACTED, json_pack("{s:i, s:s}", "attempt", attempt, "outcome", outcome));
+}
+
+static inline void
+done(struct bench *b, const char *act, int number, const char *text)
+{
+	intend(b, act, number, text, false);
+	answered(b, attempts, "done");
+}
+
+/* Half of the traffic is on the canary's two pods, and everybody knows. */
+static inline void
+be_at_fifty(struct bench *b)
+{
+	be_ready_for_fifty(b);
+	done(b, "weight", 50, "");
+	b->seen.route.weight = 50;
+	b->seen.route.names_canary = true;
+	move(b);
+	b->at.now_ms += 1000; /* mesh.settle */
+	move(b);
+	b->seen.verified_ms = b->at.now_ms;
+	assert_int_equal(b->r->taken, 50);
+}
+
+static inline void
+send_home(struct bench *b)
+{
+	fold(b, EVENT_PHASE, json_pack("{s:s}", "to", "aborting"));
+}
+
+/* Law 2: pods that nobody saw getting ready may be known to the mesh; the route goes home when it
+ * knows that they are gone. */
+static void
+a_deleted_canary_is_news_for_the_mesh(void **state)
+{
+	(void)state;
+	struct bench b;
+	begin(&b, "");
+	be_ready_for_fifty(&b);
+	b.seen.canary.ready = 0;
+	move(&b);
+	b.at.now_ms += 5000;
+	move(&b);
+	assert_true(rollout_taken(b.r, MESH_CANARY));
+	send_home(&b);
+	b.seen.route.names_canary = true;
+	move(&b);
+	assert_int_equal(b.out.act.kind, ACT_DELETE_CANARY);
+	b.seen.canary = (struct workload_seen){0}; /* it got ready and went, unseen */
+	answered(&b, (int)b.r->attempt.number, "done");
+	move(&b);
+	assert_int_equal(b.out.act.kind, ACT_NONE);
+	assert_non_null(strstr(b.out.waiting.what, "the canary's pods are gone"));
+	b.at.now_ms += 5000;
+	move(&b);
+	assert_int_equal(b.out.act.kind, ACT_ROUTE_HOME);
+	end(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_deleted_canary_is_news_for_the_mesh),
+	};
+	return cmocka_run_group_tests_name("decide and the laws", tests, NULL, NULL);
+}
