@@ -69,7 +69,8 @@ route_object(const struct view *v, char *to, size_t size)
 	step_object(to, size, "VirtualService", app, app->istio.virtual_service);
 }
 
-/* The traffic leaves a side that cannot carry it, if the other one can, whatever else holds. */
+/* The traffic leaves a side that cannot carry it, if the other one can, whatever else holds. In an
+ * abort all that can go goes in this one write (law 4). */
 bool
 rule_rescue(const struct view *v, struct step *step)
 {
@@ -81,7 +82,8 @@ rule_rescue(const struct view *v, struct step *step)
 	if (carries >= weight || (carries > 0 && !stable_complete(v)) || stable->ready == 0)
 		return false;
 	int lowest = 100 - stable_carries(v);
-	int wanted = carries == 0 ? 0 : carries > lowest ? carries : lowest;
+	bool keeps = !v->urgent || stable_is_mixed(v); /* the canary keeps what it carries */
+	int wanted = carries == 0 ? 0 : keeps && carries > lowest ? carries : lowest;
 	return wanted < weight && step_act(step, ACT_WEIGHT, wanted, NULL);
 }
 

@@ -47,6 +47,22 @@ send_home(struct bench *b)
 	fold(b, EVENT_PHASE, json_pack("{s:s}", "to", "aborting"));
 }
 
+/* Law 4: a canary of which some pods died keeps nothing of it. */
+static void
+an_abort_moves_all_traffic_in_its_first_write(void **state)
+{
+	(void)state;
+	struct bench b;
+	begin(&b, "");
+	be_at_fifty(&b);
+	b.seen.canary.ready = b.seen.canary.ready_new = 1;
+	send_home(&b);
+	move(&b);
+	assert_int_equal(b.out.act.kind, ACT_WEIGHT);
+	assert_int_equal(b.out.act.number, 0);
+	end(&b);
+}
+
 /* Law 2: pods that nobody saw getting ready may be known to the mesh; the route goes home when it
  * knows that they are gone. */
 static void
@@ -80,6 +96,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(an_abort_moves_all_traffic_in_its_first_write),
 	    cmocka_unit_test(a_deleted_canary_is_news_for_the_mesh),
 	};
 	return cmocka_run_group_tests_name("decide and the laws", tests, NULL, NULL);
