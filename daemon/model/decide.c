@@ -359,13 +359,9 @@ say_unanswered(struct move *m)
 
 /* An abort overtakes an act that is under way; everything else waits for its answer. */
 static bool
-waits_for_answer(struct move *m)
+waits_for_answer(const struct rollout *r)
 {
-	const struct attempt *attempt = &m->r->attempt;
-	if (!attempt->pending || (m->r->phase == PHASE_ABORTING && !attempt->act.urgent))
-		return false;
-	say_unanswered(m);
-	return true;
+	return r->attempt.pending && (r->phase != PHASE_ABORTING || r->attempt.act.urgent);
 }
 
 static bool
@@ -406,8 +402,10 @@ decide(const struct situation *at, struct decision *out)
 		home(&m);
 	else if (!m.r->compiled)
 		begin(&m);
-	else if (stale(&m) || waits_for_answer(&m) || track(&m))
+	else if (stale(&m) || track(&m, waits_for_answer(m.r)))
 		return;
+	else if (waits_for_answer(m.r))
+		say_unanswered(&m);
 	else if (m.r->phase == PHASE_ABORTING)
 		home(&m);
 	else

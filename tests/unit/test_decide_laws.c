@@ -63,6 +63,28 @@ an_abort_moves_all_traffic_in_its_first_write(void **state)
 	end(&b);
 }
 
+/* Law 1: a pod that went and came while a write hung is new to the mesh. */
+static void
+pods_are_noted_while_a_write_is_not_answered(void **state)
+{
+	(void)state;
+	struct bench b;
+	begin(&b, "");
+	be_at_fifty(&b);
+	intend(&b, "weight", 100, "", false);
+	b.seen.canary.ready = 0;
+	b.seen.route.weight = 100; /* whose that is shows the answer */
+	move(&b);
+	assert_int_equal(b.r->sides[SIDE_CANARY].ready, 0);
+	assert_int_equal(b.r->seen, 50);
+	b.seen.canary.ready = 2;
+	move(&b);
+	assert_int_equal(b.r->sides[SIDE_CANARY].ready, 2);
+	assert_false(rollout_taken(b.r, MESH_CANARY));
+	assert_int_equal(b.out.act.kind, ACT_NONE);
+	end(&b);
+}
+
 /* Law 2: pods that nobody saw getting ready may be known to the mesh; the route goes home when it
  * knows that they are gone. */
 static void
@@ -97,6 +119,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(an_abort_moves_all_traffic_in_its_first_write),
+	    cmocka_unit_test(pods_are_noted_while_a_write_is_not_answered),
 	    cmocka_unit_test(a_deleted_canary_is_news_for_the_mesh),
 	};
 	return cmocka_run_group_tests_name("decide and the laws", tests, NULL, NULL);
