@@ -243,13 +243,6 @@ forward(struct move *m)
 		    r->app->workload, m->at->seen->stable.exists ? " and made anew" : "");
 		return;
 	}
-	int gate = gate_first_broken(r);
-	if (gate >= 0) {
-		move_phase(m, PHASE_ABORTING, "gate %s failed %d times in stage \"%s\": %s",
-		    r->app->gates[gate].name, r->gates[gate].failures, rollout_stage(r)->name,
-		    r->gates[gate].last.text);
-		return;
-	}
 	if (drift_answer(m, &held))
 		return;
 	if (m->out->repair.kind != ACT_NONE && m->out->repair.kind != ACT_WEIGHT)
@@ -389,6 +382,21 @@ superseded(struct move *m)
 	return true;
 }
 
+/* A breach acts in every waiting state (I6), as a person's abort does: also while a write is not
+ * answered, or the cluster is not seen. */
+static bool
+breached(struct move *m)
+{
+	const struct rollout *r = m->r;
+	int gate = gate_first_broken(r);
+	if (gate < 0)
+		return false;
+	move_phase(m, PHASE_ABORTING, "gate %s failed %d times in stage \"%s\": %s",
+	    r->app->gates[gate].name, r->gates[gate].failures, rollout_stage(r)->name,
+	    r->gates[gate].last.text);
+	return true;
+}
+
 void
 decide(const struct situation *at, struct decision *out)
 {
@@ -402,7 +410,7 @@ decide(const struct situation *at, struct decision *out)
 		home(&m);
 	else if (!m.r->compiled)
 		begin(&m);
-	else if (stale(&m) || track(&m, waits_for_answer(m.r)))
+	else if (breached(&m) || stale(&m) || track(&m, waits_for_answer(m.r)))
 		return;
 	else if (waits_for_answer(m.r))
 		say_unanswered(&m);

@@ -63,6 +63,31 @@ an_abort_moves_all_traffic_in_its_first_write(void **state)
 	end(&b);
 }
 
+/* I6: waiting for an answer is waiting, too, and so is waiting for the cluster. */
+static void
+a_breach_acts_while_a_write_is_not_answered(void **state)
+{
+	static const char gates[] =
+	    ", gates: [{name: g, prometheus: {query: up, pass: '> 0'}, failures: 0}]";
+	(void)state;
+	for (int stale = 0; stale < 2; stale++) {
+		struct bench b;
+		begin(&b, gates);
+		be_at_fifty(&b);
+		if (stale)
+			b.seen.fresh = false;
+		else
+			intend(&b, "scale_canary", 4, "web:2", false);
+		fold(&b, EVENT_MEASURED, json_pack("{s:s, s:s}", "gate", "g", "verdict", "fail"));
+		b.at.under_way = !stale;
+		move(&b);
+		assert_int_equal(b.r->phase, PHASE_ABORTING);
+		assert_int_equal(b.out.act.kind, ACT_WEIGHT);
+		assert_int_equal(b.out.act.number, 0);
+		end(&b);
+	}
+}
+
 /* Law 1: a pod that went and came while a write hung is new to the mesh. */
 static void
 pods_are_noted_while_a_write_is_not_answered(void **state)
@@ -119,6 +144,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(an_abort_moves_all_traffic_in_its_first_write),
+	    cmocka_unit_test(a_breach_acts_while_a_write_is_not_answered),
 	    cmocka_unit_test(pods_are_noted_while_a_write_is_not_answered),
 	    cmocka_unit_test(a_deleted_canary_is_news_for_the_mesh),
 	};
