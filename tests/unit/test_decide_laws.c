@@ -63,6 +63,32 @@ an_abort_moves_all_traffic_in_its_first_write(void **state)
 	end(&b);
 }
 
+/* Laws 4 and 5: it is the canary that a person flees from; it does not get more traffic because
+ * somebody has also changed the stable image. */
+static void
+an_abort_after_a_foreign_image_moves_traffic_home_first(void **state)
+{
+	(void)state;
+	struct bench b;
+	begin(&b, "");
+	be_at_fifty(&b);
+	str_copy(b.seen.stable.image, APP_IMAGE, "web:7");
+	b.seen.stable.updated = 1;
+	send_home(&b);
+	move(&b);
+	assert_int_equal(b.out.act.kind, ACT_WEIGHT);
+	assert_int_equal(b.out.act.number, 0);
+	answered(&b, (int)b.r->attempt.number, "done");
+	b.seen.route.weight = 0;
+	move(&b);
+	assert_int_equal(b.out.act.kind, ACT_NONE); /* alone until it is taken */
+	b.at.now_ms += 1000;
+	move(&b);
+	assert_int_equal(b.out.act.kind, ACT_SET_IMAGE);
+	assert_string_equal(b.out.act.text, "web:1");
+	end(&b);
+}
+
 /* I6: waiting for an answer is waiting, too, and so is waiting for the cluster. */
 static void
 a_breach_acts_while_a_write_is_not_answered(void **state)
@@ -144,6 +170,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(an_abort_moves_all_traffic_in_its_first_write),
+	    cmocka_unit_test(an_abort_after_a_foreign_image_moves_traffic_home_first),
 	    cmocka_unit_test(a_breach_acts_while_a_write_is_not_answered),
 	    cmocka_unit_test(pods_are_noted_while_a_write_is_not_answered),
 	    cmocka_unit_test(a_deleted_canary_is_news_for_the_mesh),
