@@ -28,6 +28,8 @@ prepare_subsets(const struct view *v, struct step *step)
 		return step_blocked(step, object, 0, "mend it, or abort", "%s", subsets->why_not);
 	if (!subsets->stable || !subsets->canary)
 		return step_act(step, ACT_ADD_SUBSETS, 0, NULL);
+	if (!v->seen->route.exists)
+		return rule_no_route(v, step);
 	if (v->seen->route.names_stable_subset)
 		return false;
 	if (step_routing_known(v, step))

@@ -135,6 +135,15 @@ raise_weight(const struct view *v, struct step *step, int wanted)
 }
 
 bool
+rule_no_route(const struct view *v, struct step *step)
+{
+	char object[APP_NAME * 2];
+	route_object(v, object, sizeof(object));
+	return step_blocked(step, object, 0, "apply it again, or abort",
+	    "the VirtualService is gone; airisd did not make it and does not guess it");
+}
+
+bool
 rule_weight(const struct view *v, struct step *step, int wanted)
 {
 	const struct route_seen *route = &v->seen->route;
@@ -143,8 +152,7 @@ rule_weight(const struct view *v, struct step *step, int wanted)
 	if (!route->exists && v->urgent)
 		return false; /* without a route all traffic goes to the stable Service */
 	if (!route->exists)
-		return step_blocked(step, object, 0, "apply it again, or abort",
-		    "the VirtualService is gone; airisd did not make it and does not guess it");
+		return rule_no_route(v, step);
 	if (!route->fits)
 		return step_blocked(step, object, 0, "mend it, or abort", "%s", route->why_not);
 	if (route->weight > wanted || (route->weight == wanted && !route->even))

@@ -165,6 +165,26 @@ a_deleted_canary_is_news_for_the_mesh(void **state)
 	end(&b);
 }
 
+/* I12: it says what a person can do, and does not write to what is not there. */
+static void
+a_route_that_is_gone_is_named_before_subsets_are(void **state)
+{
+	(void)state;
+	struct bench b;
+	begin_in(&b, "subset", "");
+	move(&b);
+	assert_int_equal(b.out.act.kind, ACT_ADD_SUBSETS);
+	answered(&b, 1, "done");
+	b.seen.subsets = (struct subsets_seen){
+	    .exists = true, .ours = true, .stable = true, .canary = true, .stable_fits = true};
+	b.seen.route = (struct route_seen){.exists = false};
+	b.at.now_ms += 5000;
+	move(&b);
+	assert_int_equal(b.out.act.kind, ACT_NONE);
+	assert_non_null(strstr(b.out.waiting.next, "apply it again"));
+	end(&b);
+}
+
 int
 main(void)
 {
@@ -174,6 +194,7 @@ main(void)
 	    cmocka_unit_test(a_breach_acts_while_a_write_is_not_answered),
 	    cmocka_unit_test(pods_are_noted_while_a_write_is_not_answered),
 	    cmocka_unit_test(a_deleted_canary_is_news_for_the_mesh),
+	    cmocka_unit_test(a_route_that_is_gone_is_named_before_subsets_are),
 	};
 	return cmocka_run_group_tests_name("decide and the laws", tests, NULL, NULL);
 }
