@@ -90,6 +90,13 @@ rule_image(const struct view *v, struct step *step)
 	return false;
 }
 
+/* In need, so many carry everything. */
+static bool
+stable_holds(const struct view *v)
+{
+	return v->seen->stable.ready * 100 >= full_size(v) * v->rollout->app->abort_capacity;
+}
+
 static bool
 remove_canary(const struct view *v, struct step *step)
 {
@@ -97,6 +104,9 @@ remove_canary(const struct view *v, struct step *step)
 	const struct rollout *r = v->rollout;
 	char object[APP_NAME * 2];
 	if (canary->exists && canary->ours && !canary->deleting) {
+		/* Never the only healthy side (I5). */
+		if (r->rolled && !stable_holds(v))
+			return step_pods(v, step, SIDE_STABLE, full_size(v));
 		if (step_drained(v, step, "then the canary is deleted"))
 			return true;
 		return step_act(step, ACT_DELETE_CANARY, 0, NULL);

@@ -185,6 +185,32 @@ a_route_that_is_gone_is_named_before_subsets_are(void **state)
 	end(&b);
 }
 
+/* I5: the release is promoted and all traffic is back, when the stable pods die. */
+static void
+the_only_healthy_side_is_not_cleaned_away(void **state)
+{
+	(void)state;
+	struct bench b;
+	begin(&b, "");
+	be_at_fifty(&b);
+	done(&b, "set_image", 0, "web:2");
+	done(&b, "weight", 0, "");
+	fold(&b, EVENT_STAGE, json_pack("{s:i}", "index", b.r->ladder.count - 1));
+	str_copy(b.seen.stable.image, APP_IMAGE, "web:2");
+	b.seen.route.weight = 0;
+	b.seen.stable.ready = b.seen.stable.ready_new = 1;
+	move(&b);
+	b.at.now_ms += 5000;
+	b.seen.verified_ms = b.at.now_ms;
+	move(&b);
+	assert_int_equal(b.out.act.kind, ACT_NONE);
+	assert_string_equal(b.out.waiting.object, "Deployment shop/web");
+	b.seen.stable.ready = b.seen.stable.ready_new = 2;
+	move(&b);
+	assert_int_equal(b.out.act.kind, ACT_DELETE_CANARY);
+	end(&b);
+}
+
 int
 main(void)
 {
@@ -195,6 +221,7 @@ main(void)
 	    cmocka_unit_test(pods_are_noted_while_a_write_is_not_answered),
 	    cmocka_unit_test(a_deleted_canary_is_news_for_the_mesh),
 	    cmocka_unit_test(a_route_that_is_gone_is_named_before_subsets_are),
+	    cmocka_unit_test(the_only_healthy_side_is_not_cleaned_away),
 	};
 	return cmocka_run_group_tests_name("decide and the laws", tests, NULL, NULL);
 }
