@@ -71,7 +71,10 @@ effects_send(struct entry *entry)
 	if (cluster == NULL || entry->sending.kind == ACT_NONE || !still_safe(entry))
 		return;
 	note_abort(entry);
-	entry->overtaken += entry->act_number != 0;
+	if (entry->act_number != 0) {
+		entry->overtaken++;
+		entry->overtaken_attempt = entry->act_attempt;
+	}
 	entry->act_attempt = entry->rollout->attempt.number;
 	entry->act_number = cluster->act(
 	    cluster->ctx, entry->rollout->app, &entry->rollout->baseline, &entry->sending);
@@ -93,7 +96,7 @@ engine_acted(struct engine *engine, const char *cluster, uint64_t number, enum a
 		return;
 	if (entry->act_number != number) {
 		entry->overtaken--;
-		engine_mark(entry);
+		note_outcome(entry, entry->overtaken_attempt, outcome, text, retry_after_ms);
 		return;
 	}
 	entry->act_number = 0;

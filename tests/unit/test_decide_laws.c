@@ -211,6 +211,44 @@ the_only_healthy_side_is_not_cleaned_away(void **state)
 	end(&b);
 }
 
+/* Law 2: what is removed next depends on what the mesh has of that write. */
+static void
+a_late_write_of_the_routing_is_waited_for(void **state)
+{
+	(void)state;
+	struct bench b;
+	begin(&b, "");
+	be_at_fifty(&b);
+	assert_true(rollout_taken(b.r, MESH_ROUTING));
+	intend(&b, "route_home", 0, "", false);
+	int overtaken = attempts;
+	send_home(&b);
+	intend(&b, "weight", 0, "", true);
+	b.at.now_ms += 1000;
+	answered(&b, overtaken, "done");
+	assert_false(rollout_taken(b.r, MESH_ROUTING));
+	assert_true(b.r->attempt.pending); /* that of the abort is not answered by it */
+	end(&b);
+}
+
+static void
+a_write_of_unknown_outcome_counts_as_one(void **state)
+{
+	(void)state;
+	struct bench b;
+	begin(&b, "");
+	be_at_fifty(&b);
+	assert_true(rollout_taken(b.r, MESH_ROUTING) && !b.r->rolled);
+	intend(&b, "route_home", 0, "", false);
+	b.at.now_ms += 1000;
+	answered(&b, attempts, "unknown");
+	assert_false(rollout_taken(b.r, MESH_ROUTING));
+	intend(&b, "set_image", 0, "web:2", false);
+	answered(&b, attempts, "unknown");
+	assert_true(b.r->rolled);
+	end(&b);
+}
+
 int
 main(void)
 {
@@ -222,6 +260,8 @@ main(void)
 	    cmocka_unit_test(a_deleted_canary_is_news_for_the_mesh),
 	    cmocka_unit_test(a_route_that_is_gone_is_named_before_subsets_are),
 	    cmocka_unit_test(the_only_healthy_side_is_not_cleaned_away),
+	    cmocka_unit_test(a_late_write_of_the_routing_is_waited_for),
+	    cmocka_unit_test(a_write_of_unknown_outcome_counts_as_one),
 	};
 	return cmocka_run_group_tests_name("decide and the laws", tests, NULL, NULL);
 }
