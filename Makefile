@@ -18,7 +18,8 @@ FUZZ_SECONDS ?= 20
 all:
 .SECONDARY:
 .PHONY: all clean help format check-format deps unit unit-programs lint tidy test-lint fuzz \
-	fuzz-programs force docs install uninstall test asan crash test-cluster test-mesh demo bench
+	fuzz-programs force docs install uninstall test asan crash test-cluster test-mesh demo \
+	bench model mutants
 
 # --- flags ------------------------------------------------------------------------------------
 # Hardening after the OpenSSF guide, as far as gcc 12 has it. SAN=1 (address, undefined) and
@@ -68,6 +69,7 @@ daemon_objects := $(call object,$(filter-out daemon/main.c,$(wildcard daemon/*/*
 cli_objects := $(call object,$(wildcard cli/*.c cli/*/*.c))
 docs_objects := $(call object,$(wildcard tools/docs/*.c))
 sim_objects := $(call object,$(wildcard tests/sim/*.c))
+model_objects := $(call object,$(wildcard tests/model/*.c))
 # In tests/unit, what is no test_*.c is help for the tests.
 unit_help := $(call object,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
 unit_tests := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/test_*.c))
@@ -91,6 +93,8 @@ all: $(programs) $(O)/libairis.a
 help:
 	@echo "make [all]         $(notdir $(programs)) in $(O)/ (O=folder, SAN=1, SAN=thread)"
 	@echo "make unit          unit tests"
+	@echo "make model         every state of converge in small worlds; MODEL=full: larger ones"
+	@echo "make mutants       planted bugs in a copy of the tree: is each found?"
 	@echo "make lint          floors, sizes, banned functions, format, cppcheck"
 	@echo "make tidy          clang-tidy; make test-lint: does the linter find what it should?"
 	@echo "make fuzz          every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)"
@@ -163,6 +167,17 @@ $(O)/tests/unit/%: $(O)/tests/unit/%.o $(O)/libunit.a $(O)/libairis.a
 	$(link) $(daemon_libs) -lcmocka
 
 unit-programs: $(unit_tests)
+
+$(O)/model-check: $(model_objects) $(O)/libairis.a
+	$(link) $(daemon_libs)
+
+# All reachable states of small worlds. MODEL=full: larger ones, for minutes and some GB.
+model: $(O)/model-check
+	@$(O)/model-check $(if $(filter full,$(MODEL)),--full)
+
+# Are the checks blind? Planted bugs, each must be found.
+mutants: $(O)/model-check
+	@tools/mutants.sh $(O)
 
 unit: $(unit_tests)
 	@tools/run-unit.sh $(unit_tests)

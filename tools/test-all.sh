@@ -2,8 +2,9 @@
 # Runs a set of tests, keeps what each part did in BUILD/results/SET, adds it up and closes with one
 # line "N passed, N failed". Usage: test-all.sh test|asan|lint|fuzz|cluster|mesh BUILD
 #
-#   test     unit tests, every pytest folder that needs no real control plane, and airisd killed at
-#            each of its failpoints (tests/crash), built for that in BUILD/crash
+#   test     unit tests, the model checker's short form, every pytest folder that needs no real
+#            control plane, and airisd killed at each of its failpoints (tests/crash), built for
+#            that in BUILD/crash
 #   asan     unit, e2e and scenarios under AddressSanitizer and UBSan, built in BUILD/asan
 #   lint     make lint
 #   fuzz     every fuzz target for FUZZ_SECONDS (3), from its seeds; the same each time
@@ -74,10 +75,11 @@ crashes() {
 }
 
 run_test() {
-	build "$build" all unit-programs
+	build "$build" all unit-programs "$build/model-check"
 	AIRIS_BUILD=$(realpath "$build")
 	export AIRIS_BUILD
 	unit_tests "$build"
+	tally check model "$build/model-check"
 	for folder in tests/*/; do
 		folder=${folder%/}
 		case $folder in

@@ -73,7 +73,10 @@ effects_send(struct entry *entry)
 		return;
 	note_abort(entry);
 	failpoint_of("act:handed", act_name(entry->sending.kind));
-	entry->overtaken += entry->act_number != 0;
+	if (entry->act_number != 0) {
+		entry->overtaken++;
+		entry->overtaken_attempt = entry->act_attempt;
+	}
 	entry->act_attempt = entry->rollout->attempt.number;
 	entry->act_number = cluster->act(
 	    cluster->ctx, entry->rollout->app, &entry->rollout->baseline, &entry->sending);
@@ -96,7 +99,7 @@ engine_acted(struct engine *engine, const char *cluster, uint64_t number, enum a
 		return;
 	if (entry->act_number != number) {
 		entry->overtaken--;
-		engine_mark(entry);
+		note_outcome(entry, entry->overtaken_attempt, outcome, text, retry_after_ms);
 		return;
 	}
 	failpoint_of("act:answered", act_name(entry->rollout->attempt.act.kind));

@@ -31,6 +31,7 @@ struct entry { /* a live rollout */
 	uint64_t act_number;	      /* at the cluster; 0: none under way */
 	uint64_t act_attempt;
 	int overtaken;			   /* acts under way that another one was sent past */
+	uint64_t overtaken_attempt;	   /* of the last of them */
 	uint64_t asks[APP_GATES];	   /* gate measurements under way; 0: none */
 	uint64_t mesh_asks[MESH_SUBJECTS]; /* questions under way; 0: none */
 	int64_t mesh_of_ms[MESH_SUBJECTS]; /* the changes they are about */

@@ -35,6 +35,10 @@ restore_image(const struct view *v, struct step *step)
 	const struct rollout *r = v->rollout;
 	if (stable_has_image(v))
 		return false;
+	/* Somebody else changed it before the promotion: the canary has not shown that it can take
+	 * all, and may be what is bad. */
+	if (!rollout_stage(r)->target.stable_new)
+		return rule_weight(v, step, 0) || rule_image(v, step);
 	/* Law 4: a weight that this abort has moved comes alone. */
 	if (route->exists && r->seen_ms >= r->phase_ms &&
 	    step_taken(v, step, MESH_WEIGHT, "then the stable workload gets its image back",

@@ -28,6 +28,8 @@ prepare_subsets(const struct view *v, struct step *step)
 		return step_blocked(step, object, 0, "mend it, or abort", "%s", subsets->why_not);
 	if (!subsets->stable || !subsets->canary)
 		return step_act(step, ACT_ADD_SUBSETS, 0, NULL);
+	if (!v->seen->route.exists)
+		return rule_no_route(v, step);
 	if (v->seen->route.names_stable_subset)
 		return false;
 	if (step_routing_known(v, step))
@@ -88,6 +90,13 @@ rule_image(const struct view *v, struct step *step)
 	return false;
 }
 
+/* In need, so many carry everything. */
+static bool
+stable_holds(const struct view *v)
+{
+	return v->seen->stable.ready * 100 >= full_size(v) * v->rollout->app->abort_capacity;
+}
+
 static bool
 remove_canary(const struct view *v, struct step *step)
 {
@@ -95,6 +104,9 @@ remove_canary(const struct view *v, struct step *step)
 	const struct rollout *r = v->rollout;
 	char object[APP_NAME * 2];
 	if (canary->exists && canary->ours && !canary->deleting) {
+		/* Never the only healthy side (I5). */
+		if (r->rolled && !stable_holds(v))
+			return step_pods(v, step, SIDE_STABLE, full_size(v));
 		if (step_drained(v, step, "then the canary is deleted"))
 			return true;
 		return step_act(step, ACT_DELETE_CANARY, 0, NULL);

@@ -69,7 +69,8 @@ route_object(const struct view *v, char *to, size_t size)
 	step_object(to, size, app_route_kind(app), app, app->traffic.route);
 }
 
-/* The traffic leaves a side that cannot carry it, if the other one can, whatever else holds. */
+/* The traffic leaves a side that cannot carry it, if the other one can, whatever else holds. In an
+ * abort all that can go goes in this one write (law 4). */
 bool
 rule_rescue(const struct view *v, struct step *step)
 {
@@ -81,7 +82,8 @@ rule_rescue(const struct view *v, struct step *step)
 	if (carries >= weight || (carries > 0 && !stable_complete(v)) || stable->ready == 0)
 		return false;
 	int lowest = 100 - stable_carries(v);
-	int wanted = carries == 0 ? 0 : carries > lowest ? carries : lowest;
+	bool keeps = !v->urgent || stable_is_mixed(v); /* the canary keeps what it carries */
+	int wanted = carries == 0 ? 0 : keeps && carries > lowest ? carries : lowest;
 	return wanted < weight && step_act(step, ACT_WEIGHT, wanted, NULL);
 }
 
@@ -133,6 +135,16 @@ raise_weight(const struct view *v, struct step *step, int wanted)
 }
 
 bool
+rule_no_route(const struct view *v, struct step *step)
+{
+	char object[APP_NAME * 2];
+	route_object(v, object, sizeof(object));
+	return step_blocked(step, object, 0, "apply it again, or abort",
+	    "the %s is gone; airisd did not make it and does not guess it",
+	    app_route_kind(v->rollout->app));
+}
+
+bool
 rule_weight(const struct view *v, struct step *step, int wanted)
 {
 	const struct route_seen *route = &v->seen->route;
@@ -141,9 +153,7 @@ rule_weight(const struct view *v, struct step *step, int wanted)
 	if (!route->exists && v->urgent)
 		return false; /* without a route all traffic goes to the stable Service */
 	if (!route->exists)
-		return step_blocked(step, object, 0, "apply it again, or abort",
-		    "the %s is gone; airisd did not make it and does not guess it",
-		    app_route_kind(v->rollout->app));
+		return rule_no_route(v, step);
 	if (!route->fits)
 		return step_blocked(step, object, 0, "mend it, or abort", "%s", route->why_not);
 	if (route->weight > wanted || (route->weight == wanted && !route->even))

@@ -251,6 +251,8 @@ go_on(struct move *m, bool held)
 		leave(m);
 }
 
+/* A breach acts in every waiting state (I6), as a person's abort does: also while a write is not
+ * answered, or the cluster is not seen. */
 static bool
 broken(struct move *m)
 {
@@ -273,8 +275,6 @@ forward(struct move *m)
 		    r->app->workload, m->at->seen->stable.exists ? " and made anew" : "");
 		return;
 	}
-	if (broken(m))
-		return;
 	if (drift_answer(m, &held))
 		return;
 	if (m->out->repair.kind != ACT_NONE && m->out->repair.kind != ACT_WEIGHT)
@@ -384,13 +384,9 @@ say_unanswered(struct move *m)
 
 /* An abort overtakes an act that is under way; everything else waits for its answer. */
 static bool
-waits_for_answer(struct move *m)
+waits_for_answer(const struct rollout *r)
 {
-	const struct attempt *attempt = &m->r->attempt;
-	if (!attempt->pending || (m->r->phase == PHASE_ABORTING && !attempt->act.urgent))
-		return false;
-	say_unanswered(m);
-	return true;
+	return r->attempt.pending && (r->phase != PHASE_ABORTING || r->attempt.act.urgent);
 }
 
 static bool
@@ -431,8 +427,10 @@ decide(const struct situation *at, struct decision *out)
 		home(&m);
 	else if (!m.r->compiled)
 		begin(&m);
-	else if (stale(&m) || fenced(&m) || waits_for_answer(&m) || track(&m))
+	else if (broken(&m) || stale(&m) || fenced(&m) || track(&m, waits_for_answer(m.r)))
 		return;
+	else if (waits_for_answer(m.r))
+		say_unanswered(&m);
 	else if (m.r->phase == PHASE_ABORTING)
 		home(&m);
 	else

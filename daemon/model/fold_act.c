@@ -96,7 +96,9 @@ take_effect(struct rollout *r, const struct act *act, int64_t at_ms)
 		r->canary = act->number;
 		break;
 	case ACT_DELETE_CANARY:
+		/* Pods that got ready meanwhile may not have been seen; the mesh may know them. */
 		r->canary = 0;
+		r->sides[SIDE_CANARY] = (struct side_facts){0, at_ms};
 		break;
 	case ACT_SET_IMAGE:
 		r->stable_new = strcmp(act->text, r->baseline.image) != 0;
@@ -120,6 +122,23 @@ take_effect(struct rollout *r, const struct act *act, int64_t at_ms)
 	}
 }
 
+static bool
+is_routing(enum act_kind kind)
+{
+	return kind == ACT_CREATE_SERVICE || kind == ACT_ADD_SUBSETS || kind == ACT_NAME_STABLE ||
+	       kind == ACT_ROUTE_HOME || kind == ACT_REMOVE_SUBSETS || kind == ACT_DELETE_SERVICE;
+}
+
+/* Nobody knows yet; another act may come between, so what waits for its traces begins now. */
+static void
+may_take_effect(struct rollout *r, const struct act *act, int64_t at_ms)
+{
+	if (act->kind == ACT_SET_IMAGE)
+		r->rolled = true;
+	if (is_routing(act->kind))
+		r->routing_ms = at_ms;
+}
+
 static int64_t
 retry_after(const struct attempt *attempt, int64_t asked_ms)
 {
@@ -135,11 +154,14 @@ int
 fold_acted(struct rollout *r, const struct event *event, struct err *e)
 {
 	struct attempt *attempt = &r->attempt;
-	if ((uint64_t)jsonx_int(event->data, "attempt", 0) != attempt->number)
-		return 0; /* an answer to what nobody waits for any more */
 	int64_t retry_ms = -1;
 	if (fold_number(event, "retry_ms", -1, EVENT_MS_MAX, &retry_ms, e) < 0)
 		return -1;
+	/* An abort has overtaken it: what it did to the routing has to be taken, too. */
+	if ((uint64_t)jsonx_int(event->data, "attempt", 0) != attempt->number) {
+		r->routing_ms = event->at_ms;
+		return 0;
+	}
 	attempt->outcome = act_outcome_of(jsonx_text_or(event->data, "outcome", ""));
 	attempt->pending = false;
 	attempt->answered_ms = event->at_ms;
@@ -151,6 +173,8 @@ fold_acted(struct rollout *r, const struct event *event, struct err *e)
 		return 0;
 	}
 	attempt->failures++;
+	if (attempt->outcome == ACT_UNKNOWN)
+		may_take_effect(r, &attempt->act, event->at_ms);
 	/* A conflict was read again already: the first is answered at once. */
 	bool at_once = attempt->outcome == ACT_CONFLICT && attempt->failures <= 1;
 	attempt->retry_ms = at_once ? 0 : event->at_ms + retry_after(attempt, retry_ms);

@@ -20,8 +20,9 @@ void move_waits(struct move *m, const struct waiting *waiting);
 void move_wait(
     struct move *m, int64_t until_ms, const char *object, const char *what, const char *next);
 
-/* track.c: events for what is newly seen. True if any was added (then decide again). */
-bool track(struct move *m);
+/* track.c: events for what is newly seen; waits: for an answer of the cluster. True if any was
+ * added (then decide again). */
+bool track(struct move *m, bool waits);
 /* drift.c: true if a foreign edit decided the move. held: only rescue is allowed, else it waits for
  * what is in hold. */
 bool drift_answer(struct move *m, bool *held);

@@ -27,6 +27,8 @@ bool stable_complete(
 
 /* converge_traffic.c */
 bool rule_rescue(const struct view *v, struct step *step);
+/* Blocked: the VirtualService is not there. */
+bool rule_no_route(const struct view *v, struct step *step);
 bool rule_weight(const struct view *v, struct step *step, int wanted);
 /* converge_sides.c */
 bool rule_prepare(const struct view *v, struct step *step);

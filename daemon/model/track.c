@@ -151,14 +151,16 @@ stable_ready(const struct move *m)
 	return m->r->stable_new ? stable->ready_new : stable->ready - stable->ready_new;
 }
 
+/* Pods that come and go are noted while a write is not answered, too: what was ready in between is
+ * known to the mesh. Whose a new weight is shows the answer. */
 bool
-track(struct move *m)
+track(struct move *m, bool waits)
 {
-	if (track_lost_answer(m))
+	if (!waits && track_lost_answer(m))
 		return true;
 	struct view view = {.rollout = m->r, .seen = m->at->seen};
 	int full = full_size(&view);
-	bool any = track_weight(m);
+	bool any = !waits && track_weight(m);
 	any |= track_accepted(m);
 	for (int i = 0; i < MESH_SUBJECTS; i++)
 		any |= track_taken(m, (enum mesh_subject)i);

@@ -214,6 +214,7 @@ an_abort_overtakes_an_act_that_arrives_late(void **state) /* F42, F49 */
 			world_must(w, id, COMMAND_ABORT);
 			world_until_phase(w, id, PHASE_ABORTED);
 			world_home(w, "web:1");
+			assert_int_equal(world_events(w, id, "act"), world_events(w, id, "acted"));
 			world_free(w);
 		}
 }

@@ -1,0 +1,82 @@
+/* Each world has a budget of faults, which is printed: what is not in any budget was not looked at.
+ */
+#include "configs.h"
+
+#include "base/str.h"
+
+#define HOLD "onEdit: hold,"
+#define REPAIR "onEdit: repair,"
+#define ABORT "onEdit: abort,"
+
+static const struct config configs[] = {
+    /* what goes wrong with airisd and its writes */
+    {"host", "", .full = 2, .asks = true, .budget = {[CRASHES] = 1, [ANSWERS] = 1}},
+    {"host, by time", "", .full = 2, .budget = {[CRASHES] = 1}},
+    {"subset", "", .full = 2, .subset = true, .asks = true,
+	.budget = {[CRASHES] = 1, [ANSWERS] = 1}},
+    {"subset, by time", "", .full = 2, .subset = true, .budget = {[ANSWERS] = 1}},
+    {"host, HPA", "", .full = 2, .hpa = true, .asks = true, .budget = {[CRASHES] = 1}},
+    {"host, outage", "", .full = 2, .asks = true, .budget = {[OUTAGES] = 1}},
+    {"subset, outage", "", .full = 2, .subset = true, .asks = true, .budget = {[OUTAGES] = 1}},
+    /* with pods */
+    {"host, one pod", "", .full = 1, .asks = true, .budget = {[FLIPS] = 1, [ANSWERS] = 1}},
+    {"host, three pods", "", .full = 3, .asks = true, .budget = {[FLIPS] = 1}},
+    {"subset, two pods", "", .full = 2, .subset = true, .asks = true, .budget = {[FLIPS] = 1}},
+    {"host, the canary never gets ready", "", .full = 2, .asks = true, .never_canary = true,
+	.budget = {[CRASHES] = 1, [ANSWERS] = 1, [FLIPS] = 1}},
+    {"host, the promotion never gets ready", "", .full = 2, .asks = true, .never_stable = true,
+	.budget = {[CRASHES] = 1, [FLIPS] = 1}},
+    {"host, the promotion cannot start", "", .full = 2, .never_stable = true, .fatal = true,
+	.budget = {[ANSWERS] = 1, [FLIPS] = 1}},
+    /* with people */
+    {"host, edits are held", HOLD, .full = 2, .asks = true, .budget = {[EDITS] = 1}},
+    {"host, edits are repaired", REPAIR, .full = 2, .asks = true, .budget = {[EDITS] = 1}},
+    {"host, edits abort", ABORT, .full = 1, .asks = true, .budget = {[EDITS] = 1}},
+    {"subset, edits are held", HOLD, .full = 1, .subset = true, .budget = {[EDITS] = 1}},
+    {"host, commands", "", .full = 2, .asks = true, .commands = true, .budget = {[COMMANDS] = 2}},
+    {"subset, a gate", "", .full = 2, .subset = true, .asks = true, .gate = true, .commands = true,
+	.budget = {[COMMANDS] = 1}},
+    /* two things at once: the long form */
+    {"host, three pods", "", .full = 3, .asks = true, .budget = {[CRASHES] = 1, [ANSWERS] = 1},
+	.full_only = true},
+    {"subset, three pods", "", .full = 3, .subset = true, .asks = true,
+	.budget = {[FLIPS] = 1, [ANSWERS] = 1}, .full_only = true},
+    {"host, two pods", "", .full = 2, .asks = true, .budget = {[FLIPS] = 2}, .full_only = true},
+    {"host, HPA, by time", "", .full = 2, .hpa = true,
+	.budget = {[FLIPS] = 1, [ANSWERS] = 1, [CRASHES] = 1}, .full_only = true},
+    {"host, outage", "", .full = 2, .asks = true, .budget = {[FLIPS] = 1, [OUTAGES] = 1},
+	.full_only = true},
+    {"subset, edits are repaired", REPAIR, .full = 2, .subset = true, .asks = true,
+	.budget = {[EDITS] = 1}, .full_only = true},
+    {"host, edits and a crash", HOLD, .full = 2, .asks = true,
+	.budget = {[EDITS] = 1, [CRASHES] = 1}, .full_only = true},
+    {"host, edits and commands", REPAIR, .full = 2, .asks = true, .commands = true,
+	.budget = {[EDITS] = 1, [COMMANDS] = 1}, .full_only = true},
+};
+
+int
+configs_count(void)
+{
+	return (int)(sizeof(configs) / sizeof(configs[0]));
+}
+
+const struct config *
+configs_get(int number)
+{
+	return &configs[number];
+}
+
+void
+configs_budget(const struct config *config, char *to, size_t size)
+{
+	static const char *const names[BUDGETS] = {
+	    "crash", "failed write", "edit", "dying pod", "outage", "command"};
+	struct str text;
+	str_init(&text, size - 1);
+	for (int i = 0; i < BUDGETS; i++)
+		if (config->budget[i] > 0)
+			str_addf(&text, "%s%d %s", text.length > 0 ? ", " : "", config->budget[i],
+			    names[i]);
+	str_copy(to, size, text.length > 0 ? str_text(&text) : "no fault");
+	str_done(&text);
+}

@@ -1,0 +1,251 @@
+/* The abstraction of the rollout. decide reads a rollout in few ways, and only what it can read
+ * that way is kept; everything else (texts, names, counters for people) is left out.
+ *
+ * Time. Every step happens at NOW_MS. A time is read in three ways only:
+ *   is a wait that began then over?   kept as one bit for each wait: hold, drain, steady, deadline,
+ *                                     the carrier's minute, back-off, mesh.settle of each subject
+ *   is it the time of this change?    (rollout_taken) kept as one bit for each subject
+ *   is it in this phase?              (restore_image: seen_ms against phase_ms) one bit
+ * A wait that is not over has begun a moment ago, one that is over long ago; so restored, decide
+ * gives the same answers. That a wait ends is a step of its own, at any time and in any order:
+ * more orders than real clocks allow, so what holds here holds there (an over-approximation).
+ * What is assumed by time (mesh.settle, the drain) ends only when the mesh has done what the time
+ * stands for: that is the promise of these settings, and the one thing that is believed.
+ *
+ * Counters. `peak` and `relapses` only put the deadline off, and it may end at any time anyway;
+ * failures count up to two, repairs to three, as no rule looks further. Numbers of attempts only
+ * tell whether an answer belongs to the last one; the engine drops the others.
+ *
+ * Not covered: absence for more than a minute and jumps of the clock (back_ms), stale caches with
+ * a live watch (verified_ms: every look is true unless there is an outage), a gate's deadline and
+ * freshness, approvals, a stable Deployment that is deleted, preflight. The random worlds of
+ * tests/unit have these. */
+#include "reduce.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "base/str.h"
+
+#define MOMENT 1
+#define LONG_AGO INT64_C(100000000)
+#define NOT_STEADY_MS 1	     /* under steady */
+#define STEADY_AGO_MS 5000   /* over steady, under SETTLE_MS */
+#define SETTLED_AGO_MS 20000 /* over SETTLE_MS, under the carrier's minute */
+#define FOUND_IMAGE 200	     /* + enum image; a number below is itself */
+#define FOUND_DELETED 210
+#define CARRIER_MS 60000
+
+static const char *const drifts[] = {"", "weight", "image", "canary image", "canary size"};
+
+enum image
+reduce_image(const char *text)
+{
+	return strcmp(text, "web:2") == 0 ? IMAGE_NEW : IMAGE_OLD;
+}
+
+const char *
+image_text(enum image image)
+{
+	return image == IMAGE_NEW ? "web:2" : "web:1";
+}
+
+static bool
+over(int64_t from_ms, int64_t length_ms)
+{
+	return NOW_MS >= from_ms + length_ms;
+}
+
+static void
+reduce_taken(const struct config *config, const struct rollout *r, struct reduced *to)
+{
+	for (int i = 0; i < MESH_SUBJECTS; i++) {
+		enum mesh_subject subject = (enum mesh_subject)i;
+		to->taken[i] = rollout_taken(r, subject);
+		to->settled_mesh[i] = !config->asks && !to->taken[i] &&
+				      over(rollout_changed_ms(r, subject), SETTLE_MS);
+	}
+}
+
+static void
+reduce_waits(const struct rollout *r, struct reduced *to)
+{
+	const struct stage *stage = rollout_stage(r);
+	int64_t settled_ms = r->records[r->stage].settled_ms;
+	bool aborting = r->phase == PHASE_ABORTING;
+	if (settled_ms != 0 && !aborting)
+		to->hold = over(settled_ms, stage->hold_ms) ? WAIT_OVER : WAIT_RUNS;
+	if (to->taken[MESH_WEIGHT])
+		to->drain = r->mesh[MESH_WEIGHT].at_ms == 0 ||
+				    over(r->mesh[MESH_WEIGHT].at_ms, r->app->drain_ms)
+				? WAIT_OVER
+				: WAIT_RUNS;
+	to->steady = r->sides[SIDE_CANARY].ready > 0 &&
+		     over(r->sides[SIDE_CANARY].since_ms, r->app->steady_ms);
+	to->late = over(r->progress_ms, r->app->deadline_ms);
+	to->seen_in_phase = aborting && r->seen_ms >= r->phase_ms;
+	to->phase_late = aborting && over(r->phase_ms, CARRIER_MS);
+}
+
+/* An act that is answered and did not fail is not looked at again. */
+static void
+reduce_attempt(const struct attempt *attempt, struct reduced *to)
+{
+	to->acted = attempt->number > 0;
+	if (!attempt->pending && attempt->failures == 0)
+		return;
+	to->act = (uint8_t)attempt->act.kind;
+	to->number = (uint8_t)attempt->act.number;
+	to->text = (uint8_t)reduce_image(attempt->act.text);
+	to->urgent = attempt->act.urgent;
+	to->pending = attempt->pending;
+	to->failures = (uint8_t)(attempt->failures > 2 ? 2 : attempt->failures);
+	to->outcome = (uint8_t)attempt->outcome;
+	to->backoff = attempt->retry_ms > NOW_MS;
+}
+
+static void
+reduce_drift(const struct drift *drift, struct reduced *to)
+{
+	while (strcmp(drifts[to->drift], drift->what) != 0)
+		to->drift++;
+	if (to->drift != 0 && strcmp(drift->found, "deleted") == 0)
+		to->found = FOUND_DELETED;
+	else if (strchr(drift->found, ':') != NULL)
+		to->found = (uint8_t)(FOUND_IMAGE + reduce_image(drift->found));
+	else if (to->drift != 0)
+		to->found = (uint8_t)strtoul(drift->found, NULL, 10);
+	to->repairs = (uint8_t)(drift->repairs > 3 ? 3 : drift->repairs);
+	to->repair = drift->repair;
+}
+
+void
+reduce(const struct config *config, const struct rollout *r, struct reduced *to)
+{
+	*to = (struct reduced){.phase = (uint8_t)r->phase,
+	    .stage = (uint8_t)r->stage,
+	    .skip = r->skip,
+	    .weight = (uint8_t)r->weight,
+	    .stable_new = r->stable_new,
+	    .rolled = r->rolled,
+	    .canary = (uint8_t)r->canary,
+	    .seen = (uint8_t)r->seen,
+	    .had_weight = r->taken > 0,
+	    .ready = {(uint8_t)r->sides[0].ready, (uint8_t)r->sides[1].ready}};
+	reduce_taken(config, r, to);
+	reduce_waits(r, to);
+	reduce_attempt(&r->attempt, to);
+	reduce_drift(&r->drift, to);
+	if (r->app->gate_count > 0) {
+		to->measured = r->gates[0].count > 0;
+		to->failed = r->gates[0].failures > 0;
+		to->passed = r->gates[0].passes > 0;
+	}
+}
+
+/* Earlier than the phase or in it, so long ago as mesh.settle has it, and the phase so old as the
+ * carrier's minute has it. */
+static void
+restore_seen(const struct reduced *from, struct rollout *r)
+{
+	bool settled = from->settled_mesh[MESH_WEIGHT];
+	r->phase_ms = NOW_MS - (from->phase_late ? 100000 : settled ? 30000 : 4000);
+	if (!from->seen_in_phase)
+		r->seen_ms = settled ? NOW_MS - 200000 : r->phase_ms - MOMENT;
+	else
+		r->seen_ms = NOW_MS - (settled ? SETTLED_AGO_MS : MOMENT);
+	r->sent_ms = r->seen_ms;
+}
+
+static void
+restore_taken(const struct reduced *from, struct rollout *r)
+{
+	const uint8_t *settled = from->settled_mesh;
+	int64_t canary_ms = settled[MESH_CANARY] ? SETTLED_AGO_MS
+			    : from->steady	 ? STEADY_AGO_MS
+						 : NOT_STEADY_MS;
+	restore_seen(from, r);
+	r->routing_ms = NOW_MS - (settled[MESH_ROUTING] ? SETTLED_AGO_MS : MOMENT);
+	r->sides[SIDE_STABLE] = (struct side_facts){
+	    from->ready[0], NOW_MS - (settled[MESH_STABLE] ? SETTLED_AGO_MS : MOMENT)};
+	r->sides[SIDE_CANARY] = (struct side_facts){from->ready[1], NOW_MS - canary_ms};
+	for (int i = 0; i < MESH_SUBJECTS; i++)
+		r->mesh[i].of_ms =
+		    rollout_changed_ms(r, (enum mesh_subject)i) - (from->taken[i] ? 0 : MOMENT);
+	r->mesh[MESH_WEIGHT].at_ms = NOW_MS - (from->drain == WAIT_OVER ? LONG_AGO : MOMENT);
+	r->taken = from->had_weight ? 1 : 0;
+}
+
+static void
+restore_attempt(const struct reduced *from, struct rollout *r)
+{
+	struct attempt *attempt = &r->attempt;
+	attempt->act = (struct act){
+	    .kind = (enum act_kind)from->act, .number = from->number, .urgent = from->urgent};
+	str_copy(attempt->act.text, APP_IMAGE, image_text((enum image)from->text));
+	attempt->number = from->acted;
+	attempt->sent_ms = attempt->answered_ms = NOW_MS - MOMENT;
+	attempt->pending = from->pending;
+	attempt->failures = from->failures;
+	attempt->outcome = (enum act_outcome)from->outcome;
+	attempt->retry_ms = from->backoff ? NOW_MS + MOMENT : 0;
+	attempt->text[0] = '\0';
+}
+
+static void
+restore_drift(const struct reduced *from, struct rollout *r)
+{
+	struct drift *drift = &r->drift;
+	str_copy(drift->what, sizeof(drift->what), drifts[from->drift]);
+	if (from->drift == 0)
+		drift->found[0] = '\0';
+	else if (from->found == FOUND_DELETED)
+		str_copy(drift->found, sizeof(drift->found), "deleted");
+	else if (from->found >= FOUND_IMAGE)
+		str_copy(drift->found, sizeof(drift->found),
+		    image_text((enum image)(from->found - FOUND_IMAGE)));
+	else
+		str_print(drift->found, sizeof(drift->found), "%d", from->found);
+	drift->repairs = from->repairs;
+	drift->repair = from->repair;
+}
+
+static void
+restore_gate(const struct reduced *from, struct rollout *r)
+{
+	if (r->app->gate_count == 0)
+		return;
+	r->gates[0].count = from->measured;
+	r->gates[0].failures = from->failed;
+	r->gates[0].passes = from->passed;
+	r->gates[0].last = (struct gate_sample){
+	    .verdict = from->passed ? VERDICT_PASS : VERDICT_FAIL, .at_ms = NOW_MS - MOMENT};
+}
+
+void
+restore(const struct config *config, const struct reduced *from, struct rollout *r)
+{
+	(void)config;
+	r->phase = (enum phase)from->phase;
+	r->reason[0] = r->superseded_by[0] = '\0';
+	r->stage = from->stage;
+	r->skip = from->skip;
+	r->weight = from->weight;
+	r->stable_new = from->stable_new;
+	r->rolled = from->rolled;
+	r->canary = from->canary;
+	r->seen = from->seen;
+	for (int i = 0; i < r->ladder.count; i++)
+		r->records[i].settled_ms = 0;
+	if (from->hold != WAIT_NONE)
+		r->records[r->stage].settled_ms =
+		    NOW_MS - (from->hold == WAIT_OVER ? LONG_AGO : MOMENT);
+	r->progress_ms = NOW_MS - (from->late ? LONG_AGO : MOMENT);
+	r->peak = r->relapses = 0;
+	r->waiting.object[0] = '\0';
+	r->last_ms = NOW_MS - MOMENT;
+	r->back_ms = 0;
+	restore_taken(from, r);
+	restore_attempt(from, r);
+	restore_drift(from, r);
+	restore_gate(from, r);
+}

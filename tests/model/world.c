@@ -1,0 +1,340 @@
+/* The small world; world.h says what it is like. */
+#include "world.h"
+
+#include <string.h>
+#include "base/str.h"
+#include "reduce.h"
+
+void
+world_begin(const struct config *config, struct state *s)
+{
+	uint8_t full = (uint8_t)config->full;
+	*s = (struct state){0};
+	s->c = (struct cluster){.old_pods = full, .old_ready = full, .route = 1};
+	s->c.hpa_min = config->hpa ? 1 : 0;
+	s->m.old_ends = full;
+	memcpy(s->left, config->budget, sizeof(s->left));
+	world_settle(s);
+}
+
+int
+world_stable_ready(const struct cluster *c)
+{
+	return c->old_ready + c->new_ready;
+}
+
+static void
+look_canary(const struct config *config, const struct cluster *c, struct workload_seen *canary)
+{
+	bool going = c->canary == GOING;
+	*canary = (struct workload_seen){.exists = c->canary != GONE,
+	    .deleting = going,
+	    .ours = c->canary != GONE,
+	    .observed = true,
+	    .replicas = c->canary_size,
+	    .pods = c->canary_pods,
+	    .updated = c->canary_pods,
+	    .ready = c->canary_ready,
+	    .ready_new = c->canary_ready,
+	    .terminating = going ? c->canary_pods : 0};
+	canary->problem.fatal = config->fatal && c->canary_ready < c->canary_pods;
+	str_copy(canary->image, APP_IMAGE, image_text(IMAGE_NEW));
+}
+
+void
+world_look(const struct config *config, const struct cluster *c, bool fresh, struct observed *seen)
+{
+	*seen = (struct observed){.fresh = fresh, .service = true, .verified_ms = NOW_MS};
+	str_copy(seen->stale, sizeof(seen->stale), fresh ? "" : "no answer");
+	seen->stable = (struct workload_seen){.exists = true,
+	    .observed = true,
+	    .uid = "u1",
+	    .replicas = config->full,
+	    .pods = c->old_pods + c->new_pods,
+	    .updated = c->image == IMAGE_NEW ? c->new_pods : c->old_pods,
+	    .ready = world_stable_ready(c),
+	    .ready_new = c->new_ready};
+	str_copy(seen->stable.image, APP_IMAGE, image_text((enum image)c->image));
+	look_canary(config, c, &seen->canary);
+	seen->canary_service = seen->canary_service_ours = c->service;
+	seen->subsets = (struct subsets_seen){.exists = c->subsets,
+	    .ours = c->subsets,
+	    .stable = c->subsets,
+	    .canary = c->subsets,
+	    .stable_fits = true};
+	seen->route.exists = seen->route.fits = c->route;
+	seen->route.even = true;
+	seen->route.weight = c->weight;
+	seen->route.names_canary = c->names_canary;
+	seen->route.names_stable_subset = c->names_stable;
+	seen->hpa = (struct hpa_seen){.exists = c->hpa_min > 0, .min = c->hpa_min, .max = 9};
+}
+
+enum object
+world_object(enum act_kind kind)
+{
+	switch (kind) {
+	case ACT_WEIGHT:
+	case ACT_NAME_STABLE:
+	case ACT_ROUTE_HOME:
+		return ON_ROUTE;
+	case ACT_ADD_SUBSETS:
+	case ACT_REMOVE_SUBSETS:
+		return ON_RULE;
+	case ACT_CREATE_SERVICE:
+	case ACT_DELETE_SERVICE:
+		return ON_SERVICE;
+	case ACT_CREATE_CANARY:
+	case ACT_SCALE_CANARY:
+	case ACT_DELETE_CANARY:
+		return ON_CANARY;
+	case ACT_SET_IMAGE:
+		return ON_STABLE;
+	case ACT_HPA_FLOOR:
+		return ON_HPA;
+	case ACT_NONE:
+	case ACT_KINDS:
+		break;
+	}
+	return NO_OBJECT;
+}
+
+void
+world_touch(struct state *s, enum object object)
+{
+	if (s->flight == ON_WAY && world_object((enum act_kind)s->r.act) == object)
+		s->fresh = 0;
+	if (world_object((enum act_kind)s->overtaken.act) == object)
+		s->overtaken.fresh = 0;
+}
+
+/* The known ones go first: the worst that can happen. */
+static void
+lose_end(uint8_t *ends)
+{
+	*ends -= *ends > 0;
+}
+
+void
+world_resize_canary(struct state *s, int size)
+{
+	struct cluster *c = &s->c;
+	c->canary_size = (uint8_t)size;
+	while (c->canary_pods > size) {
+		if (c->canary_ready == c->canary_pods) {
+			c->canary_ready--;
+			lose_end(&s->m.canary_ends);
+			s->m.canary_dead = 1;
+		}
+		c->canary_pods--;
+	}
+	c->canary_pods = (uint8_t)size;
+}
+
+static enum act_outcome
+change(uint8_t *field, int to)
+{
+	if (*field == to)
+		return ACT_ALREADY;
+	*field = (uint8_t)to;
+	return ACT_DONE;
+}
+
+static enum act_outcome
+apply_canary(struct state *s, const struct act *act)
+{
+	struct cluster *c = &s->c;
+	if (c->canary == GOING)
+		return act->kind == ACT_DELETE_CANARY ? ACT_ALREADY : ACT_CONFLICT;
+	if (act->kind == ACT_DELETE_CANARY) {
+		if (c->canary == GONE)
+			return ACT_ALREADY;
+		c->canary = GOING;
+		s->m.canary_dead = s->m.canary_dead || s->m.canary_ends > 0;
+		s->m.canary_ends = c->canary_ready = 0;
+		return ACT_DONE;
+	}
+	if (c->canary == GONE && act->kind == ACT_SCALE_CANARY)
+		return ACT_CONFLICT;
+	bool same = c->canary == THERE && c->canary_size == act->number;
+	c->canary = THERE;
+	world_resize_canary(s, act->number);
+	return same ? ACT_ALREADY : ACT_DONE;
+}
+
+static enum act_outcome
+apply_route(struct state *s, const struct act *act)
+{
+	struct cluster before = s->c, *c = &s->c;
+	if (!c->route)
+		return ACT_CONFLICT;
+	if (act->kind == ACT_WEIGHT) {
+		c->weight = (uint8_t)act->number;
+		c->names_canary = 1;
+	} else if (act->kind == ACT_NAME_STABLE)
+		c->names_stable = 1;
+	else
+		c->names_canary = c->names_stable = c->weight = 0;
+	return memcmp(&before, c, sizeof(before)) == 0 ? ACT_ALREADY : ACT_DONE;
+}
+
+enum act_outcome
+world_apply(const struct config *config, struct state *s, const struct act *act)
+{
+	struct cluster *c = &s->c;
+	(void)config;
+	switch (world_object(act->kind)) {
+	case ON_ROUTE:
+		return apply_route(s, act);
+	case ON_CANARY:
+		return apply_canary(s, act);
+	case ON_RULE:
+		return change(&c->subsets, act->kind == ACT_ADD_SUBSETS);
+	case ON_SERVICE:
+		return change(&c->service, act->kind == ACT_CREATE_SERVICE);
+	case ON_STABLE:
+		return change(&c->image, reduce_image(act->text));
+	case ON_HPA:
+		return c->hpa_min == 0 ? ACT_ALREADY : change(&c->hpa_min, act->number);
+	case NO_OBJECT:
+		break;
+	}
+	return ACT_CONFLICT;
+}
+
+/* One pod of the template more, or one of another template less. */
+bool
+world_roll(const struct config *config, struct state *s)
+{
+	struct cluster *c = &s->c;
+	bool new = c->image == IMAGE_NEW;
+	uint8_t *right = new ? &c->new_pods : &c->old_pods;
+	uint8_t *wrong = new ? &c->old_pods : &c->new_pods;
+	uint8_t *wrong_ready = new ? &c->old_ready : &c->new_ready;
+	uint8_t *wrong_ends = new ? &s->m.old_ends : &s->m.new_ends;
+	int full = config->full, ready = world_stable_ready(c);
+	if (*right < full && *right + *wrong < full + (*wrong > 0)) {
+		++*right;
+		return true;
+	}
+	if (*wrong == 0 || (*wrong == *wrong_ready && ready <= full))
+		return false;
+	if (*wrong == *wrong_ready) {
+		--*wrong_ready;
+		lose_end(wrong_ends);
+	}
+	--*wrong;
+	return true;
+}
+
+bool
+world_ready(const struct config *config, struct state *s, bool canary, enum image image)
+{
+	struct cluster *c = &s->c;
+	bool new = image == IMAGE_NEW;
+	uint8_t *pods = canary ? &c->canary_pods : new ? &c->new_pods : &c->old_pods;
+	uint8_t *ready = canary ? &c->canary_ready : new ? &c->new_ready : &c->old_ready;
+	if (*ready >= *pods || (canary && (config->never_canary || c->canary != THERE)) ||
+	    (!canary && new && config->never_stable))
+		return false;
+	++*ready;
+	return true;
+}
+
+bool
+world_unready(struct state *s, bool canary, enum image image)
+{
+	struct cluster *c = &s->c;
+	uint8_t *ready = canary		      ? &c->canary_ready
+			 : image == IMAGE_NEW ? &c->new_ready
+					      : &c->old_ready;
+	if (*ready == 0)
+		return false;
+	--*ready;
+	lose_end(canary ? &s->m.canary_ends : image == IMAGE_NEW ? &s->m.new_ends : &s->m.old_ends);
+	if (canary)
+		s->m.canary_dead = 1;
+	return true;
+}
+
+bool
+world_gone(struct state *s)
+{
+	if (s->c.canary != GOING)
+		return false;
+	s->c.canary = GONE;
+	s->c.canary_pods = s->c.canary_size = 0;
+	return true;
+}
+
+static bool
+route_is_taken(const struct state *s)
+{
+	return s->m.weight == s->c.weight && s->m.names_canary == s->c.names_canary &&
+	       s->m.names_stable == s->c.names_stable;
+}
+
+bool
+world_take_route(struct state *s)
+{
+	if (route_is_taken(s))
+		return false;
+	s->m.weight = s->c.weight;
+	s->m.names_canary = s->c.names_canary;
+	s->m.names_stable = s->c.names_stable;
+	return true;
+}
+
+bool
+world_take_clusters(struct state *s)
+{
+	if (s->m.service == s->c.service && s->m.subsets == s->c.subsets)
+		return false;
+	s->m.service = s->c.service;
+	s->m.subsets = s->c.subsets;
+	return true;
+}
+
+bool
+world_take_ends(struct state *s, bool canary)
+{
+	enum mesh_subject subject = canary ? MESH_CANARY : MESH_STABLE;
+	if (world_has_taken(s, subject))
+		return false;
+	if (canary) {
+		s->m.canary_ends = s->c.canary_ready;
+		s->m.canary_dead = 0;
+	} else {
+		s->m.old_ends = s->c.old_ready;
+		s->m.new_ends = s->c.new_ready;
+	}
+	return true;
+}
+
+bool
+world_has_taken(const struct state *s, enum mesh_subject subject)
+{
+	switch (subject) {
+	case MESH_WEIGHT:
+		return route_is_taken(s);
+	case MESH_ROUTING:
+		return route_is_taken(s) && s->m.service == s->c.service &&
+		       s->m.subsets == s->c.subsets;
+	case MESH_CANARY:
+		return s->m.canary_ends == s->c.canary_ready && !s->m.canary_dead;
+	case MESH_STABLE:
+		return s->m.old_ends == s->c.old_ready && s->m.new_ends == s->c.new_ready;
+	case MESH_SUBJECTS:
+		break;
+	}
+	return false;
+}
+
+void
+world_settle(struct state *s)
+{
+	if (s->m.weight > 0)
+		s->m.canary_busy = 1;
+	if (s->m.weight < 100)
+		s->m.stable_busy = 1;
+}
