@@ -17,7 +17,7 @@ FUZZ_SECONDS ?= 20
 all:
 .SECONDARY:
 .PHONY: all clean help format check-format deps unit unit-programs lint tidy test-lint fuzz force docs install \
-	uninstall test asan test-cluster test-mesh demo bench
+	uninstall test asan test-cluster test-mesh demo bench simulate
 
 # --- flags ------------------------------------------------------------------------------------
 # Hardening after the OpenSSF guide, as far as gcc 12 has it. SAN=1 (address, undefined) and
@@ -26,6 +26,8 @@ all:
 warnings := -Wall -Wextra -Werror -Wshadow -Wvla -Wformat=2 -Wimplicit-fallthrough \
 	-Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef
 language := -std=c11 -D_GNU_SOURCE -Idaemon -ffile-prefix-map=$(CURDIR)=.
+
+comma := ,
 
 ifeq ($(SAN),)
 hardening := -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong \
@@ -41,7 +43,6 @@ ifeq ($(shell uname -m),x86_64)
 hardening += -fcf-protection=full
 endif
 else
-comma := ,
 sanitizers := $(if $(filter 1,$(SAN)),address$(comma)undefined,$(SAN))
 hardening = -O1 -fsanitize=$(sanitizers) -fno-omit-frame-pointer -fno-sanitize-recover=all
 hardening_link = -fsanitize=$(sanitizers) -Wl,--as-needed
@@ -66,6 +67,7 @@ daemon_objects := $(call object,$(filter-out daemon/main.c,$(wildcard daemon/*/*
 cli_objects := $(call object,$(wildcard cli/*.c cli/*/*.c))
 docs_objects := $(call object,$(wildcard tools/docs/*.c))
 sim_objects := $(call object,$(wildcard tests/sim/*.c))
+simulate_objects := $(call object,$(wildcard tests/simulation/*.c))
 # In tests/unit, what is no test_*.c is help for the tests.
 unit_help := $(call object,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
 unit_tests := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/test_*.c))
@@ -148,6 +150,21 @@ $(O)/airis-sim: $(sim_objects) $(O)/libbase.a
 
 $(O)/tests/unit/%: $(O)/tests/unit/%.o $(O)/libunit.a $(O)/libairis.a
 	$(link) $(daemon_libs) -lcmocka
+
+# The store's thread has no thread there: tests/simulation/turns.h.
+$(simulate_objects): private language += -Itests/unit
+
+$(O)/simulate: $(simulate_objects) $(O)/libairis.a
+	@echo "  LINK  $@"; $(CC) $(all_cflags) $(hardening_link) $(LDFLAGS) $(simulate_wrap) -o $@ \
+		$(filter %.o %.a,$^) $(daemon_libs)
+
+simulate_wrap := $(foreach call,create join setname_np cond_wait cond_timedwait, \
+	-Wl$(comma)--wrap=pthread_$(call))
+
+SEEDS ?= 10000
+
+simulate: $(O)/simulate
+	@$(O)/simulate --seeds $(SEEDS) --kept tests/simulation/kept $(SIMULATE)
 
 unit-programs: $(unit_tests)
 
