@@ -164,8 +164,9 @@ set_image(struct world *w, struct act_sent *x)
 		return ACT_CONFLICT;
 	if (d->image == image_of(x->act.text))
 		return ACT_ALREADY;
+	/* What takes back a change of others rolls because of them. */
+	d->image_by_others = d->image_by_others && d->image == OTHERS_IMAGE;
 	d->image = image_of(x->act.text);
-	d->image_by_others = false;
 	d->version++;
 	changed(w, x->app, PART_STABLE);
 	return ACT_DONE;
@@ -196,7 +197,6 @@ service(struct world *w, struct act_sent *x, bool create)
 	if (s->exists == create)
 		return create ? ACT_ALREADY : ACT_DONE;
 	s->exists = s->ours = create;
-	s->gone_by_others = false;
 	s->version++;
 	changed(w, x->app, PART_SERVICE);
 	return ACT_DONE;
@@ -214,7 +214,6 @@ subsets(struct world *w, struct act_sent *x, bool add)
 	rule->exists = add || (own && !rule->ours);
 	rule->ours = rule->exists && rule->ours;
 	rule->canary = rule->stable = add;
-	rule->gone_by_others = false;
 	rule->version++;
 	changed(w, x->app, PART_RULE);
 	return ACT_DONE;

@@ -133,15 +133,6 @@ check_world(struct world *w)
 
 /* --- at the end ------------------------------------------------------------------------------- */
 
-static const struct rollout_known *
-last_of(const struct world *w, int app)
-{
-	for (int i = w->rollout_count - 1; i >= 0; i--)
-		if (w->rollouts[i].app == app)
-			return &w->rollouts[i];
-	return NULL;
-}
-
 static void
 check_routing(struct world *w, int app)
 {
@@ -166,16 +157,14 @@ check_home(struct world *w)
 {
 	for (int app = 0; app < w->plan->app_count; app++) {
 		const struct app_world *a = &w->apps[app];
-		const struct rollout_known *r = last_of(w, app);
-		if (r == NULL || a->broken)
-			continue;
 		const struct deployment *stable = &a->truth.deployments[OF_STABLE];
-		int image = r->phase == PHASE_SUCCEEDED ? r->image : a->image_home;
+		if (a->broken || a->image_end == 0)
+			continue;
 		if (a->truth.deployments[OF_CANARY].exists || pods_ready(a, OF_CANARY) > 0)
 			world_violated(w, "home", "app%d: the canary is left over", app);
 		check_routing(w, app);
-		if (!a->image_by_others && stable->image != image)
+		if (!a->image_by_others && stable->image != a->image_end)
 			world_violated(w, "home", "app%d: the image is %d, it should be %d", app,
-			    stable->image, image);
+			    stable->image, a->image_end);
 	}
 }

@@ -46,6 +46,19 @@ take_clusters(struct world *w, struct proxy *proxy, int app, const struct config
 	has->canary_cluster = config->canary_cluster;
 }
 
+/* What others took away and airisd made again is its own from when every proxy can use it. */
+static void
+note_mended(struct world *w, int app, int b)
+{
+	struct truth *t = &w->apps[app].truth;
+	bool all = t->service.exists || (t->rule.exists && t->rule.canary);
+	(void)b;
+	for (int i = 0; i < PROXIES; i++)
+		all &= w->mesh.proxies[i].has[app].canary_cluster;
+	if (all)
+		t->service.gone_by_others = t->rule.gone_by_others = false;
+}
+
 static void
 take_route(struct config *has, const struct config *config)
 {
@@ -79,11 +92,13 @@ arrive(struct world *w, int number, int resource)
 	proxy->coming[resource].due_ms = 0;
 	for (int i = 0; i < w->plan->app_count; i++) {
 		const struct config *config = &proxy->coming[resource].configs[i];
-		if (resource == CLUSTERS)
+		if (resource == CLUSTERS) {
 			take_clusters(w, proxy, i, config);
-		else if (resource == ENDPOINTS)
+			event_at(w, w->now_ms + WARMING_MS, note_mended, i, 0, false);
+		}
+		if (resource == ENDPOINTS)
 			proxy->has[i].ends = config->ends;
-		else
+		if (resource == ROUTES)
 			take_route(&proxy->has[i], config);
 		mesh_note_weights(w, i);
 	}

@@ -160,7 +160,10 @@ enter_phase(struct world *w, struct rollout_known *r, const json_t *data)
 	if (old == PHASE_QUEUED && r->phase == PHASE_PROGRESSING) {
 		a->promotions = 0;
 		a->image_home = a->truth.deployments[OF_STABLE].image;
+		r->begun = true;
 	}
+	if (r->begun && phase_final(r->phase))
+		a->image_end = r->phase == PHASE_SUCCEEDED ? r->image : a->image_home;
 	if (r->phase == PHASE_ABORTING)
 		r->aborting_ms = w->now_ms;
 	if (phase_final(r->phase))
@@ -175,7 +178,7 @@ enter_stage(struct world *w, struct rollout_known *r, const json_t *data)
 	check_stage(w, r, r->stage, index);
 	r->stage = index;
 	r->fails[0] = r->fails[1] = 0;
-	r->skips = r->full = r->approved = false;
+	r->skips = r->approved = false;
 }
 
 static void

@@ -16,7 +16,8 @@
 #include "summary.h"
 #include "virtual_loop.h"
 
-#define TWICE_IN 100 /* one in so many is run again: the same seed, the same run */
+/* One seed in so many is run again: the same seed, the same run. */
+static uint64_t twice_in = 100;
 
 struct options {
 	uint64_t from, seeds;
@@ -29,7 +30,9 @@ static void
 usage(void)
 {
 	fputs("simulate [--seeds N] [--from N] [--jobs N] [--kept FOLDER] [--most N]\n"
-	      "         many seeds; those kept in FOLDER first; stops after N failures (1)\n"
+	      "         [--twice N]\n"
+	      "         many seeds; those kept in FOLDER first; stops after N failures (1);\n"
+	      "         one in N (100) is run twice and must do the same\n"
 	      "simulate --seed N | --schedule FILE [--trace] [--shrink]\n"
 	      "         one of them; --trace: everything that happens in it\n",
 	    stderr);
@@ -114,7 +117,7 @@ run_seed(uint64_t seed, struct counters *counters)
 	uint64_t hash, again;
 	schedule_make(seed, &schedule);
 	world_run(&schedule, NULL, counters, &violation, &hash);
-	if (violation.law[0] != '\0' || seed % TWICE_IN != 0)
+	if (violation.law[0] != '\0' || seed % twice_in != 0)
 		return violation.law[0] == '\0';
 	struct counters unused = {0};
 	world_run(&schedule, NULL, &unused, &violation, &again);
@@ -219,11 +222,11 @@ parse(int argc, char **argv, struct options *o)
 	static const struct option longs[] = {{"seeds", 1, NULL, 'n'}, {"from", 1, NULL, 'f'},
 	    {"jobs", 1, NULL, 'j'}, {"kept", 1, NULL, 'k'}, {"seed", 1, NULL, 's'},
 	    {"schedule", 1, NULL, 'S'}, {"trace", 0, NULL, 't'}, {"shrink", 0, NULL, 'r'},
-	    {"most", 1, NULL, 'm'}, {NULL, 0, NULL, 0}};
+	    {"most", 1, NULL, 'm'}, {"twice", 1, NULL, 'w'}, {NULL, 0, NULL, 0}};
 	int letter;
 	while ((letter = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		int64_t number = 0;
-		bool numeric = strchr("nfjsm", letter) != NULL;
+		bool numeric = strchr("nfjsmw", letter) != NULL;
 		if (numeric && str_number(optarg, 0, INT64_MAX / 2, &number) < 0)
 			usage();
 		if (letter == 'n')
@@ -234,6 +237,8 @@ parse(int argc, char **argv, struct options *o)
 			o->jobs = (int)number;
 		else if (letter == 'm')
 			o->most = (int)number;
+		else if (letter == 'w')
+			twice_in = number > 0 ? (uint64_t)number : 1;
 		else if (letter == 'k')
 			o->kept = optarg;
 		else if (letter == 'S')

@@ -172,7 +172,8 @@ void
 people_do(struct world *w, const struct item *item)
 {
 	world_hit(w, item->kind);
-	w->apps[item->app].full_asked |= item->kind == DO_PROMOTE_FULL;
+	if (item->kind == DO_PROMOTE_FULL)
+		w->apps[item->app].full_ms = w->now_ms;
 	if (item->kind == DO_START || item->kind == DO_START_AGAIN || item->kind == DO_UNDO)
 		start(w, item);
 	else

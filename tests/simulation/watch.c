@@ -58,10 +58,23 @@ watch_fresh(const struct world *w, int app)
 }
 
 static void
-tell(struct world *w, int app)
+tell_later(struct world *w, int app, int b)
 {
+	(void)b;
 	if (w->apps[app].cached.followed && !w->dead)
 		engine_changed(w->engine, w->apps[app].name);
+}
+
+void
+watch_tell(struct world *w, int app)
+{
+	event_at(w, w->now_ms, tell_later, app, 0, true);
+}
+
+static void
+tell(struct world *w, int app)
+{
+	tell_later(w, app, 0);
 }
 
 static void
@@ -107,6 +120,14 @@ listed(struct world *w, int app, int b)
 	}
 	watch_take_all(w, app);
 	tell(w, app);
+}
+
+/* The watches live again: they begin with a list. */
+void
+watch_relist(struct world *w, int app)
+{
+	if (w->apps[app].cached.followed)
+		event_at(w, w->now_ms + world_between(w, 10, 1500), listed, app, 0, true);
 }
 
 static void

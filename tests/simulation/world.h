@@ -18,6 +18,7 @@
 #define ROLLOUTS 48
 #define REPLIES 160
 #define SETTLE_MS 12000
+#define OTHERS_IMAGE 7 /* what others set when they edit it */
 
 enum { OF_STABLE, OF_CANARY, SIDES };
 enum cause { CAUSE_NONE, CAUSE_AIRISD, CAUSE_IN_PLACE, CAUSE_OTHERS };
@@ -139,8 +140,9 @@ struct app_world {
 	int64_t bad_ms;	   /* since when something stands that may not; 0: it does not */
 	int edits;	   /* of the image by others */
 	int64_t others_weight_ms; /* when a weight of others was last in the route */
-	bool full_asked;	  /* somebody said promote --full */
+	int64_t full_ms;	  /* when somebody last said promote --full; 0: nobody */
 	int image_home;	   /* the stable image when the rollout began */
+	int image_end;	   /* what the rollouts that ended have left */
 	/* known of the outside when the last rollout ended */
 	bool hpa_by_others, image_by_others;
 };
@@ -150,7 +152,7 @@ struct rollout_known { /* of what is durable */
 	int app, image;
 	enum phase phase;
 	int stage, fails[2];
-	bool skips, full, approved;
+	bool begun, skips, approved;
 	bool acknowledged; /* its start was answered with yes */
 	bool abort_acknowledged;
 	int64_t breach_ms, aborting_ms;

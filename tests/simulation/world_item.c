@@ -125,9 +125,9 @@ edit_image(struct world *w, const struct item *item)
 	struct app_world *a = &w->apps[item->app];
 	int side = item->arg % 2 == 0 ? OF_CANARY : OF_STABLE;
 	struct deployment *d = &a->truth.deployments[side];
-	if (!d->exists || d->deleting || d->image == 7)
+	if (!d->exists || d->deleting || d->image == OTHERS_IMAGE)
 		return;
-	d->image = 7;
+	d->image = OTHERS_IMAGE;
 	d->image_by_others = true;
 	d->version++;
 	a->edits++;
@@ -296,6 +296,9 @@ world_fault_ends(struct world *w, int app, int kind)
 	w->trouble_ms = w->now_ms;
 	set_disk(w);
 	set_mesh(w);
+	for (int i = 0; i < w->plan->app_count; i++)
+		if (kind == FAULT_OUTAGE || (kind == FAULT_NOT_FRESH && i == app))
+			watch_relist(w, i);
 	if (kind == FAULT_NEVER_READY) {
 		w->apps[app].never_ready = 0;
 		pods_may_get_ready(w, app);
@@ -315,6 +318,9 @@ begin(struct world *w, const struct item *item)
 		w->trouble_ms = *until;
 	if (item->kind == FAULT_NOT_FRESH)
 		world_hit(w, FAULT_NOT_FRESH);
+	for (int i = 0; i < w->plan->app_count; i++)
+		if (item->kind == FAULT_OUTAGE || (item->kind == FAULT_NOT_FRESH && i == item->app))
+			watch_tell(w, i);
 }
 
 void
