@@ -23,12 +23,12 @@ check_side(struct world *w, int app, const struct proxy *proxy, int side, int pe
 	int alive = 0, dead = 0, theirs = victims(w, a, side);
 	for (int i = 0; i < PODS; i++) {
 		const struct pod *pod = &a->pods[i];
-		if (!(proxy->has[app].ends >> i & 1) || pod->canary != (side == OF_CANARY))
+		bool known = proxy->has[app].ends >> i & 1, answers = pod_answers(pod);
+		if (pod->canary != (side == OF_CANARY))
 			continue;
-		bool answers = pod_answers(pod);
-		alive += answers;
-		dead += !answers && pod->cause == CAUSE_AIRISD;
-		theirs += !answers && pod->cause == CAUSE_OTHERS;
+		alive += known && answers;
+		dead += known && !answers && pod->cause == CAUSE_AIRISD;
+		theirs += (known || pod->there) && !answers && pod->cause == CAUSE_OTHERS;
 	}
 	/* A canary that others made smaller or another is theirs, until airisd writes it again. */
 	const struct deployment *d = &a->truth.deployments[side];

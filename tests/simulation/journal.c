@@ -67,7 +67,7 @@ journal_flush(struct world *w)
 	if (disk_troubles() > troubles) {
 		static const enum item_kind kinds[] = {
 		    FAULT_DISK_FULL, FAULT_DISK_WRITES, FAULT_DISK_SYNCS};
-		w->trouble_ms = w->now_ms;
+		world_troubled(w, w->now_ms);
 		for (int i = 0; i < 3; i++)
 			if (world_fault(w, 0, kinds[i]))
 				world_hit(w, kinds[i]);

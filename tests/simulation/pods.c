@@ -6,7 +6,7 @@
 #include "rooms.h"
 
 #define GRACE_MS 2000
-#define VICTIM_MS 90000
+#define HEARD_MS 12000 /* the mesh has heard of it by then */
 
 bool
 pod_serves(const struct pod *pod)
@@ -108,6 +108,9 @@ get_ready(struct world *w, int app, int name)
 	}
 	pod->ready = pod->was_ready = true;
 	pod->down = false;
+	/* The mesh has yet to hear of it. */
+	if (pod->cause == CAUSE_OTHERS)
+		pods_victim(w, app, pod->canary ? OF_CANARY : OF_STABLE, HEARD_MS);
 	pod->cause = CAUSE_NONE;
 	changed(w, app, pod->canary);
 }
@@ -161,7 +164,8 @@ tell_to_go(struct world *w, int app, struct pod *pod, enum cause cause)
 	if (pod->cause != CAUSE_OTHERS)
 		pod->cause = cause;
 	if (cause == CAUSE_OTHERS && pod->was_ready)
-		pods_victim(w, app, pod->canary ? OF_CANARY : OF_STABLE);
+		pods_victim(w, app, pod->canary ? OF_CANARY : OF_STABLE,
+		    w->plan->pods_late_ms + HEARD_MS);
 	event_at(w, pod->gone_ms, go, app, name_of(a, pod), false);
 	changed(w, app, pod->canary);
 }
@@ -252,13 +256,13 @@ pods_sync(struct world *w, int app)
 }
 
 void
-pods_victim(struct world *w, int app, int side)
+pods_victim(struct world *w, int app, int side, int64_t for_ms)
 {
 	int64_t *victims = w->apps[app].victims[side], *first = &victims[0];
 	for (int i = 1; i < 8; i++)
 		if (victims[i] < *first)
 			first = &victims[i];
-	*first = w->now_ms + VICTIM_MS;
+	*first = w->now_ms + for_ms;
 }
 
 /* Their processes end and are started again after a while. */
@@ -274,7 +278,6 @@ pods_hurt(struct world *w, int app, int side, int count, int64_t for_ms)
 		pod->ready = false;
 		pod->down = true;
 		pod->cause = CAUSE_OTHERS;
-		pods_victim(w, app, side);
 		event_at(w, w->now_ms + for_ms, get_ready, app, name_of(a, pod), false);
 		changed(w, app, pod->canary);
 	}

@@ -27,6 +27,13 @@ world_between(struct world *w, int64_t from, int64_t to)
 }
 
 void
+world_troubled(struct world *w, int64_t until_ms)
+{
+	if (until_ms > w->trouble_ms)
+		w->trouble_ms = until_ms;
+}
+
+void
 world_hit(struct world *w, enum item_kind kind)
 {
 	w->counters->hits[kind]++;
@@ -191,6 +198,7 @@ static void
 make_peace(struct world *w)
 {
 	w->quiet = true;
+	w->trouble_ms = w->now_ms;
 	w->crash = DO_START;
 	for (int kind = 0; kind < ITEM_KINDS; kind++) {
 		w->until[kind] = 0;

@@ -245,6 +245,7 @@ void world_violated(struct world *w, const char *law, const char *format, ...) p
 void world_trace(struct world *w, const char *format, ...) printf_like(2, 3);
 unsigned world_roll(struct world *w, unsigned sides);
 int64_t world_between(struct world *w, int64_t from, int64_t to);
+void world_troubled(struct world *w, int64_t until_ms); /* something is wrong until then */
 void world_hit(struct world *w, enum item_kind kind);
 /* A fault of this kind is on for the app; one that comes by chance comes in two of three cases. */
 bool world_fault(const struct world *w, int app, enum item_kind kind);

@@ -27,7 +27,7 @@ world_fault_now(struct world *w, int app, enum item_kind kind)
 	if (!world_fault(w, app, kind) || world_roll(w, 3) == 0)
 		return false;
 	world_hit(w, kind);
-	w->trouble_ms = w->now_ms;
+	world_troubled(w, w->now_ms);
 	return true;
 }
 
@@ -189,7 +189,7 @@ flap(struct world *w, int app, int side)
 	if (!world_fault(w, app, FAULT_FLAPS))
 		return;
 	world_hit(w, FAULT_FLAPS);
-	w->trouble_ms = w->now_ms;
+	world_troubled(w, w->now_ms);
 	pods_hurt(w, app, side, 1, world_between(w, 500, 9000));
 	event_at(w, w->now_ms + world_between(w, 1000, 12000), flap, app, side, false);
 }
@@ -230,7 +230,7 @@ suspend(struct world *w)
 	w->lag_ms += 600000;
 	if (w->flush_ms != 0)
 		w->flush_ms = w->suspended_ms;
-	w->trouble_ms = w->suspended_ms;
+	world_troubled(w, w->suspended_ms);
 	world_hit(w, FAULT_SUSPENDED);
 }
 
@@ -293,7 +293,7 @@ over(struct world *w, int app, int kind)
 void
 world_fault_ends(struct world *w, int app, int kind)
 {
-	w->trouble_ms = w->now_ms;
+	world_troubled(w, w->now_ms);
 	set_disk(w);
 	set_mesh(w);
 	for (int i = 0; i < w->plan->app_count; i++)
@@ -314,8 +314,7 @@ begin(struct world *w, const struct item *item)
 	if (w->now_ms + item->for_ms > *until)
 		*until = w->now_ms + item->for_ms;
 	event_at(w, *until, over, item->app, (int)item->kind, false);
-	if (*until > w->trouble_ms)
-		w->trouble_ms = *until;
+	world_troubled(w, *until);
 	if (item->kind == FAULT_NOT_FRESH)
 		world_hit(w, FAULT_NOT_FRESH);
 	for (int i = 0; i < w->plan->app_count; i++)
@@ -332,7 +331,7 @@ world_item(struct world *w, const struct item *item)
 		people_do(w, item);
 		return;
 	}
-	w->trouble_ms = w->now_ms > w->trouble_ms ? w->now_ms : w->trouble_ms;
+	world_troubled(w, w->now_ms);
 	if (item->kind < FIRST_CRASH)
 		begin(w, item);
 	if (item->kind == FAULT_DELETED)
