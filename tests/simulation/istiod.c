@@ -6,6 +6,7 @@
 #define DEBOUNCE_AFTER_MS 100
 #define DEBOUNCE_MAX_MS 10000
 #define WARMING_MS 15
+#define DAY_MS 86400000
 
 void
 mesh_config(const struct world *w, int app, struct config *config)
@@ -54,7 +55,8 @@ note_mended(struct world *w, int app, int b)
 	bool all = t->service.exists || (t->rule.exists && t->rule.canary);
 	(void)b;
 	for (int i = 0; i < PROXIES; i++)
-		all &= w->mesh.proxies[i].has[app].canary_cluster;
+		all &= w->mesh.proxies[i].has[app].canary_cluster &&
+		       w->now_ms >= w->mesh.proxies[i].warm_ms[app];
 	if (all)
 		t->service.gone_by_others = t->rule.gone_by_others = false;
 }
@@ -169,6 +171,6 @@ mesh_begin(struct world *w)
 	for (int app = 0; app < w->plan->app_count; app++) {
 		for (int i = 0; i < PROXIES; i++)
 			mesh_config(w, app, &w->mesh.proxies[i].has[app]);
-		mesh_note_weights(w, app);
+		w->apps[app].no_weight_ms = -DAY_MS;
 	}
 }

@@ -129,9 +129,9 @@ run_seed(uint64_t seed, struct counters *counters)
 static void
 work(struct worker *me, uint64_t end, uint64_t step, int most)
 {
-	for (; me->at < end && me->failed < (uint64_t)most; me->at += step) {
+	for (; me->at < end && me->failed < (uint64_t)most && me->failed < 64; me->at += step) {
 		alarm(60);
-		if (!run_seed(me->at, &me->counters) && me->failed < 64)
+		if (!run_seed(me->at, &me->counters))
 			me->failing[me->failed++] = me->at;
 	}
 	me->done = true;
@@ -155,11 +155,14 @@ wait_for(struct worker *workers, const struct options *o)
 	for (int i = 0; i < o->jobs; i++)
 		start_worker(&workers[i], o);
 	for (int i = 0; i < o->jobs;) {
-		waitpid(workers[i].pid, NULL, 0);
+		int status = 0;
+		waitpid(workers[i].pid, &status, 0);
 		if (workers[i].done || workers[i].failed >= 64) {
 			i++;
 			continue;
 		}
+		printf("seed %llu: its process died (signal %d)\n",
+		    (unsigned long long)workers[i].at, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
 		workers[i].failing[workers[i].failed++] = workers[i].at;
 		workers[i].at += (uint64_t)o->jobs;
 		start_worker(&workers[i], o);
