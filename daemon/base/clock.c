@@ -1,4 +1,4 @@
-/* The two clocks of the machine. */
+/* The clocks of the machine. */
 #include "base/clock.h"
 
 #include <time.h>
@@ -22,4 +22,10 @@ int64_t
 clock_mono_ms(void)
 {
 	return read_ms(CLOCK_MONOTONIC);
+}
+
+int64_t
+clock_boot_ms(void)
+{
+	return read_ms(CLOCK_BOOTTIME);
 }

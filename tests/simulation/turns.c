@@ -29,6 +29,12 @@ clock_wall_ms(void)
 	return now_ms;
 }
 
+int64_t
+clock_boot_ms(void)
+{
+	return now_ms;
+}
+
 void
 turns_clock(int64_t ms)
 {
