@@ -86,6 +86,7 @@ all: $(programs) $(O)/libairis.a
 help:
 	@echo "make [all]         $(notdir $(programs)) in $(O)/ (O=folder, SAN=1, SAN=thread)"
 	@echo "make unit          unit tests"
+	@echo "make simulate      the engine in SEEDS=$(SEEDS) simulated worlds; SIMULATE='--from N ...'"
 	@echo "make lint          floors, sizes, banned functions, format, cppcheck"
 	@echo "make tidy          clang-tidy; make test-lint: does the linter find what it should?"
 	@echo "make fuzz          every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)"

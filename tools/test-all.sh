@@ -2,7 +2,8 @@
 # Runs a set of tests, keeps what each part did in BUILD/results/SET, adds it up and closes with one
 # line "N passed, N failed". Usage: test-all.sh test|asan|lint|cluster|mesh BUILD
 #
-#   test     unit tests, and every pytest folder that needs no real control plane
+#   test     unit tests, a short run of the simulation, and every pytest folder that needs no real
+#            control plane
 #   asan     unit, e2e and scenarios under AddressSanitizer and UBSan, built in BUILD/asan
 #   lint     make lint
 #   cluster  tests/scenarios and tests/cluster against a real control plane: kubelab, built from
@@ -62,10 +63,11 @@ pytests() {
 }
 
 run_test() {
-	build "$build" all unit-programs
+	build "$build" all unit-programs "$build/simulate"
 	AIRIS_BUILD=$(realpath "$build")
 	export AIRIS_BUILD
 	unit_tests "$build"
+	tally check simulate "$build/simulate" --seeds 2000 --kept tests/simulation/kept
 	for folder in tests/*/; do
 		folder=${folder%/}
 		case $folder in

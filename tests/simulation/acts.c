@@ -58,8 +58,8 @@ answer(struct world *w, int number, int again)
 	if (!again && told.outcome != ACT_UNREACHED && told.outcome != ACT_REFUSED &&
 	    !world_fault(w, told.app, FAULT_OUTAGE))
 		watch_take(w, told.app, apply_part(told.act.kind));
-	world_trace(w, "answer %d: %s%s", number, act_outcome_name(told.outcome),
-	    again ? " (again)" : "");
+	world_trace(
+	    w, "answer %d: %s%s", number, act_outcome_name(told.outcome), again ? " (again)" : "");
 	engine_acted(
 	    w->engine, "default", told.number, told.outcome, text_of(&told), told.retry_ms);
 	if (w->crash == CRASH_ACT_ANSWERED && --w->crash_count <= 0) {
@@ -116,7 +116,8 @@ is_answered_here(const struct world *w, int app, const struct act *act, enum act
 	       (act->kind == ACT_DELETE_CANARY && (!canary->exists || canary->deleting)) ||
 	       (act->kind == ACT_SET_IMAGE &&
 		   seen->deployments[OF_STABLE].image == image_of(act->text)) ||
-	       (act->kind == ACT_HPA_FLOOR && (!seen->hpa.exists || seen->hpa.min == act->number)) ||
+	       (act->kind == ACT_HPA_FLOOR &&
+		   (!seen->hpa.exists || seen->hpa.min == act->number)) ||
 	       (act->kind == ACT_CREATE_SERVICE && seen->service.exists) ||
 	       (act->kind == ACT_DELETE_SERVICE && !seen->service.exists) ||
 	       (act->kind == ACT_REMOVE_SUBSETS && !seen->rule.exists);
@@ -132,7 +133,9 @@ suffer(struct world *w, struct act_sent *x, int64_t *late_ms)
 		bool outage = world_fault(w, x->app, FAULT_OUTAGE);
 		x->outcome = outage ? ACT_UNREACHED : ACT_REFUSED;
 		x->effect = false;
-		world_hit(w, outage ? FAULT_OUTAGE : w->mesh.down ? FAULT_MESH_DOWN : FAULT_WEBHOOK);
+		world_hit(w, outage	    ? FAULT_OUTAGE
+			     : w->mesh.down ? FAULT_MESH_DOWN
+					    : FAULT_WEBHOOK);
 		return;
 	}
 	for (int i = 0; i < TROUBLES; i++) {

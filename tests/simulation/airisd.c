@@ -69,9 +69,11 @@ airisd_crash(struct world *w)
 	disk_crash(power);
 	w->crash = DO_START;
 	w->crash_due = w->dead = false;
+	int64_t fault_ms = w->fault_ms;
 	world_troubled(w, w->now_ms);
-	world_trace(w, "airisd has crashed%s, %d blocks were lost", power ? " with its machine" : "",
-	    disk_lost());
+	w->fault_ms = fault_ms;
+	world_trace(w, "airisd has crashed%s, %d blocks were lost",
+	    power ? " with its machine" : "", disk_lost());
 	for (int kind = FAULT_DISK_FULL; kind <= FAULT_DISK_SYNCS; kind++)
 		w->until[kind] = 0;
 	open_all(w);

@@ -2,7 +2,8 @@
 #include <stdio.h>
 #include "rooms.h"
 
-#define STANDS_MS 90000 /* longer than a mesh that is asked and does not know, twice, and a retry */
+#define STANDS_MS 90000 /* longer than a mesh that is asked and does not know, twice, and a retry  \
+			 */
 
 /* --- requests --------------------------------------------------------------------------------- */
 
@@ -63,10 +64,9 @@ check_proxy(struct world *w, int app, const struct proxy *proxy)
 	if (has->weight > 0 && !gone && (!has->canary_cluster || w->now_ms < proxy->warm_ms[app]))
 		world_violated(w, "I3", "app%d: a proxy has weight %d and no %s cluster", app,
 		    has->weight, has->canary_cluster ? "warm" : "known");
-	if (subset && !has->names_stable && has_canary_pods(a, has) &&
-	    !a->truth.route.by_others)
-		world_violated(w, "I3", "app%d: the canary gets requests that no weight gives it",
-		    app);
+	if (subset && !has->names_stable && has_canary_pods(a, has) && !a->truth.route.by_others)
+		world_violated(
+		    w, "I3", "app%d: the canary gets requests that no weight gives it", app);
 	check_side(w, app, proxy, OF_CANARY, has->weight);
 	check_side(w, app, proxy, OF_STABLE, 100 - has->weight);
 }
@@ -141,8 +141,8 @@ check_routing(struct world *w, int app)
 	const struct app_plan *plan = &w->plan->apps[app];
 	if (t->route.exists && !t->route.by_others &&
 	    (t->route.names_canary || t->route.names_stable || t->route.weight != 0))
-		world_violated(w, "home", "app%d: the route has weight %d, canary %d, stable %d", app,
-		    t->route.weight, t->route.names_canary, t->route.names_stable);
+		world_violated(w, "home", "app%d: the route has weight %d, canary %d, stable %d",
+		    app, t->route.weight, t->route.names_canary, t->route.names_stable);
 	if (t->service.exists ||
 	    (t->rule.exists && (!plan->own_rule || t->rule.canary || t->rule.stable)))
 		world_violated(w, "home", "app%d: a Service or subsets are left over", app);

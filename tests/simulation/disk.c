@@ -63,8 +63,8 @@ passes(bool sync)
 		left = 0;
 		return false;
 	}
-	bool fails = sync ? trouble == DISK_SYNCS_FAIL
-			  : trouble == DISK_FULL || trouble == DISK_WRITES_FAIL;
+	bool fails =
+	    sync ? trouble == DISK_SYNCS_FAIL : trouble == DISK_FULL || trouble == DISK_WRITES_FAIL;
 	troubles += fails;
 	return !fails;
 }

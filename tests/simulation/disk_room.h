@@ -16,10 +16,10 @@ struct disk_state {
 };
 
 struct disk_locks {
-	int shared;		 /* readers of the file */
-	const void *reserved;	 /* who is about to write */
-	const void *exclusive;	 /* who is alone */
-	int region_shared[8];	 /* of the log's index, see xShmLock */
+	int shared;	       /* readers of the file */
+	const void *reserved;  /* who is about to write */
+	const void *exclusive; /* who is alone */
+	int region_shared[8];  /* of the log's index, see xShmLock */
 	const void *region_exclusive[8];
 };
 

@@ -10,7 +10,7 @@
 struct handle {
 	sqlite3_file base;
 	struct disk_file *file;
-	int level;		      /* of the lock on the file */
+	int level;		    /* of the lock on the file */
 	unsigned shared, exclusive; /* regions of the index */
 };
 

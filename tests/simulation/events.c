@@ -22,7 +22,8 @@ before(const struct timed *a, const struct timed *b)
 void
 event_at(struct world *w, int64_t at_ms, event_run *run, int a, int b, bool to_airisd)
 {
-	struct timed new = {at_ms > w->now_ms ? at_ms : w->now_ms, w->order++, run, a, b, to_airisd};
+	struct timed new = {
+	    at_ms > w->now_ms ? at_ms : w->now_ms, w->order++, run, a, b, to_airisd};
 	if (w->heap == NULL)
 		w->heap = mem_array(MOST, sizeof(w->heap[0]));
 	assert(w->heap_count < MOST);

@@ -102,7 +102,8 @@ journal_check_intent(struct world *w, const struct act *act)
 	struct journal_port port = store_port(w->store);
 	struct err e;
 	w->acts_sent++;
-	if (act->urgent && (!store_healthy(w->store, NULL) || engine_degraded(w->engine, &(const char *){NULL}))) {
+	if (act->urgent &&
+	    (!store_healthy(w->store, NULL) || engine_degraded(w->engine, &(const char *){NULL}))) {
 		w->acts_exempt++; /* what reduces risk goes out also when it cannot be written */
 		return;
 	}
@@ -128,8 +129,8 @@ struct rollout_known *
 rollout_active(struct world *w, int app)
 {
 	for (int i = 0; i < w->rollout_count; i++)
-		if (w->rollouts[i].app == app && (phase_forward(w->rollouts[i].phase) ||
-						     w->rollouts[i].phase == PHASE_ABORTING))
+		if (w->rollouts[i].app == app &&
+		    (phase_forward(w->rollouts[i].phase) || w->rollouts[i].phase == PHASE_ABORTING))
 			return &w->rollouts[i];
 	return NULL;
 }
@@ -164,6 +165,7 @@ enter_phase(struct world *w, struct rollout_known *r, const json_t *data)
 	}
 	if (r->begun && phase_final(r->phase))
 		a->image_end = r->phase == PHASE_SUCCEEDED ? r->image : a->image_home;
+	r->paused |= r->phase == PHASE_PAUSED;
 	if (r->phase == PHASE_ABORTING)
 		r->aborting_ms = w->now_ms;
 	if (phase_final(r->phase))
@@ -178,7 +180,8 @@ enter_stage(struct world *w, struct rollout_known *r, const json_t *data)
 	check_stage(w, r, r->stage, index);
 	r->stage = index;
 	r->fails[0] = r->fails[1] = 0;
-	r->skips = r->approved = false;
+	r->skips = r->approved = r->paused = false;
+	r->settled_ms = r->still_ms = 0;
 }
 
 static void
@@ -259,6 +262,10 @@ journal_durable(void *ctx, const struct journal_row *row)
 		break;
 	case EVENT_STAGE:
 		enter_stage(w, r, data);
+		break;
+	case EVENT_SETTLED:
+		r->still_ms = w->now_ms;
+		r->settled_ms = r->settled_ms ? r->settled_ms : w->now_ms;
 		break;
 	case EVENT_COMMAND:
 		commanded(r, data);

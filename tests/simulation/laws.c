@@ -47,8 +47,8 @@ check_raise(struct world *w, int app, int number)
 	bool there = host ? a->truth.service.exists : a->truth.rule.canary && a->truth.rule.stable;
 	bool by_others = a->truth.service.gone_by_others || a->truth.rule.gone_by_others;
 	if (number * a->load > ready * 100)
-		world_violated(w, "I2", "app%d: weight %d with %d of %d ready", app, number, ready,
-		    a->load);
+		world_violated(
+		    w, "I2", "app%d: weight %d with %d of %d ready", app, number, ready, a->load);
 	if (!there && !by_others && !troubled(w))
 		world_violated(w, "I3", "app%d: weight %d before its %s", app, number,
 		    host ? "Service" : "subset");
@@ -69,10 +69,23 @@ check_lower(struct world *w, int app, int number)
 		    app, weight, number, stable, a->load, canary);
 }
 
+/* Whatever is answered, nobody is written to again and again (F59). */
+static void
+check_rate(struct world *w, int app)
+{
+	struct app_world *a = &w->apps[app];
+	a->sent_at = (a->sent_at + 1) % 32;
+	if (a->sent_ms[a->sent_at] != 0 && w->now_ms < a->sent_ms[a->sent_at] + 5000)
+		world_violated(w, "F59", "app%d: 32 writes in %lld ms", app,
+		    (long long)(w->now_ms - a->sent_ms[a->sent_at]));
+	a->sent_ms[a->sent_at] = w->now_ms;
+}
+
 void
 check_send(struct world *w, int app, const struct act *act)
 {
 	const struct app_world *a = &w->apps[app];
+	check_rate(w, app);
 	if (act->kind == ACT_WEIGHT && (act->number < 0 || act->number > 100))
 		world_violated(w, "I1", "app%d: weight %d", app, act->number);
 	if (act->kind != ACT_WEIGHT || a->broken || a->truth.route.by_others ||
@@ -89,8 +102,8 @@ check_send(struct world *w, int app, const struct act *act)
 static bool
 others_weighed(const struct world *w, const struct app_world *a)
 {
-	return a->truth.route.by_others || (a->others_weight_ms != 0 &&
-					       w->now_ms < a->others_weight_ms + LONG_MS);
+	return a->truth.route.by_others ||
+	       (a->others_weight_ms != 0 && w->now_ms < a->others_weight_ms + LONG_MS);
 }
 
 /* Law 3: the side that goes has no requests, and the last ones are over. */
@@ -150,11 +163,12 @@ check_effect(struct world *w, int app, const struct act *act)
 		check_image(w, app, act);
 	else if ((act->kind == ACT_DELETE_SERVICE || act->kind == ACT_REMOVE_SUBSETS) &&
 		 a->truth.route.exists && a->truth.route.names_canary && !others_weighed(w, a))
-		world_violated(w, "I3", "app%d: %s while the route names it", app,
-		    act_name(act->kind));
+		world_violated(
+		    w, "I3", "app%d: %s while the route names it", app, act_name(act->kind));
 }
 
-/* --- I7, I10: a stage is left for a reason ----------------------------------------------------- */
+/* --- I7, I10: a stage is left for a reason -----------------------------------------------------
+ */
 
 static bool
 gate_was_good(const struct world *w, const struct app_world *a, int i, int needed)
@@ -164,6 +178,24 @@ gate_was_good(const struct world *w, const struct app_world *a, int i, int neede
 	bool enough = a->gates[i].good >= needed ||
 		      (a->gates[i].was_good >= needed && w->now_ms - a->gates[i].bad_ms <= late_ms);
 	return enough && w->now_ms - a->gates[i].good_ms <= age_ms;
+}
+
+/* A hold is as long as it is, also with a crash in it. After a jump of the wall clock nobody can
+ * know how long a crash took. */
+static void
+check_hold(struct world *w, const struct rollout_known *r, int from)
+{
+	const struct app_plan *plan = &w->plan->apps[r->app];
+	int64_t held_ms = w->now_ms - r->still_ms, all_ms = w->now_ms - r->settled_ms;
+	if (w->jumped || r->still_ms == 0)
+		return;
+	if (held_ms < plan->hold_ms - (troubled(w) ? 30000 : 100))
+		world_violated(w, "I7", "%s leaves stage %d after %lld ms, its hold is %lld", r->id,
+		    from, (long long)held_ms, (long long)plan->hold_ms);
+	if (plan->gates == 0 && !plan->approve && !r->paused && w->fault_ms < r->settled_ms &&
+	    all_ms > plan->hold_ms + 5000)
+		world_violated(w, "I7", "%s is held for %lld ms in stage %d, its hold is %lld",
+		    r->id, (long long)all_ms, from, (long long)plan->hold_ms);
 }
 
 void
@@ -178,12 +210,14 @@ check_stage(struct world *w, struct rollout_known *r, int from, int to)
 		world_violated(w, "I7", "%s goes from stage %d to %d", r->id, from, to);
 	if (from < 1 || from > stages || r->skips || full)
 		return;
+	check_hold(w, r, from);
 	if (from == 1 && plan->approve && !r->approved)
 		world_violated(w, "I7", "%s leaves stage %d without its approval", r->id, from);
 	for (int i = 0; i < plan->gates; i++)
 		if (!gate_was_good(w, a, i, plan->measurements))
 			world_violated(w, "I10",
-			    "%s leaves stage %d, gate g%d has %d of %d passes, the last %lld ms ago",
+			    "%s leaves stage %d, gate g%d has %d of %d passes, the last %lld ms "
+			    "ago",
 			    r->id, from, i, a->gates[i].good, plan->measurements,
 			    (long long)(w->now_ms - a->gates[i].good_ms));
 }

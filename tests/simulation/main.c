@@ -39,11 +39,12 @@ usage(void)
 	exit(2);
 }
 
-/* --- one --------------------------------------------------------------------------------------- */
+/* --- one ---------------------------------------------------------------------------------------
+ */
 
 static void
-report_failure(const char *name, struct schedule *schedule, const struct violation *violation,
-    bool shrinks)
+report_failure(
+    const char *name, struct schedule *schedule, const struct violation *violation, bool shrinks)
 {
 	printf("%s: %s: %s\n", name, violation->law, violation->text);
 	if (!shrinks)
@@ -98,11 +99,12 @@ run_one(const struct options *o)
 	return violation.law[0] != '\0';
 }
 
-/* --- many -------------------------------------------------------------------------------------- */
+/* --- many --------------------------------------------------------------------------------------
+ */
 
 struct worker {
 	pid_t pid;
-	uint64_t at; /* the seed that it runs */
+	uint64_t at;	 /* the seed that it runs */
 	uint64_t failed; /* failures so far */
 	uint64_t failing[64];
 	bool done;

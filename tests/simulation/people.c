@@ -60,8 +60,8 @@ on_reply(void *ctx, uint64_t request, enum engine_result result, const char *id,
 	struct reply *reply = &w->replies[request];
 	if (w->dead)
 		return;
-	world_trace(w, "reply %d to %s: %d %s %s", (int)request, item_name(reply->kind), result, id,
-	    why);
+	world_trace(
+	    w, "reply %d to %s: %d %s %s", (int)request, item_name(reply->kind), result, id, why);
 	if (reply->given) {
 		world_violated(w, "I8", "request %d is answered twice", (int)request);
 		return;
@@ -71,8 +71,8 @@ on_reply(void *ctx, uint64_t request, enum engine_result result, const char *id,
 	str_copy(reply->id, sizeof(reply->id), id);
 	if (result > ENGINE_CREATED)
 		return;
-	bool start = reply->kind == DO_START || reply->kind == DO_START_AGAIN ||
-		     reply->kind == DO_UNDO;
+	bool start =
+	    reply->kind == DO_START || reply->kind == DO_START_AGAIN || reply->kind == DO_UNDO;
 	if (start)
 		on_started(w, reply);
 	struct rollout_known *r = rollout_find(w, id);
@@ -91,9 +91,10 @@ new_reply(struct world *w, const struct item *item, struct engine_reply *to)
 	if (w->reply_count == REPLIES)
 		return NULL;
 	struct reply *reply = &w->replies[w->reply_count];
-	*reply = (struct reply){.kind = item->kind, .app = item->app, .image = item->arg, .life = w->life};
-	*to = (struct engine_reply){
-	    .done = on_reply, .ctx = w, .request = (uint64_t)w->reply_count};
+	*reply = (struct reply){
+	    .kind = item->kind, .app = item->app, .image = item->arg, .life = w->life};
+	*to =
+	    (struct engine_reply){.done = on_reply, .ctx = w, .request = (uint64_t)w->reply_count};
 	w->reply_count++;
 	return reply;
 }
@@ -200,10 +201,9 @@ check_commands(struct world *w)
 	}
 	for (int i = 0; i < w->reply_count; i++) {
 		const struct reply *reply = &w->replies[i];
-		if (reply->given && reply->result == ENGINE_CREATED &&
-		    !is_durable(w, reply->id))
-			world_violated(w, "I8", "the start of %s was answered and is lost",
-			    reply->id);
+		if (reply->given && reply->result == ENGINE_CREATED && !is_durable(w, reply->id))
+			world_violated(
+			    w, "I8", "the start of %s was answered and is lost", reply->id);
 	}
 }
 

@@ -164,8 +164,8 @@ tell_to_go(struct world *w, int app, struct pod *pod, enum cause cause)
 	if (pod->cause != CAUSE_OTHERS)
 		pod->cause = cause;
 	if (cause == CAUSE_OTHERS && pod->was_ready)
-		pods_victim(w, app, pod->canary ? OF_CANARY : OF_STABLE,
-		    w->plan->pods_late_ms + HEARD_MS);
+		pods_victim(
+		    w, app, pod->canary ? OF_CANARY : OF_STABLE, w->plan->pods_late_ms + HEARD_MS);
 	event_at(w, pod->gone_ms, go, app, name_of(a, pod), false);
 	changed(w, app, pod->canary);
 }

@@ -1,5 +1,5 @@
-/* Prometheus behind the gates' socket: it answers as the real one does, in JSON, and what that means
- * is judged by the daemon's own code. */
+/* Prometheus behind the gates' socket: it answers as the real one does, in JSON, and what that
+ * means is judged by the daemon's own code. */
 #include <string.h>
 #include "base/str.h"
 #include "rooms.h"
@@ -62,8 +62,7 @@ read_value(struct world *w, const struct ask *ask, enum item_kind trouble, struc
 	value_body(body, sizeof(body), ask, trouble, world_roll(w, 3) == 0);
 	if (trouble == FAULT_GATE_ERROR)
 		text = errors(w, &status);
-	reading_decode(
-	    text, strlen(text), status, REDUCE_NONE, ask->wall_ms, MAX_AGE_MS, reading);
+	reading_decode(text, strlen(text), status, REDUCE_NONE, ask->wall_ms, MAX_AGE_MS, reading);
 }
 
 static void

@@ -8,8 +8,8 @@
 void pods_begin(struct world *w, int app);
 void pods_sync(struct world *w, int app); /* the controllers will look */
 void pods_count(const struct app_world *a, int side, struct counts *counts);
-bool pod_serves(const struct pod *pod);	  /* is a ready endpoint */
-bool pod_answers(const struct pod *pod);  /* a request to it would be answered */
+bool pod_serves(const struct pod *pod);	 /* is a ready endpoint */
+bool pod_answers(const struct pod *pod); /* a request to it would be answered */
 uint64_t pods_ends(const struct app_world *a, int side);
 void pods_hurt(struct world *w, int app, int side, int count, int64_t for_ms);
 /* A pod that others took away counts as there for so long. */
@@ -20,7 +20,7 @@ int pods_ready(const struct app_world *a, int side);
 /* watch.c: what airisd sees of it: the cluster port but its writes */
 void watch_changed(struct world *w, int app, enum part part);
 void watch_take(struct world *w, int app, enum part part); /* read: the cache has it now */
-void watch_tell(struct world *w, int app);	/* something about freshness changed */
+void watch_tell(struct world *w, int app);		   /* something about freshness changed */
 void watch_relist(struct world *w, int app);
 void watch_take_all(struct world *w, int app);
 void watch_drop(struct world *w); /* the process ended */

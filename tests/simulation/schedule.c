@@ -112,8 +112,8 @@ static void
 add_commands(struct making *m)
 {
 	static const enum item_kind often[] = {DO_ABORT, DO_PROMOTE, DO_PROMOTE_FULL, DO_PAUSE,
-	    DO_RESUME, DO_RETRY, DO_APPROVE, DO_START, DO_START_AGAIN, DO_UNDO, DO_ABORT,
-	    DO_RESUME, DO_APPROVE};
+	    DO_RESUME, DO_RETRY, DO_APPROVE, DO_START, DO_START_AGAIN, DO_UNDO, DO_ABORT, DO_RESUME,
+	    DO_APPROVE};
 	int count = 1 + pick(m, 6);
 	for (int i = 0; i < count; i++) {
 		enum item_kind kind = often[pick(m, (int)(sizeof(often) / sizeof(often[0])))];
@@ -132,6 +132,8 @@ add_faults(struct making *m)
 		int64_t for_ms = pick(m, 4) == 0 ? between(m, SECOND, 10 * MINUTE)
 						 : between(m, SECOND, 90 * SECOND);
 		int64_t at_ms = some_moment(m);
+		if (kind >= FAULT_GATE_FAILS && kind <= FAULT_PROMETHEUS_DOWN)
+			for_ms = between(m, 30 * SECOND, 10 * MINUTE); /* gates are asked rarely */
 		if (at_ms + for_ms > m->s->end_ms)
 			for_ms = m->s->end_ms - at_ms;
 		add(m, kind, pick(m, m->s->app_count), at_ms, for_ms, pick(m, 64));
@@ -180,8 +182,7 @@ add_gate(struct str *to, const struct app_plan *app, int i)
 	    "- {name: g%d, prometheus: {query: up, pass: '>= 0.99'%s}, every: %ldms, "
 	    "failures: %d, measurements: %d, deadline: %ldms, onDeadline: %s}\n",
 	    i, i == 0 ? ", samples: {query: up, min: 10}" : "", (long)app->every_ms, app->failures,
-	    app->measurements, (long)app->gate_deadline_ms,
-	    app->on_deadline ? "abort" : "pause");
+	    app->measurements, (long)app->gate_deadline_ms, app->on_deadline ? "abort" : "pause");
 }
 
 char *

@@ -22,7 +22,7 @@ enum item_kind {
 	FAULT_ANSWER_LOST,  /* it took effect */
 	FAULT_REQUEST_LOST, /* it did not */
 	FAULT_LATE_EFFECT,
-	FAULT_TWICE,	/* the answer comes twice */
+	FAULT_TWICE,	 /* the answer comes twice */
 	FAULT_OVERTAKEN, /* the answer comes after that of a later one */
 	FAULT_OUTAGE,
 	FAULT_WEBHOOK, /* every write of routing is refused */

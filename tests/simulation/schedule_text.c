@@ -155,7 +155,8 @@ read_words(char **rest, const struct word *words, void *record, struct err *e)
 			word++;
 		value = strtok_r(NULL, " \n", rest);
 		if (word->name == NULL || str_number(value, INT64_MIN, INT64_MAX, &number) < 0)
-			return err_set(e, "not a word of this line, or no number after it: %s", name);
+			return err_set(
+			    e, "not a word of this line, or no number after it: %s", name);
 		set_word(word, record, number);
 	}
 	return 0;

@@ -22,8 +22,8 @@ print_hits(const char *what, const struct counters *sum, int from, int to)
 {
 	printf("%s:", what);
 	for (int i = from; i < to; i++)
-		printf(" %s %llu%s", item_name((enum item_kind)i),
-		    (unsigned long long)sum->hits[i], i + 1 < to ? "," : "\n");
+		printf(" %s %llu%s", item_name((enum item_kind)i), (unsigned long long)sum->hits[i],
+		    i + 1 < to ? "," : "\n");
 }
 
 int

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-void turns_give(void);		/* the writer runs until it waits; nothing if there is none */
+void turns_give(void);	      /* the writer runs until it waits; nothing if there is none */
 void turns_clock(int64_t ms); /* what base/clock.h says from now on */
 
 #endif

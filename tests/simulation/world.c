@@ -31,6 +31,8 @@ world_troubled(struct world *w, int64_t until_ms)
 {
 	if (until_ms > w->trouble_ms)
 		w->trouble_ms = until_ms;
+	if (until_ms > w->fault_ms)
+		w->fault_ms = until_ms;
 }
 
 void
@@ -162,8 +164,8 @@ furnish(struct world *w, int app)
 	a->truth.route = (struct route){.exists = true, .version = 1};
 	a->truth.rule.exists = plan->subset && plan->own_rule;
 	if (plan->hpa) {
-		a->truth.hpa = (struct hpa_seen){
-		    .exists = true, .min = plan->hpa_min, .max = plan->hpa_max};
+		a->truth.hpa =
+		    (struct hpa_seen){.exists = true, .min = plan->hpa_min, .max = plan->hpa_max};
 		str_copy(a->truth.hpa.name, sizeof(a->truth.hpa.name), a->name);
 	}
 	pods_begin(w, app);

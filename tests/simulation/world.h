@@ -111,10 +111,12 @@ struct app_world {
 	struct truth truth;
 	struct pod pods[PODS];
 	struct cached cached;
-	int load;	       /* so many pods carry everything, half of them in need */
+	int load;	     /* so many pods carry everything, half of them in need */
+	int64_t sent_ms[32]; /* of the last writes */
+	int sent_at;
 	int64_t controller_ms; /* when its controllers look; 0: they have no reason to */
 	int64_t rv_ms;
-	bool broken; /* its Deployment was deleted by others: nothing is expected any more */
+	bool broken;	 /* its Deployment was deleted by others: nothing is expected any more */
 	int never_ready; /* image; 0: none */
 	bool flaps;
 	int64_t victims[SIDES][8]; /* pods that others took away count until then */
@@ -135,14 +137,14 @@ struct app_world {
 		int was_good;	 /* before the last one that was none, at bad_ms */
 		int64_t bad_ms;
 	} gates[2];
-	int64_t weight_ms; /* when the weight changed */
-	int promotions;	   /* times the stable workload got the release of this rollout */
-	int64_t bad_ms;	   /* since when something stands that may not; 0: it does not */
-	int edits;	   /* of the image by others */
+	int64_t weight_ms;	  /* when the weight changed */
+	int promotions;		  /* times the stable workload got the release of this rollout */
+	int64_t bad_ms;		  /* since when something stands that may not; 0: it does not */
+	int edits;		  /* of the image by others */
 	int64_t others_weight_ms; /* when a weight of others was last in the route */
 	int64_t full_ms;	  /* when somebody last said promote --full; 0: nobody */
-	int image_home;	   /* the stable image when the rollout began */
-	int image_end;	   /* what the rollouts that ended have left */
+	int image_home;		  /* the stable image when the rollout began */
+	int image_end;		  /* what the rollouts that ended have left */
 	/* known of the outside when the last rollout ended */
 	bool hpa_by_others, image_by_others;
 };
@@ -153,7 +155,9 @@ struct rollout_known { /* of what is durable */
 	enum phase phase;
 	int stage, fails[2];
 	bool begun, skips, approved;
-	bool acknowledged; /* its start was answered with yes */
+	int64_t settled_ms, still_ms; /* of its stage, first and last; 0: not yet */
+	bool paused;		      /* in this stage */
+	bool acknowledged;	      /* its start was answered with yes */
 	bool abort_acknowledged;
 	int64_t breach_ms, aborting_ms;
 };
@@ -207,9 +211,11 @@ struct world {
 	FILE *trace; /* NULL: none */
 	uint64_t hash, chance, order;
 	struct violation violation;
-	bool quiet; /* faults are over */
+	bool quiet;				/* faults are over */
 	int64_t now_ms, wall_offset_ms, lag_ms; /* lag: the process did not run for so long */
-	int64_t suspended_ms, trouble_ms; /* until when; when something went wrong last */
+	int64_t suspended_ms, trouble_ms;	/* until when; when something went wrong last */
+	int64_t fault_ms;			/* the same, but for crashes */
+	bool jumped;				/* the wall clock */
 	struct timed *heap;
 	int heap_count;
 	struct app_world apps[SCHEDULE_APPS];

@@ -218,6 +218,7 @@ jump(struct world *w, int arg)
 {
 	static const int64_t jumps[] = {3600000, -3600000, 86400000, -86400000};
 	w->wall_offset_ms += jumps[arg % 4];
+	w->jumped = true;
 	world_hit(w, FAULT_CLOCK_JUMPS);
 }
 
@@ -309,8 +310,8 @@ world_fault_ends(struct world *w, int app, int kind)
 static void
 begin(struct world *w, const struct item *item)
 {
-	int64_t *until = is_of_all(item->kind) ? &w->until[item->kind]
-					       : &w->apps[item->app].until[item->kind];
+	int64_t *until =
+	    is_of_all(item->kind) ? &w->until[item->kind] : &w->apps[item->app].until[item->kind];
 	if (w->now_ms + item->for_ms > *until)
 		*until = w->now_ms + item->for_ms;
 	event_at(w, *until, over, item->app, (int)item->kind, false);
@@ -331,9 +332,10 @@ world_item(struct world *w, const struct item *item)
 		people_do(w, item);
 		return;
 	}
-	world_troubled(w, w->now_ms);
-	if (item->kind < FIRST_CRASH)
+	if (item->kind < FIRST_CRASH) {
+		world_troubled(w, w->now_ms);
 		begin(w, item);
+	}
 	if (item->kind == FAULT_DELETED)
 		delete_object(w, item);
 	else if (item->kind == FAULT_WEIGHT_EDITED)
