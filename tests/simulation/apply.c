@@ -128,9 +128,7 @@ patch_canary(struct world *w, struct act_sent *x)
 	struct deployment *d = &w->apps[x->app].truth.deployments[OF_CANARY];
 	if (!d->exists || d->deleting)
 		return ACT_CONFLICT;
-	/* What it takes back of others is theirs. */
-	if (d->size <= x->act.number || !d->size_by_others)
-		d->size_by_others = false;
+	d->mended = d->size_by_others; /* what it takes back of others is theirs until it is done */
 	d->size = x->act.number;
 	if (x->act.kind == ACT_CREATE_CANARY && d->image != image_of(x->act.text)) {
 		d->image = image_of(x->act.text);

@@ -2,17 +2,20 @@
 #include <stdio.h>
 #include "rooms.h"
 
-#define STANDS_MS 90000 /* longer than a mesh that is asked and does not know, twice, and a retry  \
-			 */
+#define STANDS_MS                                                                                  \
+	90000 /* longer than a mesh that is asked and does not know, twice, and a retry            \
+	       */
 
 /* --- requests --------------------------------------------------------------------------------- */
 
 static int
 victims(const struct world *w, const struct app_world *a, int side)
 {
+	const struct mesh *mesh = &w->mesh;
+	bool deaf = mesh->down || (mesh->up_ms != 0 && w->now_ms < mesh->up_ms + HEARD_MS);
 	int n = 0;
 	for (int i = 0; i < 8; i++)
-		n += a->victims[side][i] > w->now_ms;
+		n += a->victims[side][i] > (deaf ? mesh->down_ms : w->now_ms);
 	return n;
 }
 
@@ -30,6 +33,7 @@ check_side(struct world *w, int app, const struct proxy *proxy, int side, int pe
 		alive += known && answers;
 		dead += known && !answers && pod->cause == CAUSE_AIRISD;
 		theirs += (known || pod->there) && !answers && pod->cause == CAUSE_OTHERS;
+		theirs += !known && answers && pod->returned;
 	}
 	/* A canary that others made smaller or another is theirs, until airisd writes it again. */
 	const struct deployment *d = &a->truth.deployments[side];

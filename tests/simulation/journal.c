@@ -180,7 +180,7 @@ enter_stage(struct world *w, struct rollout_known *r, const json_t *data)
 	check_stage(w, r, r->stage, index);
 	r->stage = index;
 	r->fails[0] = r->fails[1] = 0;
-	r->skips = r->approved = r->paused = false;
+	r->skips = r->approved = r->paused = r->late = false;
 	r->settled_ms = r->still_ms = 0;
 }
 
@@ -192,6 +192,16 @@ commanded(struct rollout_known *r, const json_t *data)
 	r->approved |= strcmp(name, "approve") == 0;
 	if (strcmp(name, "resume") == 0 || strcmp(name, "retry") == 0)
 		r->fails[0] = r->fails[1] = 0;
+}
+
+/* What is told now may be of long ago. */
+static bool
+disk_was_ill(const struct world *w)
+{
+	for (int kind = FAULT_DISK_FULL; kind <= FAULT_DISK_SLOW; kind++)
+		if (w->until[kind] != 0 && w->now_ms < w->until[kind] + 30000)
+			return true;
+	return false;
 }
 
 static void
@@ -265,6 +275,7 @@ journal_durable(void *ctx, const struct journal_row *row)
 		break;
 	case EVENT_SETTLED:
 		r->still_ms = w->now_ms;
+		r->late = disk_was_ill(w);
 		r->settled_ms = r->settled_ms ? r->settled_ms : w->now_ms;
 		break;
 	case EVENT_COMMAND:

@@ -189,7 +189,7 @@ check_hold(struct world *w, const struct rollout_known *r, int from)
 	int64_t held_ms = w->now_ms - r->still_ms, all_ms = w->now_ms - r->settled_ms;
 	if (w->jumped || r->still_ms == 0)
 		return;
-	if (held_ms < plan->hold_ms - (troubled(w) ? 30000 : 100))
+	if (!r->late && held_ms < plan->hold_ms - 100)
 		world_violated(w, "I7", "%s leaves stage %d after %lld ms, its hold is %lld", r->id,
 		    from, (long long)held_ms, (long long)plan->hold_ms);
 	if (plan->gates == 0 && !plan->approve && !r->paused && w->fault_ms < r->settled_ms &&

@@ -145,8 +145,10 @@ static void
 start_worker(struct worker *worker, const struct options *o)
 {
 	fflush(stdout);
-	worker->pid = fork();
-	if (worker->pid == 0)
+	pid_t pid = fork();
+	if (pid != 0)
+		worker->pid = pid; /* the memory is shared: the child must not write its 0 */
+	else
 		work(worker, o->from + o->seeds, (uint64_t)o->jobs, o->most);
 }
 

@@ -6,7 +6,6 @@
 #include "rooms.h"
 
 #define GRACE_MS 2000
-#define HEARD_MS 12000 /* the mesh has heard of it by then */
 
 bool
 pod_serves(const struct pod *pod)
@@ -68,6 +67,14 @@ pods_ends(const struct app_world *a, int side)
 	return ends;
 }
 
+static void
+mended(struct world *w, int app, int side)
+{
+	struct deployment *d = &w->apps[app].truth.deployments[side];
+	if (d->mended && count(&w->apps[app], side, true, d->image) >= d->size)
+		d->size_by_others = d->mended = false;
+}
+
 /* Its status changes with its pods, and so does its resourceVersion. */
 static void
 changed(struct world *w, int app, bool canary)
@@ -75,6 +82,9 @@ changed(struct world *w, int app, bool canary)
 	struct app_world *a = &w->apps[app];
 	a->truth.deployments[canary ? OF_CANARY : OF_STABLE].version++;
 	check_history(w, app);
+	if (a->truth.deployments[canary ? OF_CANARY : OF_STABLE].mended)
+		event_at(
+		    w, w->now_ms + HEARD_MS, mended, app, canary ? OF_CANARY : OF_STABLE, false);
 	watch_changed(w, app, canary ? PART_CANARY : PART_STABLE);
 	pods_sync(w, app);
 	mesh_news(w);
@@ -108,9 +118,7 @@ get_ready(struct world *w, int app, int name)
 	}
 	pod->ready = pod->was_ready = true;
 	pod->down = false;
-	/* The mesh has yet to hear of it. */
-	if (pod->cause == CAUSE_OTHERS)
-		pods_victim(w, app, pod->canary ? OF_CANARY : OF_STABLE, HEARD_MS);
+	pod->returned = pod->cause == CAUSE_OTHERS;
 	pod->cause = CAUSE_NONE;
 	changed(w, app, pod->canary);
 }

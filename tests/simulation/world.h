@@ -31,13 +31,14 @@ struct pod { /* its place is not used again while anybody may send to it */
 	int64_t gone_ms;  /* told to go, and until then it answers; 0: not told */
 	bool was_ready;	  /* it answers, also while it is going */
 	bool down;	  /* its process is not there */
+	bool returned;	  /* others took it down, and the mesh may have to hear that it is back */
 	enum cause cause; /* of its end, or of its being down */
 };
 
 struct deployment {
 	bool exists, ours, deleting;
 	int version, image, size;
-	bool size_by_others, image_by_others;
+	bool size_by_others, image_by_others, mended;
 	unsigned uid;
 };
 
@@ -99,7 +100,8 @@ struct proxy {
 
 struct mesh {
 	bool down, silent, open;
-	int64_t churn_ms; /* until then something else changes all the time */
+	int64_t down_ms, up_ms; /* since when it is or was down, and is not any more */
+	int64_t churn_ms;	/* until then something else changes all the time */
 	int64_t first_ms, last_ms;
 	unsigned pushes;
 	struct proxy proxies[PROXIES];
@@ -156,7 +158,7 @@ struct rollout_known { /* of what is durable */
 	int stage, fails[2];
 	bool begun, skips, approved;
 	int64_t settled_ms, still_ms; /* of its stage, first and last; 0: not yet */
-	bool paused;		      /* in this stage */
+	bool paused, late;	      /* in this stage; late: the disk was when it settled */
 	bool acknowledged;	      /* its start was answered with yes */
 	bool abort_acknowledged;
 	int64_t breach_ms, aborting_ms;

@@ -146,6 +146,7 @@ edit_size(struct world *w, const struct item *item)
 		return;
 	d->size = size;
 	d->size_by_others = true;
+	d->mended = false;
 	d->version++;
 	watch_changed(w, item->app, PART_CANARY);
 	pods_sync(w, item->app);
@@ -255,7 +256,10 @@ set_mesh(struct world *w)
 	mesh->proxies[1].stuck = world_fault(w, 0, FAULT_PROXY_STUCK);
 	if (mesh->proxies[1].stuck && !was_stuck)
 		world_hit(w, FAULT_PROXY_STUCK);
+	if (mesh->down && !was_down)
+		mesh->down_ms = w->now_ms;
 	if (was_down && !mesh->down) {
+		mesh->up_ms = w->now_ms;
 		mesh->open = false;
 		mesh_news(w);
 	}
