@@ -72,6 +72,7 @@ airisd_crash(struct world *w)
 	int64_t fault_ms = w->fault_ms;
 	world_troubled(w, w->now_ms);
 	w->fault_ms = fault_ms;
+	w->barred_ms = w->now_ms > w->barred_ms ? w->now_ms : w->barred_ms;
 	world_trace(w, "airisd has crashed%s, %d blocks were lost",
 	    power ? " with its machine" : "", disk_lost());
 	for (int kind = FAULT_DISK_FULL; kind <= FAULT_DISK_SYNCS; kind++)

@@ -77,14 +77,17 @@ check_proxy(struct world *w, int app, const struct proxy *proxy)
 
 /* --- what may not stand ----------------------------------------------------------------------- */
 
+/* In an abort half of the stable side's size carries everything (abortCapacity). */
 static bool
-stable_is_home(const struct app_world *a)
+stable_carries(const struct world *w, int app)
 {
+	const struct app_world *a = &w->apps[app];
 	const struct deployment *d = &a->truth.deployments[OF_STABLE];
+	int full = w->plan->apps[app].replicas > d->size ? w->plan->apps[app].replicas : d->size;
 	struct counts counts;
 	pods_count(a, OF_STABLE, &counts);
-	return d->exists && d->image == a->image_home && counts.ready >= d->size &&
-	       counts.ready >= a->load && counts.ready_of[a->image_home] == counts.ready;
+	return d->exists && d->image == a->image_home && counts.ready * 2 >= full &&
+	       counts.ready_of[a->image_home] == counts.ready && counts.pods == counts.updated;
 }
 
 /* What stands and has a way out that nothing bars; NULL: nothing. */
@@ -93,7 +96,7 @@ what_stands(const struct world *w, int app, const struct rollout_known *r, const
 {
 	const struct app_world *a = &w->apps[app];
 	const struct route *route = &a->truth.route;
-	bool carried = route->exists && route->weight > 0 && stable_is_home(a);
+	bool carried = route->exists && route->weight > 0 && stable_carries(w, app);
 	*law = "I6";
 	if (r->breach_ms != 0 && phase_forward(r->phase))
 		return "a broken gate does not end it";
@@ -112,11 +115,11 @@ check_standing(struct world *w, int app)
 	struct app_world *a = &w->apps[app];
 	const struct rollout_known *r = rollout_active(w, app);
 	const char *law = "", *what = r == NULL ? NULL : what_stands(w, app, r, &law);
-	if (what == NULL || w->now_ms < w->trouble_ms || !watch_fresh(w, app)) {
+	if (what == NULL || w->now_ms < w->barred_ms || !watch_fresh(w, app)) {
 		a->bad_ms = 0;
 		return;
 	}
-	if (a->bad_ms == 0 || a->bad_ms < w->trouble_ms)
+	if (a->bad_ms == 0 || a->bad_ms < w->barred_ms)
 		a->bad_ms = w->now_ms;
 	if (w->now_ms > a->bad_ms + STANDS_MS)
 		world_violated(w, law, "app%d: %s for %lld s, and nothing bars it", app, what,

@@ -217,7 +217,8 @@ struct world {
 	int64_t now_ms, wall_offset_ms, lag_ms; /* lag: the process did not run for so long */
 	int64_t suspended_ms, trouble_ms;	/* until when; when something went wrong last */
 	int64_t fault_ms;			/* the same, but for crashes */
-	bool jumped;				/* the wall clock */
+	int64_t barred_ms; /* until when something may keep airisd from seeing or writing */
+	bool jumped;	   /* the wall clock */
 	struct timed *heap;
 	int heap_count;
 	struct app_world apps[SCHEDULE_APPS];
@@ -254,6 +255,7 @@ void world_trace(struct world *w, const char *format, ...) printf_like(2, 3);
 unsigned world_roll(struct world *w, unsigned sides);
 int64_t world_between(struct world *w, int64_t from, int64_t to);
 void world_troubled(struct world *w, int64_t until_ms); /* something is wrong until then */
+bool world_bars(enum item_kind kind); /* airisd may not see or write because of it */
 void world_hit(struct world *w, enum item_kind kind);
 /* A fault of this kind is on for the app; one that comes by chance comes in two of three cases. */
 bool world_fault(const struct world *w, int app, enum item_kind kind);

@@ -15,6 +15,14 @@ is_of_all(enum item_kind kind)
 	return false;
 }
 
+/* Others in the cluster and bad answers of Prometheus keep nobody from acting. */
+bool
+world_bars(enum item_kind kind)
+{
+	return kind < FAULT_DELETED || (kind > FAULT_FLAPS && kind < FAULT_GATE_FAILS) ||
+	       (kind > FAULT_PROMETHEUS_DOWN && kind < FIRST_COMMAND);
+}
+
 bool
 world_fault(const struct world *w, int app, enum item_kind kind)
 {
@@ -233,6 +241,7 @@ suspend(struct world *w)
 	if (w->flush_ms != 0)
 		w->flush_ms = w->suspended_ms;
 	world_troubled(w, w->suspended_ms);
+	w->barred_ms = w->suspended_ms > w->barred_ms ? w->suspended_ms : w->barred_ms;
 	world_hit(w, FAULT_SUSPENDED);
 }
 
@@ -320,6 +329,8 @@ begin(struct world *w, const struct item *item)
 		*until = w->now_ms + item->for_ms;
 	event_at(w, *until, over, item->app, (int)item->kind, false);
 	world_troubled(w, *until);
+	if (world_bars(item->kind) && *until > w->barred_ms)
+		w->barred_ms = *until;
 	if (item->kind == FAULT_NOT_FRESH)
 		world_hit(w, FAULT_NOT_FRESH);
 	for (int i = 0; i < w->plan->app_count; i++)
