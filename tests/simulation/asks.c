@@ -48,13 +48,30 @@ all_have(const struct world *w, const struct ask *ask)
 	return true;
 }
 
-static struct ask *
-find(struct world *w, int number)
+struct ask *
+asks_find(struct world *w, uint64_t number)
 {
 	for (int i = 0; i < ASKS; i++)
-		if (w->asks[i].number == (uint64_t)number)
+		if (w->asks[i].number == number)
 			return &w->asks[i];
 	return NULL;
+}
+
+struct ask *
+asks_place(struct world *w)
+{
+	struct ask *place = asks_find(w, 0);
+	if (place == NULL)
+		world_violated(w, "F15", "%d questions are under way", ASKS);
+	return place;
+}
+
+void
+asks_cancel(void *ctx, uint64_t number)
+{
+	struct ask *ask = asks_find(ctx, number);
+	if (ask != NULL)
+		*ask = (struct ask){.number = 0};
 }
 
 static void
@@ -70,7 +87,7 @@ tell(struct world *w, struct ask *ask, enum mesh_outcome outcome, const char *te
 static void
 confirm(struct world *w, int number, int b)
 {
-	struct ask *ask = find(w, number);
+	struct ask *ask = asks_find(w, (uint64_t)number);
 	(void)b;
 	if (ask == NULL || ask->known_ms == 0 || w->now_ms < ask->known_ms || w->dead)
 		return;
@@ -98,7 +115,7 @@ mesh_answers(struct world *w)
 static void
 poll(struct world *w, int number, int b)
 {
-	struct ask *ask = find(w, number);
+	struct ask *ask = asks_find(w, (uint64_t)number);
 	(void)b;
 	if (ask == NULL || w->dead)
 		return;
@@ -118,16 +135,10 @@ ask(void *ctx, const struct mesh_question *question,
 {
 	struct world *w = ctx;
 	uint64_t number = ++w->numbers;
-	int i = 0;
-	if (w->dead)
+	struct ask *place = w->dead ? NULL : asks_place(w);
+	if (place == NULL)
 		return number;
-	while (i < ASKS && w->asks[i].number != 0)
-		i++;
-	if (i == ASKS) {
-		world_violated(w, "F15", "%d questions are under way", ASKS);
-		return number;
-	}
-	w->asks[i] = (struct ask){.number = number,
+	*place = (struct ask){.number = number,
 	    .app = question->app->name[3] - '0',
 	    .subject = question->subject,
 	    .asked_ms = w->now_ms,
@@ -135,14 +146,6 @@ ask(void *ctx, const struct mesh_question *question,
 	    .ctx = done_ctx};
 	event_at(w, w->now_ms + world_between(w, 20, 120), poll, (int)number, 0, true);
 	return number;
-}
-
-static void
-cancel(void *ctx, uint64_t number)
-{
-	struct ask *ask = find(ctx, (int)number);
-	if (ask != NULL)
-		*ask = (struct ask){.number = 0};
 }
 
 static bool
@@ -162,5 +165,5 @@ mesh_drop(struct world *w)
 struct mesh_port
 mesh_port_of(struct world *w)
 {
-	return (struct mesh_port){.ctx = w, .asks = asks, .ask = ask, .cancel = cancel};
+	return (struct mesh_port){.ctx = w, .asks = asks, .ask = ask, .cancel = asks_cancel};
 }

@@ -195,8 +195,8 @@ commanded(struct rollout_known *r, const json_t *data)
 }
 
 /* What is told now may be of long ago. */
-static bool
-disk_was_ill(const struct world *w)
+bool
+journal_was_ill(const struct world *w)
 {
 	for (int kind = FAULT_DISK_FULL; kind <= FAULT_DISK_SLOW; kind++)
 		if (w->until[kind] != 0 && w->now_ms < w->until[kind] + 30000)
@@ -275,7 +275,7 @@ journal_durable(void *ctx, const struct journal_row *row)
 		break;
 	case EVENT_SETTLED:
 		r->still_ms = w->now_ms;
-		r->late = disk_was_ill(w);
+		r->late = journal_was_ill(w);
 		r->settled_ms = r->settled_ms ? r->settled_ms : w->now_ms;
 		break;
 	case EVENT_COMMAND:

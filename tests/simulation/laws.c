@@ -173,7 +173,7 @@ check_effect(struct world *w, int app, const struct act *act)
 static bool
 gate_was_good(const struct world *w, const struct app_world *a, int i, int needed)
 {
-	int64_t late_ms = troubled(w) ? 600000 : 1000;
+	int64_t late_ms = journal_was_ill(w) ? 600000 : 1000;
 	int64_t age_ms = 2 * a->spec->gates[i].every_ms + 5000 + late_ms;
 	bool enough = a->gates[i].good >= needed ||
 		      (a->gates[i].was_good >= needed && w->now_ms - a->gates[i].bad_ms <= late_ms);
@@ -205,7 +205,8 @@ check_stage(struct world *w, struct rollout_known *r, int from, int to)
 	const struct app_plan *plan = &w->plan->apps[r->app];
 	int stages = a->spec->plan.stage_count;
 	/* It stands before its command in the journal. */
-	bool full = a->full_ms != 0 && w->now_ms < a->full_ms + (troubled(w) ? 600000 : 1000);
+	bool full =
+	    a->full_ms != 0 && w->now_ms < a->full_ms + (journal_was_ill(w) ? 600000 : 1000);
 	if (to <= from || (to != from + 1 && !full))
 		world_violated(w, "I7", "%s goes from stage %d to %d", r->id, from, to);
 	if (from < 1 || from > stages || r->skips || full)

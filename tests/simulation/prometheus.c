@@ -86,17 +86,15 @@ answer(struct world *w, int number, int silent)
 {
 	struct reading value, samples;
 	struct gate_sample sample = {.verdict = VERDICT_ERROR, .samples = -1};
-	int i = 0;
-	while (i < ASKS && w->asks[i].number != (uint64_t)number)
-		i++;
-	if (i == ASKS || w->dead)
+	struct ask *asked = w->dead ? NULL : asks_find(w, (uint64_t)number);
+	if (asked == NULL)
 		return;
-	struct ask ask = w->asks[i];
+	struct ask ask = *asked;
 	const struct gate_spec *gate = &w->apps[ask.app].spec->gates[ask.gate];
 	enum item_kind trouble = silent ? FAULT_GATE_SILENT : trouble_of(w, ask.app);
 	if (trouble == FAULT_TOO_FEW && gate->samples_query == NULL)
 		trouble = DO_START;
-	w->asks[i] = (struct ask){.number = 0};
+	*asked = (struct ask){.number = 0};
 	if (silent)
 		str_copy(sample.text, sizeof(sample.text), "no answer within 10s: a fault");
 	else {
@@ -117,20 +115,15 @@ measure(void *ctx, const struct gate_question *question,
     void (*done)(void *done_ctx, uint64_t number, const struct gate_sample *sample), void *done_ctx)
 {
 	struct world *w = ctx;
-	int app = question->app[3] - '0', i = 0;
+	int app = question->app[3] - '0';
 	uint64_t number = ++w->numbers;
 	int64_t late_ms = world_between(w, 3, 60);
-	if (w->dead)
+	struct ask *place = w->dead ? NULL : asks_place(w);
+	if (place == NULL)
 		return number;
 	if (question->window_ms <= 0)
 		world_violated(w, "F12", "a window of %lld ms", (long long)question->window_ms);
-	while (i < ASKS && w->asks[i].number != 0)
-		i++;
-	if (i == ASKS) {
-		world_violated(w, "F15", "%d questions are under way", ASKS);
-		return number;
-	}
-	w->asks[i] = (struct ask){.number = number,
+	*place = (struct ask){.number = number,
 	    .app = app,
 	    .gate = question->gate->name[1] - '0',
 	    .asked_ms = w->now_ms,
@@ -146,15 +139,6 @@ measure(void *ctx, const struct gate_question *question,
 	return number;
 }
 
-static void
-cancel(void *ctx, uint64_t number)
-{
-	struct world *w = ctx;
-	for (int i = 0; i < ASKS; i++)
-		if (w->asks[i].number == number)
-			w->asks[i] = (struct ask){.number = 0};
-}
-
 static bool
 has_source(void *ctx, const char *name)
 {
@@ -166,5 +150,5 @@ struct gate_port
 gate_port_of(struct world *w)
 {
 	return (struct gate_port){
-	    .ctx = w, .measure = measure, .cancel = cancel, .has_source = has_source};
+	    .ctx = w, .measure = measure, .cancel = asks_cancel, .has_source = has_source};
 }

@@ -38,7 +38,7 @@ int image_of(const char *text); /* "web:3" -> 3 */
 void image_text(int image, char *to, size_t size);
 void truth_weight(struct world *w, int app, int weight, bool by_others);
 
-/* istiod.c, proxies.c: the mesh */
+/* istiod.c, asks.c: the mesh, and all questions under way */
 void mesh_begin(struct world *w);
 void mesh_news(struct world *w); /* something changed that it pushes */
 void mesh_arrivals(struct world *w);
@@ -50,9 +50,12 @@ void mesh_answers(struct world *w); /* asks that can be answered now */
 void mesh_drop(struct world *w);
 struct mesh_port mesh_port_of(struct world *w);
 
+struct ask *asks_find(struct world *w, uint64_t number); /* NULL: it is withdrawn */
+struct ask *asks_place(struct world *w);		 /* for a new one; NULL: too many */
+void asks_cancel(void *ctx, uint64_t number);
+
 /* prometheus.c */
 struct gate_port gate_port_of(struct world *w);
-void gates_drop(struct world *w);
 
 struct clock_port clock_port_of(struct world *w); /* world.c */
 
@@ -65,6 +68,7 @@ bool airisd_next(const struct world *w, int64_t *at_ms);
 struct journal_port journal_port_of(struct world *w);
 void journal_flush(struct world *w);
 void journal_durable(void *ctx, const struct journal_row *row);
+bool journal_was_ill(const struct world *w); /* what is told now may be of long ago */
 bool journal_kept(void *ctx, const struct journal_row *row);
 void journal_check_intent(struct world *w, const struct act *act);
 struct rollout_known *rollout_find(struct world *w, const char *id);

@@ -199,7 +199,6 @@ begin(struct world *w)
 static void
 make_peace(struct world *w)
 {
-	w->quiet = true;
 	w->trouble_ms = w->barred_ms = w->now_ms;
 	w->crash = DO_START;
 	for (int kind = 0; kind < ITEM_KINDS; kind++) {

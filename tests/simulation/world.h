@@ -213,7 +213,6 @@ struct world {
 	FILE *trace; /* NULL: none */
 	uint64_t hash, chance, order;
 	struct violation violation;
-	bool quiet;				/* faults are over */
 	int64_t now_ms, wall_offset_ms, lag_ms; /* lag: the process did not run for so long */
 	int64_t suspended_ms, trouble_ms;	/* until when; when something went wrong last */
 	int64_t fault_ms;			/* the same, but for crashes */
