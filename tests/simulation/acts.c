@@ -50,8 +50,10 @@ answer(struct world *w, int number, int again)
 	bool waits = x->twice && !again;
 	if (waits)
 		event_at(w, w->now_ms + world_between(w, 0, 3000), answer, number, 1, true);
-	else if (!x->late)
+	else if (!x->late || x->happened)
 		*x = (struct act_sent){.number = 0};
+	else
+		x->answered = true;
 	if (told.life != w->life || w->dead)
 		return;
 	/* It was answered, or read back: the caches show it. */
@@ -75,7 +77,8 @@ take_effect(struct world *w, int number, int b)
 	(void)b;
 	if (x == NULL)
 		return;
-	bool answered = x->late;
+	x->happened = true;
+	int life = x->life;
 	enum act_outcome outcome = apply_act(w, x);
 	world_trace(w, "effect %d: app%d %s %d %s: %s", number, x->app, act_name(x->act.kind),
 	    x->act.number, x->act.text, act_outcome_name(outcome));
@@ -83,9 +86,9 @@ take_effect(struct world *w, int number, int b)
 		check_effect(w, x->app, &x->act);
 	if (x->outcome == ACT_DONE)
 		x->outcome = outcome;
-	if (answered)
+	if (x->answered)
 		*x = (struct act_sent){.number = 0};
-	if (w->crash == CRASH_ACT_APPLIED && x->life == w->life && --w->crash_count <= 0) {
+	if (w->crash == CRASH_ACT_APPLIED && life == w->life && --w->crash_count <= 0) {
 		world_hit(w, CRASH_ACT_APPLIED);
 		w->dead = w->crash_due = true;
 	}

@@ -112,8 +112,11 @@ create_canary(struct world *w, struct act_sent *x)
 	struct deployment *d = &a->truth.deployments[OF_CANARY];
 	if (d->exists)
 		return !d->ours ? ACT_REFUSED : d->deleting ? ACT_CONFLICT : ACT_ALREADY;
+	/* Where others deleted it, its pods are missing because of them until it is whole again. */
 	*d = (struct deployment){.exists = true,
 	    .ours = true,
+	    .size_by_others = d->size_by_others,
+	    .mended = d->size_by_others,
 	    .version = d->version + 1,
 	    .image = image_of(x->act.text),
 	    .size = x->act.number,

@@ -208,6 +208,7 @@ static void
 measured(struct world *w, struct rollout_known *r, const json_t *data)
 {
 	int gate = jsonx_text_or(data, "gate", "g0")[1] - '0';
+	w->apps[r->app].gates[gate].open = false;
 	if (strcmp(jsonx_text_or(data, "verdict", ""), "fail") != 0)
 		return;
 	if (++r->fails[gate] > w->plan->apps[r->app].failures && r->breach_ms == 0 &&

@@ -71,6 +71,8 @@ keep_truth(struct world *w, const struct ask *ask, enum item_kind trouble)
 	struct app_world *a = &w->apps[ask->app];
 	if (ask->asked_ms < a->weight_ms)
 		return;
+	a->gates[ask->gate].open = true;
+	a->gates[ask->gate].before = a->gates[ask->gate].good;
 	if (trouble == DO_START) {
 		a->gates[ask->gate].good++;
 		a->gates[ask->gate].good_ms = ask->asked_ms;
@@ -144,6 +146,15 @@ has_source(void *ctx, const char *name)
 {
 	(void)ctx;
 	return strcmp(name, "default") == 0;
+}
+
+void
+gates_drop(struct world *w)
+{
+	for (int app = 0; app < w->plan->app_count; app++)
+		for (int i = 0; i < 2; i++)
+			if (w->apps[app].gates[i].open)
+				w->apps[app].gates[i].good = w->apps[app].gates[i].before;
 }
 
 struct gate_port

@@ -56,6 +56,7 @@ void asks_cancel(void *ctx, uint64_t number);
 
 /* prometheus.c */
 struct gate_port gate_port_of(struct world *w);
+void gates_drop(struct world *w); /* the process ended: what was not written down was not heard */
 
 struct clock_port clock_port_of(struct world *w); /* world.c */
 

@@ -138,6 +138,8 @@ struct app_world {
 		int64_t good_ms; /* when the last one was asked */
 		int was_good;	 /* before the last one that was none, at bad_ms */
 		int64_t bad_ms;
+		bool open; /* the last one is not written down; and good before it: */
+		int before;
 	} gates[2];
 	int64_t weight_ms;	  /* when the weight changed */
 	int promotions;		  /* times the stable workload got the release of this rollout */
@@ -171,7 +173,7 @@ struct act_sent {
 	int version; /* of the object that it was made from */
 	unsigned uid;
 	enum act_outcome outcome;
-	bool effect, twice, late;
+	bool effect, twice, late, happened, answered;
 	int64_t retry_ms;
 };
 
