@@ -78,9 +78,9 @@ airisd_crash(struct world *w)
 	for (int kind = FAULT_DISK_FULL; kind <= FAULT_DISK_SYNCS; kind++)
 		w->until[kind] = 0;
 	open_all(w);
-	gates_drop(w);
 	if (w->engine != NULL)
 		people_check_after_crash(w);
+	gates_drop(w);
 }
 
 static struct app *

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include "rooms.h"
 
+#define GATE_TIMEOUT_MS 10000
 #define STANDS_MS                                                                                  \
 	90000 /* longer than a mesh that is asked and does not know, twice, and a retry            \
 	       */
@@ -90,6 +91,24 @@ stable_carries(const struct world *w, int app)
 	       counts.ready_of[a->image_home] == counts.ready && counts.pods == counts.updated;
 }
 
+/* Whatever a rollout waits for, while the canary has traffic its gates are asked. */
+static bool
+gates_rest(const struct world *w, int app)
+{
+	const struct app_world *a = &w->apps[app];
+	const struct app_plan *plan = &w->plan->apps[app];
+	bool rest = false;
+	if (!a->truth.route.exists || a->truth.route.weight == 0 || a->truth.route.by_others)
+		return false;
+	for (int i = 0; i < plan->gates; i++) {
+		int64_t from_ms = a->gates[i].asked_ms;
+		if (a->weight_ms > from_ms)
+			from_ms = a->weight_ms;
+		rest |= w->now_ms > from_ms + 2 * plan->every_ms + GATE_TIMEOUT_MS;
+	}
+	return rest;
+}
+
 /* What stands and has a way out that nothing bars; NULL: nothing. */
 static const char *
 what_stands(const struct world *w, int app, const struct rollout_known *r, const char **law)
@@ -100,6 +119,8 @@ what_stands(const struct world *w, int app, const struct rollout_known *r, const
 	*law = "I6";
 	if (r->breach_ms != 0 && phase_forward(r->phase))
 		return "a broken gate does not end it";
+	if (phase_forward(r->phase) && gates_rest(w, app))
+		return "its gates are not asked";
 	*law = "I4";
 	if (r->phase == PHASE_ABORTING && carried)
 		return "an abort leaves weight on the canary";

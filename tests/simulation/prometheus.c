@@ -132,6 +132,7 @@ measure(void *ctx, const struct gate_question *question,
 	    .wall_ms = w->now_ms + w->wall_offset_ms,
 	    .sample = done,
 	    .ctx = done_ctx};
+	w->apps[app].gates[place->gate].asked_ms = w->now_ms;
 	bool silent = world_fault_now(w, app, FAULT_GATE_SILENT);
 	if (silent)
 		late_ms = 10000;
@@ -153,8 +154,10 @@ gates_drop(struct world *w)
 {
 	for (int app = 0; app < w->plan->app_count; app++)
 		for (int i = 0; i < 2; i++)
-			if (w->apps[app].gates[i].open)
+			if (w->apps[app].gates[i].open) {
+				w->apps[app].gates[i].open = false;
 				w->apps[app].gates[i].good = w->apps[app].gates[i].before;
+			}
 }
 
 struct gate_port

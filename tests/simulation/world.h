@@ -134,7 +134,8 @@ struct app_world {
 	int arg[ITEM_KINDS];
 	/* what was asked and answered */
 	struct {
-		int good;	 /* true passes in a row, of this weight */
+		int good; /* true passes in a row, of this weight */
+		int64_t asked_ms;
 		int64_t good_ms; /* when the last one was asked */
 		int was_good;	 /* before the last one that was none, at bad_ms */
 		int64_t bad_ms;
