@@ -19,7 +19,7 @@ all:
 .SECONDARY:
 .PHONY: all clean help format check-format deps unit unit-programs lint tidy test-lint fuzz \
 	fuzz-programs force docs install uninstall test asan crash test-cluster test-mesh demo \
-	bench model mutants
+	bench model mutants simulate
 
 # --- flags ------------------------------------------------------------------------------------
 # Hardening after the OpenSSF guide, as far as gcc 12 has it. SAN=1 (address, undefined) and
@@ -29,6 +29,8 @@ warnings := -Wall -Wextra -Werror -Wshadow -Wvla -Wformat=2 -Wimplicit-fallthrou
 	-Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef
 language := -std=c11 -D_GNU_SOURCE -Idaemon -ffile-prefix-map=$(CURDIR)=. \
 	$(if $(filter 1,$(CRASH)),-DAIRIS_CRASH)
+
+comma := ,
 
 ifeq ($(SAN),)
 hardening := -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-protector-strong \
@@ -44,7 +46,6 @@ ifeq ($(shell uname -m),x86_64)
 hardening += -fcf-protection=full
 endif
 else
-comma := ,
 sanitizers := $(if $(filter 1,$(SAN)),address$(comma)undefined,$(SAN))
 hardening = -O1 -fsanitize=$(sanitizers) -fno-omit-frame-pointer -fno-sanitize-recover=all
 hardening_link = -fsanitize=$(sanitizers) -Wl,--as-needed
@@ -70,6 +71,7 @@ cli_objects := $(call object,$(wildcard cli/*.c cli/*/*.c))
 docs_objects := $(call object,$(wildcard tools/docs/*.c))
 sim_objects := $(call object,$(wildcard tests/sim/*.c))
 model_objects := $(call object,$(wildcard tests/model/*.c))
+simulate_objects := $(call object,$(wildcard tests/simulation/*.c))
 # In tests/unit, what is no test_*.c is help for the tests.
 unit_help := $(call object,$(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c)))
 unit_tests := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/test_*.c))
@@ -95,6 +97,7 @@ help:
 	@echo "make unit          unit tests"
 	@echo "make model         every state of converge in small worlds; MODEL=full: larger ones"
 	@echo "make mutants       planted bugs in a copy of the tree: is each found?"
+	@echo "make simulate      the engine in SEEDS=$(SEEDS) simulated worlds; SIMULATE='--from N ...'"
 	@echo "make lint          floors, sizes, banned functions, format, cppcheck"
 	@echo "make tidy          clang-tidy; make test-lint: does the linter find what it should?"
 	@echo "make fuzz          every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)"
@@ -165,6 +168,21 @@ $(O)/airis-sim: $(sim_objects) $(O)/libbase.a
 
 $(O)/tests/unit/%: $(O)/tests/unit/%.o $(O)/libunit.a $(O)/libairis.a
 	$(link) $(daemon_libs) -lcmocka
+
+# The store's thread has no thread there: tests/simulation/turns.h.
+$(simulate_objects): private language += -Itests/unit
+
+$(O)/simulate: $(simulate_objects) $(O)/libairis.a
+	@echo "  LINK  $@"; $(CC) $(all_cflags) $(hardening_link) $(LDFLAGS) $(simulate_wrap) -o $@ \
+		$(filter %.o %.a,$^) $(daemon_libs)
+
+simulate_wrap := $(foreach call,create join setname_np cond_wait cond_timedwait, \
+	-Wl$(comma)--wrap=pthread_$(call))
+
+SEEDS ?= 10000
+
+simulate: $(O)/simulate
+	@$(O)/simulate --seeds $(SEEDS) --kept tests/simulation/kept $(SIMULATE)
 
 unit-programs: $(unit_tests)
 

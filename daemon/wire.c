@@ -99,7 +99,7 @@ static int64_t
 mono(void *ctx)
 {
 	(void)ctx;
-	return clock_mono_ms();
+	return clock_boot_ms();
 }
 
 /* --- what the API shows of rooms that it does not know ------------------------------------------

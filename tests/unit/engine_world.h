@@ -11,12 +11,7 @@
 #include "base/str.h"
 #include "engine/engine.h"
 #include "store/store.h"
-
-/* virtual_loop.h */
-int64_t virtual_loop_now(const struct loop *loop);
-bool virtual_loop_turn(struct loop *loop); /* false: nothing was due */
-void virtual_loop_advance(struct loop *loop, int64_t ms);
-void virtual_loop_drop(struct loop *loop); /* what is deferred */
+#include "virtual_time.h"
 
 #define WORLD_TICK_MS 100
 #define WORLD_SETTLE_MS 1000

@@ -119,6 +119,21 @@ test_clocks(void **state)
 	assert_true(clock_mono_ms() >= mono && mono > 0);
 }
 
+/* What airisd reckons with when it says how old something is: a machine that slept did not stop the
+ * world. */
+static void
+test_clock_counts_sleep(void **state)
+{
+	struct timespec boot;
+	int64_t before = clock_boot_ms();
+
+	(void)state;
+	assert_int_equal(clock_gettime(CLOCK_BOOTTIME, &boot), 0);
+	int64_t now = (int64_t)boot.tv_sec * 1000 + boot.tv_nsec / 1000000;
+	assert_in_range(now, before, before + 1000);
+	assert_true(clock_boot_ms() >= before && before >= clock_mono_ms() - 1000);
+}
+
 static void
 test_ids(void **state)
 {
@@ -183,6 +198,7 @@ main(void)
 	    cmocka_unit_test(test_errors),
 	    cmocka_unit_test(test_error_list),
 	    cmocka_unit_test(test_clocks),
+	    cmocka_unit_test(test_clock_counts_sleep),
 	    cmocka_unit_test(test_ids),
 	    cmocka_unit_test(test_random),
 	    cmocka_unit_test(test_version),

@@ -1,5 +1,6 @@
 /* The engine from start to end: healthy, aborted, commanded, crashed; journal first, effect second,
  * answer last. */
+#include "engine_world.h"
 #include "virtual_loop.h"
 
 static void

@@ -1,5 +1,6 @@
 /* kill -9 at every write of the journal and after every act: the same end, no act done twice with
  * effect, no stage skipped, no gate forgotten, no hold begun anew (F52, I3, I7, I8). */
+#include "engine_world.h"
 #include "virtual_loop.h"
 
 #define GATES                                                                                      \

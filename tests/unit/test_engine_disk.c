@@ -1,6 +1,7 @@
 /* A journal that cannot be written: nothing is built on it, aborts reach the cluster, and when
  * there is space again the journal is complete and in order (F71, I8, I13, I14). The world itself
  * checks that no act is sent without a durable intent, but for an abort's. */
+#include "engine_world.h"
 #include "virtual_loop.h"
 
 static void

@@ -1,4 +1,5 @@
 /* Foreign edits: noticed within a second, the other manager named, answered by the app's policy. */
+#include "engine_world.h"
 #include "virtual_loop.h"
 
 static struct world *

@@ -1,5 +1,6 @@
 /* What the cluster answers, or does not: conflicts, refusals, lost answers, late ones, objects that
  * go, clocks that jump. */
+#include "engine_world.h"
 #include "virtual_loop.h"
 #include "base/jsonx.h"
 

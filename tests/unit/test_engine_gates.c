@@ -1,5 +1,6 @@
 /* Gates in the engine: only a pass goes on, a breach acts in every waiting state, and what is
  * asked, how often and about which window is right. */
+#include "engine_world.h"
 #include "virtual_loop.h"
 
 static enum verdict answer; /* to every question from now on */

@@ -1,5 +1,6 @@
 /* Another airisd may write in the cluster: this one changes nothing, says so, and goes on from
  * there when it may again. */
+#include "engine_world.h"
 #include "virtual_loop.h"
 #include "base/jsonx.h"
 

@@ -1,4 +1,5 @@
 /* The engine asks the mesh: what it confirms, what it only assumes, and what nobody answers. */
+#include "engine_world.h"
 #include "virtual_loop.h"
 #include "base/jsonx.h"
 

@@ -2,6 +2,7 @@
  * Then all faults stop, and every rollout must come to an end or to an explicit wait that a person
  * can answer (I12); the world looks at the other invariants all along. A failing seed is printed
  * and runs alone: test_engine_random SEED. */
+#include "engine_world.h"
 #include "virtual_loop.h"
 
 #define SEEDS 100

@@ -1,5 +1,6 @@
 /* Starts: once per key, queued, refused or superseding; undo; apps that are put and deleted while
  * their rollouts live. */
+#include "engine_world.h"
 #include "virtual_loop.h"
 
 static int

@@ -1,4 +1,5 @@
 /* The engine where traffic shows what the mesh has taken: weights alone, and only when it does. */
+#include "engine_world.h"
 #include "virtual_loop.h"
 #include "base/jsonx.h"
 

@@ -7,8 +7,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include "base/mem.h"
-#include "engine_world.h"
-#include "loop/loop.h"
+#include "virtual_time.h"
 
 struct virtual_job {
 	void (*run)(void *ctx);
@@ -93,6 +92,16 @@ virtual_loop_turn(struct loop *loop)
 		loop->jobs[i - count] = loop->jobs[i];
 	loop->count -= count < loop->count ? count : loop->count;
 	return any || count > 0;
+}
+
+int64_t
+virtual_loop_next(const struct loop *loop)
+{
+	int64_t next = loop->count > 0 ? loop->now_ms : -1;
+	for (const struct loop_timer *timer = loop->timers; timer != NULL; timer = timer->next)
+		if (timer->at_ms != 0 && (next < 0 || timer->at_ms < next))
+			next = timer->at_ms;
+	return next;
 }
 
 void

@@ -1,0 +1,275 @@
+/* What a write does, as the API server and act_plan have it: a patch is of one resourceVersion, a
+ * deletion of one uid and resourceVersion, a creation of what is not there. */
+#include <stdlib.h>
+#include <string.h>
+#include "base/str.h"
+#include "rooms.h"
+
+int
+image_of(const char *text)
+{
+	const char *colon = strchr(text, ':');
+	return colon == NULL ? 0 : (int)strtol(colon + 1, NULL, 10);
+}
+
+void
+image_text(int image, char *to, size_t size)
+{
+	str_print(to, size, "web:%d", image);
+}
+
+enum part
+apply_part(enum act_kind kind)
+{
+	switch (kind) {
+	case ACT_HPA_FLOOR:
+		return PART_HPA;
+	case ACT_CREATE_SERVICE:
+	case ACT_DELETE_SERVICE:
+		return PART_SERVICE;
+	case ACT_ADD_SUBSETS:
+	case ACT_REMOVE_SUBSETS:
+		return PART_RULE;
+	case ACT_CREATE_CANARY:
+	case ACT_SCALE_CANARY:
+	case ACT_DELETE_CANARY:
+		return PART_CANARY;
+	case ACT_SET_IMAGE:
+		return PART_STABLE;
+	case ACT_WEIGHT:
+	case ACT_NAME_STABLE:
+	case ACT_ROUTE_HOME:
+	case ACT_NONE:
+	case ACT_KINDS:
+		break;
+	}
+	return PART_ROUTE;
+}
+
+int
+apply_version(const struct truth *t, enum part part)
+{
+	switch (part) {
+	case PART_STABLE:
+		return t->deployments[OF_STABLE].version;
+	case PART_CANARY:
+		return t->deployments[OF_CANARY].version;
+	case PART_SERVICE:
+		return t->service.version;
+	case PART_ROUTE:
+		return t->route.version;
+	case PART_RULE:
+		return t->rule.version;
+	case PART_HPA:
+	case PARTS:
+		break;
+	}
+	return t->hpa_version;
+}
+
+static void
+changed(struct world *w, int app, enum part part)
+{
+	watch_changed(w, app, part);
+	mesh_news(w);
+	pods_sync(w, app);
+}
+
+void
+truth_weight(struct world *w, int app, int weight, bool by_others)
+{
+	struct app_world *a = &w->apps[app];
+	struct route *route = &a->truth.route;
+	if (route->by_others)
+		a->others_weight_ms = w->now_ms;
+	if (route->weight != weight)
+		a->weight_ms = w->now_ms;
+	route->weight = weight;
+	route->names_canary = true;
+	route->by_others = by_others;
+	route->version++;
+	if (by_others)
+		a->others_weight_ms = w->now_ms;
+	changed(w, app, PART_ROUTE);
+}
+
+static enum act_outcome
+weight(struct world *w, struct act_sent *x)
+{
+	struct truth *t = &w->apps[x->app].truth;
+	if (!t->route.exists)
+		return ACT_CONFLICT;
+	bool subset = w->apps[x->app].spec->traffic.mode == TRAFFIC_SUBSET;
+	t->route.names_stable |= subset && t->rule.stable;
+	truth_weight(w, x->app, x->act.number, false);
+	return ACT_DONE;
+}
+
+static enum act_outcome
+create_canary(struct world *w, struct act_sent *x)
+{
+	struct app_world *a = &w->apps[x->app];
+	struct deployment *d = &a->truth.deployments[OF_CANARY];
+	if (d->exists)
+		return !d->ours ? ACT_REFUSED : d->deleting ? ACT_CONFLICT : ACT_ALREADY;
+	/* Where others deleted it, its pods are missing because of them until it is whole again. */
+	*d = (struct deployment){.exists = true,
+	    .ours = true,
+	    .size_by_others = d->size_by_others,
+	    .mended = d->size_by_others,
+	    .version = d->version + 1,
+	    .image = image_of(x->act.text),
+	    .size = x->act.number,
+	    .uid = ++w->uids};
+	changed(w, x->app, PART_CANARY);
+	return ACT_DONE;
+}
+
+static enum act_outcome
+patch_canary(struct world *w, struct act_sent *x)
+{
+	struct deployment *d = &w->apps[x->app].truth.deployments[OF_CANARY];
+	if (!d->exists || d->deleting)
+		return ACT_CONFLICT;
+	d->mended = d->size_by_others; /* what it takes back of others is theirs until it is done */
+	d->size = x->act.number;
+	if (x->act.kind == ACT_CREATE_CANARY && d->image != image_of(x->act.text)) {
+		d->image = image_of(x->act.text);
+		d->image_by_others = true; /* its pods change because others had changed it */
+	}
+	d->version++;
+	changed(w, x->app, PART_CANARY);
+	return ACT_DONE;
+}
+
+static enum act_outcome
+delete_canary(struct world *w, struct act_sent *x)
+{
+	struct deployment *d = &w->apps[x->app].truth.deployments[OF_CANARY];
+	if (!d->exists)
+		return ACT_DONE;
+	if (d->uid != x->uid)
+		return ACT_CONFLICT;
+	d->deleting = true;
+	d->size_by_others = false;
+	d->version++;
+	changed(w, x->app, PART_CANARY);
+	return ACT_DONE;
+}
+
+static enum act_outcome
+set_image(struct world *w, struct act_sent *x)
+{
+	struct deployment *d = &w->apps[x->app].truth.deployments[OF_STABLE];
+	if (!d->exists)
+		return ACT_CONFLICT;
+	if (d->image == image_of(x->act.text))
+		return ACT_ALREADY;
+	/* What takes back a change of others rolls because of them. */
+	d->image_by_others = d->image_by_others && d->image == OTHERS_IMAGE;
+	d->image = image_of(x->act.text);
+	d->version++;
+	changed(w, x->app, PART_STABLE);
+	return ACT_DONE;
+}
+
+static enum act_outcome
+name_route(struct world *w, struct act_sent *x)
+{
+	struct app_world *a = &w->apps[x->app];
+	struct route *route = &a->truth.route;
+	if (!route->exists)
+		return ACT_CONFLICT;
+	if (x->act.kind == ACT_NAME_STABLE)
+		route->names_stable = true;
+	else {
+		route->names_stable = route->names_canary = false;
+		route->weight = 0;
+	}
+	route->version++;
+	changed(w, x->app, PART_ROUTE);
+	return ACT_DONE;
+}
+
+static enum act_outcome
+service(struct world *w, struct act_sent *x, bool create)
+{
+	struct service *s = &w->apps[x->app].truth.service;
+	if (s->exists == create)
+		return create ? ACT_ALREADY : ACT_DONE;
+	s->exists = s->ours = create;
+	s->version++;
+	changed(w, x->app, PART_SERVICE);
+	return ACT_DONE;
+}
+
+static enum act_outcome
+subsets(struct world *w, struct act_sent *x, bool add)
+{
+	struct rule *rule = &w->apps[x->app].truth.rule;
+	bool own = w->plan->apps[x->app].own_rule;
+	if (!add && !rule->exists)
+		return ACT_ALREADY;
+	if (add && !rule->exists)
+		rule->ours = true;
+	rule->exists = add || (own && !rule->ours);
+	rule->ours = rule->exists && rule->ours;
+	rule->canary = rule->stable = add;
+	rule->version++;
+	changed(w, x->app, PART_RULE);
+	return ACT_DONE;
+}
+
+static enum act_outcome
+floor_of(struct world *w, struct act_sent *x)
+{
+	struct truth *t = &w->apps[x->app].truth;
+	if (!t->hpa.exists)
+		return ACT_CONFLICT;
+	t->hpa.min = x->act.number;
+	t->hpa_version++;
+	changed(w, x->app, PART_HPA);
+	return ACT_DONE;
+}
+
+/* Creations have no precondition but that it is not there. */
+static bool
+is_stale(const struct world *w, const struct act_sent *x)
+{
+	enum part part = apply_part(x->act.kind);
+	return x->version >= 0 && x->version != apply_version(&w->apps[x->app].truth, part);
+}
+
+enum act_outcome
+apply_act(struct world *w, struct act_sent *x)
+{
+	if (is_stale(w, x))
+		return ACT_CONFLICT;
+	switch (x->act.kind) {
+	case ACT_WEIGHT:
+		return weight(w, x);
+	case ACT_CREATE_CANARY:
+		return x->version < 0 ? create_canary(w, x) : patch_canary(w, x);
+	case ACT_SCALE_CANARY:
+		return patch_canary(w, x);
+	case ACT_DELETE_CANARY:
+		return delete_canary(w, x);
+	case ACT_SET_IMAGE:
+		return set_image(w, x);
+	case ACT_NAME_STABLE:
+	case ACT_ROUTE_HOME:
+		return name_route(w, x);
+	case ACT_CREATE_SERVICE:
+	case ACT_DELETE_SERVICE:
+		return service(w, x, x->act.kind == ACT_CREATE_SERVICE);
+	case ACT_ADD_SUBSETS:
+	case ACT_REMOVE_SUBSETS:
+		return subsets(w, x, x->act.kind == ACT_ADD_SUBSETS);
+	case ACT_HPA_FLOOR:
+		return floor_of(w, x);
+	case ACT_NONE:
+	case ACT_KINDS:
+		break;
+	}
+	return ACT_REFUSED;
+}

@@ -1,0 +1,198 @@
+/* After every event: what would a request meet, and does something stand that may not? */
+#include <stdio.h>
+#include "rooms.h"
+
+#define GATE_TIMEOUT_MS 10000
+#define STANDS_MS                                                                                  \
+	90000 /* longer than a mesh that is asked and does not know, twice, and a retry            \
+	       */
+
+/* --- requests --------------------------------------------------------------------------------- */
+
+static int
+victims(const struct world *w, const struct app_world *a, int side)
+{
+	const struct mesh *mesh = &w->mesh;
+	bool deaf = mesh->down || (mesh->up_ms != 0 && w->now_ms < mesh->up_ms + HEARD_MS);
+	int n = 0;
+	for (int i = 0; i < 8; i++)
+		n += a->victims[side][i] > (deaf ? mesh->down_ms : w->now_ms);
+	return n;
+}
+
+/* Enough pods that are there for the side's share; those that others took away count as there. */
+static void
+check_side(struct world *w, int app, const struct proxy *proxy, int side, int percent)
+{
+	const struct app_world *a = &w->apps[app];
+	int alive = 0, dead = 0, theirs = victims(w, a, side);
+	for (int i = 0; i < PODS; i++) {
+		const struct pod *pod = &a->pods[i];
+		bool known = proxy->has[app].ends >> i & 1, answers = pod_answers(pod);
+		if (pod->canary != (side == OF_CANARY))
+			continue;
+		alive += known && answers;
+		dead += known && !answers && pod->cause == CAUSE_AIRISD;
+		theirs += (known || pod->there) && !answers && pod->cause == CAUSE_OTHERS;
+		theirs += !known && answers && pod->returned;
+	}
+	/* A canary that others made smaller or another is theirs, until airisd writes it again. */
+	const struct deployment *d = &a->truth.deployments[side];
+	if (percent == 0 || d->size_by_others || d->image_by_others)
+		return;
+	if (dead > 0 || (alive + theirs) * 200 < percent * a->load)
+		world_violated(w, "requests",
+		    "app%d: the %s has %d%% of the requests and %d pods of %d alive, %d ended by "
+		    "airisd, %d by others",
+		    app, side == OF_CANARY ? "canary" : "stable side", percent, alive, a->load,
+		    dead, theirs);
+}
+
+static bool
+has_canary_pods(const struct app_world *a, const struct config *has)
+{
+	for (int i = 0; i < PODS; i++)
+		if ((has->ends >> i & 1) && a->pods[i].canary)
+			return true;
+	return false;
+}
+
+static void
+check_proxy(struct world *w, int app, const struct proxy *proxy)
+{
+	const struct app_world *a = &w->apps[app];
+	const struct config *has = &proxy->has[app];
+	if (proxy->stuck || has->by_others)
+		return;
+	bool subset = a->spec->traffic.mode == TRAFFIC_SUBSET;
+	bool gone = a->truth.service.gone_by_others || a->truth.rule.gone_by_others;
+	if (has->weight > 0 && !gone && (!has->canary_cluster || w->now_ms < proxy->warm_ms[app]))
+		world_violated(w, "I3", "app%d: a proxy has weight %d and no %s cluster", app,
+		    has->weight, has->canary_cluster ? "warm" : "known");
+	if (subset && !has->names_stable && has_canary_pods(a, has) && !a->truth.route.by_others)
+		world_violated(
+		    w, "I3", "app%d: the canary gets requests that no weight gives it", app);
+	check_side(w, app, proxy, OF_CANARY, has->weight);
+	check_side(w, app, proxy, OF_STABLE, 100 - has->weight);
+}
+
+/* --- what may not stand ----------------------------------------------------------------------- */
+
+/* In an abort half of the stable side's size carries everything (abortCapacity). */
+static bool
+stable_carries(const struct world *w, int app)
+{
+	const struct app_world *a = &w->apps[app];
+	const struct deployment *d = &a->truth.deployments[OF_STABLE];
+	int full = w->plan->apps[app].replicas > d->size ? w->plan->apps[app].replicas : d->size;
+	struct counts counts;
+	pods_count(a, OF_STABLE, &counts);
+	return d->exists && d->image == a->image_home && counts.ready * 2 >= full &&
+	       counts.ready_of[a->image_home] == counts.ready && counts.pods == counts.updated;
+}
+
+/* Whatever a rollout waits for, while the canary has traffic its gates are asked. */
+static bool
+gates_rest(const struct world *w, int app)
+{
+	const struct app_world *a = &w->apps[app];
+	const struct app_plan *plan = &w->plan->apps[app];
+	bool rest = false;
+	if (!a->truth.route.exists || a->truth.route.weight == 0 || a->truth.route.by_others)
+		return false;
+	for (int i = 0; i < plan->gates; i++) {
+		int64_t from_ms = a->gates[i].asked_ms;
+		if (a->weight_ms > from_ms)
+			from_ms = a->weight_ms;
+		rest |= w->now_ms > from_ms + 2 * plan->every_ms + GATE_TIMEOUT_MS;
+	}
+	return rest;
+}
+
+/* What stands and has a way out that nothing bars; NULL: nothing. */
+static const char *
+what_stands(const struct world *w, int app, const struct rollout_known *r, const char **law)
+{
+	const struct app_world *a = &w->apps[app];
+	const struct route *route = &a->truth.route;
+	bool carried = route->exists && route->weight > 0 && stable_carries(w, app);
+	*law = "I6";
+	if (r->breach_ms != 0 && phase_forward(r->phase))
+		return "a broken gate does not end it";
+	if (phase_forward(r->phase) && gates_rest(w, app))
+		return "its gates are not asked";
+	*law = "I4";
+	if (r->phase == PHASE_ABORTING && carried)
+		return "an abort leaves weight on the canary";
+	*law = "I2";
+	if (carried && pods_ready(a, OF_CANARY) == 0)
+		return "a dead canary keeps its weight";
+	return NULL;
+}
+
+static void
+check_standing(struct world *w, int app)
+{
+	struct app_world *a = &w->apps[app];
+	const struct rollout_known *r = rollout_active(w, app);
+	const char *law = "", *what = r == NULL ? NULL : what_stands(w, app, r, &law);
+	if (what == NULL || w->now_ms < w->barred_ms || !watch_fresh(w, app)) {
+		a->bad_ms = 0;
+		return;
+	}
+	if (a->bad_ms == 0 || a->bad_ms < w->barred_ms)
+		a->bad_ms = w->now_ms;
+	if (w->now_ms > a->bad_ms + STANDS_MS)
+		world_violated(w, law, "app%d: %s for %lld s, and nothing bars it", app, what,
+		    (long long)(w->now_ms - a->bad_ms) / 1000);
+}
+
+void
+check_world(struct world *w)
+{
+	for (int app = 0; app < w->plan->app_count; app++) {
+		if (w->apps[app].broken || w->apps[app].spec == NULL)
+			continue;
+		for (int i = 0; i < PROXIES; i++)
+			check_proxy(w, app, &w->mesh.proxies[i]);
+		check_standing(w, app);
+	}
+}
+
+/* --- at the end ------------------------------------------------------------------------------- */
+
+static void
+check_routing(struct world *w, int app)
+{
+	const struct app_world *a = &w->apps[app];
+	const struct truth *t = &a->truth;
+	const struct app_plan *plan = &w->plan->apps[app];
+	if (t->route.exists && !t->route.by_others &&
+	    (t->route.names_canary || t->route.names_stable || t->route.weight != 0))
+		world_violated(w, "home", "app%d: the route has weight %d, canary %d, stable %d",
+		    app, t->route.weight, t->route.names_canary, t->route.names_stable);
+	if (t->service.exists ||
+	    (t->rule.exists && (!plan->own_rule || t->rule.canary || t->rule.stable)))
+		world_violated(w, "home", "app%d: a Service or subsets are left over", app);
+	if (t->hpa.exists && t->hpa.min != plan->hpa_min)
+		world_violated(w, "home", "app%d: the HPA's floor is %d, it was %d", app,
+		    t->hpa.min, plan->hpa_min);
+}
+
+/* F49: nothing is left over, and the image is what the last rollout says. */
+void
+check_home(struct world *w)
+{
+	for (int app = 0; app < w->plan->app_count; app++) {
+		const struct app_world *a = &w->apps[app];
+		const struct deployment *stable = &a->truth.deployments[OF_STABLE];
+		if (a->broken || a->image_end == 0)
+			continue;
+		if (a->truth.deployments[OF_CANARY].exists || pods_ready(a, OF_CANARY) > 0)
+			world_violated(w, "home", "app%d: the canary is left over", app);
+		check_routing(w, app);
+		if (!a->image_by_others && stable->image != a->image_end)
+			world_violated(w, "home", "app%d: the image is %d, it should be %d", app,
+			    stable->image, a->image_end);
+	}
+}

@@ -1,0 +1,224 @@
+/* The laws at the moment of a write: by what was there when it was decided (sent), and by what is
+ * there when it counts (its effect). What airisd could not have known a moment ago is not held
+ * against it; what others did to the same object is theirs. */
+#include "rooms.h"
+
+#define MOMENT_MS 8000
+#define LONG_MS 120000
+
+static bool
+troubled(const struct world *w)
+{
+	return w->now_ms < w->trouble_ms + LONG_MS;
+}
+
+void
+check_history(struct world *w, int app)
+{
+	struct app_world *a = &w->apps[app];
+	a->history_at = (a->history_at + 1) % 16;
+	a->history[a->history_at].at_ms = w->now_ms;
+	for (int side = 0; side < SIDES; side++)
+		a->history[a->history_at].ready[side] = pods_ready(a, side);
+}
+
+/* The most, or the least, that were ready within the last so many ms. */
+static int
+ready_within(const struct world *w, const struct app_world *a, int side, int64_t ms, bool most)
+{
+	int found = a->history[a->history_at].ready[side];
+	for (int i = 0; i < 15; i++) {
+		int at = (a->history_at + 16 - i) % 16;
+		if (a->history[at].at_ms < w->now_ms - ms)
+			break; /* what it was is what the one before this left */
+		int ready = a->history[(at + 15) % 16].ready[side];
+		if (most ? ready > found : ready < found)
+			found = ready;
+	}
+	return found;
+}
+
+static void
+check_raise(struct world *w, int app, int number)
+{
+	const struct app_world *a = &w->apps[app];
+	int ready = ready_within(w, a, OF_CANARY, troubled(w) ? LONG_MS : MOMENT_MS, true);
+	bool host = a->spec->traffic.mode == TRAFFIC_HOST;
+	bool there = host ? a->truth.service.exists : a->truth.rule.canary && a->truth.rule.stable;
+	bool by_others = a->truth.service.gone_by_others || a->truth.rule.gone_by_others;
+	if (number * a->load > ready * 100)
+		world_violated(
+		    w, "I2", "app%d: weight %d with %d of %d ready", app, number, ready, a->load);
+	if (!there && !by_others && !troubled(w))
+		world_violated(w, "I3", "app%d: weight %d before its %s", app, number,
+		    host ? "Service" : "subset");
+}
+
+/* More for the stable side: it can carry it (half of it, in need), or the canary cannot either. */
+static void
+check_lower(struct world *w, int app, int number)
+{
+	const struct app_world *a = &w->apps[app];
+	int64_t ms = troubled(w) ? LONG_MS : MOMENT_MS;
+	int stable = ready_within(w, a, OF_STABLE, ms, true);
+	int canary = ready_within(w, a, OF_CANARY, ms, false);
+	int weight = a->truth.route.weight;
+	if (stable * 200 < (100 - number) * a->load && canary * 100 >= weight * a->load)
+		world_violated(w, "I5",
+		    "app%d: weight %d to %d with %d of %d stable pods ready, and %d of the canary",
+		    app, weight, number, stable, a->load, canary);
+}
+
+/* Whatever is answered, nobody is written to again and again (F59). */
+static void
+check_rate(struct world *w, int app)
+{
+	struct app_world *a = &w->apps[app];
+	a->sent_at = (a->sent_at + 1) % 32;
+	if (a->sent_ms[a->sent_at] != 0 && w->now_ms < a->sent_ms[a->sent_at] + 5000)
+		world_violated(w, "F59", "app%d: 32 writes in %lld ms", app,
+		    (long long)(w->now_ms - a->sent_ms[a->sent_at]));
+	a->sent_ms[a->sent_at] = w->now_ms;
+}
+
+void
+check_send(struct world *w, int app, const struct act *act)
+{
+	const struct app_world *a = &w->apps[app];
+	check_rate(w, app);
+	if (act->kind == ACT_WEIGHT && (act->number < 0 || act->number > 100))
+		world_violated(w, "I1", "app%d: weight %d", app, act->number);
+	if (act->kind != ACT_WEIGHT || a->broken || a->truth.route.by_others ||
+	    !a->truth.route.exists)
+		return;
+	if (act->number > a->truth.route.weight)
+		check_raise(w, app, act->number);
+	else if (act->number < a->truth.route.weight)
+		check_lower(w, app, act->number);
+}
+
+/* --- effects ---------------------------------------------------------------------------------- */
+
+static bool
+others_weighed(const struct world *w, const struct app_world *a)
+{
+	return a->truth.route.by_others ||
+	       (a->others_weight_ms != 0 && w->now_ms < a->others_weight_ms + LONG_MS);
+}
+
+/* Law 3: the side that goes has no requests, and the last ones are over. */
+static void
+check_drained(struct world *w, int app, int64_t since_ms, const char *what)
+{
+	const struct app_world *a = &w->apps[app];
+	int64_t drain_ms = w->plan->apps[app].drain_ms;
+	if (others_weighed(w, a) || !a->truth.route.exists)
+		return;
+	if (since_ms == 0)
+		world_violated(w, "law 3", "app%d: %s while proxies send it requests", app, what);
+	else if (w->now_ms < since_ms + drain_ms)
+		world_violated(w, "law 3", "app%d: %s %lld ms after its last request, drain %lld",
+		    app, what, (long long)(w->now_ms - since_ms), (long long)drain_ms);
+}
+
+static void
+check_delete(struct world *w, int app)
+{
+	const struct app_world *a = &w->apps[app];
+	check_drained(w, app, a->no_weight_ms, "the canary is deleted");
+	if (ready_within(w, a, OF_STABLE, troubled(w) ? LONG_MS : MOMENT_MS, true) == 0 &&
+	    pods_ready(a, OF_CANARY) > 0)
+		world_violated(w, "I5", "app%d: the only healthy side is deleted", app);
+}
+
+static void
+check_image(struct world *w, int app, const struct act *act)
+{
+	struct app_world *a = &w->apps[app];
+	int image = image_of(act->text);
+	if (a->truth.deployments[OF_STABLE].image_by_others)
+		return;
+	if (image != a->image_home) {
+		check_drained(w, app, a->all_weight_ms, "the stable side is rolled");
+		if (++a->promotions > 1 + a->edits)
+			world_violated(w, "I7", "app%d: promoted %d times", app, a->promotions);
+		return;
+	}
+	int canary = ready_within(w, a, OF_CANARY, MOMENT_MS, false);
+	if (a->all_weight_ms == 0 && !troubled(w) && !others_weighed(w, a) && canary >= a->load &&
+	    !a->truth.deployments[OF_CANARY].deleting)
+		world_violated(
+		    w, "I5", "app%d: rolled back in place while the canary could carry it", app);
+}
+
+void
+check_effect(struct world *w, int app, const struct act *act)
+{
+	const struct app_world *a = &w->apps[app];
+	if (a->broken)
+		return;
+	if (act->kind == ACT_DELETE_CANARY)
+		check_delete(w, app);
+	else if (act->kind == ACT_SET_IMAGE)
+		check_image(w, app, act);
+	else if ((act->kind == ACT_DELETE_SERVICE || act->kind == ACT_REMOVE_SUBSETS) &&
+		 a->truth.route.exists && a->truth.route.names_canary && !others_weighed(w, a))
+		world_violated(
+		    w, "I3", "app%d: %s while the route names it", app, act_name(act->kind));
+}
+
+/* --- I7, I10: a stage is left for a reason -----------------------------------------------------
+ */
+
+static bool
+gate_was_good(const struct world *w, const struct app_world *a, int i, int needed)
+{
+	int64_t late_ms = journal_was_ill(w) ? 600000 : 1000;
+	int64_t age_ms = 2 * a->spec->gates[i].every_ms + 5000 + late_ms;
+	bool enough = a->gates[i].good >= needed ||
+		      (a->gates[i].was_good >= needed && w->now_ms - a->gates[i].bad_ms <= late_ms);
+	return enough && w->now_ms - a->gates[i].good_ms <= age_ms;
+}
+
+/* A hold is as long as it is, also with a crash in it. After a jump of the wall clock nobody can
+ * know how long a crash took. */
+static void
+check_hold(struct world *w, const struct rollout_known *r, int from)
+{
+	const struct app_plan *plan = &w->plan->apps[r->app];
+	int64_t held_ms = w->now_ms - r->still_ms, all_ms = w->now_ms - r->settled_ms;
+	if (w->jumped || r->still_ms == 0)
+		return;
+	if (!r->late && held_ms < plan->hold_ms - 100)
+		world_violated(w, "I7", "%s leaves stage %d after %lld ms, its hold is %lld", r->id,
+		    from, (long long)held_ms, (long long)plan->hold_ms);
+	if (plan->gates == 0 && !plan->approve && !r->paused && w->fault_ms < r->settled_ms &&
+	    all_ms > plan->hold_ms + 5000)
+		world_violated(w, "I7", "%s is held for %lld ms in stage %d, its hold is %lld",
+		    r->id, (long long)all_ms, from, (long long)plan->hold_ms);
+}
+
+void
+check_stage(struct world *w, struct rollout_known *r, int from, int to)
+{
+	const struct app_world *a = &w->apps[r->app];
+	const struct app_plan *plan = &w->plan->apps[r->app];
+	int stages = a->spec->plan.stage_count;
+	/* It stands before its command in the journal. */
+	bool full =
+	    a->full_ms != 0 && w->now_ms < a->full_ms + (journal_was_ill(w) ? 600000 : 1000);
+	if (to <= from || (to != from + 1 && !full))
+		world_violated(w, "I7", "%s goes from stage %d to %d", r->id, from, to);
+	if (from < 1 || from > stages || r->skips || full)
+		return;
+	check_hold(w, r, from);
+	if (from == 1 && plan->approve && !r->approved)
+		world_violated(w, "I7", "%s leaves stage %d without its approval", r->id, from);
+	for (int i = 0; i < plan->gates; i++)
+		if (!gate_was_good(w, a, i, plan->measurements))
+			world_violated(w, "I10",
+			    "%s leaves stage %d, gate g%d has %d of %d passes, the last %lld ms "
+			    "ago",
+			    r->id, from, i, a->gates[i].good, plan->measurements,
+			    (long long)(w->now_ms - a->gates[i].good_ms));
+}

@@ -1,0 +1,91 @@
+/* What the parts of the simulated world ask of each other. */
+#ifndef TESTS_SIMULATION_ROOMS_H
+#define TESTS_SIMULATION_ROOMS_H
+
+#include "world.h"
+
+/* pods.c: pods and the controllers that make and end them */
+void pods_begin(struct world *w, int app);
+void pods_sync(struct world *w, int app); /* the controllers will look */
+void pods_count(const struct app_world *a, int side, struct counts *counts);
+bool pod_serves(const struct pod *pod);	 /* is a ready endpoint */
+bool pod_answers(const struct pod *pod); /* a request to it would be answered */
+uint64_t pods_ends(const struct app_world *a, int side);
+void pods_hurt(struct world *w, int app, int side, int count, int64_t for_ms);
+#define HEARD_MS 12000 /* the mesh has heard of a change by then */
+/* A pod that others took away counts as there for so long. */
+void pods_victim(struct world *w, int app, int side, int64_t for_ms);
+void pods_may_get_ready(struct world *w, int app);
+int pods_ready(const struct app_world *a, int side);
+
+/* watch.c: what airisd sees of it: the cluster port but its writes */
+void watch_changed(struct world *w, int app, enum part part);
+void watch_take(struct world *w, int app, enum part part); /* read: the cache has it now */
+void watch_tell(struct world *w, int app);		   /* something about freshness changed */
+void watch_relist(struct world *w, int app);
+void watch_take_all(struct world *w, int app);
+void watch_drop(struct world *w); /* the process ended */
+const struct cluster_port *watch_port(void *ctx, const char *name);
+bool watch_fresh(const struct world *w, int app);
+
+/* acts.c: the writes; apply.c: what they do */
+uint64_t acts_port(
+    void *ctx, const struct app *app, const struct baseline *baseline, const struct act *act);
+enum act_outcome apply_act(struct world *w, struct act_sent *sent);
+enum part apply_part(enum act_kind kind);
+int apply_version(const struct truth *truth, enum part part);
+int image_of(const char *text); /* "web:3" -> 3 */
+void image_text(int image, char *to, size_t size);
+void truth_weight(struct world *w, int app, int weight, bool by_others);
+
+/* istiod.c, asks.c: the mesh, and all questions under way */
+void mesh_begin(struct world *w);
+void mesh_news(struct world *w); /* something changed that it pushes */
+void mesh_arrivals(struct world *w);
+void mesh_config(const struct world *w, int app, struct config *config);
+void mesh_note_weights(struct world *w, int app);
+bool mesh_keeps(const struct world *w, int app, int pod);
+void mesh_send(struct world *w, struct proxy *proxy);
+void mesh_answers(struct world *w); /* asks that can be answered now */
+void mesh_drop(struct world *w);
+struct mesh_port mesh_port_of(struct world *w);
+
+struct ask *asks_find(struct world *w, uint64_t number); /* NULL: it is withdrawn */
+struct ask *asks_place(struct world *w);		 /* for a new one; NULL: too many */
+void asks_cancel(void *ctx, uint64_t number);
+
+/* prometheus.c */
+struct gate_port gate_port_of(struct world *w);
+void gates_drop(struct world *w); /* the process ended: what was not written down was not heard */
+
+struct clock_port clock_port_of(struct world *w); /* world.c */
+
+/* airisd.c: the engine's life; journal.c: its journal, and what is durable */
+void airisd_begin(struct world *w);
+void airisd_crash(struct world *w);
+void airisd_end(struct world *w);
+void airisd_turns(struct world *w); /* all that is due */
+bool airisd_next(const struct world *w, int64_t *at_ms);
+struct journal_port journal_port_of(struct world *w);
+void journal_flush(struct world *w);
+void journal_durable(void *ctx, const struct journal_row *row);
+bool journal_was_ill(const struct world *w); /* what is told now may be of long ago */
+bool journal_kept(void *ctx, const struct journal_row *row);
+void journal_check_intent(struct world *w, const struct act *act);
+struct rollout_known *rollout_find(struct world *w, const char *id);
+struct rollout_known *rollout_active(struct world *w, int app); /* NULL: none */
+
+/* people.c */
+void people_do(struct world *w, const struct item *item);
+void people_check_after_crash(struct world *w);
+int people_abort(struct world *w, const char *id); /* number of the reply */
+
+/* checks.c, laws.c */
+void check_world(struct world *w);
+void check_history(struct world *w, int app);
+void check_send(struct world *w, int app, const struct act *act);
+void check_effect(struct world *w, int app, const struct act *act);
+void check_stage(struct world *w, struct rollout_known *r, int from, int to);
+void check_home(struct world *w);
+
+#endif

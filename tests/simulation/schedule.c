@@ -1,0 +1,206 @@
+/* Schedules out of seeds. */
+#include "schedule.h"
+#include <stdlib.h>
+#include <string.h>
+#include "base/str.h"
+
+#define SECOND INT64_C(1000)
+#define MINUTE (60 * SECOND)
+
+static const int weights[][6] = {
+    {50, 100, 0}, {10, 25, 50, 100, 0}, {5, 50, 0}, {100, 0}, {20, 60, 90, 0}, {1, 10, 100, 0}};
+
+uint64_t
+schedule_mix(uint64_t *state)
+{
+	uint64_t x = *state += 0x9e3779b97f4a7c15u;
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+	return x ^ (x >> 31);
+}
+
+const int *
+schedule_weights(const struct schedule *s, int app)
+{
+	return weights[s->apps[app].weights];
+}
+
+struct making {
+	struct schedule *s;
+	uint64_t state;
+	bool off[ITEM_KINDS]; /* each seed goes without a random half of what can go wrong */
+};
+
+static int
+pick(struct making *m, int sides)
+{
+	return (int)(schedule_mix(&m->state) % (uint64_t)sides);
+}
+
+static int64_t
+between(struct making *m, int64_t from, int64_t to)
+{
+	return from + (int64_t)(schedule_mix(&m->state) % (uint64_t)(to - from + 1));
+}
+
+static void
+make_app(struct making *m, struct app_plan *app)
+{
+	static const int64_t holds[] = {0, 10 * SECOND, 45 * SECOND, 2 * MINUTE, 5 * MINUTE};
+	app->subset = pick(m, 3) == 0;
+	app->own_rule = pick(m, 2) == 0;
+	app->hpa = pick(m, 3) == 0;
+	app->approve = pick(m, 6) == 0;
+	app->replicas = 1 + pick(m, 6);
+	app->hpa_min = 1 + pick(m, app->replicas);
+	app->hpa_max = app->replicas + pick(m, 4);
+	app->weights = pick(m, (int)(sizeof(weights) / sizeof(weights[0])));
+	app->hold_ms = holds[pick(m, 5)];
+	app->deadline_ms = pick(m, 2) == 0 ? 10 * MINUTE : 2 * MINUTE;
+	app->drain_ms = pick(m, 2) == 0 ? 30 * SECOND : 5 * SECOND;
+	app->on_edit = pick(m, 3);
+	app->on_start = pick(m, 3);
+	app->gates = pick(m, 3);
+	app->failures = pick(m, 3);
+	app->measurements = 1 + pick(m, 3);
+	app->on_deadline = pick(m, 2);
+	app->every_ms = (20 + 10 * pick(m, 3)) * SECOND;
+	app->gate_deadline_ms = (1 + pick(m, 4)) * MINUTE;
+}
+
+static void
+add(struct making *m, enum item_kind kind, int app, int64_t at_ms, int64_t for_ms, int arg)
+{
+	struct schedule *s = m->s;
+	if (s->count == SCHEDULE_ITEMS)
+		return;
+	int i = s->count++;
+	while (i > 0 && s->items[i - 1].at_ms > at_ms) {
+		s->items[i] = s->items[i - 1];
+		i--;
+	}
+	s->items[i] = (struct item){kind, app, at_ms, for_ms, arg};
+}
+
+/* Most faults come while something is under way: not long after a start. */
+static int64_t
+some_moment(struct making *m)
+{
+	const struct schedule *s = m->s;
+	int64_t most = s->end_ms - MINUTE;
+	if (pick(m, 3) == 0)
+		return between(m, SECOND, most);
+	const struct item *near = &s->items[pick(m, s->count)];
+	int64_t at_ms = near->at_ms + between(m, 0, 6 * MINUTE);
+	return at_ms > most ? most : at_ms;
+}
+
+static void
+add_starts(struct making *m)
+{
+	struct schedule *s = m->s;
+	for (int i = 0; i < s->app_count; i++) {
+		int64_t at_ms = between(m, 2 * SECOND, 5 * MINUTE);
+		for (int n = 1 + (pick(m, 3) == 0); n > 0; n--) {
+			add(m, DO_START, i, at_ms, 0, 2 + pick(m, 4));
+			at_ms += between(m, 10 * SECOND, s->end_ms / 2);
+		}
+	}
+}
+
+static void
+add_commands(struct making *m)
+{
+	static const enum item_kind often[] = {DO_ABORT, DO_PROMOTE, DO_PROMOTE_FULL, DO_PAUSE,
+	    DO_RESUME, DO_RETRY, DO_APPROVE, DO_START, DO_START_AGAIN, DO_UNDO, DO_ABORT, DO_RESUME,
+	    DO_APPROVE};
+	int count = 1 + pick(m, 6);
+	for (int i = 0; i < count; i++) {
+		enum item_kind kind = often[pick(m, (int)(sizeof(often) / sizeof(often[0])))];
+		add(m, kind, pick(m, m->s->app_count), some_moment(m), 0, 2 + pick(m, 4));
+	}
+}
+
+static void
+add_faults(struct making *m)
+{
+	int count = 3 + pick(m, 6);
+	for (int i = 0; i < count; i++) {
+		enum item_kind kind = (enum item_kind)pick(m, FIRST_COMMAND);
+		for (int n = 0; m->off[kind] && n < 100; n++)
+			kind = (enum item_kind)pick(m, FIRST_COMMAND);
+		int64_t for_ms = pick(m, 4) == 0 ? between(m, SECOND, 10 * MINUTE)
+						 : between(m, SECOND, 90 * SECOND);
+		int64_t at_ms = some_moment(m);
+		if (kind >= FAULT_GATE_FAILS && kind <= FAULT_PROMETHEUS_DOWN)
+			for_ms = between(m, 30 * SECOND, 10 * MINUTE); /* gates are asked rarely */
+		if (at_ms + for_ms > m->s->end_ms)
+			for_ms = m->s->end_ms - at_ms;
+		add(m, kind, pick(m, m->s->app_count), at_ms, for_ms, pick(m, 64));
+	}
+}
+
+void
+schedule_make(uint64_t seed, struct schedule *s)
+{
+	struct making m = {.s = s, .state = seed};
+	memset(s, 0, sizeof(*s));
+	s->seed = seed;
+	s->end_ms = between(&m, 30 * MINUTE, 90 * MINUTE);
+	s->pods_late_ms = between(&m, 500, 20 * SECOND);
+	s->mesh_late_ms = between(&m, 5, 400);
+	s->asks = pick(&m, 2) == 0;
+	s->app_count = 1 + (pick(&m, 3) == 0 ? pick(&m, SCHEDULE_APPS) : 0);
+	for (int i = 0; i < s->app_count; i++)
+		make_app(&m, &s->apps[i]);
+	for (int i = 0; i < ITEM_KINDS; i++)
+		m.off[i] = pick(&m, 2) == 0;
+	add_starts(&m);
+	add_commands(&m);
+	add_faults(&m);
+}
+
+/* --- the App --------------------------------------------------------------------------------- */
+
+static void
+add_stages(struct str *to, const struct schedule *s, int app)
+{
+	const int *list = schedule_weights(s, app);
+	str_add(to, "strategy: {canary: {stages: [");
+	for (int i = 0; list[i] != 0; i++)
+		str_addf(to, "%s{weight: %d%s}", i > 0 ? ", " : "", list[i],
+		    i == 0 && s->apps[app].approve ? ", approve: true" : "");
+	str_addf(to, "], hold: %ldms, deadline: %ldms, drain: %ldms}}\n",
+	    (long)s->apps[app].hold_ms, (long)s->apps[app].deadline_ms,
+	    (long)s->apps[app].drain_ms);
+}
+
+static void
+add_gate(struct str *to, const struct app_plan *app, int i)
+{
+	str_addf(to,
+	    "- {name: g%d, prometheus: {query: up, pass: '>= 0.99'%s}, every: %ldms, "
+	    "failures: %d, measurements: %d, deadline: %ldms, onDeadline: %s}\n",
+	    i, i == 0 ? ", samples: {query: up, min: 10}" : "", (long)app->every_ms, app->failures,
+	    app->measurements, (long)app->gate_deadline_ms, app->on_deadline ? "abort" : "pause");
+}
+
+char *
+schedule_app_text(const struct schedule *s, int i)
+{
+	static const char *const edits[] = {"hold", "repair", "abort"};
+	static const char *const starts[] = {"queue", "refuse", "supersede"};
+	const struct app_plan *app = &s->apps[i];
+	struct str text;
+	str_init(&text, 0);
+	str_addf(&text,
+	    "kind: App\nname: app%d\nnamespace: shop\nworkload: {name: app%d}\n"
+	    "traffic: {istio: {virtualService: app%d, mode: %s}}\nonEdit: %s\nonStart: %s\n",
+	    i, i, i, app->subset ? "subset" : "host", edits[app->on_edit], starts[app->on_start]);
+	add_stages(&text, s, i);
+	if (app->gates > 0)
+		str_add(&text, "gates:\n");
+	for (int n = 0; n < app->gates; n++)
+		add_gate(&text, app, n);
+	return str_take(&text);
+}
