@@ -16,7 +16,7 @@ static const struct config configs[] = {
 	.budget = {[CRASHES] = 1, [ANSWERS] = 1}},
     {"subset, by time", "", .full = 2, .subset = true, .budget = {[ANSWERS] = 1}},
     {"host, HPA", "", .full = 2, .hpa = true, .asks = true, .budget = {[CRASHES] = 1}},
-    {"host, outage", "", .full = 2, .asks = true, .budget = {[OUTAGES] = 1}},
+    {"host, outage", "", .full = 1, .asks = true, .budget = {[OUTAGES] = 1, [ANSWERS] = 1}},
     {"subset, outage", "", .full = 2, .subset = true, .asks = true, .budget = {[OUTAGES] = 1}},
     /* with pods */
     {"host, one pod", "", .full = 1, .asks = true, .budget = {[FLIPS] = 1, [ANSWERS] = 1}},
