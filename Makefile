@@ -194,7 +194,7 @@ model: $(O)/model-check
 	@$(O)/model-check $(if $(filter full,$(MODEL)),--full)
 
 # Are the checks blind? Planted bugs, each must be found.
-mutants: $(O)/model-check
+mutants: unit-programs $(O)/model-check $(O)/simulate
 	@tools/mutants.sh $(O)
 
 unit: $(unit_tests)

@@ -5,16 +5,19 @@
 # The first lines of a patch say what it breaks and who may find it:
 #
 #   # breaks: law 1: a weight for endpoints that are not ready
-#   # found-by: model            the checks, a list; any one will do. model: build/model-check
+#   # found-by: model, simulate  the checks, a list; the first that finds it will do:
+#                                model: build/model-check; simulate: build/simulate, SEEDS (3000)
+#                                at most; unit:test_X: a program of tests/unit
 #   # worlds: 0 2                of the model checker; none named: all of the short form
 #
 # The copy has the objects of BUILD, so only what a patch touches is compiled again. BUILD is
-# relative to the tree, and has model-check in it.
+# relative to the tree, and has all checks in it.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 top=$PWD build=$1
 shift
 copy=$build/mutants
+seeds=${SEEDS:-3000}
 failed=0 count=0
 
 # field NAME PATCH
@@ -27,15 +30,27 @@ make_copy() {
 	mkdir -p "$copy/$build/tests" || exit 1
 	cp -a Makefile VERSION daemon migrations "$copy/"
 	mkdir -p "$copy/tests" "$copy/tools"
-	cp -a tests/model "$copy/tests/"
+	cp -a tests/model tests/simulation tests/unit "$copy/tests/"
+	cp -a tests/wire config "$copy/tests/" 2>/dev/null
 	cp -a tools/embed-migrations.sh "$copy/tools/"
 	cp -a "$build/flags" "$build/gen" "$build/daemon" "$build/libairis.a" "$copy/$build/"
-	cp -a "$build/tests/model" "$copy/$build/tests/"
+	cp -a "$build/libunit.a" "$build/model-check" "$build/simulate" "$copy/$build/"
+	cp -a "$build/tests/model" "$build/tests/simulation" "$build/tests/unit" \
+		"$copy/$build/tests/"
+}
+
+# program CHECK: what it is built as
+program() {
+	case $1 in
+	model) echo "$build/model-check" ;;
+	unit:*) echo "$build/tests/unit/${1#unit:}" ;;
+	*) echo "$build/$1" ;;
+	esac
 }
 
 # The flags name the tree that the objects were compiled in.
-make_checks() {
-	make --no-print-directory -s -C "$copy" "CURDIR=$top" "O=$build" "$build/model-check"
+make_check() {
+	make --no-print-directory -s -C "$copy" "CURDIR=$top" "O=$build" "$(program "$1")"
 }
 
 # found_by_model PATCH: a law is broken in one of its worlds
@@ -45,15 +60,33 @@ found_by_model() {
 	[ $? -eq 1 ] && grep -q 'VIOLATION' "$copy/output"
 }
 
+# found_by_seeds: an invariant is broken in one of the simulated worlds
+found_by_seeds() {
+	(cd "$copy" && "$build/simulate" --seeds "$seeds" --from 1 --most 1) >"$copy/output" 2>&1
+	[ $? -eq 1 ]
+}
+
+found_by_unit() {
+	! (cd "$copy" && timeout 120 "$(program "$1")") >"$copy/output" 2>&1
+}
+
 # try NAME PATCH: says by whom it was found
 try() {
 	for check in $(field found-by "$2" | tr , ' '); do
+		if ! make_check "$check" >"$copy/output" 2>&1; then
+			printf '%-36s DOES NOT COMPILE\n' "$1"
+			tail -n 20 "$copy/output"
+			return 1
+		fi
 		case $check in
 		model) found_by_model "$2" || continue ;;
-		*) continue ;; # a check of another program
+		simulate) found_by_seeds || continue ;;
+		unit:*) found_by_unit "$check" || continue ;;
+		*) continue ;;
 		esac
-		what=$(sed -n 's/^  VIOLATION: //p' "$copy/output" | head -n 1 | cut -c 1-70)
-		printf '%-36s found by %-6s %s\n' "$1" "$check" "$what"
+		what=$(sed -n -e 's/^  VIOLATION: //p' -e 's/^seed \([0-9]*\).*/seed \1/p' \
+			-e 's/^\[  FAILED  \] //p' "$copy/output" | head -n 1 | cut -c 1-60)
+		printf '%-36s found by %-22s %s\n' "$1" "$check" "$what"
 		return 0
 	done
 	printf '%-36s SURVIVED        breaks %s\n' "$1" "$(field breaks "$2")"
@@ -68,14 +101,8 @@ one() {
 		make_copy
 		return 1
 	fi
-	if make_checks >"$copy/output" 2>&1; then
-		try "$1" "$patch"
-		result=$?
-	else
-		printf '%-36s DOES NOT COMPILE\n' "$1"
-		tail -n 20 "$copy/output"
-		result=1
-	fi
+	try "$1" "$patch"
+	result=$?
 	patch -s -R -p1 -d "$copy" <"$patch" || make_copy
 	return $result
 }
@@ -83,9 +110,7 @@ one() {
 make_copy
 if [ $# -eq 0 ]; then
 	for patch in tests/mutants/*.patch; do
-		case $(field found-by "$patch") in
-		*model*) set -- "$@" "$(basename "$patch" .patch)" ;;
-		esac
+		set -- "$@" "$(basename "$patch" .patch)"
 	done
 fi
 for name in "$@"; do
