@@ -120,7 +120,7 @@ stable_ready(const struct move *m)
 	const struct workload_seen *stable = &m->at->seen->stable;
 	if (!m->r->rolled)
 		return stable->ready;
-	return m->r->stable_new ? stable->ready_new : stable->ready - stable->ready_new;
+	return stable_ready_of(m->r, stable, m->r->stable_new);
 }
 
 bool
