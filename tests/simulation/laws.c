@@ -173,7 +173,7 @@ check_effect(struct world *w, int app, const struct act *act)
 static bool
 gate_was_good(const struct world *w, const struct app_world *a, int i, int needed)
 {
-	int64_t late_ms = journal_was_ill(w) ? 600000 : 1000;
+	int64_t late_ms = journal_was_ill(w) ? 1800000 : 1000;
 	int64_t age_ms = 2 * a->spec->gates[i].every_ms + 5000 + late_ms;
 	bool enough = a->gates[i].good >= needed ||
 		      (a->gates[i].was_good >= needed && w->now_ms - a->gates[i].bad_ms <= late_ms);
