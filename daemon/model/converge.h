@@ -42,6 +42,9 @@ bool act_is_safe(const struct view *view, const struct act *act);
 int full_size(const struct view *view);		    /* what a whole side is, in endpoints, >= 1 */
 int size_for(const struct view *view, int percent); /* endpoints that carry percent, rounded up */
 int percent_of(const struct view *view, int ready); /* what ready endpoints carry, at most 100 */
+/* Ready stable pods that run the release's image, or the one of the start. They may be the same
+ * image (a restart): then each pod has the one that is asked for. */
+int stable_ready_of(const struct rollout *rollout, const struct workload_seen *stable, bool new);
 /* The one named condition for the data plane: has it taken the last change of the subject?
  * *until_ms: when it counts as taken at the latest, as things are; 0: when it is confirmed. */
 bool mesh_took(const struct view *view, enum mesh_subject subject, int64_t *until_ms);

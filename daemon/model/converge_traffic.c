@@ -1,4 +1,5 @@
 /* Traffic: when the weight may move, and how far. */
+#include <string.h>
 #include "base/str.h"
 #include "model/step.h"
 
@@ -22,6 +23,18 @@ percent_of(const struct view *v, int ready)
 {
 	int percent = 100 * ready / full_size(v);
 	return percent > 100 ? 100 : percent;
+}
+
+static bool
+same_image(const struct rollout *r)
+{
+	return strcmp(r->release.image, r->baseline.image) == 0;
+}
+
+int
+stable_ready_of(const struct rollout *r, const struct workload_seen *stable, bool new)
+{
+	return new || same_image(r) ? stable->ready_new : stable->ready - stable->ready_new;
 }
 
 /* What the stable side carries now. In an abort a part of its size (half by default) carries all.
@@ -59,7 +72,7 @@ static bool
 stable_is_mixed(const struct view *v)
 {
 	return v->rollout->rolled && !v->adopt && !v->target.stable_new &&
-	       v->seen->stable.ready_new > 0;
+	       !same_image(v->rollout) && v->seen->stable.ready_new > 0;
 }
 
 static void

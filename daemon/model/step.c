@@ -50,7 +50,7 @@ step_pods(const struct view *v, struct step *step, enum side side, int need)
 	const char *next = v->urgent ? "goes on when they are ready" : "aborts at the deadline";
 	int ready = seen->ready;
 	if (side == SIDE_STABLE && v->rollout->rolled)
-		ready = v->target.stable_new ? seen->ready_new : seen->ready - seen->ready_new;
+		ready = stable_ready_of(v->rollout, seen, v->target.stable_new);
 	const char *what =
 	    side == SIDE_STABLE && v->rollout->rolled ? "ready with the wanted image" : "ready";
 	if (problem->reason[0] != '\0')

@@ -148,7 +148,7 @@ stable_ready(const struct move *m)
 	const struct workload_seen *stable = &m->at->seen->stable;
 	if (!m->r->rolled)
 		return stable->ready;
-	return m->r->stable_new ? stable->ready_new : stable->ready - stable->ready_new;
+	return stable_ready_of(m->r, stable, m->r->stable_new);
 }
 
 /* Pods that come and go are noted while a write is not answered, too: what was ready in between is

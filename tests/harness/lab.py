@@ -45,6 +45,10 @@ class Lab:
     def stop(self):
         self.process.stop(20)
 
+    def route_parent(self, service):
+        """What an HTTPRoute hangs on: modelled controllers take any."""
+        return {"name": "edge"}
+
     def part_pid(self, name):
         with open(os.path.join(self.folder, name + ".pid"), encoding="utf-8") as f:
             return int(f.read())

@@ -83,7 +83,7 @@ class Shop:
     def http_route(self):
         return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute",
                 "metadata": {"name": self.name, "namespace": self.namespace},
-                "spec": {"parentRefs": [{"name": "edge"}],
+                "spec": {"parentRefs": [self.lab.route_parent(self.name)],
                          "rules": [{"name": "beta",
                                     "matches": [{"headers": [{"name": "x-user", "value": "beta"}]}],
                                     "filters": [{"type": "RequestHeaderModifier",

@@ -57,6 +57,10 @@ class MeshLab(Lab):
                 pass
         self.process.stop(40)
 
+    def route_parent(self, service):
+        """The Service itself: there is a mesh and no Gateway."""
+        return {"group": "", "kind": "Service", "name": service}
+
     def istiod(self, service_account="default"):
         """The settings that let airisd ask: from elsewhere, with a token."""
         return {"urls": ["http://" + self.monitoring], "serviceAccount": service_account}

@@ -7,7 +7,7 @@ import pytest
 
 from harness.kube import KINDS, without_noise
 from harness.process import wait_for
-from harness.shop import GATE, Shop
+from harness.shop import GATE, MODES, Shop
 
 from meshlab import ENVOY
 from watching import SCOPE, Bystander, Churn, Killer, check_taken, first_on, last_on, saying, \
@@ -38,7 +38,7 @@ def known(airisd, rid):
     return [step.known for step in steps(airisd.events(rid))]
 
 
-@pytest.mark.parametrize("mode", ["host", "subset"])
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("tags", [("1.0-abrupt", "2.0-abrupt"), ("1.0-lat500", "2.0-lat500")])
 def test_healthy(mesh, make_airisd, mode, tags):
     """1: three at a time, pods that stop abruptly or answers that take 500 ms: 0 lost."""
@@ -69,7 +69,7 @@ def test_bad_canary(mesh, make_airisd, mode):
     assert errors < 100
 
 
-@pytest.mark.parametrize("mode", ["host", "subset"])
+@pytest.mark.parametrize("mode", MODES)
 def test_abort_in_each_stage(mesh, make_airisd, mode):
     """2: by command: 0 lost, the canary's last request at most 0.5 s after it was accepted."""
     airisd = make_airisd()
@@ -113,10 +113,11 @@ def test_abort_while_promoted(mesh, make_airisd):
     assert shop.lost() == {}
 
 
-def test_churn(mesh, make_airisd):
+@pytest.mark.parametrize("mode", ["host", "gateway"])
+def test_churn(mesh, make_airisd, mode):
     """3: a Service changes every 50 ms: every weight is confirmed, none before the proxies."""
     airisd = make_airisd()
-    shop, = open_shops(mesh)
+    shop, = open_shops(mesh, mode=mode)
     since = time.time()
     with Churn(shop) as churn:
         rid = begin(airisd, shop, gates=[])

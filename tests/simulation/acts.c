@@ -86,6 +86,10 @@ take_effect(struct world *w, int number, int b)
 		check_effect(w, x->app, &x->act);
 	if (x->outcome == ACT_DONE)
 		x->outcome = outcome;
+	else if (outcome == ACT_DONE && rollout_active(w, x->app) == NULL) {
+		w->apps[x->app].late = true;
+		w->counters->after_end++;
+	}
 	if (x->answered)
 		*x = (struct act_sent){.number = 0};
 	if (w->crash == CRASH_ACT_APPLIED && life == w->life && --w->crash_count <= 0) {

@@ -3,6 +3,7 @@
 #include "rooms.h"
 
 #define GATE_TIMEOUT_MS 10000
+#define ABORT_MS 30000 /* an abort's weight waits for nothing but its answer */
 #define STANDS_MS                                                                                  \
 	90000 /* longer than a mesh that is asked and does not know, twice, and a retry            \
 	       */
@@ -142,7 +143,7 @@ check_standing(struct world *w, int app)
 	}
 	if (a->bad_ms == 0 || a->bad_ms < w->barred_ms)
 		a->bad_ms = w->now_ms;
-	if (w->now_ms > a->bad_ms + STANDS_MS)
+	if (w->now_ms > a->bad_ms + (law[1] == '4' ? ABORT_MS : STANDS_MS))
 		world_violated(w, law, "app%d: %s for %lld s, and nothing bars it", app, what,
 		    (long long)(w->now_ms - a->bad_ms) / 1000);
 }
@@ -151,7 +152,7 @@ void
 check_world(struct world *w)
 {
 	for (int app = 0; app < w->plan->app_count; app++) {
-		if (w->apps[app].broken || w->apps[app].spec == NULL)
+		if (w->apps[app].broken || w->apps[app].late || w->apps[app].spec == NULL)
 			continue;
 		for (int i = 0; i < PROXIES; i++)
 			check_proxy(w, app, &w->mesh.proxies[i]);
@@ -186,7 +187,7 @@ check_home(struct world *w)
 	for (int app = 0; app < w->plan->app_count; app++) {
 		const struct app_world *a = &w->apps[app];
 		const struct deployment *stable = &a->truth.deployments[OF_STABLE];
-		if (a->broken || a->image_end == 0)
+		if (a->broken || a->late || a->image_end == 0)
 			continue;
 		if (a->truth.deployments[OF_CANARY].exists || pods_ready(a, OF_CANARY) > 0)
 			world_violated(w, "home", "app%d: the canary is left over", app);

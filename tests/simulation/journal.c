@@ -199,7 +199,7 @@ bool
 journal_was_ill(const struct world *w)
 {
 	for (int kind = FAULT_DISK_FULL; kind <= FAULT_DISK_SLOW; kind++)
-		if (w->until[kind] != 0 && w->now_ms < w->until[kind] + 30000)
+		if (w->until[kind] != 0 && w->now_ms < w->until[kind] + w->lag_ms + 30000)
 			return true;
 	return false;
 }

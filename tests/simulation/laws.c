@@ -88,7 +88,7 @@ check_send(struct world *w, int app, const struct act *act)
 	check_rate(w, app);
 	if (act->kind == ACT_WEIGHT && (act->number < 0 || act->number > 100))
 		world_violated(w, "I1", "app%d: weight %d", app, act->number);
-	if (act->kind != ACT_WEIGHT || a->broken || a->truth.route.by_others ||
+	if (act->kind != ACT_WEIGHT || a->broken || a->late || a->truth.route.by_others ||
 	    !a->truth.route.exists)
 		return;
 	if (act->number > a->truth.route.weight)
@@ -155,7 +155,7 @@ void
 check_effect(struct world *w, int app, const struct act *act)
 {
 	const struct app_world *a = &w->apps[app];
-	if (a->broken)
+	if (a->broken || a->late)
 		return;
 	if (act->kind == ACT_DELETE_CANARY)
 		check_delete(w, app);
@@ -173,10 +173,10 @@ check_effect(struct world *w, int app, const struct act *act)
 static bool
 gate_was_good(const struct world *w, const struct app_world *a, int i, int needed)
 {
-	int64_t late_ms = journal_was_ill(w) ? 600000 : 1000;
+	int64_t late_ms = journal_was_ill(w) ? 1800000 : 1000;
 	int64_t age_ms = 2 * a->spec->gates[i].every_ms + 5000 + late_ms;
 	bool enough = a->gates[i].good >= needed ||
-		      (a->gates[i].was_good >= needed && w->now_ms - a->gates[i].bad_ms <= late_ms);
+		      (a->gates[i].enough_ms != 0 && w->now_ms - a->gates[i].enough_ms <= late_ms);
 	return enough && w->now_ms - a->gates[i].good_ms <= age_ms;
 }
 

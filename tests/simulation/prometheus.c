@@ -78,8 +78,8 @@ keep_truth(struct world *w, const struct ask *ask, enum item_kind trouble)
 		a->gates[ask->gate].good_ms = ask->asked_ms;
 		return;
 	}
-	a->gates[ask->gate].was_good = a->gates[ask->gate].good;
-	a->gates[ask->gate].bad_ms = w->now_ms;
+	if (a->gates[ask->gate].good >= w->plan->apps[ask->app].measurements)
+		a->gates[ask->gate].enough_ms = w->now_ms;
 	a->gates[ask->gate].good = 0;
 }
 

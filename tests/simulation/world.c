@@ -304,6 +304,7 @@ world_run(const struct schedule *plan, FILE *trace, struct counters *counters,
 	run_until(w, plan->end_ms);
 	if (well(w)) {
 		make_peace(w);
+		run_until(w, w->suspended_ms);
 		all_rest(w);
 	}
 	for (int i = 0; i < w->rollout_count && well(w); i++)

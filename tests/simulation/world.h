@@ -136,10 +136,9 @@ struct app_world {
 	struct {
 		int good; /* true passes in a row, of this weight */
 		int64_t asked_ms;
-		int64_t good_ms; /* when the last one was asked */
-		int was_good;	 /* before the last one that was none, at bad_ms */
-		int64_t bad_ms;
-		bool open; /* the last one is not written down; and good before it: */
+		int64_t good_ms;   /* when the last one was asked */
+		int64_t enough_ms; /* until when there were as many as are needed; 0: never */
+		bool open;	   /* the last one is not written down; and good before it: */
 		int before;
 	} gates[2];
 	int64_t weight_ms;	  /* when the weight changed */
@@ -150,8 +149,8 @@ struct app_world {
 	int64_t full_ms;	  /* when somebody last said promote --full; 0: nobody */
 	int image_home;		  /* the stable image when the rollout began */
 	int image_end;		  /* what the rollouts that ended have left */
-	/* known of the outside when the last rollout ended */
-	bool hpa_by_others, image_by_others;
+	bool image_by_others;
+	bool late; /* a write of it took effect after all had ended: nobody looks any more */
 };
 
 struct rollout_known { /* of what is durable */
@@ -207,6 +206,8 @@ struct counters { /* of many worlds */
 	uint64_t hits[ITEM_KINDS]; /* how often each kind did what it does */
 	uint64_t phases[PHASE_FAILED + 1];
 	uint64_t simulated_ms;
+	uint64_t
+	    after_end; /* writes without an answer that took effect after their rollout ended */
 };
 
 struct timed; /* events.c */

@@ -231,6 +231,25 @@ who_waits_does_not_work(void **state) /* F59 */
 	world_free(w);
 }
 
+/* A release of the image that runs already (a restart): old and new pods look the same, so none of
+ * them is the wrong one, and the way home is not waited for for ever. */
+static void
+abort_of_the_same_image_gets_home(void **state) /* I4 */
+{
+	(void)state;
+	struct world *w = world_new(3, "onEdit: abort");
+	char id[ID_SIZE];
+	w->breaks_laws = true;
+	str_copy(id, ID_SIZE, world_start(w, "web:1"));
+	world_until_weight(w, 100);
+	world_must(w, id, COMMAND_PAUSE);
+	world_run(w, 5000); /* the stable side has drained: its image may be written at once */
+	edit_image(w, "web:9");
+	world_until_phase(w, id, PHASE_ABORTED);
+	world_home(w, "web:1");
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -243,6 +262,7 @@ main(void)
 	    cmocka_unit_test(a_fight_ends_in_hold_and_names_the_other),
 	    cmocka_unit_test(a_held_rollout_whose_rescue_fails_keeps_quiet),
 	    cmocka_unit_test(who_waits_does_not_work),
+	    cmocka_unit_test(abort_of_the_same_image_gets_home),
 	};
 	return cmocka_run_group_tests_name("engine_drift", tests, NULL, NULL);
 }
