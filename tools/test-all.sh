@@ -80,7 +80,7 @@ run_test() {
 	export AIRIS_BUILD
 	unit_tests "$build"
 	tally check model "$build/model-check"
-	tally check simulate "$build/simulate" --seeds 2000 --kept tests/simulation/kept
+	tally check simulate "$build/simulate" --seeds 2000 --from 1 --kept tests/simulation/kept
 	for folder in tests/*/; do
 		folder=${folder%/}
 		case $folder in
