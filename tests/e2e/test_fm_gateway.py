@@ -254,6 +254,8 @@ def theirs_is(shop, reason, observed):
 def test_preflight_refuses_a_route_that_nobody_follows(quick, shops):
     shop = shops(mode="gateway").create()
     shop.kube.patch("HTTPRoute", shop.namespace, shop.name, {"spec": {"parentRefs": None}})
+    wait_for("the controller's answer",
+             lambda: shop.vs().get("status", {}).get("parents") == [], 10)
     refused(quick, shop, "it has no parentRefs, so nothing follows it")
 
 
