@@ -1,4 +1,10 @@
-/* The laws of the design, from outside. */
+/* The laws of the design, from outside.
+ *
+ * Where they are read more narrowly than they are written: after the promotion has begun an abort
+ * may first set the old image back, while a canary that still serves keeps its weight (law 4 says
+ * weight first; but the stable pods are about to be the release, too); an image that somebody else
+ * changed before the promotion is set back in place (law 3); and only what was promoted must be
+ * whole before the canary goes (I5): otherwise the canary serves nothing and is nobody's rescue. */
 #include "laws.h"
 
 #include <string.h>

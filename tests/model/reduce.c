@@ -16,10 +16,21 @@
  * failures count up to two, repairs to three, as no rule looks further. Numbers of attempts only
  * tell whether an answer belongs to the last one; the engine drops the others.
  *
- * Not covered: absence for more than a minute and jumps of the clock (back_ms), stale caches with
- * a live watch (verified_ms: every look is true unless there is an outage), a gate's deadline and
- * freshness, approvals, a stable Deployment that is deleted, preflight. The random worlds of
- * tests/unit have these. */
+ * Restoring and reducing again must give the same form; that is checked for every state.
+ *
+ * Not covered, so nothing is proved about it:
+ *   absence for more than a minute and jumps of the clock (back_ms);
+ *   a stale cache under a live watch (verified_ms): every look is true, unless there is an outage;
+ *   pods that die and come back while airisd is down or the API server is away: what the mesh knows
+ *     of them is not checked then (checks.blind), as airisd cannot know it either;
+ *   edits that come and go unseen (checks.unseen), and what is lost by an edit alone;
+ *   a write from before a crash that arrives after the restart; several pushes of a mesh on their
+ *     way; more than one rollout of an app (a newer one that supersedes is there);
+ *   a gate's deadline and freshness, approvals, preflight, a stable Deployment that is deleted, an
+ *     image that is neither the old nor the new one, a canary's image that is edited;
+ *   that weights sum to 100 in the VirtualService (I1): there is one number here, 0 to 100; the
+ *     rest is made in daemon/cluster.
+ * The random worlds of tests/unit have most of these. */
 #include "reduce.h"
 
 #include <stdlib.h>
