@@ -304,7 +304,9 @@ world_run(const struct schedule *plan, FILE *trace, struct counters *counters,
 	run_until(w, plan->end_ms);
 	if (well(w)) {
 		make_peace(w);
-		run_until(w, w->suspended_ms);
+		/* What was asked for meanwhile begins. */
+		run_until(
+		    w, (w->suspended_ms > w->now_ms ? w->suspended_ms : w->now_ms) + MINUTE / 2);
 		all_rest(w);
 	}
 	for (int i = 0; i < w->rollout_count && well(w); i++)
