@@ -202,7 +202,7 @@ make_peace(struct world *w)
 	w->trouble_ms = w->barred_ms = w->now_ms;
 	w->crash = DO_START;
 	for (int kind = 0; kind < ITEM_KINDS; kind++) {
-		w->until[kind] = 0;
+		w->until[kind] = w->until[kind] < w->now_ms ? w->until[kind] : w->now_ms;
 		for (int i = 0; i < w->plan->app_count; i++)
 			w->apps[i].until[kind] = 0;
 	}
