@@ -78,8 +78,10 @@ keep_truth(struct world *w, const struct ask *ask, enum item_kind trouble)
 		a->gates[ask->gate].good_ms = ask->asked_ms;
 		return;
 	}
-	a->gates[ask->gate].was_good = a->gates[ask->gate].good;
-	a->gates[ask->gate].bad_ms = w->now_ms;
+	if (a->gates[ask->gate].good > 0) {
+		a->gates[ask->gate].was_good = a->gates[ask->gate].good;
+		a->gates[ask->gate].bad_ms = w->now_ms;
+	}
 	a->gates[ask->gate].good = 0;
 }
 

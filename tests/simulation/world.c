@@ -199,7 +199,7 @@ begin(struct world *w)
 static void
 make_peace(struct world *w)
 {
-	w->trouble_ms = w->barred_ms = w->now_ms;
+	w->trouble_ms = w->barred_ms = w->suspended_ms > w->now_ms ? w->suspended_ms : w->now_ms;
 	w->crash = DO_START;
 	for (int kind = 0; kind < ITEM_KINDS; kind++) {
 		w->until[kind] = w->until[kind] < w->now_ms ? w->until[kind] : w->now_ms;
