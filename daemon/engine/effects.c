@@ -9,6 +9,7 @@
 #include "model/gate.h"
 
 #define VERIFY_EVERY_MS 1000
+#define ANSWERED_MS 120000 /* the slowest source is faster, unless the machine slept */
 
 static void
 act_key(char *to, size_t size, const char *cluster, uint64_t number)
@@ -129,12 +130,13 @@ sample_json(const struct gate_spec *spec, const struct gate_sample *sample)
 	return data;
 }
 
-/* A verdict on one weight is never counted for another (F58). */
+/* A verdict on one weight is never counted for another (F58), nor one of long ago for now. */
 static bool
 still_asked(const struct entry *entry, const struct ask *ask)
 {
 	const struct rollout *r = entry->rollout;
-	return !entry->doomed && r->stage == ask->stage && r->seen_ms == ask->seen_ms &&
+	bool old = engine_now_ms(entry->engine) > ask->asked_ms + ANSWERED_MS;
+	return !entry->doomed && !old && r->stage == ask->stage && r->seen_ms == ask->seen_ms &&
 	       phase_forward(r->phase);
 }
 
@@ -188,7 +190,8 @@ ask_gate(struct entry *entry, int i, int64_t now_ms)
 	    .window_ms = gate_window_ms(r, i, now_ms),
 	    .since_weight_ms = now_ms - r->mesh[MESH_WEIGHT].at_ms};
 	struct ask *ask = mem_alloc(sizeof(*ask));
-	*ask = (struct ask){.gate = i, .stage = r->stage, .seen_ms = r->seen_ms};
+	*ask =
+	    (struct ask){.gate = i, .stage = r->stage, .seen_ms = r->seen_ms, .asked_ms = now_ms};
 	str_copy(ask->rollout, sizeof(ask->rollout), r->id);
 	entry->asks[i] = gates->measure(gates->ctx, &question, on_sample, engine);
 	char key[24];

@@ -53,6 +53,7 @@ struct ask { /* a measurement under way */
 	char rollout[ID_SIZE];
 	int gate, stage;
 	int64_t seen_ms; /* of the weight it was about */
+	int64_t asked_ms;
 };
 
 struct engine {

@@ -70,6 +70,16 @@ answer(struct world *w, int number, int again)
 	}
 }
 
+/* It counts when what it was for is over: its rollout has ended, or an abort has looked, seen that
+ * it had not been taken, and gone on. Nothing at the API can tell whether a request that got no
+ * answer is still to come, so this is counted, not judged. */
+static bool
+is_past(struct world *w, const struct act_sent *x)
+{
+	const struct rollout_known *r = rollout_active(w, x->app);
+	return r == NULL || (x->answered && r->phase == PHASE_ABORTING && !x->act.urgent);
+}
+
 static void
 take_effect(struct world *w, int number, int b)
 {
@@ -86,7 +96,7 @@ take_effect(struct world *w, int number, int b)
 		check_effect(w, x->app, &x->act);
 	if (x->outcome == ACT_DONE)
 		x->outcome = outcome;
-	else if (outcome == ACT_DONE && rollout_active(w, x->app) == NULL) {
+	else if (outcome == ACT_DONE && is_past(w, x)) {
 		w->apps[x->app].late = true;
 		w->counters->after_end++;
 	}

@@ -76,7 +76,7 @@ airisd_crash(struct world *w)
 	world_trace(w, "airisd has crashed%s, %d blocks were lost",
 	    power ? " with its machine" : "", disk_lost());
 	for (int kind = FAULT_DISK_FULL; kind <= FAULT_DISK_SYNCS; kind++)
-		w->until[kind] = 0;
+		w->until[kind] = w->until[kind] < w->now_ms ? w->until[kind] : w->now_ms;
 	open_all(w);
 	if (w->engine != NULL)
 		people_check_after_crash(w);

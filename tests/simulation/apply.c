@@ -220,6 +220,20 @@ subsets(struct world *w, struct act_sent *x, bool add)
 	return ACT_DONE;
 }
 
+/* The HPA keeps to its floor. */
+static void
+keep_floor(struct world *w, int app, int b)
+{
+	struct truth *t = &w->apps[app].truth;
+	struct deployment *d = &t->deployments[OF_STABLE];
+	(void)b;
+	if (!t->hpa.exists || !d->exists || d->size >= t->hpa.min)
+		return;
+	d->size = t->hpa.min;
+	d->version++;
+	changed(w, app, PART_STABLE);
+}
+
 static enum act_outcome
 floor_of(struct world *w, struct act_sent *x)
 {
@@ -228,6 +242,7 @@ floor_of(struct world *w, struct act_sent *x)
 		return ACT_CONFLICT;
 	t->hpa.min = x->act.number;
 	t->hpa_version++;
+	event_at(w, w->now_ms + world_between(w, 100, 15000), keep_floor, x->app, 0, false);
 	changed(w, x->app, PART_HPA);
 	return ACT_DONE;
 }

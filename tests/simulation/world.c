@@ -199,10 +199,10 @@ begin(struct world *w)
 static void
 make_peace(struct world *w)
 {
-	w->trouble_ms = w->barred_ms = w->now_ms;
+	w->trouble_ms = w->barred_ms = w->suspended_ms > w->now_ms ? w->suspended_ms : w->now_ms;
 	w->crash = DO_START;
 	for (int kind = 0; kind < ITEM_KINDS; kind++) {
-		w->until[kind] = 0;
+		w->until[kind] = w->until[kind] < w->now_ms ? w->until[kind] : w->now_ms;
 		for (int i = 0; i < w->plan->app_count; i++)
 			w->apps[i].until[kind] = 0;
 	}
@@ -304,7 +304,9 @@ world_run(const struct schedule *plan, FILE *trace, struct counters *counters,
 	run_until(w, plan->end_ms);
 	if (well(w)) {
 		make_peace(w);
-		run_until(w, w->suspended_ms);
+		/* What was asked for meanwhile begins. */
+		run_until(
+		    w, (w->suspended_ms > w->now_ms ? w->suspended_ms : w->now_ms) + MINUTE / 2);
 		all_rest(w);
 	}
 	for (int i = 0; i < w->rollout_count && well(w); i++)

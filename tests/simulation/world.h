@@ -150,7 +150,7 @@ struct app_world {
 	int image_home;		  /* the stable image when the rollout began */
 	int image_end;		  /* what the rollouts that ended have left */
 	bool image_by_others;
-	bool late; /* a write of it took effect after all had ended: nobody looks any more */
+	bool late; /* a write of it took effect too late, see acts.c: it is not judged any more */
 };
 
 struct rollout_known { /* of what is durable */

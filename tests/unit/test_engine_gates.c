@@ -378,6 +378,28 @@ approval_is_for_one_stage_and_takes_effect_at_once(void **state) /* F76 */
 	world_free(w);
 }
 
+/* The machine sleeps while a gate is asked: the answer is of before. */
+static void
+an_answer_of_long_ago_is_not_counted(void **state) /* I10 */
+{
+	(void)state;
+	char id[ID_SIZE];
+	struct world *w = gated(GATE("deadline: 10m"), VERDICT_PASS, id);
+	w->gate_late = 5000;
+	for (int i = 0; w->asked == 0; i++) {
+		assert_true(i < 1000);
+		world_tick(w);
+	}
+	w->mono_offset += 600000;
+	w->wall_offset += 600000;
+	world_run(w, 6000);
+	assert_int_equal(world_events(w, id, "measured"), 0);
+	assert_int_equal(world_rollout(w, id)->stage, 1);
+	assert_int_equal(w->asked, 2); /* it is asked again */
+	world_until_phase(w, id, PHASE_SUCCEEDED);
+	world_free(w);
+}
+
 int
 main(void)
 {
@@ -398,6 +420,7 @@ main(void)
 	    cmocka_unit_test(promote_skips_hold_approval_and_gates_of_one_stage),
 	    cmocka_unit_test(promote_full_goes_to_the_full_stage_with_capacity),
 	    cmocka_unit_test(approval_is_for_one_stage_and_takes_effect_at_once),
+	    cmocka_unit_test(an_answer_of_long_ago_is_not_counted),
 	};
 	return cmocka_run_group_tests_name("engine_gates", tests, NULL, NULL);
 }
