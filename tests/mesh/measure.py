@@ -1,6 +1,7 @@
 """What confirmation is worth: the same canaries, confirmed, and with fixed waits instead.
 
-Usage: measure.py FOLDER [REPEATS]    (root; the labs in AIRIS_MESH_CACHE; airisd in AIRIS_BUILD)
+Usage: measure.py FOLDER [REPEATS [WORDS]]    (root; the labs in AIRIS_MESH_CACHE; airisd in
+AIRIS_BUILD; only scenarios with one of the comma-separated WORDS in their names)
 Prints tables; nothing here passes or fails."""
 import os
 import statistics
@@ -147,13 +148,15 @@ def report_confirmed(runs):
 
 def main():
     folder, repeats = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 2
+    words = sys.argv[3].split(",") if len(sys.argv) > 3 else [""]
+    chosen = [name for name in SCENARIOS if any(word in name for word in words)]
     os.makedirs(folder, exist_ok=True)
     mesh = MeshLab(folder).start()
     prometheus = Prometheus(folder, [mesh.metrics]).start()
     ways = {"confirmed": None, "0 s": "0s", "1 s": "1s", "3 s": "3s"}
     lost, confirmed = {}, {}
     try:
-        for name in SCENARIOS:
+        for name in chosen:
             for way, how in ways.items():
                 for i in range(repeats):
                     mode = ("host", "subset")[i % 2]
@@ -171,7 +174,7 @@ def main():
                           f"{run.until - run.since:.0f} s, {run.requests} requests", flush=True)
         print("\n| lost of sent, each repetition | " + " | ".join(ways) + " |")
         print("|---|" + "---|" * len(ways))
-        for name in SCENARIOS:
+        for name in chosen:
             print(f"| {name} | " + " | ".join(
                 ", ".join(f"{n} of {of}" for n, of in lost.get((name, way), [])) or "-"
                 for way in ways) + " |", flush=True)
