@@ -29,7 +29,7 @@ static const char *const commits[] = {"app", "app.deleted", "release", "key", "c
     "act.create_canary", "act.scale_canary", "act.weight", "act.set_image", "act.route_home",
     "act.delete_canary", "act.remove_subsets", "act.delete_service", "acted", "measured", "drift",
     "drift_over", "waits", "command.promote", "command.approve", "command.pause", "command.resume",
-    "command.retry", "command.abort", "superseded", NULL};
+    "command.retry", "command.abort", "superseded", "fenced", "fence_over", NULL};
 
 /* A write to the cluster: its intent is durable and nothing sent, it is being sent, it was answered
  * and nothing is known of that. */

@@ -2,12 +2,15 @@
 be true afterwards."""
 import collections
 import contextlib
+import glob
 import http.client
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import time
+import uuid
 
 from harness.daemon import Daemon
 from harness.kube import without_noise
@@ -38,8 +41,9 @@ class Run:
         self.at, self.lives = at, 0
         self.lab, self.kube, self.log = place.lab, place.lab.kube, log
         os.makedirs(folder)
+        self.lease = "airisd-" + uuid.uuid4().hex[:8]
         self.daemon = Daemon(folder, place.lab.kubeconfig, prometheus=place.prometheus.url,
-                             settle=place.lab.settle)
+                             settle=place.lab.settle, lease={"name": self.lease, "duration": "3s"})
         self.kills, self.seen = 0, collections.defaultdict(list)
         self.promises, self.gone = [], False
         self.ended = {}  # rollout: the final phase that was shown
@@ -131,11 +135,26 @@ class Run:
         must(status == -signal.SIGKILL and self.point and self.kills == 0,
              f"airisd ended with {status}: {process.text()[-2000:]}")
         self.kills += 1
+        self.check_intents()
         if self.late:
             self.late = False
             self.lab.no_faults()
         self.start()
         self.check_promises()
+
+    def check_intents(self):
+        """Nothing was asked of the cluster whose intent is not durable; where the lab knows what it
+        was asked. The database is looked at as a copy, it is airisd's to mend."""
+        copy = os.path.join(self.folder, "dead")
+        os.makedirs(copy)
+        for name in glob.glob(self.daemon.database + "*"):
+            shutil.copy(name, copy)
+        sent = [r for r in self.lab.requests_seen() if r["user_agent"].startswith("airisd")
+                and r["method"] != "GET" and f"/{self.shop.namespace}/" in r["path"]]
+        with contextlib.closing(sqlite3.connect(os.path.join(copy, "airis.db"))) as db:
+            if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'events'").fetchone():
+                meant = db.execute("SELECT count(*) FROM events WHERE kind = 'act'").fetchone()[0]
+                must(len(sent) <= meant, f"{len(sent)} writes were sent, {meant} are durable")
 
     def call(self, method, path, body=None, headers=None):
         """An answer; None when airisd died instead (then it runs again)."""

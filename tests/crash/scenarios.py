@@ -83,8 +83,8 @@ def home(run, rid):
 
 
 def mishaps(run):
-    """A pod fails, somebody edits the route (repaired), a newer release supersedes it, and home is
-    out of reach until a person helps."""
+    """A pod fails, somebody edits the route (repaired), another airisd takes the right to write for
+    a moment, a newer release supersedes it, and home is out of reach until a person helps."""
     run.start()
     run.apply(app_of(run, onEdit="repair", onStart="supersede", canary={"deadline": "3s"},
                      gate={"failures": 1000}))  # the pod that fails is nothing to it
@@ -98,6 +98,9 @@ def mishaps(run):
     edit_weight(run, 24)
     run.wait_event(first, "drift_over")
     to_the_hold(run, first)
+    another_takes_the_lease(run)
+    run.wait_event(first, "fenced")
+    run.wait_event(first, "fence_over")
     finalizer(run, ["example.com/held"])
     second = run.begin(run.shop.image_of("3.0"), "second")
     run.wait_phase(first, "failed")
@@ -120,6 +123,13 @@ def edit_weight(run, weight):
         for side, to in run.shop.backends(rule) if rule["name"] == "primary" else []:
             to["weight"] = weight if side == "canary" else 100 - weight
     run.shop.patch_rules(rules, "kubectl-edit")
+
+
+def another_takes_the_lease(run):
+    """As another airisd would that dies a moment later."""
+    run.kube.patch("Lease", "airis", run.lease, {"spec": {
+        "holderIdentity": "another 1", "leaseDurationSeconds": 1,
+        "renewTime": "2020-01-01T00:00:00.000000Z"}}, manager="another")
 
 
 def finalizer(run, names):
