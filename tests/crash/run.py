@@ -14,7 +14,7 @@ import uuid
 
 from harness.daemon import Daemon
 from harness.kube import without_noise
-from harness.process import BUILD, SLOW, wait_for
+from harness.process import BUILD, SLOW
 from harness.shop import Shop
 from watching import Watching
 
@@ -319,6 +319,7 @@ class Run:
     def check_effects(self, weights, images, canaries=1):
         """Each change of the cluster happened once."""
         name, seen = self.shop.name, self.watching
+        seen.catch_up()
         must(seen.weights() == weights, f"weights {seen.weights()}, not {weights}")
         must(seen.images() == images, f"images {seen.images()}, not {images}")
         must(seen.floors() in ([2], [2, 4, 2]), f"floors of the HPA: {seen.floors()}")
@@ -384,7 +385,3 @@ class Run:
                 lines.append(json.dumps(request)[:600])
         lines.append(json.dumps(self.watching.weights()))
         return "\n".join(lines)
-
-
-def wait_until(what, check):
-    return wait_for(what, check, 30)

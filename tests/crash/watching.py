@@ -4,6 +4,7 @@ import json
 import threading
 
 from harness.kube import KINDS
+from harness.process import wait_for
 
 WATCHED = ("Deployment", "Service", "HorizontalPodAutoscaler")
 
@@ -68,6 +69,15 @@ class Watching:
     def done(self):
         for watch in self.watches.values():
             watch.done()
+
+    def catch_up(self):
+        """Until the watches have told of everything that can be read now."""
+        shop = self.shop
+        for kind, watch in self.watches.items():
+            for obj in shop.kube.list(kind, shop.namespace):
+                name, version = obj["metadata"]["name"], int(obj["metadata"]["resourceVersion"])
+                wait_for(f"the watch of {kind} {name}", lambda: max(
+                    int(o["metadata"]["resourceVersion"]) for _, o in watch.of(name)) >= version)
 
     def made(self, kind, name):
         """How many objects of that name there have been."""
