@@ -62,23 +62,15 @@ ask_addresses(void *ctx, const struct app *app, bool canary,
 	return cluster_addresses(find(ctx, app->cluster)->cluster, app, canary, each, each_ctx);
 }
 
-static const char *
-look_key(uint64_t number, char key[24])
-{
-	str_print(key, 24, "%" PRIu64, number);
-	return key;
-}
-
 static void
 on_answer(void *ctx, uint64_t number, const struct gates_answer *answer)
 {
 	struct look *look = ctx;
-	char key[24];
 	struct mesh_page page = {.status = answer->status,
 	    .body = answer->body,
 	    .length = answer->length,
 	    .error = answer->error};
-	map_remove(look->mesh->looks, look_key(number, key));
+	map_remove_number(look->mesh->looks, number);
 	look->done(look->ctx, number, &page);
 	free(look);
 }
@@ -89,10 +81,9 @@ ask_source(void *ctx, const char *source, const char *query,
 {
 	struct wire_mesh *mesh = ctx;
 	struct look *look = mem_alloc(sizeof(*look));
-	char key[24];
 	*look = (struct look){.mesh = mesh, .done = done, .ctx = done_ctx};
 	uint64_t number = gates_query(mesh->gates, source, query, QUERY_MS, on_answer, look);
-	map_set(mesh->looks, look_key(number, key), look);
+	map_set_number(mesh->looks, number, look);
 	return number;
 }
 
@@ -100,9 +91,8 @@ static void
 cancel_source(void *ctx, uint64_t number)
 {
 	struct wire_mesh *mesh = ctx;
-	char key[24];
 	gates_query_cancel(mesh->gates, number);
-	free(map_remove(mesh->looks, look_key(number, key)));
+	free(map_remove_number(mesh->looks, number));
 }
 
 static void

@@ -1,25 +1,16 @@
 /* Requests that wait for the engine: known by their number, so that an answer for a client that
  * has gone finds nothing and is dropped. */
-#include <inttypes.h>
 #include <stdlib.h>
 #include "api/api_room.h"
 #include "api/render.h"
 #include "base/failpoint.h"
 
-static void
-number_key(char to[24], uint64_t number)
-{
-	str_print(to, 24, "%" PRIu64, number);
-}
-
 struct pending *
 api_pend(struct api *api, uint64_t number, enum pending_kind kind)
 {
-	char key[24];
 	struct pending *pending = mem_alloc(sizeof(*pending));
 	pending->kind = kind;
-	number_key(key, number);
-	free(map_set(api->pending, key, pending));
+	free(map_set_number(api->pending, number, pending));
 	api->plans += kind == PENDING_PLAN;
 	return pending;
 }
@@ -27,9 +18,7 @@ api_pend(struct api *api, uint64_t number, enum pending_kind kind)
 struct pending *
 api_pended(struct api *api, uint64_t number)
 {
-	char key[24];
-	number_key(key, number);
-	struct pending *pending = map_remove(api->pending, key);
+	struct pending *pending = map_remove_number(api->pending, number);
 	if (pending != NULL)
 		api->plans -= pending->kind == PENDING_PLAN;
 	return pending;

@@ -4,11 +4,12 @@
  * Always true: the table has at least twice as many slots as entries used, so a probe ends. */
 #include "base/map.h"
 
-#include <stdint.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include "base/mem.h"
+#include "base/str.h"
 
 struct entry {
 	char *key; /* NULL: removed */
@@ -186,6 +187,31 @@ map_remove(struct map *map, const char *key)
 	entry->key = NULL;
 	map->live--;
 	return entry->value;
+}
+
+#define NUMBER 24
+
+static const char *
+number_key(uint64_t number, char key[NUMBER])
+{
+	str_print(key, NUMBER, "%" PRIu64, number);
+	return key;
+}
+
+void *
+map_set_number(struct map *map, uint64_t number, void *value)
+{
+	char key[NUMBER];
+
+	return map_set(map, number_key(number, key), value);
+}
+
+void *
+map_remove_number(struct map *map, uint64_t number)
+{
+	char key[NUMBER];
+
+	return map_remove(map, number_key(number, key));
 }
 
 size_t

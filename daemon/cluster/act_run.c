@@ -54,19 +54,11 @@ reap(void *ctx)
 }
 
 static void
-number_text(uint64_t number, char to[32])
-{
-	str_print(to, 32, "%llu", (unsigned long long)number);
-}
-
-static void
 finish(struct run *run)
 {
 	struct act_runs *runs = run->runs;
-	char key[32];
 
-	number_text(run->number, key);
-	map_remove(runs->live, key);
+	map_remove_number(runs->live, run->number);
 	loop_timer_clear(run->timer);
 	if (run->request != 0)
 		kube_cancel(runs->kube, run->request);
@@ -225,7 +217,6 @@ uint64_t
 act_run(struct act_runs *runs, const struct app *app, bool urgent, struct act_plan *plan)
 {
 	struct run *run = mem_alloc(sizeof(*run));
-	char key[32];
 
 	run->runs = runs;
 	run->number = ++runs->last;
@@ -236,8 +227,7 @@ act_run(struct act_runs *runs, const struct app *app, bool urgent, struct act_pl
 	plan->body = NULL;
 	run->retry_after_ms = -1;
 	run->timer = loop_timer_new(runs->loop, on_timer, run);
-	number_text(run->number, key);
-	map_set(runs->live, key, run);
+	map_set_number(runs->live, run->number, run);
 	start(run);
 	return run->number;
 }

@@ -5,7 +5,6 @@
  * meanwhile nothing is built on it, except that an abort goes on reaching the cluster. A rollout
  * whose creation cannot be written was never there. */
 #include <assert.h>
-#include <inttypes.h>
 #include <string.h>
 #include "base/jsonx.h"
 #include "base/log.h"
@@ -216,12 +215,10 @@ forget_keys(struct engine *engine, const struct batch *batch)
 static void
 hand_over(struct engine *engine, struct batch *batch)
 {
-	char key[24];
 	uint64_t ticket = ++engine->ticket;
 	for (int i = 0; i < batch->count; i++)
 		batch->writes[i].urgent = batch->urgent;
-	str_print(key, sizeof(key), "%" PRIu64, ticket);
-	map_set(engine->batches, key, batch);
+	map_set_number(engine->batches, ticket, batch);
 	engine->ports.journal.append(
 	    engine->ports.journal.ctx, batch->writes, batch->count, on_done, engine, ticket);
 }
@@ -375,9 +372,7 @@ static void
 on_done(void *ctx, uint64_t ticket, bool ok, const char *why)
 {
 	struct engine *engine = ctx;
-	char key[24];
-	str_print(key, sizeof(key), "%" PRIu64, ticket);
-	struct batch *batch = map_remove(engine->batches, key);
+	struct batch *batch = map_remove_number(engine->batches, ticket);
 	if (batch == NULL)
 		return;
 	if (ok)

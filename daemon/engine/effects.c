@@ -109,12 +109,6 @@ engine_acted(struct engine *engine, const char *cluster, uint64_t number, enum a
 	note_outcome(entry, entry->act_attempt, outcome, text, retry_after_ms);
 }
 
-static void
-number_key(char to[24], uint64_t number)
-{
-	str_print(to, 24, "%" PRIu64, number);
-}
-
 static json_t *
 sample_json(const struct gate_spec *spec, const struct gate_sample *sample)
 {
@@ -162,10 +156,8 @@ static void
 on_sample(void *ctx, uint64_t number, const struct gate_sample *sample)
 {
 	struct engine *engine = ctx;
-	char key[24];
-	number_key(key, number);
 	failpoint("gate:answered");
-	struct ask *ask = map_remove(engine->asks, key);
+	struct ask *ask = map_remove_number(engine->asks, number);
 	struct entry *entry = ask == NULL ? NULL : engine_entry(engine, ask->rollout);
 	if (entry != NULL && entry->asks[ask->gate] == number) {
 		entry->asks[ask->gate] = 0;
@@ -194,9 +186,7 @@ ask_gate(struct entry *entry, int i, int64_t now_ms)
 	    (struct ask){.gate = i, .stage = r->stage, .seen_ms = r->seen_ms, .asked_ms = now_ms};
 	str_copy(ask->rollout, sizeof(ask->rollout), r->id);
 	entry->asks[i] = gates->measure(gates->ctx, &question, on_sample, engine);
-	char key[24];
-	number_key(key, entry->asks[i]);
-	map_set(engine->asks, key, ask);
+	map_set_number(engine->asks, entry->asks[i], ask);
 	failpoint("gate:asked");
 }
 
@@ -232,13 +222,11 @@ void
 effects_gates_cancel(struct entry *entry)
 {
 	const struct gate_port *gates = &entry->engine->ports.gates;
-	char key[24];
 	for (int i = 0; i < APP_GATES; i++) {
 		if (entry->asks[i] == 0)
 			continue;
 		gates->cancel(gates->ctx, entry->asks[i]);
-		number_key(key, entry->asks[i]);
-		free(map_remove(entry->engine->asks, key));
+		free(map_remove_number(entry->engine->asks, entry->asks[i]));
 		entry->asks[i] = 0;
 	}
 }

@@ -1,6 +1,5 @@
 /* Asking the mesh what it has taken: one question for each change that is not known to be taken,
  * and none when nothing is open. */
-#include <inttypes.h>
 #include <string.h>
 #include "base/str.h"
 #include "engine/engine_room.h"
@@ -12,12 +11,6 @@ struct mesh_ask {
 	enum mesh_subject subject;
 	int64_t of_ms;
 };
-
-static void
-number_key(char to[24], uint64_t number)
-{
-	str_print(to, 24, "%" PRIu64, number);
-}
 
 /* What was said of an older change is no news of this one. */
 static void
@@ -46,12 +39,10 @@ static void
 withdraw(struct entry *entry, enum mesh_subject subject)
 {
 	const struct mesh_port *mesh = &entry->engine->ports.mesh;
-	char key[24];
 	if (entry->mesh_asks[subject] == 0)
 		return;
 	mesh->cancel(mesh->ctx, entry->mesh_asks[subject]);
-	number_key(key, entry->mesh_asks[subject]);
-	free(map_remove(entry->engine->mesh_asks, key));
+	free(map_remove_number(entry->engine->mesh_asks, entry->mesh_asks[subject]));
 	entry->mesh_asks[subject] = 0;
 }
 
@@ -101,9 +92,7 @@ static void
 on_answer(void *ctx, uint64_t number, const struct mesh_answer *answer)
 {
 	struct engine *engine = ctx;
-	char key[24];
-	number_key(key, number);
-	struct mesh_ask *ask = map_remove(engine->mesh_asks, key);
+	struct mesh_ask *ask = map_remove_number(engine->mesh_asks, number);
 	struct entry *entry = ask == NULL ? NULL : engine_entry(engine, ask->rollout);
 	if (entry != NULL && !entry->doomed && entry->mesh_asks[ask->subject] == number) {
 		entry->mesh_asks[ask->subject] = 0;
@@ -145,9 +134,7 @@ ask_mesh(struct entry *entry, enum mesh_subject subject, int64_t of_ms, const st
 	entry->mesh_of_ms[subject] = of_ms;
 	entry->mesh_asks[subject] =
 	    engine->ports.mesh.ask(engine->ports.mesh.ctx, &question, on_answer, engine);
-	char key[24];
-	number_key(key, entry->mesh_asks[subject]);
-	map_set(engine->mesh_asks, key, ask);
+	map_set_number(engine->mesh_asks, entry->mesh_asks[subject], ask);
 }
 
 void

@@ -12,7 +12,7 @@
 #include "gates/gates_room.h"
 
 enum state { WAITING, RUNNING, SETTLED };
-enum { VALUE, SAMPLES, PARTS, MAX_AGE_MS = 60000, NUMBER_TEXT = 24 };
+enum { VALUE, SAMPLES, PARTS, MAX_AGE_MS = 60000 };
 
 struct part { /* one of the queries */
 	struct gates_measurement *of;
@@ -38,13 +38,6 @@ struct gates_measurement {
 	void (*done)(void *done_ctx, uint64_t number, const struct gate_sample *sample);
 	void *done_ctx;
 };
-
-static const char *
-number_text(uint64_t number, char text[NUMBER_TEXT])
-{
-	str_print(text, NUMBER_TEXT, "%llu", (unsigned long long)number);
-	return text;
-}
 
 /* --- the row of those that wait -------------------------------------------------------------- */
 
@@ -84,13 +77,12 @@ leave_line(struct gates_measurement *m)
 static void
 drop_request(struct part *part)
 {
-	char text[NUMBER_TEXT];
 
 	loop_timer_free(part->retry);
 	part->retry = NULL;
 	if (part->request == 0)
 		return;
-	map_remove(part->of->gates->parts, number_text(part->request, text));
+	map_remove_number(part->of->gates->parts, part->request);
 	httpc_cancel(part->of->gates->pool, part->request);
 	part->request = 0;
 }
@@ -150,9 +142,8 @@ fail(struct gates_measurement *m, const char *why)
 static void
 answer(struct gates_measurement *m)
 {
-	char text[NUMBER_TEXT];
 
-	map_remove(m->gates->measurements, number_text(m->number, text));
+	map_remove_number(m->gates->measurements, m->number);
 	m->done(m->done_ctx, m->number, &m->sample);
 	free_measurement(m);
 }
@@ -217,7 +208,6 @@ send_part(struct part *part)
 {
 	struct gates_measurement *m = part->of;
 	int64_t left = m->deadline_ms - clock_mono_ms();
-	char text[NUMBER_TEXT];
 	struct err e;
 
 	if (gates_origin_ask(m->origin, part->query, m->at_ms, left < 1 ? 1 : left, on_part,
@@ -226,7 +216,7 @@ send_part(struct part *part)
 		fail(m, e.text);
 		return false;
 	}
-	map_set(m->gates->parts, number_text(part->request, text), part);
+	map_set_number(m->gates->parts, part->request, part);
 	return true;
 }
 
@@ -287,8 +277,8 @@ static void
 on_part(void *ctx, const struct httpc_answer *http)
 {
 	struct gates *gates = ctx;
-	char number[NUMBER_TEXT], why[160];
-	struct part *part = map_remove(gates->parts, number_text(http->number, number));
+	char why[160];
+	struct part *part = map_remove_number(gates->parts, http->number);
 	struct gates_measurement *m;
 	bool alive;
 
@@ -364,7 +354,6 @@ gates_measure(void *ctx, const struct gate_question *question,
 {
 	struct gates *gates = ctx;
 	struct gates_measurement *m = mem_alloc(sizeof(*m));
-	char text[NUMBER_TEXT];
 
 	m->gates = gates;
 	m->gate = *question->gate;
@@ -376,7 +365,7 @@ gates_measure(void *ctx, const struct gate_question *question,
 	m->timer = loop_timer_new(gates->loop, on_timer, m);
 	for (int i = 0; i < PARTS; i++)
 		m->parts[i].of = m;
-	map_set(gates->measurements, number_text(m->number, text), m);
+	map_set_number(gates->measurements, m->number, m);
 	admit(m, question);
 	return m->number;
 }
@@ -385,8 +374,7 @@ void
 gates_cancel(void *ctx, uint64_t number)
 {
 	struct gates *gates = ctx;
-	char text[NUMBER_TEXT];
-	struct gates_measurement *m = map_remove(gates->measurements, number_text(number, text));
+	struct gates_measurement *m = map_remove_number(gates->measurements, number);
 
 	if (m == NULL)
 		return;

@@ -6,8 +6,6 @@
 #include "base/str.h"
 #include "gates/gates_room.h"
 
-enum { NUMBER_TEXT = 24 };
-
 struct gates_query {
 	struct gates *gates;
 	struct gates_origin *origin; /* NULL: it failed, or the source is gone */
@@ -18,22 +16,14 @@ struct gates_query {
 	void *done_ctx;
 };
 
-static const char *
-number_text(uint64_t number, char text[NUMBER_TEXT])
-{
-	str_print(text, NUMBER_TEXT, "%llu", (unsigned long long)number);
-	return text;
-}
-
 /* Nothing of it is under way afterwards. */
 static void
 release(struct gates_query *query)
 {
 	struct gates_origin *origin = query->origin;
-	char text[NUMBER_TEXT];
 
 	if (query->request != 0) {
-		map_remove(query->gates->requests, number_text(query->request, text));
+		map_remove_number(query->gates->requests, query->request);
 		httpc_cancel(query->gates->pool, query->request);
 	}
 	query->request = 0;
@@ -62,9 +52,8 @@ fail(struct gates_query *query, const char *source, const char *why)
 static void
 answer(struct gates_query *query, const struct gates_answer *given)
 {
-	char text[NUMBER_TEXT];
 
-	map_remove(query->gates->queries, number_text(query->number, text));
+	map_remove_number(query->gates->queries, query->number);
 	query->done(query->done_ctx, query->number, given);
 	free_query(query);
 }
@@ -82,8 +71,8 @@ static void
 on_done(void *ctx, const struct httpc_answer *http)
 {
 	struct gates *gates = ctx;
-	char number[NUMBER_TEXT], why[160];
-	struct gates_query *query = map_remove(gates->requests, number_text(http->number, number));
+	char why[160];
+	struct gates_query *query = map_remove_number(gates->requests, http->number);
 	bool alive;
 
 	if (query == NULL)
@@ -104,7 +93,6 @@ static void
 send(struct gates_query *query, struct gates_origin *origin, const char *text, int64_t timeout_ms)
 {
 	int64_t bound = timeout_ms < origin->timeout_ms ? timeout_ms : origin->timeout_ms;
-	char number[NUMBER_TEXT];
 	struct err e;
 
 	query->origin = origin;
@@ -114,7 +102,7 @@ send(struct gates_query *query, struct gates_origin *origin, const char *text, i
 		fail(query, origin->name, e.text);
 		return;
 	}
-	map_set(query->gates->requests, number_text(query->request, number), query);
+	map_set_number(query->gates->requests, query->request, query);
 }
 
 uint64_t
@@ -124,12 +112,11 @@ gates_query(struct gates *gates, const char *source, const char *text, int64_t t
 {
 	struct gates_origin *origin = gates_find(gates, source);
 	struct gates_query *query = mem_alloc(sizeof(*query));
-	char number[NUMBER_TEXT];
 
 	*query = (struct gates_query){
 	    .gates = gates, .done = done, .done_ctx = done_ctx, .number = ++gates->last_number};
 	query->timer = loop_timer_new(gates->loop, on_failed, query);
-	map_set(gates->queries, number_text(query->number, number), query);
+	map_set_number(gates->queries, query->number, query);
 	if (origin == NULL)
 		fail(query, source, "is not in the daemon's settings");
 	else if (origin->health.running >= GATES_RUNNING)
@@ -142,8 +129,7 @@ gates_query(struct gates *gates, const char *source, const char *text, int64_t t
 void
 gates_query_cancel(struct gates *gates, uint64_t number)
 {
-	char text[NUMBER_TEXT];
-	struct gates_query *query = map_remove(gates->queries, number_text(number, text));
+	struct gates_query *query = map_remove_number(gates->queries, number);
 
 	if (query == NULL)
 		return;

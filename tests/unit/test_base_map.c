@@ -106,6 +106,24 @@ test_next_keeps_order_and_allows_removal(void **state)
 	map_free(map, free);
 }
 
+static void
+test_numbers_are_keys(void **state)
+{
+	struct map *map = map_new();
+	int a, b;
+
+	(void)state;
+	assert_null(map_set_number(map, 7, &a));
+	assert_null(map_set_number(map, UINT64_MAX, &b));
+	assert_ptr_equal(map_get(map, "7"), &a);
+	assert_ptr_equal(map_remove_number(map, UINT64_MAX), &b);
+	assert_null(map_remove_number(map, UINT64_MAX));
+	assert_null(map_remove_number(map, 70));
+	assert_ptr_equal(map_set_number(map, 7, &b), &a);
+	assert_int_equal(map_count(map), 1);
+	map_free(map, NULL);
+}
+
 int
 main(void)
 {
@@ -113,6 +131,7 @@ main(void)
 	    cmocka_unit_test(test_set_get_remove),
 	    cmocka_unit_test(test_key_is_copied),
 	    cmocka_unit_test(test_like_a_model),
+	    cmocka_unit_test(test_numbers_are_keys),
 	    cmocka_unit_test(test_next_keeps_order_and_allows_removal),
 	};
 
