@@ -145,9 +145,11 @@ def test_user_and_folders_are_made(tmp_path):
     entry = next(line.split(":") for line in read(tmp_path, "etc/passwd").splitlines()
                  if line.startswith("airis:"))
     subprocess.run(["systemd-tmpfiles", f"--root={tmp_path}", "--create", "airis.conf"], check=True)
-    for name, mode in (("etc/airis", 0o750), ("etc/airis/airisd.yaml", 0o640)):
+    user, group = int(entry[2]), int(entry[3])
+    for name, owner, mode in (("etc/airis", 0, 0o750), ("etc/airis/airisd.yaml", 0, 0o640),
+                              ("var/backups/airis", user, 0o750)):  # where README has backups
         status = os.stat(tmp_path / name)
-        assert (status.st_uid, status.st_gid) == (0, int(entry[3]))
+        assert (status.st_uid, status.st_gid) == (owner, group)
         assert status.st_mode & 0o777 == mode
 
 
