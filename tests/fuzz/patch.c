@@ -13,14 +13,6 @@ index_of(const char *key)
 }
 
 /* The value that holds the path's last part, which goes to key. Keys with ~ are none of ours. */
-static size_t
-index_of(const char *key)
-{
-	int64_t number;
-
-	return str_number(key, 0, INT32_MAX, &number) == 0 ? (size_t)number : SIZE_MAX;
-}
-
 static json_t *
 walk(json_t *at, const char *path, char *key, size_t size)
 {
