@@ -1,6 +1,7 @@
 """Failure modes of the metrics gate (F01 to F18), with a Prometheus that answers badly."""
 import json
 import re
+import threading
 import time
 
 import pytest
@@ -214,8 +215,10 @@ def test_outage_and_return(asking, shops, fake_prometheus):
 def test_verdicts_do_not_travel(asking, shops, fake_prometheus):
     """F58: a verdict on one release never counts for the next one; what was asked about the old
     canary and answered late is dropped."""
+    superseded = threading.Event()
+
     def late(_query):
-        time.sleep(0.7)
+        superseded.wait(10)
         return number(0)
     fake_prometheus.answers["f58"] = late
     shop = shops().create()
@@ -225,6 +228,7 @@ def test_verdicts_do_not_travel(asking, shops, fake_prometheus):
     wait_for("the question", lambda: fake_prometheus.queries("f58"), 30, every=0.01)
     fake_prometheus.answers["f58"] = lambda q: number(1)
     second = asking.start_rollout(shop.name, shop.image_of("3.0"))
+    superseded.set()
     asking.wait_phase(first, "aborted")
     asking.wait_phase(second, "succeeded")
     assert asking.rollout(first)["superseded_by"] == second
