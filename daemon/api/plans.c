@@ -72,6 +72,20 @@ api_make_plan(struct call *call)
 
 /* --- of a rollout ----------------------------------------------------------------------------- */
 
+static void
+sides_at_start(const struct baseline *b, struct observed *seen)
+{
+	struct workload_seen *canary = &seen->canary;
+	*canary = (struct workload_seen){.exists = b->had_canary,
+	    .observed = true,
+	    .replicas = b->canary_replicas,
+	    .pods = b->canary_replicas};
+	str_copy(canary->image, sizeof(canary->image), b->canary_image);
+	str_copy(canary->name, sizeof(canary->name), b->canary);
+	str_copy(seen->stable.name, sizeof(seen->stable.name), b->stable);
+	seen->preview = PREVIEW_CANARY;
+}
+
 /* What the baseline was taken from, as far as it matters to a plan. */
 static void
 seen_at_start(const struct rollout *r, struct observed *seen)
@@ -100,6 +114,8 @@ seen_at_start(const struct rollout *r, struct observed *seen)
 		.canary = b->had_canary_subset,
 		.stable_fits = true},
 	    .hpa = {.exists = b->hpa_min >= 0, .min = b->hpa_min, .max = INT_MAX}};
+	if (r->app->colours)
+		sides_at_start(b, seen);
 	str_copy(seen->stable.uid, sizeof(seen->stable.uid), b->uid);
 	str_copy(seen->stable.image, sizeof(seen->stable.image), b->image);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "base/jsonx.h"
 #include "cluster/clone.h"
+#include "cluster/colours.h"
 #include "cluster/route.h"
 #include "cluster/route_form.h"
 #include "cluster/istio_rule.h"
@@ -182,7 +183,7 @@ plan_same_canary(struct act_plan *plan, const struct wish *w, bool image)
 	const json_t *canary = w->objects->canary;
 	json_t *patch;
 
-	if (!workload_is_ours(canary, w->app->name)) {
+	if (!workload_is_ours(canary, w->app->name) && !w->baseline->had_canary) {
 		answer(plan, ACT_REFUSED,
 		    "the canary's Deployment exists and was not created by airisd for this app");
 		return;
@@ -238,6 +239,37 @@ plan_delete_canary(struct act_plan *plan, const struct wish *w)
 	send_delete(plan, w, w->objects->canary);
 }
 
+static void
+plan_scale_stable(struct act_plan *plan, const struct wish *w)
+{
+	json_t *patch;
+
+	about(plan, KUBE_DEPLOYMENTS, w->app->workload);
+	if (!same_stable(plan, w))
+		return;
+	patch = route_patch_of(w->objects->stable);
+	set_replicas(patch, w, w->objects->stable);
+	send_built(plan, ACT_PATCH, w->objects->stable, route_patch_end(patch), NULL);
+}
+
+/* One that is gone follows nobody. */
+static void
+plan_follow_hpa(struct act_plan *plan, const struct wish *w)
+{
+	const json_t *hpa = json_array_get(w->objects->hpas, 0);
+	const char *to = w->act->number == 0 ? w->app->workload : w->app->canary;
+	json_t *patch;
+
+	about(plan, KUBE_HPAS, jsonx_text_or(hpa, "metadata.name", w->app->workload));
+	if (hpa == NULL || str_equal(jsonx_text(hpa, "spec.scaleTargetRef.name"), to)) {
+		answer(plan, ACT_ALREADY, "");
+		return;
+	}
+	patch = route_patch_of(hpa);
+	route_patch_add(patch, "replace", "/spec/scaleTargetRef/name", json_string(to));
+	send_body(plan, ACT_PATCH, hpa, patch);
+}
+
 /* An HPA that is gone has no floor to keep. */
 static void
 plan_hpa_floor(struct act_plan *plan, const struct wish *w)
@@ -285,7 +317,8 @@ plan_create_service(struct act_plan *plan, const struct wish *w)
 		not_there(plan);
 		return;
 	}
-	labels = observe_canary_labels(w->app, objects, &e);
+	labels = w->app->colours ? colours_selector(w->app, objects, true, &e)
+				 : observe_canary_labels(w->app, objects, &e);
 	if (labels != NULL)
 		body = clone_service(w->app, objects->service, labels, &e);
 	json_decref(labels);
@@ -302,7 +335,41 @@ plan_delete_service(struct act_plan *plan, const struct wish *w)
 		send_delete(plan, w, w->objects->canary_service);
 }
 
+static void
+plan_point_service(struct act_plan *plan, const struct wish *w)
+{
+	const json_t *service = w->objects->canary_service;
+	struct err e = {""};
+
+	about(plan, KUBE_SERVICES, w->app->traffic.canary_service);
+	if (service == NULL)
+		not_there(plan);
+	else
+		send_built(plan, ACT_PATCH, service,
+		    colours_select_patch(w->app, w->objects, service, w->act->number != 0, &e), &e);
+}
+
 /* --- routing --- */
+
+/* A selector that chooses nobody is an outage at once: asked again with what is sent. */
+static void
+plan_switch(struct act_plan *plan, const struct wish *w)
+{
+	bool canary = w->act->number != 0;
+	struct map *ready = colours_endpoints(w->app, w->objects, canary);
+	struct err e = {""};
+
+	if (map_count(ready) > 0) {
+		send_built(plan, ACT_PATCH, w->objects->service,
+		    colours_select_patch(w->app, w->objects, w->objects->service, canary, &e), &e);
+	} else {
+		plan->outcome = ACT_CONFLICT;
+		str_print(plan->text, sizeof(plan->text),
+		    "Deployment %s has no ready pod for Service %s to select",
+		    canary ? w->app->canary : w->app->workload, w->app->traffic.service);
+	}
+	map_free(ready, NULL);
+}
 
 /* Make before break: no weight to a name that is not there (law 2), also when it went since. */
 static bool
@@ -335,6 +402,10 @@ plan_route(struct act_plan *plan, const struct wish *w)
 	about(plan, route_form(app)->kind, app->traffic.route);
 	if (route == NULL) {
 		not_there(plan);
+		return;
+	}
+	if (app->colours) {
+		plan_switch(plan, w);
 		return;
 	}
 	if (!canary_is_named(plan, w))
@@ -398,6 +469,9 @@ act_plan(const struct app *app, const struct baseline *baseline, const struct ac
 	    [ACT_DELETE_CANARY] = plan_delete_canary,
 	    [ACT_REMOVE_SUBSETS] = plan_remove_subsets,
 	    [ACT_DELETE_SERVICE] = plan_delete_service,
+	    [ACT_POINT_SERVICE] = plan_point_service,
+	    [ACT_FOLLOW_HPA] = plan_follow_hpa,
+	    [ACT_SCALE_STABLE] = plan_scale_stable,
 	};
 	const struct wish w = {app, baseline, act, objects};
 

@@ -74,8 +74,8 @@ check_name(const char *kind, const char *name, struct err *e)
 
 /* --- labels --- */
 
-static const char *
-telling_label(const json_t *selector)
+const char *
+clone_telling_label(const json_t *selector)
 {
 	const char *key, *first = NULL;
 	json_t *value;
@@ -98,7 +98,7 @@ clone_host_labels(const json_t *service, const json_t *theirs, struct err *e)
 	const json_t *selector = jsonx_at(service, "spec.selector");
 	const json_t *given = jsonx_at(theirs, "spec.selector");
 	const char *name = jsonx_text_or(service, "metadata.name", "?");
-	const char *key = telling_label(selector), *value;
+	const char *key = clone_telling_label(selector), *value;
 	json_t *labels;
 	char *changed;
 
@@ -123,6 +123,14 @@ clone_host_labels(const json_t *service, const json_t *theirs, struct err *e)
 	return labels;
 }
 
+/* With the mark of the side, if they do not say that themselves. */
+static void
+add_labels(json_t *to, const json_t *labels)
+{
+	json_object_set_new(to, CLONE_SIDE, json_string("canary"));
+	json_object_update(to, (json_t *)labels);
+}
+
 json_t *
 clone_pod_labels(const json_t *stable, const json_t *labels)
 {
@@ -130,8 +138,7 @@ clone_pod_labels(const json_t *stable, const json_t *labels)
 
 	if (all == NULL)
 		all = json_object();
-	json_object_update(all, (json_t *)labels);
-	json_object_set_new(all, CLONE_SIDE, json_string("canary"));
+	add_labels(all, labels);
 	return all;
 }
 
@@ -149,8 +156,7 @@ selector_of(const json_t *stable, const json_t *labels)
 		match = json_object();
 		json_object_set_new(selector, "matchLabels", match);
 	}
-	json_object_update(match, (json_t *)labels);
-	json_object_set_new(match, CLONE_SIDE, json_string("canary"));
+	add_labels(match, labels);
 	expressions = json_object_get(selector, "matchExpressions");
 	for (size_t i = json_array_size(expressions); i-- > 0;) {
 		const char *key = jsonx_text_or(json_array_get(expressions, i), "key", "");

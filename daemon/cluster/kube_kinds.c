@@ -83,7 +83,7 @@ static const struct kube_kind_info kinds[KUBE_KINDS] = {
     [KUBE_REPLICASETS] = {"ReplicaSet", "replicasets", "apps", {"v1"}, false, replicaset_kept,
 	by_controller, NULL},
     [KUBE_PODS] = {"Pod", "pods", "", {"v1"}, false, pod_kept, by_controller, NULL},
-    [KUBE_SERVICES] = {"Service", "services", "", {"v1"}, false, NULL, NULL, NULL},
+    [KUBE_SERVICES] = {"Service", "services", "", {"v1"}, true, NULL, NULL, NULL},
     [KUBE_ENDPOINTSLICES] = {"EndpointSlice", "endpointslices", "discovery.k8s.io", {"v1"}, false,
 	slice_kept, by_service, SERVICE_LABEL},
     [KUBE_HPAS] = {"HorizontalPodAutoscaler", "horizontalpodautoscalers", "autoscaling", {"v2"},
@@ -167,7 +167,7 @@ slim_owned(json_t *fields)
 {
 	static const char *const top[] = {"f:spec", NULL}, *const container[] = {"f:image", NULL};
 	static const char *const spec[] = {
-	    "f:replicas", "f:template", "f:http", "f:rules", "f:subsets", NULL};
+	    "f:replicas", "f:template", "f:http", "f:rules", "f:subsets", "f:selector", NULL};
 	static const char *const pod[] = {"f:containers", NULL};
 	json_t *inside;
 	const char *name;

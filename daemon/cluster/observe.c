@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/jsonx.h"
 #include "cluster/clone.h"
+#include "cluster/colours.h"
 #include "cluster/route.h"
 #include "cluster/istio_rule.h"
 #include "cluster/workload.h"
@@ -50,6 +51,8 @@ observe_canary_labels(const struct app *app, const struct observe_objects *objec
 	const json_t *theirs = objects->canary_service;
 	json_t *stable, *canary;
 
+	if (app->colours)
+		return colours_labels(app, objects, e);
 	if (app->traffic.mode == TRAFFIC_HOST) {
 		if (theirs != NULL && workload_is_ours(theirs, app->name))
 			theirs = NULL;
@@ -63,21 +66,32 @@ observe_canary_labels(const struct app *app, const struct observe_objects *objec
 
 /* --- parts --- */
 
+/* The pods that count for a side: uids, as of workload_endpoints. */
+static struct map *
+ready_in(const struct app *app, const struct observe_objects *objects, bool canary)
+{
+	bool own = canary && app->traffic.mode == TRAFFIC_HOST;
+
+	if (app->colours)
+		return colours_endpoints(app, objects, canary);
+	return workload_endpoints(own ? objects->canary_slices : objects->slices);
+}
+
 static void
 look_workloads(const struct app *app, const char *new_image, const struct observe_objects *objects,
     struct observed *seen)
 {
-	bool host = app->traffic.mode == TRAFFIC_HOST;
-	struct map *stable = workload_endpoints(objects->slices);
-	struct map *canary = host ? workload_endpoints(objects->canary_slices) : stable;
+	struct map *stable = ready_in(app, objects, false);
+	struct map *canary = ready_in(app, objects, true);
 	struct workload_side sides[2] = {
 	    {objects->stable, objects->stable_sets, objects->stable_pods, stable},
 	    {objects->canary, objects->canary_sets, objects->canary_pods, canary}};
 
 	workload_look(&sides[0], app, new_image, &seen->stable);
 	workload_look(&sides[1], app, new_image, &seen->canary);
-	if (host)
-		map_free(canary, NULL);
+	str_copy(seen->stable.name, sizeof(seen->stable.name), app->workload);
+	str_copy(seen->canary.name, sizeof(seen->canary.name), app->canary);
+	map_free(canary, NULL);
 	map_free(stable, NULL);
 }
 
@@ -111,11 +125,14 @@ look_services(const struct app *app, const struct observe_objects *objects, stru
 	seen->canary_service = objects->canary_service != NULL;
 	seen->canary_service_ours =
 	    seen->canary_service && workload_is_ours(objects->canary_service, app->name);
-	seen->service_selects_canary = selects_canary(app, objects);
+	if (app->colours)
+		seen->preview = colours_preview(app, objects);
+	else
+		seen->service_selects_canary = selects_canary(app, objects);
 }
 
 static void
-look_hpa(const struct observe_objects *objects, struct hpa_seen *seen)
+look_hpa(const struct app *app, const struct observe_objects *objects, struct hpa_seen *seen)
 {
 	const json_t *hpa = json_array_get(objects->hpas, 0);
 
@@ -125,6 +142,7 @@ look_hpa(const struct observe_objects *objects, struct hpa_seen *seen)
 	str_copy(seen->name, sizeof(seen->name), jsonx_text_or(hpa, "metadata.name", ""));
 	seen->min = jsonx_count(hpa, "spec.minReplicas", 1);
 	seen->max = jsonx_count(hpa, "spec.maxReplicas", 0);
+	seen->on_canary = str_equal(jsonx_text(hpa, "spec.scaleTargetRef.name"), app->canary);
 }
 
 void
@@ -134,9 +152,12 @@ observe_look(const struct app *app, const char *new_image, const struct observe_
 	memset(seen, 0, sizeof(*seen));
 	look_workloads(app, new_image, objects, seen);
 	look_services(app, objects, seen);
-	route_look(app, objects->route, asked, &seen->route);
+	if (app->colours)
+		colours_look(app, objects, &seen->route);
+	else
+		route_look(app, objects->route, asked, &seen->route);
 	istio_rule_look(app, objects->rule, objects->stable, objects->canary, objects->stable_pods,
 	    &seen->subsets);
-	look_hpa(objects, &seen->hpa);
+	look_hpa(app, objects, &seen->hpa);
 	observe_preflight(app, objects, seen, seen->preflight, sizeof(seen->preflight));
 }

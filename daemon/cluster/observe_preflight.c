@@ -31,7 +31,7 @@ check_workload(const struct check *c, struct err *e)
 	if (jsonx_bool(stable, "spec.paused", false))
 		return err_set(
 		    e, "Deployment %s is paused (spec.paused): resume it first", app->workload);
-	if (workload_is_ours(stable, app->name))
+	if (workload_is_ours(stable, app->name) && !app->colours)
 		return err_set(e,
 		    "Deployment %s was created by airisd as a canary: the workload must be the "
 		    "user's",
@@ -44,8 +44,8 @@ check_hpas(const struct check *c, struct err *e)
 {
 	if (json_array_size(c->objects->hpas) < 2)
 		return 0;
-	return err_set(
-	    e, "several HorizontalPodAutoscalers target Deployment %s: keep one", c->app->workload);
+	return err_set(e, "several HorizontalPodAutoscalers target Deployment %s%s: keep one",
+	    c->app->workload, c->app->colours ? " or the other colour's" : "");
 }
 
 static int
@@ -144,6 +144,17 @@ check_selection(const struct check *c, struct err *e)
 }
 
 static int
+check_colours(const struct check *c, struct err *e)
+{
+	const struct route_seen *route = &c->seen->route;
+
+	if (jsonx_bool(c->objects->canary, "spec.paused", false))
+		return err_set(
+		    e, "Deployment %s is paused (spec.paused): resume it first", c->app->canary);
+	return route->fits ? 0 : err_set(e, "%s", route->why_not);
+}
+
+static int
 check_route(const struct check *c, struct err *e)
 {
 	const struct route_seen *route = &c->seen->route;
@@ -178,13 +189,15 @@ observe_preflight(const struct app *app, const struct observe_objects *objects,
     const struct observed *seen, char *to, size_t size)
 {
 	static check_one *const checks[] = {check_workload, check_hpas, check_service, check_canary,
-	    check_subsets, check_clones, check_selection, check_route};
+	    check_subsets, check_clones, check_selection, check_route, NULL};
+	static check_one *const colours[] = {
+	    check_workload, check_hpas, check_service, check_clones, check_colours, NULL};
 	const struct check c = {app, objects, seen};
-	struct err e;
+	struct err e = {""};
 
 	to[0] = '\0';
-	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
-		if (checks[i](&c, &e) == 0)
+	for (check_one *const *check = app->colours ? colours : checks; *check != NULL; check++) {
+		if ((*check)(&c, &e) == 0)
 			continue;
 		str_copy(to, size, e.text);
 		return;

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/jsonx.h"
 #include "cluster/act_run.h"
+#include "cluster/colours.h"
 #include "cluster/cluster.h"
 #include "cluster/observe.h"
 #include "cluster/port_app.h"
@@ -289,10 +290,46 @@ get_lasting(
 }
 
 static void
+find_hpas(const struct cluster *cluster, const struct app *app, const char *workload, json_t *to)
+{
+	char *target = str_format("Deployment/%s", workload);
+
+	find(cluster, KUBE_HPAS, app, target, to);
+	free(target);
+}
+
+struct named { /* for colours_take_sides */
+	const struct cluster *cluster;
+	const struct app *app;
+};
+
+static const json_t *
+get_deployment(void *ctx, const char *name)
+{
+	const struct named *in = ctx;
+
+	return kube_get(in->cluster->kube, KUBE_DEPLOYMENTS, in->app->namespace, name);
+}
+
+/* The app itself, or in room what its sides are now. */
+static const struct app *
+with_sides(const struct cluster *cluster, const struct app *app, struct app *room)
+{
+	struct named in = {cluster, app};
+	const json_t *service;
+
+	if (!app->colours || app->sided)
+		return app;
+	*room = *app;
+	service = kube_get(cluster->kube, KUBE_SERVICES, app->namespace, app->traffic.service);
+	colours_take_sides(room, service, get_deployment, &in);
+	return room;
+}
+
+static void
 gather(const struct cluster *cluster, const struct app *app, struct observe_objects *o)
 {
 	const struct traffic_spec *traffic = &app->traffic;
-	char *target = str_format("Deployment/%s", app->workload);
 
 	observe_init(o);
 	o->stable = get(cluster, KUBE_DEPLOYMENTS, app, app->workload);
@@ -308,10 +345,11 @@ gather(const struct cluster *cluster, const struct app *app, struct observe_obje
 		    get_lasting(cluster, KUBE_DESTINATIONRULES, app, traffic->destination_rule);
 	}
 	find(cluster, KUBE_ENDPOINTSLICES, app, traffic->service, o->slices);
-	find(cluster, KUBE_HPAS, app, target, o->hpas);
+	find_hpas(cluster, app, app->workload, o->hpas);
+	if (app->colours)
+		find_hpas(cluster, app, app->canary, o->hpas);
 	find_owned(cluster, app, o->stable, o->stable_sets, o->stable_pods);
 	find_owned(cluster, app, o->canary, o->canary_sets, o->canary_pods);
-	free(target);
 }
 
 /* The first kind that is not fresh is told. */
@@ -361,7 +399,9 @@ port_observe(void *ctx, const struct app *app, const char *new_image, struct obs
 	struct cluster *cluster = ctx;
 	const struct port_app *followed = map_get(cluster->apps, app->name);
 	struct observe_objects objects;
+	struct app room;
 
+	app = with_sides(cluster, app, &room);
 	gather(cluster, app, &objects);
 	observe_look(app, new_image, &objects, followed != NULL ? followed->asked : -1, seen);
 	observe_done(&objects);

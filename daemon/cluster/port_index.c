@@ -105,13 +105,20 @@ each_key(struct port_index *index, const struct app *app,
     void (*apply)(struct port_index *, const char *, const char *))
 {
 	const struct traffic_spec *traffic = &app->traffic;
+	const char *workloads[APP_WORKLOADS];
+	int count = app_workloads(app, workloads);
 	const struct {
 		const char *what, *name;
-	} keys[] = {{"deployments", app->workload}, {"deployments", app->canary},
-	    {"services", traffic->service}, {"services", traffic->canary_service},
+	} keys[] = {{"services", traffic->service}, {"services", traffic->canary_service},
 	    {kube_kind_info(route_form(app)->kind)->plural, traffic->route},
 	    {"destinationrules", traffic->destination_rule}, {"namespace", ""}};
 
+	for (int i = 0; i < count; i++) {
+		char *key = key_of("deployments", app->namespace, workloads[i]);
+
+		apply(index, key, app->name);
+		free(key);
+	}
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		char *key = key_of(keys[i].what, app->namespace, keys[i].name);
 

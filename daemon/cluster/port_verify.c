@@ -150,13 +150,15 @@ begin(struct port_app *app)
 {
 	struct port_verify *v = &app->verify;
 	const struct traffic_spec *traffic = &app->app->traffic;
+	const char *workloads[APP_WORKLOADS];
+	int count = app_workloads(app->app, workloads);
 
 	v->failed = false;
 	v->covers = true;
 	v->sent_ms = 0;
 	read_one(app, route_form(app->app)->kind, traffic->route);
-	read_one(app, KUBE_DEPLOYMENTS, app->app->workload);
-	read_one(app, KUBE_DEPLOYMENTS, app->app->canary);
+	for (int i = 0; i < count; i++)
+		read_one(app, KUBE_DEPLOYMENTS, workloads[i]);
 	read_slices(app, traffic->service);
 	if (traffic->mode == TRAFFIC_HOST)
 		read_slices(app, traffic->canary_service);

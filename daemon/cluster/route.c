@@ -30,11 +30,14 @@ route_is_host(const char *host, const char *service, const char *ns)
 	return is;
 }
 
+const struct route_form route_form_service = {.kind = KUBE_SERVICES};
+
 const struct route_form *
 route_form(const struct app *app)
 {
-	static const struct route_form *const forms[] = {
-	    [TRAFFIC_ISTIO] = &route_form_istio, [TRAFFIC_GATEWAY] = &route_form_gateway};
+	static const struct route_form *const forms[] = {[TRAFFIC_ISTIO] = &route_form_istio,
+	    [TRAFFIC_GATEWAY] = &route_form_gateway,
+	    [TRAFFIC_SERVICE] = &route_form_service};
 
 	return forms[app->traffic.kind];
 }

@@ -26,6 +26,7 @@ struct route_form {
 };
 
 const struct route_form *route_form(const struct app *app);
-extern const struct route_form route_form_istio, route_form_gateway;
+/* Of a Service only what it is: it has no rules. */
+extern const struct route_form route_form_istio, route_form_gateway, route_form_service;
 
 #endif

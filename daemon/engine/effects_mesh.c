@@ -26,12 +26,14 @@ void
 effects_mesh_know(struct entry *entry)
 {
 	const struct mesh_port *mesh = &entry->engine->ports.mesh;
+	const struct app *app = entry->rollout->app;
+	/* What a Service selects is in no route that a mesh could be asked about. */
+	bool asked = mesh->way != NULL && app->traffic.kind != TRAFFIC_SERVICE;
 	for (int i = 0; i < MESH_SUBJECTS; i++) {
 		enum mesh_subject subject = (enum mesh_subject)i;
 		forget_older(entry, subject);
 		entry->asking.way[i] =
-		    mesh->way == NULL ? MESH_TIME
-				      : mesh->way(mesh->ctx, entry->rollout->app->cluster, subject);
+		    asked ? mesh->way(mesh->ctx, app->cluster, subject) : MESH_TIME;
 	}
 }
 

@@ -50,7 +50,7 @@ rehearse(struct plan_wait *wait, const struct app *app, const struct observed *s
 		finish(wait, app, NULL, e.text);
 		return;
 	}
-	finish(wait, app, &plan, "");
+	finish(wait, plan.app != NULL ? plan.app : app, &plan, "");
 	plan_done(&plan);
 }
 

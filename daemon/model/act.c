@@ -18,6 +18,9 @@ static const char *const kinds[ACT_KINDS] = {
     [ACT_DELETE_CANARY] = "delete_canary",
     [ACT_REMOVE_SUBSETS] = "remove_subsets",
     [ACT_DELETE_SERVICE] = "delete_service",
+    [ACT_POINT_SERVICE] = "point_service",
+    [ACT_FOLLOW_HPA] = "follow_hpa",
+    [ACT_SCALE_STABLE] = "scale_stable",
 };
 
 static const char *const outcomes[] = {
@@ -59,6 +62,32 @@ act_outcome_of(const char *name)
 	return ACT_UNKNOWN;
 }
 
+static void
+weight_text(const struct act *act, const struct app *app, char *to, size_t size)
+{
+	if (app->traffic.kind == TRAFFIC_SERVICE)
+		str_print(to, size, "Service %s/%s: select the pods of %s", app->namespace,
+		    app->traffic.service, act->number == 0 ? app->workload : app->canary);
+	else
+		str_print(to, size, "%s %s/%s: canary weight %d, stable %d", app_route_kind(app),
+		    app->namespace, app->traffic.route, act->number, 100 - act->number);
+}
+
+/* What goes over to a side of two colours. */
+static void
+side_text(const struct act *act, const struct app *app, char *to, size_t size)
+{
+	const char *side = act->number == 0 ? app->workload : app->canary;
+	const char *other = act->number == 0 ? app->canary : app->workload;
+
+	if (act->kind == ACT_FOLLOW_HPA)
+		str_print(to, size, "HorizontalPodAutoscaler of %s/%s: scale %s", app->namespace,
+		    other, side);
+	else
+		str_print(to, size, "Service %s/%s: select the pods of %s", app->namespace,
+		    app->traffic.canary_service, side);
+}
+
 void
 act_text(const struct act *act, const struct app *app, char *to, size_t size)
 {
@@ -94,8 +123,7 @@ act_text(const struct act *act, const struct app *app, char *to, size_t size)
 		str_print(to, size, "Deployment %s/%s: %d replicas", ns, app->canary, act->number);
 		break;
 	case ACT_WEIGHT:
-		str_print(to, size, "%s %s/%s: canary weight %d, stable %d", app_route_kind(app),
-		    ns, traffic->route, act->number, 100 - act->number);
+		weight_text(act, app, to, size);
 		break;
 	case ACT_SET_IMAGE:
 		str_print(to, size, "Deployment %s/%s: image %s", ns, app->workload, act->text);
@@ -113,6 +141,14 @@ act_text(const struct act *act, const struct app *app, char *to, size_t size)
 		break;
 	case ACT_DELETE_SERVICE:
 		str_print(to, size, "Service %s/%s: delete", ns, traffic->canary_service);
+		break;
+	case ACT_POINT_SERVICE:
+	case ACT_FOLLOW_HPA:
+		side_text(act, app, to, size);
+		break;
+	case ACT_SCALE_STABLE:
+		str_print(
+		    to, size, "Deployment %s/%s: %d replicas", ns, app->workload, act->number);
 		break;
 	}
 }

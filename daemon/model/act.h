@@ -19,13 +19,17 @@ enum act_kind {
 	ACT_CREATE_CANARY, /* number: replicas; text: image. Cloned from the stable workload */
 	ACT_SCALE_CANARY,  /* number: replicas */
 	ACT_WEIGHT,    /* number: the canary's percent; the canary destination is added if it is not
-			  there */
+			  there. A Service selects one side: 0 or 100 */
 	ACT_SET_IMAGE, /* text: the stable workload's image */
 	ACT_ROUTE_HOME, /* the route has its baseline shape again (destinations we added are gone)
 			 */
 	ACT_DELETE_CANARY,
 	ACT_REMOVE_SUBSETS, /* those that we added; the whole DestinationRule if we created it */
 	ACT_DELETE_SERVICE, /* the canary's, if ours */
+	/* Two colours; number 100: of the canary, 0: of the stable side. */
+	ACT_POINT_SERVICE, /* the preview Service selects that side */
+	ACT_FOLLOW_HPA,	   /* the HPA scales that side's workload */
+	ACT_SCALE_STABLE,  /* number: replicas */
 	ACT_KINDS
 };
 

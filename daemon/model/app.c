@@ -1,6 +1,7 @@
 /* The App: what follows from keys that were not given, and the checks that need more than one key.
  * Always true: an app that app_parse gives out has every name, query and limit checked, so that
  * nothing after it has to ask again. Its keys: app_table.c. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/jsonx.h"
@@ -20,7 +21,9 @@ error_at(struct keys_at *at, const char *path, const char *text)
 static const struct {
 	const char *key, *route_key, *route;
 } kinds[] = {[TRAFFIC_ISTIO] = {"istio", "virtualService", "VirtualService"},
-    [TRAFFIC_GATEWAY] = {"gateway", "httpRoute", "HTTPRoute"}};
+    [TRAFFIC_GATEWAY] = {"gateway", "httpRoute", "HTTPRoute"},
+    [TRAFFIC_SERVICE] = {"service", "name", "Service"}};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
 const char *
 app_route_kind(const struct app *app)
@@ -37,21 +40,26 @@ app_traffic_key(const struct app *app, const char *name, char *to, size_t size)
 	    name[0] == '\0' ? "" : ".", name);
 }
 
-/* By one of the two, and only one. */
+/* By one of them, and only one. */
 static void
 finish_kind(const json_t *spec, struct app *app, struct keys_at *at)
 {
 	const json_t *traffic = json_object_get(spec, "traffic");
-	bool istio = json_object_get(traffic, "istio") != NULL;
-	bool gateway = json_object_get(traffic, "gateway") != NULL;
+	char path[64];
+	int given = 0;
 
-	app->traffic.kind = gateway ? TRAFFIC_GATEWAY : TRAFFIC_ISTIO;
-	if (!json_is_object(traffic))
+	for (size_t i = 0; i < KINDS; i++) {
+		if (json_object_get(traffic, kinds[i].key) == NULL)
+			continue;
+		app->traffic.kind = (enum traffic_kind)i;
+		given++;
+	}
+	if (!json_is_object(traffic) || given == 1)
 		return;
-	if (istio && gateway)
-		error_at(at, "traffic.gateway", "give either istio or gateway, not both");
-	else if (!istio && !gateway)
-		error_at(at, "traffic.istio", "is missing: give istio or gateway");
+	app_traffic_key(app, "", path, sizeof(path));
+	error_at(at, path,
+	    given > 1 ? "give either istio, gateway or service, not several"
+		      : "is missing: give istio, gateway or service");
 }
 
 static void
@@ -68,27 +76,33 @@ static void
 finish_names(struct app *app, struct keys_at *at)
 {
 	struct traffic_spec *traffic = &app->traffic;
+	bool switches = traffic->kind == TRAFFIC_SERVICE;
 	struct str name;
 
-	str_print(app->canary, sizeof(app->canary), "%s-canary", app->workload);
+	if (!app->colours)
+		str_print(app->canary, sizeof(app->canary), "%s-canary", app->workload);
 	if (traffic->service[0] == '\0')
 		str_copy(traffic->service, sizeof(traffic->service), app->workload);
 	if (traffic->destination_rule[0] == '\0')
 		str_copy(
 		    traffic->destination_rule, sizeof(traffic->destination_rule), traffic->service);
 	str_init(&name, APP_NAME - 1);
-	str_addf(&name, "%s-canary", traffic->service);
+	str_addf(&name, "%s-%s", traffic->service, switches ? "preview" : "canary");
 	if (traffic->canary_service[0] == '\0')
 		str_copy(traffic->canary_service, sizeof(traffic->canary_service), str_text(&name));
 	str_done(&name);
+	if (switches)
+		str_copy(traffic->route, sizeof(traffic->route), traffic->service);
 	if (traffic->service[0] != '\0' && !str_is_dns_label(traffic->service))
-		traffic_error(app, "service", at,
+		traffic_error(app, switches ? "name" : "service", at,
 		    "is missing: the workload's name is no name for a Service (63 characters, no "
 		    "dots); name the Service here");
 	else if (traffic->mode == TRAFFIC_HOST && traffic->service[0] != '\0' &&
 		 !str_is_dns_label(traffic->canary_service))
-		traffic_error(app, "canaryService", at,
-		    "is missing: SERVICE-canary would have over 63 characters; name it here");
+		traffic_error(app, switches ? "preview" : "canaryService", at,
+		    switches
+			? "is missing: NAME-preview would have over 63 characters; name it here"
+			: "is missing: SERVICE-canary would have over 63 characters; name it here");
 }
 
 static void
@@ -98,8 +112,11 @@ finish_sides(const struct app *app, struct keys_at *at)
 
 	if (traffic->mode == TRAFFIC_HOST && traffic->service[0] != '\0' &&
 	    strcmp(traffic->service, traffic->canary_service) == 0)
-		traffic_error(app, "canaryService", at,
-		    "is the stable side's Service; each side needs its own");
+		traffic_error(app, traffic->kind == TRAFFIC_SERVICE ? "preview" : "canaryService",
+		    at,
+		    traffic->kind == TRAFFIC_SERVICE
+			? "is the Service that is switched; the preview needs its own"
+			: "is the stable side's Service; each side needs its own");
 	if (traffic->mode == TRAFFIC_SUBSET && traffic->stable_subset[0] != '\0' &&
 	    strcmp(traffic->stable_subset, traffic->canary_subset) == 0)
 		error_at(at, "traffic.istio.subsets.canary",
@@ -222,6 +239,104 @@ check_plan(const json_t *spec, struct keys_at *at)
 		error_at(at, "strategy.canary.stages", "needs at least one stage");
 }
 
+/* --- colours --------------------------------------------------------------------------------- */
+
+/* The workload's name is what the colours' are made from. */
+static void
+finish_colours(const json_t *spec, struct app *app, struct keys_at *at)
+{
+	struct colours_spec *pair = &app->pair;
+	bool first = pair->first[0] != '\0', second = pair->second[0] != '\0';
+
+	app->colours = json_object_get(json_object_get(spec, "strategy"), "blueGreen") != NULL;
+	if (!app->colours || app->workload[0] == '\0')
+		return;
+	pair->named = first && second;
+	if (first != second)
+		error_at(at,
+		    first ? "strategy.blueGreen.colours.green" : "strategy.blueGreen.colours.blue",
+		    "is missing: name both Deployments, or none of them");
+	if (pair->named && strcmp(pair->first, pair->second) == 0)
+		error_at(at, "strategy.blueGreen.colours.green",
+		    "is the other colour's Deployment; each colour needs its own");
+	if (!first)
+		str_print(pair->first, sizeof(pair->first), "%s-blue", app->workload);
+	if (!second)
+		str_print(pair->second, sizeof(pair->second), "%s-green", app->workload);
+	str_copy(app->canary, sizeof(app->canary), pair->second);
+}
+
+static void
+finish_judging(struct draft *draft, struct keys_at *at)
+{
+	struct app *app = &draft->app;
+
+	if (!app->colours)
+		return;
+	str_copy(at->path, sizeof(at->path), "strategy.blueGreen.gates");
+	if (draft->judge_gates != NULL)
+		app->pair.judge.gates = stage_gates(app, draft->judge_gates, at);
+	str_copy(at->path, sizeof(at->path), "strategy.blueGreen.postGates");
+	app->pair.watch = stage_gates(app, draft->watch_gates, at);
+	at->path[0] = '\0';
+}
+
+int
+app_workloads(const struct app *app, const char *names[APP_WORKLOADS])
+{
+	const char *all[] = {app->workload, app->canary, app->pair.first};
+	int count = app->colours && !app->sided ? 3 : 2;
+	int first = count == 3 && app->pair.named; /* the written name is no Deployment then */
+
+	for (int i = first; i < count; i++)
+		names[i - first] = all[i];
+	return count - first;
+}
+
+struct app *
+app_with_sides(const struct app *app, const char *stable, const char *canary)
+{
+	struct errlist errors;
+	struct app *sided;
+
+	if (app->sided && strcmp(app->workload, stable) == 0)
+		return app_share(app);
+	errlist_init(&errors);
+	sided = app_parse(app->spec, &errors);
+	errlist_done(&errors);
+	assert(sided != NULL); /* it was parsed from this before */
+	str_copy(sided->workload, sizeof(sided->workload), stable);
+	str_copy(sided->canary, sizeof(sided->canary), canary);
+	sided->sided = true;
+	return sided;
+}
+
+/* --- the strategy ---------------------------------------------------------------------------- */
+
+/* One of them; and what it needs of the traffic. */
+static void
+finish_strategy(const json_t *spec, struct app *app, struct keys_at *at)
+{
+	const json_t *strategy = json_object_get(spec, "strategy");
+	bool canary = json_object_get(strategy, "canary") != NULL;
+	bool switches = app->traffic.kind == TRAFFIC_SERVICE;
+
+	app->strategy = strategy_find(app->colours ? "blueGreen" : "canary");
+	if (!json_is_object(strategy))
+		return;
+	if (canary && app->colours)
+		error_at(at, "strategy.blueGreen", "give either canary or blueGreen, not both");
+	else if (!canary && !app->colours)
+		error_at(at, "strategy.canary", "is missing: give canary or blueGreen");
+	else if (canary && switches)
+		error_at(at, "traffic.service",
+		    "a Service has no weights; a canary needs traffic.istio or traffic.gateway");
+	else if (app->colours && !switches && json_is_object(json_object_get(spec, "traffic")))
+		error_at(at,
+		    app->traffic.kind == TRAFFIC_ISTIO ? "traffic.istio" : "traffic.gateway",
+		    "blue-green switches the selector of a Service: give traffic.service instead");
+}
+
 /* --- the door -------------------------------------------------------------------------------- */
 
 static void
@@ -253,12 +368,14 @@ app_parse(const json_t *spec, struct errlist *errors)
 	draft = mem_alloc(sizeof(*draft));
 	keys_read(app_keys, spec, draft, &at);
 	finish_kind(spec, &draft->app, &at);
+	finish_colours(spec, &draft->app, &at);
 	finish_names(&draft->app, &at);
 	finish_sides(&draft->app, &at);
 	check_gates(&draft->app, &at);
 	check_plan(spec, &at);
 	finish_stages(draft, &at);
-	draft->app.strategy = strategy_find("canary");
+	finish_judging(draft, &at);
+	finish_strategy(spec, &draft->app, &at);
 	if (errors->count == errors_before) {
 		draft->app.spec = json_deep_copy(spec);
 		app = mem_alloc(sizeof(*app));

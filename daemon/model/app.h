@@ -9,15 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "model/app_strategy.h"
 
-#define APP_LABEL 64 /* RFC 1123 label and NUL */
-#define APP_NAME 254 /* RFC 1123 subdomain and NUL */
-#define APP_IMAGE 512
-#define APP_GATES 32
-#define APP_STAGES 32
-#define APP_ROUTES 16
-
-enum traffic_kind { TRAFFIC_ISTIO, TRAFFIC_GATEWAY }; /* VirtualService, HTTPRoute */
+/* Weights in a VirtualService or an HTTPRoute; or a Service's selector, which chooses a side. */
+enum traffic_kind { TRAFFIC_ISTIO, TRAFFIC_GATEWAY, TRAFFIC_SERVICE };
 enum traffic_mode { TRAFFIC_HOST, TRAFFIC_SUBSET };
 enum edit_policy { EDIT_HOLD, EDIT_REPAIR, EDIT_ABORT };	  /* a foreign edit was seen */
 enum start_policy { START_QUEUE, START_REFUSE, START_SUPERSEDE }; /* a second start came */
@@ -43,18 +38,6 @@ struct gate_spec {
 	int measurements; /* passing measurements in a row that a stage needs, >= 1 */
 };
 
-struct stage_spec {
-	int weight; /* percent, 1..100 */
-	int64_t hold_ms;
-	bool approve;	/* a person must approve before the next stage */
-	uint32_t gates; /* bit i: gate i must pass to leave */
-};
-
-struct canary_spec {
-	struct stage_spec *stages; /* owned; at most APP_STAGES */
-	int stage_count;
-};
-
 struct traffic_spec {
 	enum traffic_kind kind;
 	char route[APP_NAME]; /* the VirtualService or HTTPRoute */
@@ -62,8 +45,10 @@ struct traffic_spec {
 	char (*rules)[APP_LABEL];
 	int rule_count;
 	enum traffic_mode mode;
-	char service[APP_NAME];	       /* the stable host's Service; default: the workload's name */
-	char canary_service[APP_NAME]; /* host mode; default SERVICE-canary */
+	char service[APP_NAME]; /* the stable host's Service; default: the workload's name */
+	/* Host mode; default SERVICE-canary. Of a Service's switch: its preview, SERVICE-preview.
+	 */
+	char canary_service[APP_NAME];
 	char destination_rule[APP_NAME]; /* subset mode; default: the service's name */
 	char stable_subset[APP_LABEL], canary_subset[APP_LABEL]; /* default stable, canary */
 	char label[APP_NAME]; /* subset mode: the pod label that tells sides apart, default "track"
@@ -74,8 +59,11 @@ struct strategy; /* model/strategy.h */
 
 struct app {
 	char name[APP_LABEL], namespace[APP_LABEL], cluster[APP_LABEL];
-	char workload[APP_NAME];   /* the user's Deployment */
-	char canary[APP_NAME];	   /* WORKLOAD-canary */
+	char workload[APP_NAME]; /* the stable side's Deployment */
+	char canary[APP_NAME];	 /* WORKLOAD-canary; of two colours the idle one */
+	bool colours; /* both sides stay; which one serves is seen in the cluster, so that */
+	bool sided;   /* workload and canary are these two only when a rollout has begun */
+	struct colours_spec pair;  /* if colours */
 	char container[APP_LABEL]; /* "" : the first */
 	struct traffic_spec traffic;
 	const struct strategy *strategy;
@@ -98,10 +86,15 @@ struct app {
 struct app *app_parse(const json_t *spec, struct errlist *errors);
 /* One more holder of the same app; each gives it back with app_free, the last one frees it. */
 struct app *app_share(const struct app *app);
+/* The same app, of two colours, for a rollout that began with these sides; or one more holder. */
+struct app *app_with_sides(const struct app *app, const char *stable, const char *canary);
+/* Every Deployment that can be a side of it. */
+#define APP_WORKLOADS 3
+int app_workloads(const struct app *app, const char *names[APP_WORKLOADS]);
 void app_free(struct app *app);
 /* Every key that an App may have, a line each: path, type, default, help. Owned by the caller. */
 char *app_reference(void);
-const char *app_route_kind(const struct app *app); /* "VirtualService", "HTTPRoute" */
+const char *app_route_kind(const struct app *app); /* "VirtualService", "HTTPRoute", "Service" */
 /* "traffic.istio.NAME"; name NULL: that of the route; "" : of the whole. */
 void app_traffic_key(const struct app *app, const char *name, char *to, size_t size);
 /* The table that all of this comes from (base/keys.h), for who writes documents. */

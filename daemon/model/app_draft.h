@@ -17,7 +17,8 @@ struct draft {
 	struct app app; /* first, so that offsets in the app are offsets in the draft */
 	struct stage_draft stages[APP_STAGES];
 	int stage_count;
-	bool short_form; /* weights, not stages */
+	bool short_form;			 /* weights, not stages */
+	const json_t *judge_gates, *watch_gates; /* blue-green's, names as written */
 	int64_t hold_ms;
 	int kind, workload_kind;
 };

@@ -277,9 +277,55 @@ static const struct key canary_keys[] = {
 	IN_APP(abort_capacity), .min = 1, .max = 100},
     END};
 
+static const struct key colour_keys[] = {
+    {"blue", &keys_name, NULL,
+	"the first Deployment; when not given: the workload, if it exists, else WORKLOAD-blue",
+	IN_APP(pair.first), .max = APP_NAME},
+    {"green", &keys_name, NULL, "the second Deployment; when not given: WORKLOAD-green",
+	IN_APP(pair.second), .max = APP_NAME},
+    END};
+
+static const struct key blue_green_keys[] = {
+    {"colours", &keys_object, NULL, "the two Deployments; give both or none",
+	.inside = colour_keys},
+    {"label", &type_label_key, NULL,
+	"the pod label that tells them apart; when not given: app, or another of the Service's",
+	IN_APP(pair.label)},
+    {"previewSize", &keys_int, "100",
+	"the idle colour's size in percent of the active one's, until the switch",
+	IN_APP(pair.preview), .min = 1, .max = 100},
+    {"hold", &keys_duration, "0s", "how long the preview lasts at least",
+	IN_APP(pair.judge.hold_ms), .max = 30 * DAYS},
+    {"approve", &keys_bool, "false", "a person must approve the switch",
+	IN_APP(pair.judge.approve)},
+    {"gates", &type_gate_names, NULL,
+	"that must pass before the switch; when not given: none, as a preview has little traffic",
+	.offset = offsetof(struct draft, judge_gates)},
+    {"watch", &keys_duration, "5m",
+	"after the switch: how long a failing gate switches back at once", IN_APP(pair.watch_ms),
+	.max = 30 * DAYS},
+    {"postGates", &type_gate_names, NULL, "that judge in the watch; when not given: all",
+	.offset = offsetof(struct draft, watch_gates)},
+    {"keep", &keys_duration, "0s", "after the watch: how long the old colour stays at full size",
+	IN_APP(pair.keep_ms), .max = 30 * DAYS},
+    {"deadline", &keys_duration, "10m", "a stage that makes no progress for so long aborts",
+	IN_APP(deadline_ms), .min = SECONDS, .max = 30 * DAYS},
+    {"steady", &keys_duration, "3s",
+	"the new colour's pods must have been ready for so long before the switch",
+	IN_APP(steady_ms), .max = HOURS},
+    {"drain", &keys_duration, "30s",
+	"from the switch to the end of the old pods, at least the longest request",
+	IN_APP(drain_ms), .max = DAYS},
+    {"abortCapacity", &keys_int, "50",
+	"percent of its size with which a colour carries all traffic in need",
+	IN_APP(abort_capacity), .min = 1, .max = 100},
+    END};
+
 static const struct key strategy_keys[] = {
     {"canary", &keys_object, NULL, "a few pods take a growing share of the traffic",
-	.inside = canary_keys, .required = true},
+	.inside = canary_keys},
+    {"blueGreen", &keys_object, NULL, "a second set of pods takes all of the traffic at once",
+	.inside = blue_green_keys},
     END};
 
 static const struct key subset_keys[] = {
@@ -321,10 +367,21 @@ static const struct key gateway_keys[] = {
 	IN_APP(traffic.canary_service)},
     END};
 
+static const struct key service_keys[] = {
+    {"name", &keys_label, NULL,
+	"the Service whose selector is switched; when not given: the workload's name",
+	IN_APP(traffic.service)},
+    {"preview", &keys_label, NULL,
+	"a Service for the idle colour, made if there is none; when not given: NAME-preview",
+	IN_APP(traffic.canary_service)},
+    END};
+
 static const struct key traffic_keys[] = {
     {"istio", &keys_object, NULL, "weights in a VirtualService", .inside = istio_keys},
     {"gateway", &keys_object, NULL, "weights in an HTTPRoute of the Gateway API",
 	.inside = gateway_keys},
+    {"service", &keys_object, NULL, "the selector of a Service, for blueGreen",
+	.inside = service_keys},
     END};
 
 static const struct key workload_keys[] = {

@@ -29,6 +29,18 @@ baseline_take(struct baseline *baseline, const struct observed *seen)
 	baseline->with_subset = seen->route.with_subset;
 }
 
+void
+baseline_take_sides(struct baseline *baseline, const struct observed *seen)
+{
+	const struct workload_seen *canary = &seen->canary;
+
+	str_copy(baseline->stable, sizeof(baseline->stable), seen->stable.name);
+	str_copy(baseline->canary, sizeof(baseline->canary), canary->name);
+	baseline->had_canary = canary->exists;
+	str_copy(baseline->canary_image, sizeof(baseline->canary_image), canary->image);
+	baseline->canary_replicas = canary->replicas >= 0 ? canary->replicas : canary->pods;
+}
+
 struct field {
 	const char *name;
 	size_t offset;
@@ -44,6 +56,14 @@ static const struct field flags[] = {FIELD(had_canary_destination), FIELD(had_st
 static const struct field masks[] = {FIELD(bare), FIELD(with_canary), FIELD(with_subset)};
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+static json_t *
+sides_json(const struct baseline *baseline)
+{
+	return json_pack("{s:s, s:s, s:b, s:s, s:i}", "stable", baseline->stable, "canary",
+	    baseline->canary, "had_canary", baseline->had_canary, "canary_image",
+	    baseline->canary_image, "canary_replicas", baseline->canary_replicas);
+}
 
 json_t *
 baseline_json(const struct baseline *baseline)
@@ -64,6 +84,8 @@ baseline_json(const struct baseline *baseline)
 
 		json_object_set_new(json, masks[i].name, json_integer(*mask));
 	}
+	if (baseline->stable[0] != '\0')
+		json_object_set_new(json, "sides", sides_json(baseline));
 	return json;
 }
 
@@ -116,6 +138,23 @@ read_tables(const json_t *json, struct baseline *to, struct err *e)
 	return 0;
 }
 
+static int
+read_sides(const json_t *json, struct baseline *to, struct err *e)
+{
+	int64_t replicas;
+
+	if (json == NULL)
+		return 0;
+	if (read_text(json, "stable", to->stable, sizeof(to->stable), e) < 0 ||
+	    read_text(json, "canary", to->canary, sizeof(to->canary), e) < 0 ||
+	    read_text(json, "canary_image", to->canary_image, sizeof(to->canary_image), e) < 0 ||
+	    read_int(json, "canary_replicas", 0, INT_MAX, &replicas, e) < 0)
+		return -1;
+	to->had_canary = jsonx_bool(json, "had_canary", false);
+	to->canary_replicas = (int)replicas;
+	return 0;
+}
+
 int
 baseline_parse(const json_t *json, struct baseline *baseline, struct err *e)
 {
@@ -128,7 +167,8 @@ baseline_parse(const json_t *json, struct baseline *baseline, struct err *e)
 	    read_text(json, "uid", read.uid, sizeof(read.uid), e) < 0 ||
 	    read_int(json, "replicas", 0, INT_MAX, &replicas, e) < 0 ||
 	    read_int(json, "hpa_min", -1, INT_MAX, &hpa_min, e) < 0 ||
-	    read_tables(json, &read, e) < 0)
+	    read_tables(json, &read, e) < 0 ||
+	    read_sides(json_object_get(json, "sides"), &read, e) < 0)
 		return -1;
 	read.replicas = (int)replicas;
 	read.hpa_min = (int)hpa_min;

@@ -19,10 +19,17 @@ struct baseline {
 	/* The shape of each route of the app, as in struct route_seen: what goes back is what was
 	 * there. */
 	uint32_t bare, with_canary, with_subset;
+	/* Two colours: which is which in this rollout, and how the idle one was. */
+	char stable[APP_NAME], canary[APP_NAME]; /* "": as the app says */
+	bool had_canary;
+	char canary_image[APP_IMAGE];
+	int canary_replicas;
 };
 
 /* What is ours from an earlier rollout counts as not there: it is to go. */
 void baseline_take(struct baseline *baseline, const struct observed *seen);
+/* Of two colours also the sides. */
+void baseline_take_sides(struct baseline *baseline, const struct observed *seen);
 json_t *baseline_json(const struct baseline *baseline); /* new reference */
 must_check int baseline_parse(const json_t *json, struct baseline *baseline, struct err *e);
 

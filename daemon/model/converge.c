@@ -62,10 +62,10 @@ go_home(const struct view *v, struct step *step)
 {
 	if (v->seen->stable.exists && !v->adopt && restore_image(v, step))
 		return true;
-	if (rule_weight(v, step, 0))
+	if (rule_regrow(v, step) || rule_weight(v, step, 0))
 		return true;
 	/* Its own pods, changed by us, must be whole again before the canary goes. */
-	if (v->rollout->rolled && stable_ready(v, step))
+	if ((v->rollout->rolled || v->rollout->resized) && stable_ready(v, step))
 		return true;
 	return rule_clean(v, step);
 }
@@ -74,16 +74,20 @@ static bool
 go_forward(const struct view *v, struct step *step)
 {
 	const struct target *target = &v->target;
-	if (target->canary > 0 && (rule_prepare(v, step) || rule_canary(v, step, target->canary)))
+	if (target->canary > 0 && !target->retired && rule_prepare(v, step))
+		return true;
+	if (target->canary > 0 && rule_canary(v, step, target->canary))
 		return true;
 	if (target->stable_new && target->weight == 100) {
 		if (rule_weight(v, step, 100) || rule_image(v, step))
 			return true;
 		return stable_ready(v, step);
 	}
-	if (rule_weight(v, step, target->weight))
+	if (rule_weight(v, step, target->weight) || rule_idle_ready(v, step, target))
 		return true;
-	return target->home && rule_clean(v, step);
+	if (target->weight == 100 && rule_hpa_follows(v, step, SIDE_CANARY))
+		return true;
+	return target->retired ? rule_retire(v, step) : target->home && rule_clean(v, step);
 }
 
 static void

@@ -29,8 +29,10 @@ struct step {
 	enum step_kind kind;
 	struct act act;		/* STEP_ACT */
 	struct waiting waiting; /* STEP_BLOCKED: object, what, next, until_ms */
-	bool on_pods;		/* blocked on readiness: the stage's deadline runs */
-	bool on_mesh;		/* blocked on what the mesh has not confirmed: no deadline */
+	bool collapsed; /* STEP_ACT: all traffic leaves a side that it was just given: no way
+			   forward */
+	bool on_pods;	/* blocked on readiness: the stage's deadline runs */
+	bool on_mesh;	/* blocked on what the mesh has not confirmed: no deadline */
 };
 
 void converge(const struct view *view, struct step *step);
@@ -42,6 +44,8 @@ bool act_is_safe(const struct view *view, const struct act *act);
 int full_size(const struct view *view);		    /* what a whole side is, in endpoints, >= 1 */
 int size_for(const struct view *view, int percent); /* endpoints that carry percent, rounded up */
 int percent_of(const struct view *view, int ready); /* what ready endpoints carry, at most 100 */
+/* Ready canary pods; of a colour, which had others before, those that run the release's image. */
+int canary_ready_of(const struct rollout *rollout, const struct workload_seen *canary);
 /* Ready stable pods that run the release's image, or the one of the start. They may be the same
  * image (a restart): then each pod has the one that is asked for. */
 int stable_ready_of(const struct rollout *rollout, const struct workload_seen *stable, bool new);

@@ -44,7 +44,22 @@ rule_prepare(const struct view *v, struct step *step)
 		return true;
 	if (v->rollout->app->traffic.mode == TRAFFIC_SUBSET)
 		return prepare_subsets(v, step);
-	return !v->seen->canary_service && step_act(step, ACT_CREATE_SERVICE, 0, NULL);
+	if (!v->seen->canary_service)
+		return step_act(step, ACT_CREATE_SERVICE, 0, NULL);
+	return rule_preview(v, step);
+}
+
+/* A colour that was there before takes the image before it gets pods. An HPA has its own mind. */
+static bool
+grow_canary(const struct view *v, struct step *step, int need)
+{
+	const struct workload_seen *canary = &v->seen->canary;
+	const struct rollout *r = v->rollout;
+	bool image = strcmp(canary->image, r->release.image) != 0;
+	bool small = canary->replicas < need && !v->seen->hpa.on_canary;
+	bool scale = small && !(image && r->baseline.had_canary);
+	return (image || small) &&
+	       step_act(step, scale ? ACT_SCALE_CANARY : ACT_CREATE_CANARY, need, r->release.image);
 }
 
 bool
@@ -64,14 +79,10 @@ rule_canary(const struct view *v, struct step *step, int percent)
 			return true;
 		return step_act(step, ACT_CREATE_CANARY, need, r->release.image);
 	}
-	if (!canary->ours)
+	if (!canary->ours && !r->baseline.had_canary)
 		return step_blocked(step, object, 0, "rename or delete it, or abort",
 		    "it exists and airisd did not make it");
-	if (strcmp(canary->image, r->release.image) != 0 || canary->replicas < need)
-		return step_act(step,
-		    canary->replicas < need ? ACT_SCALE_CANARY : ACT_CREATE_CANARY, need,
-		    r->release.image);
-	return false;
+	return grow_canary(v, step, need);
 }
 
 /* The stable workload takes an image only while it serves nothing, if the canary can serve instead.
@@ -103,9 +114,11 @@ remove_canary(const struct view *v, struct step *step)
 	const struct workload_seen *canary = &v->seen->canary;
 	const struct rollout *r = v->rollout;
 	char object[APP_NAME * 2];
+	if (r->baseline.had_canary)
+		return rule_rest(v, step);
 	if (canary->exists && canary->ours && !canary->deleting) {
 		/* Never the only healthy side (I5). */
-		if (r->rolled && !stable_holds(v))
+		if ((r->rolled || r->resized) && !stable_holds(v))
 			return step_pods(v, step, SIDE_STABLE, full_size(v));
 		if (step_drained(v, step, "then the canary is deleted"))
 			return true;
@@ -149,9 +162,15 @@ remove_routing(const struct view *v, struct step *step)
 bool
 rule_clean(const struct view *v, struct step *step)
 {
-	const struct baseline *baseline = &v->rollout->baseline;
-	if (remove_canary(v, step) || remove_routing(v, step))
+	if (rule_hpa_follows(v, step, SIDE_STABLE) || rule_preview_home(v, step))
 		return true;
+	return remove_canary(v, step) || remove_routing(v, step) || rule_hpa_floor_home(v, step);
+}
+
+bool
+rule_hpa_floor_home(const struct view *v, struct step *step)
+{
+	const struct baseline *baseline = &v->rollout->baseline;
 	return v->seen->hpa.exists && baseline->hpa_min >= 0 &&
 	       v->seen->hpa.min != baseline->hpa_min &&
 	       step_act(step, ACT_HPA_FLOOR, baseline->hpa_min, NULL);

@@ -37,22 +37,39 @@ stable_ready_of(const struct rollout *r, const struct workload_seen *stable, boo
 	return new || same_image(r) ? stable->ready_new : stable->ready - stable->ready_new;
 }
 
-/* What the stable side carries now. In an abort a part of its size (half by default) carries all.
- */
+int
+canary_ready_of(const struct rollout *r, const struct workload_seen *canary)
+{
+	return r->app->colours ? canary->ready_new : canary->ready;
+}
+
+static int
+canary_ready(const struct view *v)
+{
+	return canary_ready_of(v->rollout, &v->seen->canary);
+}
+
+/* A part of its size (half by default) carries all. */
+int
+stable_carries_in_need(const struct view *v)
+{
+	int ready = v->seen->stable.ready;
+	int percent = 100 * ready * 100 / (full_size(v) * v->rollout->app->abort_capacity);
+	return percent > 100 ? 100 : percent;
+}
+
+/* What the stable side carries now. A Service's selector moves all or nothing. */
 static int
 stable_carries(const struct view *v)
 {
-	int ready = v->seen->stable.ready;
-	if (!v->urgent)
-		return percent_of(v, ready);
-	int percent = 100 * ready * 100 / (full_size(v) * v->rollout->app->abort_capacity);
-	return percent > 100 ? 100 : percent;
+	int percent = v->urgent ? stable_carries_in_need(v) : percent_of(v, v->seen->stable.ready);
+	return v->rollout->app->colours && percent < 100 ? 0 : percent;
 }
 
 static bool
 canary_can_carry(const struct view *v, int weight)
 {
-	return v->seen->canary.exists && v->seen->canary.ready >= size_for(v, weight);
+	return v->seen->canary.exists && canary_ready(v) >= size_for(v, weight);
 }
 
 bool
@@ -63,7 +80,7 @@ act_is_safe(const struct view *v, const struct act *act)
 		return true;
 	if (act->number > weight)
 		return canary_can_carry(v, act->number);
-	return v->seen->stable.ready > 0 || v->seen->canary.ready == 0;
+	return v->seen->stable.ready > 0 || canary_ready(v) == 0;
 }
 
 /* Home means the old version: while ready stable pods still run the release and the canary can
@@ -82,6 +99,20 @@ route_object(const struct view *v, char *to, size_t size)
 	step_object(to, size, app_route_kind(app), app, app->traffic.route);
 }
 
+/* All of it goes back, if that is better: to a side that carries everything in need, from one that
+ * does not, or to whatever is ready from one where nothing is. */
+static bool
+rescue_whole(const struct view *v, struct step *step, int carries)
+{
+	if (v->seen->stable.ready == 0 || carries >= v->rollout->app->abort_capacity)
+		return false;
+	if (carries > 0 && stable_carries_in_need(v) < 100)
+		return false;
+	step_act(step, ACT_WEIGHT, 0, NULL);
+	step->collapsed = !v->urgent;
+	return true;
+}
+
 /* The traffic leaves a side that cannot carry it, if the other one can, whatever else holds. In an
  * abort all that can go goes in this one write (law 4). */
 bool
@@ -91,7 +122,9 @@ rule_rescue(const struct view *v, struct step *step)
 	const struct workload_seen *canary = &v->seen->canary, *stable = &v->seen->stable;
 	if (!v->seen->route.fits || weight == 0)
 		return false;
-	int carries = canary->exists ? percent_of(v, canary->ready) : 0;
+	int carries = canary->exists ? percent_of(v, canary_ready(v)) : 0;
+	if (v->rollout->app->colours)
+		return rescue_whole(v, step, carries);
 	if (carries >= weight || (carries > 0 && !stable_complete(v)) || stable->ready == 0)
 		return false;
 	int lowest = 100 - stable_carries(v);
@@ -107,7 +140,7 @@ lower(const struct view *v, struct step *step, int wanted)
 	int lowest = 100 - stable_carries(v);
 	if (stable_is_mixed(v) && canary_can_carry(v, weight))
 		return step_pods(v, step, SIDE_STABLE, full_size(v));
-	if (v->seen->canary.ready == 0 && v->seen->stable.ready > 0)
+	if (canary_ready(v) == 0 && v->seen->stable.ready > 0)
 		lowest = 0;
 	if (lowest > wanted && !v->urgent)
 		return step_pods(v, step, SIDE_STABLE, size_for(v, 100 - wanted));
@@ -137,7 +170,7 @@ static bool
 raise_weight(const struct view *v, struct step *step, int wanted)
 {
 	int need = size_for(v, wanted);
-	if (v->seen->canary.ready < need || v->rollout->sides[SIDE_CANARY].ready < need)
+	if (canary_ready(v) < need || v->rollout->sides[SIDE_CANARY].ready < need)
 		return step_pods(v, step, SIDE_CANARY, need);
 	if (step_routing_known(v, step) || step_taken(v, step, MESH_CANARY, "then the weight moves",
 					       "the canary's endpoints are ready"))

@@ -76,6 +76,8 @@ compile(struct move *m)
 	struct baseline baseline;
 	struct ladder ladder;
 	baseline_take(&baseline, m->at->seen);
+	if (app->colours)
+		baseline_take_sides(&baseline, m->at->seen);
 	app->strategy->compile(app, &baseline, &ladder);
 	move_event(m, EVENT_COMPILED,
 	    json_pack("{s:o, s:o}", "baseline", baseline_json(&baseline), "ladder",
@@ -138,7 +140,7 @@ needs_verifying(const struct move *m, const struct act *act)
 	if (act->urgent || m->at->seen->verified_ms + VERIFIED_FOR_MS >= m->at->now_ms)
 		return false;
 	return act->kind == ACT_WEIGHT || act->kind == ACT_SET_IMAGE ||
-	       act->kind == ACT_DELETE_CANARY;
+	       act->kind == ACT_DELETE_CANARY || act->kind == ACT_SCALE_STABLE;
 }
 
 static void
@@ -229,6 +231,18 @@ unsettle(struct move *m)
 		move_event(m, EVENT_UNSETTLED, NULL);
 }
 
+/* To switch to it again and again would be worse than to go back once. */
+static void
+collapse(struct move *m)
+{
+	const struct rollout *r = m->r;
+	const struct workload_seen *canary = &m->at->seen->canary;
+	move_phase(m, PHASE_ABORTING,
+	    "Deployment %s/%s has the traffic and %d ready pods in stage \"%s\"%s%s",
+	    r->app->namespace, r->app->canary, canary_ready_of(r, canary), rollout_stage(r)->name,
+	    canary->problem.reason[0] ? ": " : "", canary->problem.reason);
+}
+
 static void
 go_on(struct move *m, bool held)
 {
@@ -236,6 +250,10 @@ go_on(struct move *m, bool held)
 	struct step step;
 	view_of(m, held, &view);
 	converge(&view, &step);
+	if (step.collapsed) {
+		collapse(m);
+		return;
+	}
 	if (step.kind != STEP_SETTLED) {
 		unsettle(m);
 		if (past_deadline(m, &step))

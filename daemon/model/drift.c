@@ -56,7 +56,8 @@ canary_edited(const struct move *m, struct edit *edit)
 	const struct rollout *r = m->r;
 	const struct workload_seen *canary = &m->at->seen->canary;
 	bool image = canary->exists && strcmp(canary->image, r->release.image) != 0;
-	if (r->canary == 0 || (canary->exists && canary->replicas == r->canary && !image))
+	bool size = canary->replicas == r->canary || m->at->seen->hpa.on_canary;
+	if (r->canary == 0 || (canary->exists && size && !image))
 		return false;
 	edit->what = image ? "canary image" : "canary size";
 	str_print(edit->expected, sizeof(edit->expected), "%d", r->canary);

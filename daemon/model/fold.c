@@ -38,7 +38,7 @@ rollout_free(struct rollout *r)
 void
 rollout_share_app(struct rollout *r, const struct app *app)
 {
-	if (app == NULL || app == r->app || !json_equal(app->spec, r->app->spec))
+	if (app == NULL || app == r->app || r->app->sided || !json_equal(app->spec, r->app->spec))
 		return;
 	app_free(r->app);
 	r->app = app_share(app);
@@ -83,7 +83,7 @@ rollout_route_ms(const struct rollout *r)
 bool
 rollout_accepted(const struct rollout *r)
 {
-	return r->app->traffic.kind != TRAFFIC_GATEWAY || r->accepted_of_ms == rollout_route_ms(r);
+	return r->app->traffic.kind == TRAFFIC_ISTIO || r->accepted_of_ms == rollout_route_ms(r);
 }
 
 int64_t
@@ -172,6 +172,18 @@ keep_ladder(struct rollout *r, const struct ladder *ladder)
 	r->records = mem_array(count, sizeof(r->records[0]));
 }
 
+/* Which of two colours is which is known from here on. */
+static void
+take_sides(struct rollout *r, const struct baseline *baseline)
+{
+	struct app *sided;
+	if (!r->app->colours || baseline->stable[0] == '\0')
+		return;
+	sided = app_with_sides(r->app, baseline->stable, baseline->canary);
+	app_free(r->app);
+	r->app = sided;
+}
+
 static int
 fold_compiled(struct rollout *r, const struct event *event, struct err *e)
 {
@@ -183,6 +195,7 @@ fold_compiled(struct rollout *r, const struct event *event, struct err *e)
 	if (r->compiled)
 		return err_set(e, "rollout %s is compiled already", r->id);
 	keep_ladder(r, &ladder);
+	take_sides(r, &baseline);
 	r->baseline = baseline;
 	r->compiled = true;
 	r->stage = 0;

@@ -113,9 +113,14 @@ take_effect(struct rollout *r, const struct act *act, int64_t at_ms)
 	case ACT_ROUTE_HOME:
 	case ACT_REMOVE_SUBSETS:
 	case ACT_DELETE_SERVICE:
+	case ACT_POINT_SERVICE:
 		r->routing_ms = at_ms;
 		break;
+	case ACT_SCALE_STABLE:
+		r->resized = true;
+		break;
 	case ACT_HPA_FLOOR:
+	case ACT_FOLLOW_HPA:
 	case ACT_NONE:
 	case ACT_KINDS:
 		break;
@@ -126,7 +131,8 @@ static bool
 is_routing(enum act_kind kind)
 {
 	return kind == ACT_CREATE_SERVICE || kind == ACT_ADD_SUBSETS || kind == ACT_NAME_STABLE ||
-	       kind == ACT_ROUTE_HOME || kind == ACT_REMOVE_SUBSETS || kind == ACT_DELETE_SERVICE;
+	       kind == ACT_ROUTE_HOME || kind == ACT_REMOVE_SUBSETS || kind == ACT_DELETE_SERVICE ||
+	       kind == ACT_POINT_SERVICE;
 }
 
 /* Nobody knows yet; another act may come between, so what waits for its traces begins now. */
@@ -135,6 +141,8 @@ may_take_effect(struct rollout *r, const struct act *act, int64_t at_ms)
 {
 	if (act->kind == ACT_SET_IMAGE)
 		r->rolled = true;
+	if (act->kind == ACT_SCALE_STABLE)
+		r->resized = true;
 	if (is_routing(act->kind))
 		r->routing_ms = at_ms;
 }

@@ -11,15 +11,27 @@ target_home(void)
 	return (struct target){.home = true};
 }
 
+struct stage *
+ladder_append(struct ladder *ladder, const char *name, struct target target)
+{
+	struct stage *stage = &ladder->stages[ladder->count++];
+	*stage = (struct stage){.target = target};
+	str_copy(stage->name, sizeof(stage->name), name);
+	return stage;
+}
+
 static json_t *
 stage_json(const struct stage *stage)
 {
 	const struct target *target = &stage->target;
-	return json_pack("{s:s, s:i, s:i, s:b, s:b, s:I, s:b, s:I, s:I, s:b}", "name", stage->name,
-	    "weight", target->weight, "canary", target->canary, "stable_new", target->stable_new,
-	    "home", target->home, "hold_ms", (json_int_t)stage->hold_ms, "approve", stage->approve,
-	    "gates", (json_int_t)stage->gates, "watch", (json_int_t)stage->watch, "serves",
-	    stage->serves);
+	json_t *json = json_pack("{s:s, s:i, s:i, s:b, s:b, s:I, s:b, s:I, s:I, s:b}", "name",
+	    stage->name, "weight", target->weight, "canary", target->canary, "stable_new",
+	    target->stable_new, "home", target->home, "hold_ms", (json_int_t)stage->hold_ms,
+	    "approve", stage->approve, "gates", (json_int_t)stage->gates, "watch",
+	    (json_int_t)stage->watch, "serves", stage->serves);
+	if (target->retired)
+		json_object_set_new(json, "retired", json_true());
+	return json;
 }
 
 json_t *
@@ -47,7 +59,8 @@ stage_parse(const json_t *json, struct stage *stage, struct err *e)
 	    .target = {.weight = (int)weight,
 		.canary = (int)canary,
 		.stable_new = jsonx_bool(json, "stable_new", false),
-		.home = jsonx_bool(json, "home", false)},
+		.home = jsonx_bool(json, "home", false),
+		.retired = jsonx_bool(json, "retired", false)},
 	    .hold_ms = jsonx_int(json, "hold_ms", 0),
 	    .approve = jsonx_bool(json, "approve", false),
 	    .gates = (uint32_t)gates,

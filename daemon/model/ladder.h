@@ -14,6 +14,7 @@ struct target {
 	int canary;	 /* the canary's size in percent of the stable side's; 0: it is gone */
 	bool stable_new; /* the stable workload runs the release's image */
 	bool home;	 /* routing and HPA as they were, nothing left over */
+	bool retired; /* two colours: the stable side rests, and what was its follows the other */
 };
 
 struct stage {
@@ -32,6 +33,8 @@ struct ladder {
 	int full; /* the stage that `promote --full` goes to */
 };
 
+/* One more stage at its end; for who compiles it. */
+struct stage *ladder_append(struct ladder *ladder, const char *name, struct target target);
 json_t *ladder_json(const struct ladder *ladder); /* new reference */
 must_check int ladder_parse(const json_t *json, struct ladder *ladder, struct err *e);
 struct target target_home(void); /* where an abort goes */

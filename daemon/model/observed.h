@@ -19,7 +19,11 @@ struct problem {
 	    fatal; /* waiting will not help by itself: cannot pull, crash loop, cannot be created */
 };
 
+/* What the Service of the idle colour selects. */
+enum preview_seen { PREVIEW_OTHER, PREVIEW_STABLE, PREVIEW_CANARY };
+
 struct workload_seen {
+	char name[APP_NAME]; /* that was looked for */
 	bool exists, deleting;
 	bool ours;     /* carries the mark that airisd puts on what it creates for this app */
 	bool observed; /* status.observedGeneration >= metadata.generation */
@@ -28,9 +32,11 @@ struct workload_seen {
 	int replicas;	       /* spec.replicas; -1: the field is absent */
 	int pods;	       /* status.replicas: pods of any template, also unready */
 	int updated;	       /* status.updatedReplicas */
-	int ready;	 /* endpoints that are ready in the side's Service and whose pod is ready */
-	int ready_new;	 /* of these, pods that run the release's image */
-	int terminating; /* pods that are still going */
+	/* Endpoints that are ready in the side's Service and whose pod is ready; of two colours
+	 * ready pods that this Service would select. */
+	int ready;
+	int ready_new;		  /* of these, pods that run the release's image */
+	int terminating;	  /* pods that are still going */
 	char edited_by[APP_NAME]; /* field manager of the image (of a canary also of its size), if
 				   * not airisd; "" unknown */
 	struct problem problem;
@@ -51,7 +57,8 @@ struct route_seen {
 	char resource_version[64];
 	char edited_by[APP_NAME]; /* field manager of its rules, if not airisd; "" unknown */
 	int64_t edited_at_ms;
-	/* Gateway API: the controllers of all its parents have accepted it as it is now. */
+	/* Gateway API: the controllers of all its parents have accepted it as it is now. A Service:
+	 * its endpoints are those of its selector. */
 	bool accepted;
 	char unaccepted[OBSERVED_TEXT]; /* else who has not, or why not */
 };
@@ -69,6 +76,7 @@ struct hpa_seen {
 	char name[APP_NAME];
 	int min; /* absent: 1 */
 	int max;
+	bool on_canary; /* two colours: it scales the canary's workload */
 };
 
 /* Another airisd may write in this cluster: then this one does not. */
@@ -87,6 +95,7 @@ struct observed {
 				never */
 	struct workload_seen stable, canary;
 	bool service, canary_service, canary_service_ours; /* host mode: the canary's */
+	enum preview_seen preview;			   /* two colours: of that Service */
 	bool service_selects_canary;   /* host mode: the stable Service would catch canary pods */
 	char preflight[OBSERVED_TEXT]; /* something that forbids a start, found while looking; ""
 					  none */

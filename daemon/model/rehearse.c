@@ -12,10 +12,18 @@ static void
 size_canary(struct observed *seen, const struct act *act)
 {
 	struct workload_seen *canary = &seen->canary;
-	canary->exists = canary->ours = canary->observed = true;
+	canary->ours |= !canary->exists;
+	canary->exists = canary->observed = true;
 	canary->replicas = canary->pods = canary->updated = act->number;
 	canary->ready = canary->ready_new = act->number;
 	str_copy(canary->image, sizeof(canary->image), act->text);
+}
+
+static void
+size_stable(struct observed *seen, int replicas)
+{
+	struct workload_seen *stable = &seen->stable;
+	stable->replicas = stable->pods = stable->updated = stable->ready = replicas;
 }
 
 static void
@@ -37,6 +45,7 @@ rehearse_act(struct observed *seen, const struct rollout *r, const struct act *a
 		break;
 	case ACT_CREATE_SERVICE:
 		seen->canary_service = seen->canary_service_ours = true;
+		seen->preview = PREVIEW_CANARY;
 		break;
 	case ACT_ADD_SUBSETS:
 		seen->subsets.ours = !seen->subsets.exists;
@@ -73,6 +82,15 @@ rehearse_act(struct observed *seen, const struct rollout *r, const struct act *a
 		break;
 	case ACT_DELETE_SERVICE:
 		seen->canary_service = seen->canary_service_ours = false;
+		break;
+	case ACT_POINT_SERVICE:
+		seen->preview = act->number == 0 ? PREVIEW_STABLE : PREVIEW_CANARY;
+		break;
+	case ACT_FOLLOW_HPA:
+		seen->hpa.on_canary = act->number != 0;
+		break;
+	case ACT_SCALE_STABLE:
+		size_stable(seen, act->number);
 		break;
 	case ACT_NONE:
 	case ACT_KINDS:
@@ -196,6 +214,7 @@ plan_make(const struct app *app, const struct release *release, const struct obs
 	plan->ladder = (struct ladder){.count = x.r->ladder.count, .full = x.r->ladder.full};
 	for (int i = 0; i < plan->ladder.count; i++)
 		plan->ladder.stages[i] = x.r->ladder.stages[i];
+	plan->app = app_share(x.r->app != NULL ? x.r->app : app);
 	if (rc == 0 && x.r->phase != PHASE_SUCCEEDED)
 		rc = err_set(e, "the rehearsal did not succeed: %s: %s %s", phase_name(x.r->phase),
 		    x.r->waiting.object, x.r->waiting.what);
@@ -208,6 +227,7 @@ plan_make(const struct app *app, const struct release *release, const struct obs
 void
 plan_done(struct plan *plan)
 {
+	app_free(plan->app);
 	free(plan->steps);
 	errlist_done(&plan->problems);
 	*plan = (struct plan){0};

@@ -14,6 +14,7 @@ struct plan_step {
 	struct act act;
 };
 struct plan {
+	struct app *app; /* with its sides as they would be; NULL if nothing was rehearsed */
 	struct ladder ladder;
 	struct plan_step *steps;
 	int count;

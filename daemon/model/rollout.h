@@ -32,6 +32,7 @@ struct rollout {
 	int weight;	 /* the last weight that we know to be written by us */
 	bool stable_new; /* the stable workload's image as we left it */
 	bool rolled;	 /* its image was changed by us, forth or back */
+	bool resized;	 /* its size was, or may have been */
 	int canary;	 /* the canary's replicas as we left it; 0: none */
 	/* what was seen */
 	int seen;	    /* the route's weight */
@@ -64,7 +65,8 @@ must_check int rollout_fold(struct rollout *rollout, const struct event *event, 
 int64_t rollout_changed_ms(const struct rollout *rollout, enum mesh_subject subject);
 /* When its route changed last, in weights or structure; 0: before the start. */
 int64_t rollout_route_ms(const struct rollout *rollout);
-/* The Gateway controllers are known to have accepted that; a VirtualService needs none. */
+/* The Gateway controllers are known to have accepted that, a Service's endpoints to be those that
+ * it selects; a VirtualService needs none. */
 bool rollout_accepted(const struct rollout *rollout);
 /* From when on time counts: the change; of a route, when that was accepted. */
 int64_t rollout_takes_from_ms(const struct rollout *rollout, enum mesh_subject subject);

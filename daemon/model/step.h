@@ -26,6 +26,7 @@ bool stable_complete(
     const struct view *v); /* and all of its pods run it, ready, none left of another */
 
 /* converge_traffic.c */
+int stable_carries_in_need(const struct view *v); /* percent */
 bool rule_rescue(const struct view *v, struct step *step);
 /* Blocked: the VirtualService is not there. */
 bool rule_no_route(const struct view *v, struct step *step);
@@ -35,5 +36,15 @@ bool rule_prepare(const struct view *v, struct step *step);
 bool rule_canary(const struct view *v, struct step *step, int percent);
 bool rule_image(const struct view *v, struct step *step);
 bool rule_clean(const struct view *v, struct step *step);
+bool rule_hpa_floor_home(const struct view *v, struct step *step);
+/* converge_colours.c: each does nothing unless there are two colours. */
+bool rule_hpa_follows(const struct view *v, struct step *step, enum side side);
+/* The colour that is judged before it gets traffic is whole. */
+bool rule_idle_ready(const struct view *v, struct step *step, const struct target *target);
+bool rule_preview(const struct view *v, struct step *step);
+bool rule_preview_home(const struct view *v, struct step *step);
+bool rule_regrow(const struct view *v, struct step *step);
+bool rule_rest(const struct view *v, struct step *step);
+bool rule_retire(const struct view *v, struct step *step);
 
 #endif

@@ -2,7 +2,7 @@
 #include <string.h>
 #include "model/strategy.h"
 
-static const struct strategy *const strategies[] = {&strategy_canary};
+static const struct strategy *const strategies[] = {&strategy_canary, &strategy_blue_green};
 
 const struct strategy *
 strategy_find(const char *name)
@@ -16,5 +16,5 @@ strategy_find(const char *name)
 const char *
 strategy_names(void)
 {
-	return "canary";
+	return "canary, blueGreen";
 }

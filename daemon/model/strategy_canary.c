@@ -3,20 +3,11 @@
 #include "base/str.h"
 #include "model/strategy.h"
 
-static struct stage *
-add(struct ladder *ladder, const char *name, struct target target)
-{
-	struct stage *stage = &ladder->stages[ladder->count++];
-	*stage = (struct stage){.target = target};
-	str_copy(stage->name, sizeof(stage->name), name);
-	return stage;
-}
-
 static void
 add_weight(struct ladder *ladder, const struct stage_spec *spec, uint32_t all)
 {
 	struct target target = {.weight = spec->weight, .canary = spec->weight};
-	struct stage *stage = add(ladder, "", target);
+	struct stage *stage = ladder_append(ladder, "", target);
 	str_print(stage->name, sizeof(stage->name), "canary %d%%", spec->weight);
 	stage->hold_ms = spec->hold_ms;
 	stage->approve = spec->approve;
@@ -32,18 +23,18 @@ compile(const struct app *app, const struct baseline *baseline, struct ladder *l
 	const struct canary_spec *plan = &app->plan;
 	uint32_t all = app->gate_count == 0 ? 0 : UINT32_MAX >> (32 - app->gate_count);
 	*ladder = (struct ladder){0};
-	add(ladder, "preflight", (struct target){.home = true});
+	ladder_append(ladder, "preflight", (struct target){.home = true});
 	for (int i = 0; i < plan->stage_count; i++)
 		add_weight(ladder, &plan->stages[i], all);
 	struct target full = {.weight = 100, .canary = 100};
 	if (plan->stages[plan->stage_count - 1].weight != 100)
-		add(ladder, "full", full)->watch = all;
+		ladder_append(ladder, "full", full)->watch = all;
 	ladder->full = ladder->count - 1;
 	full.stable_new = true;
-	add(ladder, "promote", full)->watch = all;
+	ladder_append(ladder, "promote", full)->watch = all;
 	full.weight = 0;
-	add(ladder, "return", full)->watch = all;
-	add(ladder, "clean", (struct target){.stable_new = true, .home = true});
+	ladder_append(ladder, "return", full)->watch = all;
+	ladder_append(ladder, "clean", (struct target){.stable_new = true, .home = true});
 }
 
 static void

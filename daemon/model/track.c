@@ -102,6 +102,12 @@ has_effect(const struct act *act, const struct observed *seen, const struct base
 		       route->names_stable_subset == baseline->had_stable_subset_named;
 	case ACT_HPA_FLOOR:
 		return seen->hpa.exists && seen->hpa.min == act->number;
+	case ACT_POINT_SERVICE:
+		return seen->preview == (act->number == 0 ? PREVIEW_STABLE : PREVIEW_CANARY);
+	case ACT_FOLLOW_HPA:
+		return seen->hpa.exists && seen->hpa.on_canary == (act->number != 0);
+	case ACT_SCALE_STABLE:
+		return seen->stable.exists && seen->stable.replicas == act->number;
 	case ACT_REMOVE_SUBSETS:
 	case ACT_NONE:
 	case ACT_KINDS:
@@ -164,7 +170,7 @@ track(struct move *m, bool waits)
 	any |= track_accepted(m);
 	for (int i = 0; i < MESH_SUBJECTS; i++)
 		any |= track_taken(m, (enum mesh_subject)i);
-	any |= track_side(m, SIDE_CANARY, m->at->seen->canary.ready, full);
+	any |= track_side(m, SIDE_CANARY, canary_ready_of(m->r, &m->at->seen->canary), full);
 	any |= track_side(m, SIDE_STABLE, stable_ready(m), full);
 	return any;
 }

@@ -40,9 +40,14 @@ AT_START = re.compile("start:")
 # Come to once for each statement, each of which is a point of its own.
 EACH = {"migrate:statement"}
 # Nothing comes to these, for the reason given.
-NEVER = {} if KIND == "sim" else {
-    f"commit:{place}:accepted": "kubelab has no controller that accepts an HTTPRoute"
-    for place in ("before", "inside", "after")}
+NEVER = {point: "no play is of two colours; tests/scenarios/test_blue_green.py kills between stages"
+         for act in ("point_service", "follow_hpa", "scale_stable")
+         for point in (f"commit:before:act.{act}", f"commit:inside:act.{act}",
+                       f"commit:after:act.{act}", f"act:handed:{act}", f"act:sent:{act}",
+                       f"act:answered:{act}")}
+if KIND != "sim":
+    NEVER.update({f"commit:{place}:accepted": "kubelab has no controller that accepts an HTTPRoute"
+                  for place in ("before", "inside", "after")})
 FEWEST = 25  # requests before a verdict
 
 

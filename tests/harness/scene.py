@@ -2,6 +2,7 @@
 import json
 import os
 
+from .colours import ColourShop
 from .daemon import Daemon
 from .process import SLOW
 from .shop import Shop
@@ -28,6 +29,11 @@ class Scene:
 
     def shop(self, **more):
         made = Shop(self.lab, **more)
+        self.shops.append(made)
+        return made.create()
+
+    def colours(self, **more):
+        made = ColourShop(self.lab, **more)
         self.shops.append(made)
         return made.create()
 

@@ -83,14 +83,17 @@ world_object(enum act_kind kind)
 		return ON_RULE;
 	case ACT_CREATE_SERVICE:
 	case ACT_DELETE_SERVICE:
+	case ACT_POINT_SERVICE:
 		return ON_SERVICE;
 	case ACT_CREATE_CANARY:
 	case ACT_SCALE_CANARY:
 	case ACT_DELETE_CANARY:
 		return ON_CANARY;
 	case ACT_SET_IMAGE:
+	case ACT_SCALE_STABLE:
 		return ON_STABLE;
 	case ACT_HPA_FLOOR:
+	case ACT_FOLLOW_HPA:
 		return ON_HPA;
 	case ACT_NONE:
 	case ACT_KINDS:

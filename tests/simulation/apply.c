@@ -35,7 +35,10 @@ apply_part(enum act_kind kind)
 	case ACT_DELETE_CANARY:
 		return PART_CANARY;
 	case ACT_SET_IMAGE:
+	case ACT_SCALE_STABLE:
 		return PART_STABLE;
+	case ACT_POINT_SERVICE:
+	case ACT_FOLLOW_HPA:
 	case ACT_WEIGHT:
 	case ACT_NAME_STABLE:
 	case ACT_ROUTE_HOME:
@@ -282,6 +285,9 @@ apply_act(struct world *w, struct act_sent *x)
 		return subsets(w, x, x->act.kind == ACT_ADD_SUBSETS);
 	case ACT_HPA_FLOOR:
 		return floor_of(w, x);
+	case ACT_POINT_SERVICE: /* of two colours, which this world has not */
+	case ACT_FOLLOW_HPA:
+	case ACT_SCALE_STABLE:
 	case ACT_NONE:
 	case ACT_KINDS:
 		break;

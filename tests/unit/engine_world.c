@@ -4,13 +4,6 @@
 #include <unistd.h>
 #include "engine_world_room.h"
 
-unsigned
-world_roll(struct world *w, unsigned sides)
-{
-	w->roll = w->roll * 1664525u + 1013904223u;
-	return (w->roll >> 8) % sides;
-}
-
 /* --- pods ------------------------------------------------------------------------------------ */
 
 static bool
@@ -239,6 +232,9 @@ apply(struct world *w, const struct act *act)
 	case ACT_ADD_SUBSETS:
 	case ACT_NAME_STABLE:
 	case ACT_REMOVE_SUBSETS:
+	case ACT_POINT_SERVICE:
+	case ACT_FOLLOW_HPA:
+	case ACT_SCALE_STABLE:
 	case ACT_KINDS:
 		break;
 	}

@@ -8,6 +8,13 @@
 #include "engine_world_room.h"
 #include "fault_vfs.h"
 
+unsigned
+world_roll(struct world *w, unsigned sides)
+{
+	w->roll = w->roll * 1664525u + 1013904223u;
+	return (w->roll >> 8) % sides;
+}
+
 #define WAIT_TICKS 12000
 
 /* --- the journal ----------------------------------------------------------------------------- */

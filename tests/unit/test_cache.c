@@ -216,7 +216,7 @@ test_slim(void **state)
 	assert_null(jsonx_at(entries, "f:spec.f:containers.k:c.f:name"));
 	entries = jsonx_at(object, "metadata.managedFields");
 	assert_null(jsonx_at(entries, "0.fieldsType"));
-	kube_slim(KUBE_SERVICES, object);
+	kube_slim(KUBE_HPAS, object);
 	assert_null(jsonx_at(object, "metadata.managedFields"));
 	json_decref(object);
 }

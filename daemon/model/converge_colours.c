@@ -1,0 +1,122 @@
+/* Two colours: the side that does not serve stays, and rests. What must hold on the way: the old
+ * colour keeps its size until it is retired, so that going back is one write; what follows the
+ * active colour (the HPA) follows once all traffic is there. */
+#include <string.h>
+#include "base/str.h"
+#include "model/step.h"
+
+bool
+rule_hpa_follows(const struct view *v, struct step *step, enum side side)
+{
+	const struct hpa_seen *hpa = &v->seen->hpa;
+	bool canary = side == SIDE_CANARY;
+	if (!v->rollout->app->colours || !hpa->exists || hpa->on_canary == canary)
+		return false;
+	return step_act(step, ACT_FOLLOW_HPA, canary ? 100 : 0, NULL);
+}
+
+bool
+rule_idle_ready(const struct view *v, struct step *step, const struct target *target)
+{
+	int need = size_for(v, target->canary);
+	if (!v->rollout->app->colours || target->weight > 0 || target->canary == 0 ||
+	    canary_ready_of(v->rollout, &v->seen->canary) >= need)
+		return false;
+	return step_pods(v, step, SIDE_CANARY, need);
+}
+
+/* One of ours is of an earlier rollout, which may have had the sides the other way round. */
+bool
+rule_preview(const struct view *v, struct step *step)
+{
+	if (!v->rollout->app->colours || !v->seen->canary_service_ours ||
+	    v->seen->preview == PREVIEW_CANARY)
+		return false;
+	return step_act(step, ACT_POINT_SERVICE, 100, NULL);
+}
+
+/* The user's own, which went over to the old colour at the end. */
+bool
+rule_preview_home(const struct view *v, struct step *step)
+{
+	const struct observed *seen = v->seen;
+	if (!v->rollout->app->colours || !seen->canary_service || seen->canary_service_ours ||
+	    seen->preview != PREVIEW_STABLE)
+		return false;
+	return step_act(step, ACT_POINT_SERVICE, 100, NULL);
+}
+
+/* The old colour is on its way down already: it grows again, but what it can carry it gets first
+ * (law 4). One with pods that an HPA scales is the HPA's. */
+bool
+rule_regrow(const struct view *v, struct step *step)
+{
+	const struct workload_seen *stable = &v->seen->stable;
+	const struct route_seen *route = &v->seen->route;
+	const struct hpa_seen *hpa = &v->seen->hpa;
+	int size = v->rollout->baseline.replicas;
+	bool scaled = hpa->exists && !hpa->on_canary && stable->replicas > 0;
+	if (!v->rollout->app->colours || !stable->exists || v->adopt || scaled ||
+	    stable->replicas >= size)
+		return false;
+	if (route->fits && route->weight > 0 && stable_carries_in_need(v) >= 100)
+		return false;
+	return step_act(step, ACT_SCALE_STABLE, size, NULL);
+}
+
+static bool
+still_going(const struct view *v, struct step *step, const struct workload_seen *seen)
+{
+	const struct app *app = v->rollout->app;
+	char object[APP_NAME * 2];
+	if (seen->replicas > 0 || (seen->pods == 0 && seen->terminating == 0))
+		return false;
+	step_object(object, sizeof(object), "Deployment", app,
+	    seen == &v->seen->canary ? app->canary : app->workload);
+	return step_blocked(step, object, 0, "then this is over",
+	    "it is scaled to 0, and its pods are still going");
+}
+
+/* The idle colour is again as it was found. */
+bool
+rule_rest(const struct view *v, struct step *step)
+{
+	const struct workload_seen *canary = &v->seen->canary;
+	const struct baseline *baseline = &v->rollout->baseline;
+	bool same = strcmp(canary->image, baseline->canary_image) == 0 &&
+		    canary->replicas == baseline->canary_replicas;
+	if (!canary->exists || canary->deleting)
+		return false;
+	if (same)
+		return still_going(v, step, canary);
+	if (step_drained(v, step, "then the idle colour goes to rest"))
+		return true;
+	return step_act(step, ACT_CREATE_CANARY, baseline->canary_replicas, baseline->canary_image);
+}
+
+static bool
+leave_preview(const struct view *v, struct step *step)
+{
+	const struct observed *seen = v->seen;
+	if (!seen->canary_service)
+		return false;
+	if (seen->canary_service_ours)
+		return step_act(step, ACT_DELETE_SERVICE, 0, NULL);
+	return seen->preview == PREVIEW_CANARY && step_act(step, ACT_POINT_SERVICE, 0, NULL);
+}
+
+/* A preview never shows what serves, so it goes before the old colour does. */
+bool
+rule_retire(const struct view *v, struct step *step)
+{
+	const struct workload_seen *stable = &v->seen->stable;
+	if (!stable->exists)
+		return false;
+	if (stable->replicas != 0) {
+		if (step_drained(v, step, "then the old colour goes to rest"))
+			return true;
+		return leave_preview(v, step) || step_act(step, ACT_SCALE_STABLE, 0, NULL);
+	}
+	return leave_preview(v, step) || still_going(v, step, stable) ||
+	       rule_hpa_floor_home(v, step);
+}

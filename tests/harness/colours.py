@@ -1,0 +1,72 @@
+"""An app of two colours: a Deployment, a Service whose selector is switched, and its clients."""
+from .kube import without_noise
+from .process import wait_for
+from .shop import GATE, Shop
+
+
+class ColourShop(Shop):
+    """`web` is adopted as the first colour; `web-green` is cloned from it."""
+
+    def __init__(self, lab, **more):
+        super().__init__(lab, **more)
+        self.kind, self.route = "Service", f"svc/{self.name}"
+        self.green, self.preview = f"{self.name}-green", f"{self.name}-preview"
+
+    def service(self):
+        service = super().service()
+        service["metadata"]["annotations"] = {"lab/rps": "100"}
+        return service
+
+    def app(self, **more):
+        strategy = {"watch": "4s", "drain": "1s", "deadline": "20s", "steady": "1s"}
+        strategy.update(more.pop("blue_green", {}))
+        return {"kind": "App", "name": self.name, "namespace": self.namespace,
+                "workload": {"name": self.name}, "traffic": {"service": {"name": self.name}},
+                "strategy": {"blueGreen": strategy}, "gates": more.pop("gates", [GATE]), **more}
+
+    def create(self):
+        self.kube.ensure_namespace(self.namespace)
+        self.kube.create(self.deployment())
+        wait_for("ready pods", lambda: self.ready(self.name) == self.replicas, 60)
+        self.kube.create(self.service())
+        self.wait_traffic()
+        self.lost_before = self.lab.lost(self.route)
+        self.before = self.vs()
+        return self
+
+    def selected(self):
+        """The colour that serves."""
+        app = self.vs()["spec"]["selector"]["app"]
+        return {self.name: self.name, self.green: self.green}[app]
+
+    def size(self, workload):
+        deployment = self.kube.get("Deployment", self.namespace, workload)
+        return deployment["spec"]["replicas"] if deployment else None
+
+    def image_in(self, workload):
+        deployment = self.kube.get("Deployment", self.namespace, workload)
+        return deployment["spec"]["template"]["spec"]["containers"][0]["image"]
+
+    def assert_home(self, image=None, vs=None):
+        """Where it was before the first rollout: green is gone, for it was not there."""
+        assert self.size(self.green) is None
+        assert self.kube.get("Service", self.namespace, self.preview) is None
+        assert (self.selected(), self.size(self.name)) == (self.name, self.replicas)
+        assert self.image_in(self.name) == (image or self.image)
+        assert without_noise(self.vs()) == without_noise(vs or self.before)
+        assert self.lost() == {}
+
+    def assert_active(self, colour, image):
+        """This colour serves the image at full size, the other one rests, nothing was lost."""
+        other = self.name if colour == self.green else self.green
+        assert (self.selected(), self.size(colour)) == (colour, self.replicas)
+        assert self.image_in(colour) == image
+        assert self.size(other) == 0 and self.pods(other) == []
+        assert self.kube.get("Service", self.namespace, self.preview) is None
+        assert self.lost() == {}
+
+    def delete(self):
+        for kind in ("HorizontalPodAutoscaler", "Service", "Deployment"):
+            for name in (self.name, self.preview, self.green):
+                if self.kube.get(kind, self.namespace, name):
+                    self.kube.delete(kind, self.namespace, name)
