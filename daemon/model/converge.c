@@ -62,7 +62,9 @@ go_home(const struct view *v, struct step *step)
 {
 	if (v->seen->stable.exists && !v->adopt && restore_image(v, step))
 		return true;
-	if (rule_regrow(v, step) || rule_weight(v, step, 0))
+	if (v->seen->route.weight > 0 && rule_regrow(v, step))
+		return true;
+	if (rule_weight(v, step, 0) || rule_regrow(v, step))
 		return true;
 	/* Its own pods, changed by us, must be whole again before the canary goes. */
 	if ((v->rollout->rolled || v->rollout->resized) && stable_ready(v, step))

@@ -49,11 +49,20 @@ canary_ready(const struct view *v)
 	return canary_ready_of(v->rollout, &v->seen->canary);
 }
 
+/* Of a colour that is scaled down no more than will be left, whatever is ready still. */
+static int
+stable_ready(const struct view *v)
+{
+	const struct workload_seen *stable = &v->seen->stable;
+	bool shrinks = v->rollout->app->colours && stable->replicas < stable->ready;
+	return shrinks ? stable->replicas : stable->ready;
+}
+
 /* A part of its size (half by default) carries all. */
 int
 stable_carries_in_need(const struct view *v)
 {
-	int ready = v->seen->stable.ready;
+	int ready = stable_ready(v);
 	int percent = 100 * ready * 100 / (full_size(v) * v->rollout->app->abort_capacity);
 	return percent > 100 ? 100 : percent;
 }
@@ -62,7 +71,7 @@ stable_carries_in_need(const struct view *v)
 static int
 stable_carries(const struct view *v)
 {
-	int percent = v->urgent ? stable_carries_in_need(v) : percent_of(v, v->seen->stable.ready);
+	int percent = v->urgent ? stable_carries_in_need(v) : percent_of(v, stable_ready(v));
 	return v->rollout->app->colours && percent < 100 ? 0 : percent;
 }
 
@@ -80,7 +89,7 @@ act_is_safe(const struct view *v, const struct act *act)
 		return true;
 	if (act->number > weight)
 		return canary_can_carry(v, act->number);
-	return v->seen->stable.ready > 0 || canary_ready(v) == 0;
+	return stable_ready(v) > 0 || canary_ready(v) == 0;
 }
 
 /* Home means the old version: while ready stable pods still run the release and the canary can
@@ -104,7 +113,7 @@ route_object(const struct view *v, char *to, size_t size)
 static bool
 rescue_whole(const struct view *v, struct step *step, int carries)
 {
-	if (v->seen->stable.ready == 0 || carries >= v->rollout->app->abort_capacity)
+	if (stable_ready(v) == 0 || carries >= v->rollout->app->abort_capacity)
 		return false;
 	if (carries > 0 && stable_carries_in_need(v) < 100)
 		return false;
@@ -133,6 +142,14 @@ rule_rescue(const struct view *v, struct step *step)
 	return wanted < weight && step_act(step, ACT_WEIGHT, wanted, NULL);
 }
 
+/* Pods that came anew while the other colour serves: nothing is won by a switch to endpoints that
+ * nobody knows yet. */
+static bool
+is_regrown(const struct view *v)
+{
+	return v->rollout->app->colours && v->rollout->resized && canary_ready(v) > 0;
+}
+
 static bool
 lower(const struct view *v, struct step *step, int wanted)
 {
@@ -140,14 +157,15 @@ lower(const struct view *v, struct step *step, int wanted)
 	int lowest = 100 - stable_carries(v);
 	if (stable_is_mixed(v) && canary_can_carry(v, weight))
 		return step_pods(v, step, SIDE_STABLE, full_size(v));
-	if (canary_ready(v) == 0 && v->seen->stable.ready > 0)
+	if (canary_ready(v) == 0 && stable_ready(v) > 0)
 		lowest = 0;
 	if (lowest > wanted && !v->urgent)
 		return step_pods(v, step, SIDE_STABLE, size_for(v, 100 - wanted));
 	if (lowest >= weight)
 		return step_pods(v, step, SIDE_STABLE, size_for(v, 100 - wanted));
-	if (!v->urgent && step_taken(v, step, MESH_STABLE, "then the weight moves",
-			      "the stable side's endpoints are ready"))
+	if ((!v->urgent || is_regrown(v)) &&
+	    step_taken(v, step, MESH_STABLE, "then the weight moves",
+		"the stable side's endpoints are ready"))
 		return true;
 	return step_act(step, ACT_WEIGHT, lowest > wanted ? lowest : wanted, NULL);
 }

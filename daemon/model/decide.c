@@ -309,15 +309,15 @@ untouched(const struct rollout *r)
 }
 
 /* Traffic leaves the canary at once, on what was last seen and past an act under way: its
- * resourceVersion guards the write. Unless that act gives the stable side another image: then it
- * is about to change its pods. */
+ * resourceVersion guards the write. Unless that act gives the stable side another image or size:
+ * then it is about to change its pods. */
 static bool
 is_rescue(const struct move *m, const struct step *step)
 {
 	const struct attempt *attempt = &m->r->attempt;
+	bool stable = attempt->act.kind == ACT_SET_IMAGE || attempt->act.kind == ACT_SCALE_STABLE;
 	return step->kind == STEP_ACT && step->act.kind == ACT_WEIGHT &&
-	       step->act.number <= m->at->seen->route.weight &&
-	       !(attempt->pending && attempt->act.kind == ACT_SET_IMAGE);
+	       step->act.number <= m->at->seen->route.weight && !(attempt->pending && stable);
 }
 
 /* Everything else waits until what is there is known. */

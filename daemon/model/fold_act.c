@@ -82,6 +82,16 @@ fold_act(struct rollout *r, const struct event *event, struct err *e)
 	return 0;
 }
 
+/* Pods that are seen to be ready may be about to go: they count from when they are seen again. */
+static void
+resize_stable(struct rollout *r, int64_t at_ms)
+{
+	r->resized = true;
+	r->sides[SIDE_STABLE] = (struct side_facts){0, at_ms};
+	r->peak = 0;
+	r->progress_ms = at_ms;
+}
+
 /* The act took effect: this is now what we left behind. */
 static void
 take_effect(struct rollout *r, const struct act *act, int64_t at_ms)
@@ -117,7 +127,7 @@ take_effect(struct rollout *r, const struct act *act, int64_t at_ms)
 		r->routing_ms = at_ms;
 		break;
 	case ACT_SCALE_STABLE:
-		r->resized = true;
+		resize_stable(r, at_ms);
 		break;
 	case ACT_HPA_FLOOR:
 	case ACT_FOLLOW_HPA:
@@ -142,7 +152,7 @@ may_take_effect(struct rollout *r, const struct act *act, int64_t at_ms)
 	if (act->kind == ACT_SET_IMAGE)
 		r->rolled = true;
 	if (act->kind == ACT_SCALE_STABLE)
-		r->resized = true;
+		resize_stable(r, at_ms);
 	if (is_routing(act->kind))
 		r->routing_ms = at_ms;
 }

@@ -5,9 +5,11 @@ from .shop import GATE, Shop
 
 
 class ColourShop(Shop):
-    """`web` is adopted as the first colour; `web-green` is cloned from it."""
+    """`web` is adopted as the first colour; `web-green` is cloned from it. colour: the pods have a
+    label for it, and the user has made the preview."""
 
-    def __init__(self, lab, **more):
+    def __init__(self, lab, colour=False, **more):
+        self.colour = colour
         super().__init__(lab, **more)
         self.kind, self.route = "Service", f"svc/{self.name}"
         self.green, self.preview = f"{self.name}-green", f"{self.name}-preview"
@@ -15,7 +17,21 @@ class ColourShop(Shop):
     def service(self):
         service = super().service()
         service["metadata"]["annotations"] = {"lab/rps": "100"}
+        if self.colour:
+            service["spec"]["selector"]["colour"] = "blue"
         return service
+
+    def preview_service(self):
+        service = super().service()
+        service["metadata"]["name"] = self.preview
+        service["spec"]["selector"]["colour"] = "green"
+        return service
+
+    def deployment(self):
+        deployment = super().deployment()
+        if self.colour:
+            deployment["spec"]["template"]["metadata"]["labels"]["colour"] = "blue"
+        return deployment
 
     def app(self, **more):
         strategy = {"watch": "4s", "drain": "1s", "deadline": "20s", "steady": "1s"}
@@ -29,6 +45,8 @@ class ColourShop(Shop):
         self.kube.create(self.deployment())
         wait_for("ready pods", lambda: self.ready(self.name) == self.replicas, 60)
         self.kube.create(self.service())
+        if self.colour:
+            self.kube.create(self.preview_service())
         self.wait_traffic()
         self.lost_before = self.lab.lost(self.route)
         self.before = self.vs()

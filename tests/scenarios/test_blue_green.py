@@ -167,3 +167,23 @@ def test_the_hpa_follows(scene):
     spec = scene.kube.get("HorizontalPodAutoscaler", shop.namespace, shop.name)["spec"]
     assert (spec["scaleTargetRef"]["name"], spec["minReplicas"]) == (shop.green, 4)
     assert acts(scene.airisd.events(rid), "follow_hpa") == [100]
+
+
+def test_a_given_label_and_a_preview_of_the_users(scene):
+    """The Service selects by colour; the preview is the user's and stays, at the idle colour."""
+    shop = scene.colours(colour=True)
+    rid = scene.begin(shop, "2.0", gates=[], blue_green={"label": "colour", "watch": "1s"})
+    scene.airisd.wait_phase(rid, "succeeded", 90)
+    assert shop.vs()["spec"]["selector"] == {"app": shop.name, "colour": "green"}
+    preview = scene.kube.get("Service", shop.namespace, shop.preview)
+    assert preview["spec"]["selector"] == {"app": shop.name, "colour": "blue"}
+    assert (shop.size(shop.name), shop.size(shop.green)) == (0, shop.replicas)
+    assert shop.lost() == {}
+    rid = scene.begin(shop, "3.0", gates=[], blue_green={"label": "colour", "watch": "60s"})
+    switched(scene, rid)
+    abort(scene, rid)
+    scene.airisd.wait_phase(rid, "aborted", 60)
+    assert shop.vs()["spec"]["selector"] == {"app": shop.name, "colour": "green"}
+    assert scene.kube.get("Service", shop.namespace, shop.preview) == preview
+    assert shop.image_in(shop.name) == shop.image  # the idle colour is as it was, too
+    assert shop.size(shop.name) == 0 and shop.lost() == {}

@@ -82,3 +82,31 @@ def test_prometheus_gone(scene, mode):
             assert stages(airisd.events(rid)) == [1, 2, 3, 4, 5]
     finally:
         prometheus.stop()
+
+
+@pytest.mark.parametrize("how", ["stopped", "killed"])
+def test_api_server_gone_in_a_blue_green_release(scene, how):
+    """For 10 s, with one that waits before the switch and one that is aborted after it."""
+    lab, airisd = scene.lab, scene.airisd
+    waiting, doomed = scene.colours(), scene.colours()
+    plan = {"deadline": "3m", "watch": "60s"}
+    first = scene.begin(waiting, "2.0", blue_green={**plan, "approve": True, "watch": "1s"},
+                        gates=[])
+    last = scene.begin(doomed, "2.0", blue_green=plan, gates=[])
+    airisd.wait_blocked(first, "approve", 60)
+    airisd.wait(last, lambda r: r["weight"]["taken"] == 100, 60, "all of the traffic")
+    begin = time.monotonic()
+    lab.freeze_api() if how == "stopped" else lab.kill_api()
+    try:
+        assert airisd.command(first, "approve").status == 200
+        assert airisd.command(last, "abort").status == 200
+        time.sleep(max(0.0, begin + 10 - time.monotonic()))
+        assert airisd.rollout(first)["weight"]["written"] == 0
+        assert airisd.rollout(last)["phase"] == "aborting"
+    finally:
+        lab.thaw_api() if how == "stopped" else lab.revive_api()
+    airisd.wait_phase(last, "aborted", 180)
+    airisd.wait_phase(first, "succeeded", 180)
+    doomed.assert_home()
+    waiting.assert_active(waiting.green, waiting.image_of("2.0"))
+    assert acts(airisd.events(first), "weight") == [100]

@@ -264,7 +264,22 @@ an_abort_grows_the_old_colour_first(void **state)
 	assert_int_equal(step.kind, STEP_BLOCKED);
 	assert_non_null(strstr(step.waiting.what, "1 of 4"));
 	seen.stable.ready = 2;
+	rollout.sides[SIDE_STABLE].since_ms = 10000000 - 500; /* the mesh has not heard of them */
+	assert_int_equal(look(target_home(), true).kind, STEP_BLOCKED);
+	rollout.mesh[MESH_STABLE].of_ms = rollout.sides[SIDE_STABLE].since_ms;
 	expect_act(look(target_home(), true), ACT_WEIGHT, 0);
+	rollout.mesh[MESH_STABLE].of_ms = 0;
+	seen.canary.ready_new = 0; /* nobody serves: any endpoint is better */
+	expect_act(look(target_home(), true), ACT_WEIGHT, 0);
+}
+
+/* It was told to go a moment ago, and its pods are ready still. */
+static void
+pods_that_are_about_to_go_carry_nothing(void **state)
+{
+	(void)state;
+	seen.stable.replicas = 0;
+	expect_act(look(target_home(), true), ACT_SCALE_STABLE, 4);
 }
 
 static void
@@ -394,6 +409,62 @@ the_sides_are_written_down(void **state)
 	end(&b);
 }
 
+static void
+acted(struct bench *b, const char *outcome)
+{
+	fold(b, EVENT_ACTED,
+	    json_pack(
+		"{s:I, s:s}", "attempt", (json_int_t)b->r->attempt.number, "outcome", outcome));
+}
+
+/* Through every stage, each act at once, until it wants this one. */
+static void
+climb_to(struct bench *b, enum act_kind kind)
+{
+	for (int i = 0; i < 200; i++) {
+		move(b);
+		if (b->out.act.kind == kind)
+			return;
+		if (b->out.act.kind != ACT_NONE) {
+			rehearse_act(&b->seen, b->r, &b->out.act);
+			acted(b, "done");
+		}
+		fold(b, EVENT_MEASURED,
+		    json_pack("{s:s, s:s}", "gate", "errors", "verdict", "pass"));
+		b->at.now_ms += 5000;
+		b->seen.verified_ms = b->at.now_ms;
+	}
+	fail_msg("it never wants %s", act_name(kind));
+}
+
+/* The write that takes the old colour's pods is on its way: nothing is switched to them before it
+ * is known what came of it, and then not before they are known again. */
+static void
+an_abort_does_not_overtake_the_end_of_the_old_colour(void **state)
+{
+	struct bench b = {.r = rollout_new("r-test")};
+	(void)state;
+	see_green(&b.seen);
+	b.at = (struct situation){
+	    .rollout = b.r, .seen = &b.seen, .now_ms = 1000000, .settle_ms = 1000};
+	fold(&b, EVENT_CREATED,
+	    json_pack("{s:o, s:o}", "app", spec_of(SPEC), "release", release_json(&release)));
+	climb_to(&b, ACT_SCALE_STABLE);
+	assert_int_equal(b.out.act.number, 0);
+	b.at.under_way = true;
+	fold(&b, EVENT_PHASE, json_pack("{s:s, s:s}", "to", "aborting", "reason", "a person"));
+	move(&b);
+	assert_int_equal(b.out.act.kind, ACT_NONE);
+	acted(&b, "unknown");
+	b.at.under_way = false;
+	move(&b); /* four are ready, as far as is seen */
+	assert_int_equal(b.out.act.kind, ACT_NONE);
+	b.at.now_ms += 5000;
+	move(&b);
+	assert_int_equal(b.out.act.kind, ACT_WEIGHT);
+	end(&b);
+}
+
 int
 main(void)
 {
@@ -405,6 +476,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(an_abort_switches_back_in_one_write, setup, teardown),
 	    cmocka_unit_test_setup_teardown(an_abort_grows_the_old_colour_first, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
+		pods_that_are_about_to_go_carry_nothing, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
 		the_idle_colour_goes_back_to_what_it_was, setup, teardown),
 	    cmocka_unit_test_setup_teardown(only_pods_of_the_release_count, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_new_colour_that_collapses_is_left, setup, teardown),
@@ -413,6 +486,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(
 		nothing_retires_before_the_drain_is_over, setup, teardown),
 	    cmocka_unit_test(the_sides_are_written_down),
+	    cmocka_unit_test(an_abort_does_not_overtake_the_end_of_the_old_colour),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
