@@ -310,12 +310,15 @@ untouched(const struct rollout *r)
 
 /* Traffic leaves the canary at once, on what was last seen and past an act under way: its
  * resourceVersion guards the write. Unless that act gives the stable side another image or size:
- * then it is about to change its pods. */
+ * then it is about to change its pods. And what was last seen of a side that was resized since is
+ * not what there is. */
 static bool
 is_rescue(const struct move *m, const struct step *step)
 {
 	const struct attempt *attempt = &m->r->attempt;
 	bool stable = attempt->act.kind == ACT_SET_IMAGE || attempt->act.kind == ACT_SCALE_STABLE;
+	if (m->r->resized && !m->at->seen->fresh)
+		return false;
 	return step->kind == STEP_ACT && step->act.kind == ACT_WEIGHT &&
 	       step->act.number <= m->at->seen->route.weight && !(attempt->pending && stable);
 }

@@ -36,6 +36,14 @@ static const struct config configs[] = {
     {"host, commands", "", .full = 2, .asks = true, .commands = true, .budget = {[COMMANDS] = 2}},
     {"subset, a gate", "", .full = 2, .subset = true, .asks = true, .gate = true, .commands = true,
 	.budget = {[COMMANDS] = 1}},
+    /* two colours */
+    {"colours", "", .full = 2, .colours = true, .budget = {[CRASHES] = 1, [ANSWERS] = 1}},
+    {"colours, pods die", "", .full = 2, .colours = true, .budget = {[FLIPS] = 1}},
+    {"colours, outage", "", .full = 2, .colours = true, .budget = {[OUTAGES] = 1}},
+    {"colours, commands", "", .full = 2, .colours = true, .commands = true,
+	.budget = {[COMMANDS] = 2}},
+    {"colours, green never gets ready", "", .full = 2, .colours = true, .never_canary = true,
+	.budget = {[CRASHES] = 1, [ANSWERS] = 1, [FLIPS] = 1}},
     /* two things at once: the long form */
     {"host, three pods", "", .full = 3, .asks = true, .budget = {[CRASHES] = 1, [ANSWERS] = 1},
 	.full_only = true},

@@ -67,18 +67,32 @@ lab_fold(struct lab *lab, enum event_kind kind, json_t *data)
 /* --- beginning --------------------------------------------------------------------------------
  */
 
-static json_t *
-make_spec(const struct config *config)
+static char *
+colours_spec(const struct config *config)
 {
-	char *text = str_format(
-	    "{kind: App, name: web, namespace: shop, workload: {name: web},\n"
-	    " traffic: {istio: {virtualService: web, mode: %s}},\n"
-	    " strategy: {canary: {weights: [20, 50, 80, 100], hold: 1h, drain: 1h,\n"
-	    "  deadline: 10h}}, %s %s}",
+	return str_format("{kind: App, name: web, namespace: shop, workload: {name: web},\n"
+			  " traffic: {service: {}}, strategy: {blueGreen: {watch: 1h, drain: 1h,\n"
+			  "  keep: 1h, deadline: 10h}}, %s}",
+	    config->more);
+}
+
+static char *
+canary_spec(const struct config *config)
+{
+	return str_format("{kind: App, name: web, namespace: shop, workload: {name: web},\n"
+			  " traffic: {istio: {virtualService: web, mode: %s}},\n"
+			  " strategy: {canary: {weights: [20, 50, 80, 100], hold: 1h, drain: 1h,\n"
+			  "  deadline: 10h}}, %s %s}",
 	    config->subset ? "subset" : "host", config->more,
 	    config->gate ? "gates: [{name: g, prometheus: {query: up, pass: '> 0'}, failures: 0, "
 			   "deadline: 30d}]"
 			 : "");
+}
+
+static json_t *
+make_spec(const struct config *config)
+{
+	char *text = config->colours ? colours_spec(config) : canary_spec(config);
 	json_t *spec;
 	struct err e;
 	if (yaml_parse(text, strlen(text), &spec, NULL, &e) < 0)
@@ -108,6 +122,7 @@ lab_begin(struct lab *lab, const struct config *config, struct state *first)
 	if (lab->bad[0] != '\0' || !lab->r->compiled)
 		give_up("the beginning", lab->bad);
 	first->k.cleared = CLEARED_ALL;
+	first->k.rung = config->colours; /* the preview is not held: what judges it is not here */
 	reduce(config, lab->r, &first->r);
 }
 

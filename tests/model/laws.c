@@ -4,7 +4,8 @@
  * may first set the old image back, while a canary that still serves keeps its weight (law 4 says
  * weight first; but the stable pods are about to be the release, too); an image that somebody else
  * changed before the promotion is set back in place (law 3); and only what was promoted must be
- * whole before the canary goes (I5): otherwise the canary serves nothing and is nobody's rescue. */
+ * whole before the canary goes (I5): otherwise the canary serves nothing and is nobody's rescue.
+ * With two colours: once the old one was told to go, an abort waits for its endpoints (law 4). */
 #include "laws.h"
 
 #include <string.h>
@@ -117,7 +118,10 @@ check_raise(struct lab *lab, const struct state *s, int weight)
 {
 	const struct cluster *c = in_view(s);
 	int need = pods_for(lab, weight);
-	bool routed = lab->config->subset ? s->m.subsets && s->m.names_stable : s->m.service;
+	/* A selector names nothing that could be missing. */
+	bool routed = lab->config->subset    ? s->m.subsets && s->m.names_stable
+		      : lab->config->colours ? true
+					     : s->m.service;
 	if (c->canary != THERE || c->canary_ready < need)
 		lab_bad(lab, "law 1, I2: weight %d with %d ready endpoints of %d", weight,
 		    c->canary_ready, need);
@@ -148,6 +152,12 @@ check_lower(struct lab *lab, const struct state *s, int weight)
 	else if (!going_home(lab) && !rescue && !s->k.blind && s->m.old_ends + s->m.new_ends < need)
 		lab_bad(lab, "law 1, I2: weight %d, and the mesh knows %d stable endpoints of %d",
 		    weight, s->m.old_ends + s->m.new_ends, need);
+	else if (lab->config->colours && weight != 0)
+		lab_bad(lab, "law 1: a selector moves all or nothing, not %d", weight);
+	else if (lab->config->colours && c->canary_ready > 0 && s->m.old_ends * 2 < need &&
+		 !s->k.blind && !hurt(lab, s))
+		lab_bad(lab, "law 1: switched back, and the mesh knows %d endpoints of %d",
+		    s->m.old_ends, need);
 }
 
 static void
@@ -189,6 +199,24 @@ check_image(struct lab *lab, const struct state *s, const struct act *act)
 		lab_bad(lab, "I4: an abort sets the new image");
 	else if (c->route && serves && promoted && !s->k.unseen && (carries || may_carry))
 		lab_bad(lab, "law 3, I5: the stable side is rolled back while it serves");
+}
+
+/* The old colour keeps its size until it is retired, and has it again when it went in vain. */
+static void
+check_retire(struct lab *lab, const struct state *s, const struct act *act)
+{
+	const struct cluster *c = in_view(s);
+	int last = lab->r->ladder.count - 1;
+	bool serves = c->weight < 100 || s->m.weight < 100 || s->m.stable_busy;
+	if (going_home(lab)) {
+		if (act->number != lab->config->full)
+			lab_bad(lab, "I4: an abort scales the old colour to %d", act->number);
+	} else if (act->number != 0 || lab->r->stage != last) {
+		lab_bad(lab, "law 3: the old colour is scaled to %d in stage %d", act->number,
+		    lab->r->stage);
+	} else if (!edited(lab, s) && serves) {
+		lab_bad(lab, "law 3: the old colour goes while it serves");
+	}
 }
 
 static void
@@ -234,7 +262,7 @@ check_removal(struct lab *lab, const struct state *s, enum act_kind kind)
 	    lab->config->subset && !s->k.blind && (s->m.canary_ends > 0 || s->m.canary_dead);
 	bool pods = c->canary != GONE || known;
 	bool named = c->names_canary || s->m.names_canary || s->m.weight > 0;
-	if (edited(lab, s))
+	if (edited(lab, s) || lab->config->colours) /* the preview is in no route */
 		return;
 	if (kind == ACT_ROUTE_HOME && (c->weight > 0 || s->m.weight > 0 || pods))
 		lab_bad(lab, "law 3: the route goes home before traffic and pods are gone");
@@ -257,8 +285,13 @@ lowest_at_once(const struct lab *lab, const struct state *s)
 	bool ours = s->k.rolled || (edited(lab, s) && s->k.rung == lab->r->ladder.full);
 	bool mixed = ours && (c->image == IMAGE_NEW || c->new_ready > 0) && c->canary_ready > 0;
 	int lowest = 100 - stable_carries(lab, c);
+	if (lab->config->colours && lowest > 0)
+		lowest = 100;
 	if (c->canary_ready == 0 && world_stable_ready(c) > 0)
 		lowest = 0;
+	/* The old colour was told to go, or may have been: its endpoints count anew. */
+	if (lab->r->resized && c->canary_ready > 0)
+		return c->weight;
 	if (!c->route || mixed || world_stable_ready(c) == 0 || lowest > c->weight)
 		return c->weight;
 	return lowest;
@@ -290,7 +323,8 @@ laws_after_look(struct lab *lab, struct state *s)
 		return;
 	const struct attempt *attempt = &lab->r->attempt;
 	bool answer =
-	    attempt->pending && (attempt->act.urgent || attempt->act.kind == ACT_SET_IMAGE);
+	    attempt->pending && (attempt->act.urgent || attempt->act.kind == ACT_SET_IMAGE ||
+				    attempt->act.kind == ACT_SCALE_STABLE);
 	/* Refused just now: the first back-off is short. */
 	if (lowest_at_once(lab, s) < c->weight && !answer && attempt->retry_ms <= NOW_MS)
 		lab_bad(lab, "law 4: an abort waits (%s: %s) instead of moving traffic to %d",
@@ -309,6 +343,8 @@ laws_choice(struct lab *lab, struct state *s, const struct act *act)
 		check_weight(lab, s, act);
 	else if (act->kind == ACT_SET_IMAGE)
 		check_image(lab, s, act);
+	else if (act->kind == ACT_SCALE_STABLE)
+		check_retire(lab, s, act);
 	else if (act->kind == ACT_CREATE_CANARY || act->kind == ACT_SCALE_CANARY)
 		check_size(lab, s, act);
 	else if (act->kind == ACT_DELETE_CANARY)
@@ -344,12 +380,28 @@ laws_landed(struct state *s, const struct act *act, int weight_before, enum act_
 		s->k.alone = 1;
 }
 
+/* Turned, or as it was before the first colour had a second one. */
+static bool
+at_rest(const struct lab *lab, const struct state *s, bool turned)
+{
+	const struct cluster *c = &s->c;
+	int full = lab->config->full;
+	if (c->service || edited(lab, s))
+		return !c->service;
+	if (turned)
+		return c->weight == 100 && c->canary == THERE && c->canary_size == full &&
+		       c->stable_size == 0 && c->old_pods == 0;
+	return c->weight == 0 && c->canary == GONE && c->stable_size == full;
+}
+
 static bool
 at_home(const struct lab *lab, const struct state *s, enum image image)
 {
 	const struct cluster *c = &s->c;
 	bool wrong = image == IMAGE_OLD ? c->new_pods > 0 : c->old_pods > 0;
 	bool routed = c->route && (c->weight > 0 || c->names_canary || c->names_stable);
+	if (lab->config->colours)
+		return at_rest(lab, s, image == IMAGE_NEW);
 	if (c->canary != GONE || c->service || c->subsets || routed)
 		return false;
 	if (lab->config->hpa && c->hpa_min != 1)
@@ -361,7 +413,7 @@ static void
 check_traffic(struct lab *lab, const struct state *s)
 {
 	const struct data_plane *m = &s->m;
-	bool known = lab->config->subset ? m->subsets : m->service;
+	bool known = lab->config->subset ? m->subsets : m->service || lab->config->colours;
 	if (m->weight > 0 && !known)
 		lab_bad(lab, "requests are lost: the mesh sends to what it does not know (law 2)");
 	else if (m->names_stable && !m->subsets)

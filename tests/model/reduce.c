@@ -138,6 +138,7 @@ reduce(const struct config *config, const struct rollout *r, struct reduced *to)
 	    .weight = (uint8_t)r->weight,
 	    .stable_new = r->stable_new,
 	    .rolled = r->rolled,
+	    .resized = r->resized,
 	    .canary = (uint8_t)r->canary,
 	    .seen = (uint8_t)r->seen,
 	    .had_weight = r->taken > 0,
@@ -243,6 +244,7 @@ restore(const struct config *config, const struct reduced *from, struct rollout 
 	r->weight = from->weight;
 	r->stable_new = from->stable_new;
 	r->rolled = from->rolled;
+	r->resized = from->resized;
 	r->canary = from->canary;
 	r->seen = from->seen;
 	for (int i = 0; i < r->ladder.count; i++)
@@ -259,4 +261,6 @@ restore(const struct config *config, const struct reduced *from, struct rollout 
 	restore_attempt(from, r);
 	restore_drift(from, r);
 	restore_gate(from, r);
+	r->accepted_of_ms = rollout_route_ms(r); /* endpoints follow a selector at once here, */
+	r->accepted_ms = 0;			 /* so it counts from the change itself */
 }

@@ -10,7 +10,9 @@ world_begin(const struct config *config, struct state *s)
 {
 	uint8_t full = (uint8_t)config->full;
 	*s = (struct state){0};
-	s->c = (struct cluster){.old_pods = full, .old_ready = full, .route = 1};
+	s->c =
+	    (struct cluster){.old_pods = full, .old_ready = full, .stable_size = full, .route = 1};
+	s->c.names_canary = s->m.names_canary = config->colours;
 	s->c.hpa_min = config->hpa ? 1 : 0;
 	s->m.old_ends = full;
 	memcpy(s->left, config->budget, sizeof(s->left));
@@ -39,6 +41,7 @@ look_canary(const struct config *config, const struct cluster *c, struct workloa
 	    .terminating = going ? c->canary_pods : 0};
 	canary->problem.fatal = config->fatal && c->canary_ready < c->canary_pods;
 	str_copy(canary->image, APP_IMAGE, image_text(IMAGE_NEW));
+	str_copy(canary->name, sizeof(canary->name), "web-green");
 }
 
 void
@@ -49,7 +52,8 @@ world_look(const struct config *config, const struct cluster *c, bool fresh, str
 	seen->stable = (struct workload_seen){.exists = true,
 	    .observed = true,
 	    .uid = "u1",
-	    .replicas = config->full,
+	    .name = "web",
+	    .replicas = c->stable_size,
 	    .pods = c->old_pods + c->new_pods,
 	    .updated = c->image == IMAGE_NEW ? c->new_pods : c->old_pods,
 	    .ready = world_stable_ready(c),
@@ -63,7 +67,8 @@ world_look(const struct config *config, const struct cluster *c, bool fresh, str
 	    .canary = c->subsets,
 	    .stable_fits = true};
 	seen->route.exists = seen->route.fits = c->route;
-	seen->route.even = true;
+	seen->route.even = seen->route.accepted = true;
+	seen->preview = c->service ? PREVIEW_CANARY : PREVIEW_OTHER;
 	seen->route.weight = c->weight;
 	seen->route.names_canary = c->names_canary;
 	seen->route.names_stable_subset = c->names_stable;
@@ -143,6 +148,21 @@ change(uint8_t *field, int to)
 	return ACT_DONE;
 }
 
+/* Of the old image: colours are not rolled. */
+static enum act_outcome
+resize_stable(struct state *s, int size)
+{
+	struct cluster *c = &s->c;
+	bool same = c->stable_size == size;
+	c->stable_size = (uint8_t)size;
+	for (; c->old_pods > size; c->old_pods--)
+		if (c->old_ready == c->old_pods) {
+			c->old_ready--;
+			lose_end(&s->m.old_ends);
+		}
+	return same ? ACT_ALREADY : ACT_DONE;
+}
+
 static enum act_outcome
 apply_canary(struct state *s, const struct act *act)
 {
@@ -196,6 +216,8 @@ world_apply(const struct config *config, struct state *s, const struct act *act)
 	case ON_SERVICE:
 		return change(&c->service, act->kind == ACT_CREATE_SERVICE);
 	case ON_STABLE:
+		if (act->kind == ACT_SCALE_STABLE)
+			return resize_stable(s, act->number);
 		return change(&c->image, reduce_image(act->text));
 	case ON_HPA:
 		return c->hpa_min == 0 ? ACT_ALREADY : change(&c->hpa_min, act->number);
@@ -215,7 +237,8 @@ world_roll(const struct config *config, struct state *s)
 	uint8_t *wrong = new ? &c->old_pods : &c->new_pods;
 	uint8_t *wrong_ready = new ? &c->old_ready : &c->new_ready;
 	uint8_t *wrong_ends = new ? &s->m.old_ends : &s->m.new_ends;
-	int full = config->full, ready = world_stable_ready(c);
+	int full = c->stable_size, ready = world_stable_ready(c);
+	(void)config;
 	if (*right < full && *right + *wrong < full + (*wrong > 0)) {
 		++*right;
 		return true;
