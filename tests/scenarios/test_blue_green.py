@@ -35,6 +35,9 @@ def test_healthy_there_and_back(scene):
     ladder = scene.airisd.rollout(rid)["ladder"]
     assert [s["name"] for s in ladder] == ["preflight", "preview", "switch", "retire"]
     assert ladder[2]["measured"][0]["verdict"] == "pass"
+    plan = scene.airisd.ctl("rollout", "plan", shop.name, "--image", shop.image_of("3.0")).stdout
+    assert f"Service {shop.namespace}/{shop.name}: select the pods of {shop.name}\n" in plan, plan
+    assert f"Deployment {shop.namespace}/{shop.green}: 0 replicas" in plan, plan
     rid = scene.begin(shop, "3.0")
     scene.airisd.wait_phase(rid, "succeeded", 90)
     shop.assert_active(shop.name, shop.image_of("3.0"))
