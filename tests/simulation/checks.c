@@ -152,7 +152,7 @@ void
 check_world(struct world *w)
 {
 	for (int app = 0; app < w->plan->app_count; app++) {
-		if (w->apps[app].broken || w->apps[app].late || w->apps[app].spec == NULL)
+		if (w->apps[app].broken || w->apps[app].spec == NULL)
 			continue;
 		for (int i = 0; i < PROXIES; i++)
 			check_proxy(w, app, &w->mesh.proxies[i]);
@@ -187,7 +187,7 @@ check_home(struct world *w)
 	for (int app = 0; app < w->plan->app_count; app++) {
 		const struct app_world *a = &w->apps[app];
 		const struct deployment *stable = &a->truth.deployments[OF_STABLE];
-		if (a->broken || a->late || a->image_end == 0)
+		if (a->broken || a->image_end == 0)
 			continue;
 		if (a->truth.deployments[OF_CANARY].exists || pods_ready(a, OF_CANARY) > 0)
 			world_violated(w, "home", "app%d: the canary is left over", app);
