@@ -232,7 +232,6 @@ struct world {
 	struct loop *loop;
 	struct store *store;
 	struct engine *engine;
-	char path[64];
 	int life;
 	bool dead, crash_due, crash_power;
 	enum item_kind crash; /* armed: DO_START if none is */
