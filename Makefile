@@ -9,6 +9,7 @@ prefix ?= /usr/local
 sysconfdir ?= /etc
 SAN ?=
 CRASH ?=
+GCOV ?=
 VERSION := $(shell cat VERSION)
 
 FORMAT ?= clang-format-14
@@ -19,7 +20,7 @@ all:
 .SECONDARY:
 .PHONY: all clean help format check-format deps unit unit-programs lint tidy test-lint fuzz \
 	fuzz-programs force docs install uninstall test asan crash test-cluster test-mesh demo \
-	bench model mutants simulate
+	bench model mutants simulate coverage
 
 # --- flags ------------------------------------------------------------------------------------
 # Hardening after the OpenSSF guide, as far as gcc 12 has it. SAN=1 (address, undefined) and
@@ -49,6 +50,14 @@ else
 sanitizers := $(if $(filter 1,$(SAN)),address$(comma)undefined,$(SAN))
 hardening = -O1 -fsanitize=$(sanitizers) -fno-omit-frame-pointer -fno-sanitize-recover=all
 hardening_link = -fsanitize=$(sanitizers) -Wl,--as-needed
+endif
+
+# GCOV=1 (make coverage): each line as it is written, and counters in the rooms that decide.
+ifeq ($(GCOV),1)
+hardening = -O0
+hardening_link = --coverage
+counted := $(O)/daemon/model/%.o $(O)/daemon/engine/%.o
+$(counted): private language += --coverage
 endif
 
 CFLAGS ?= -g
@@ -98,6 +107,7 @@ help:
 	@echo "make model         every state of converge in small worlds; MODEL=full: larger ones"
 	@echo "make mutants       planted bugs in a copy of the tree: is each found?"
 	@echo "make simulate      the engine in SEEDS=$(SEEDS) simulated worlds; SIMULATE='--from N ...'"
+	@echo "make coverage      lines and branches of model/ and engine/ that tests reach; needs gcovr"
 	@echo "make lint          floors, sizes, banned functions, format, cppcheck"
 	@echo "make tidy          clang-tidy; make test-lint: does the linter find what it should?"
 	@echo "make fuzz          every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)"
@@ -196,6 +206,12 @@ model: $(O)/model-check
 # Are the checks blind? Planted bugs, each must be found.
 mutants: unit-programs $(O)/model-check $(O)/simulate
 	@tools/mutants.sh $(O)
+
+# What of the decisions do the tests reach? COVERAGE=full: e2e too. Needs gcovr.
+coverage:
+	@$(MAKE) --no-print-directory -s GCOV=1 O=$(O)/coverage unit-programs \
+		$(O)/coverage/model-check $(O)/coverage/simulate $(if $(filter full,$(COVERAGE)),all)
+	@nice tools/coverage.sh $(O)/coverage
 
 unit: $(unit_tests)
 	@tools/run-unit.sh $(unit_tests)
