@@ -235,6 +235,45 @@ an_abort_waits_for_what_it_overtook(void **state) /* F42, F49 */
 	end(&b);
 }
 
+/* A write of unknown outcome may have left something that no watch has told of yet. */
+static void
+home_is_looked_at_directly_before_it_counts(void **state) /* F42 */
+{
+	(void)state;
+	struct bench b;
+	begin(&b, "");
+	move(&b);
+	fold(&b, EVENT_PHASE, json_pack("{s:s}", "to", "aborting"));
+	b.at.now_ms += 5000;
+	fold(&b, EVENT_ACTED, json_pack("{s:i, s:s}", "attempt", 1, "outcome", "unknown"));
+	b.seen.verified_ms = b.at.now_ms - 1;
+	move(&b);
+	assert_int_equal(b.r->phase, PHASE_ABORTING);
+	assert_true(b.out.verify);
+	b.seen.verified_ms = b.at.now_ms;
+	move(&b);
+	assert_int_equal(b.r->phase, PHASE_ABORTED);
+	end(&b);
+}
+
+/* Pods that are not ready: the stage's deadline runs from the return, not from before. */
+static void
+time_that_passed_while_away_was_not_waited(void **state)
+{
+	(void)state;
+	struct bench b;
+	begin(&b, "");
+	be_ready_for_fifty(&b);
+	b.seen.canary.ready = b.seen.canary.ready_new = 0;
+	move(&b);
+	b.at.now_ms += 3600 * 1000;
+	b.at.back_ms = b.at.now_ms;
+	move(&b);
+	assert_int_equal(b.r->phase, PHASE_PROGRESSING);
+	assert_int_equal(b.out.waiting.until_ms, b.at.now_ms + 60000);
+	end(&b);
+}
+
 int
 main(void)
 {
@@ -250,6 +289,8 @@ main(void)
 	    cmocka_unit_test(it_never_asks_to_be_woken_in_the_past),
 	    cmocka_unit_test(nothing_is_done_behind_a_fence),
 	    cmocka_unit_test(an_abort_waits_for_what_it_overtook),
+	    cmocka_unit_test(home_is_looked_at_directly_before_it_counts),
+	    cmocka_unit_test(time_that_passed_while_away_was_not_waited),
 	};
 	return cmocka_run_group_tests_name("decide", tests, NULL, NULL);
 }
