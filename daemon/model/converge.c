@@ -4,13 +4,19 @@
 
 #define CARRIER_WAIT_MS 60000
 
+static bool
+is_deletion(enum act_kind kind)
+{
+	return kind == ACT_DELETE_CANARY;
+}
+
 /* We told it to go, and do not know yet whether it does. */
 static bool
 canary_may_go(const struct view *v)
 {
 	const struct attempt *attempt = &v->rollout->attempt;
-	bool lost = attempt->outcome == ACT_UNKNOWN && attempt->failures > 0;
-	return attempt->act.kind == ACT_DELETE_CANARY && (attempt->pending || lost);
+	return (attempt->pending && attempt->act.kind == ACT_DELETE_CANARY) ||
+	       late_kind_ms(&v->rollout->late, v->now_ms, is_deletion) != 0;
 }
 
 /* Pods that cannot come, or have not come in a minute, will not carry anything. */

@@ -32,7 +32,7 @@ prepare_subsets(const struct view *v, struct step *step)
 		return rule_no_route(v, step);
 	if (v->seen->route.names_stable_subset)
 		return false;
-	if (step_routing_known(v, step))
+	if (step_routing_known(v, step) || step_may_be_removed(v, step, act_deletes))
 		return true;
 	return step_act(step, ACT_NAME_STABLE, 0, NULL);
 }
@@ -60,7 +60,8 @@ rule_canary(const struct view *v, struct step *step, int percent)
 		    step, object, 0, "then it is made anew", "the old canary is still going");
 	if (!canary->exists) {
 		/* Subset mode: no canary pod before the mesh names the stable subset. */
-		if (r->app->traffic.mode == TRAFFIC_SUBSET && step_routing_known(v, step))
+		if (r->app->traffic.mode == TRAFFIC_SUBSET &&
+		    (step_routing_known(v, step) || step_may_be_removed(v, step, act_removes)))
 			return true;
 		return step_act(step, ACT_CREATE_CANARY, need, r->release.image);
 	}
@@ -146,10 +147,24 @@ remove_routing(const struct view *v, struct step *step)
 	return step_act(step, subsets ? ACT_REMOVE_SUBSETS : ACT_DELETE_SERVICE, 0, NULL);
 }
 
+/* What came after the end would be left over, or send requests to what is gone. */
+static bool
+may_come_late(const struct view *v, struct step *step)
+{
+	int64_t until_ms = late_away_ms(&v->rollout->late, v->now_ms);
+	if (until_ms == 0)
+		return false;
+	return step_blocked(step, "Cluster", until_ms,
+	    "then what it did is taken back, and the canary is deleted",
+	    "a write that the cluster did not answer may still take effect");
+}
+
 bool
 rule_clean(const struct view *v, struct step *step)
 {
 	const struct baseline *baseline = &v->rollout->baseline;
+	if (may_come_late(v, step))
+		return true;
 	if (remove_canary(v, step) || remove_routing(v, step))
 		return true;
 	return v->seen->hpa.exists && baseline->hpa_min >= 0 &&

@@ -142,7 +142,7 @@ raise_weight(const struct view *v, struct step *step, int wanted)
 	if (step_routing_known(v, step) || step_taken(v, step, MESH_CANARY, "then the weight moves",
 					       "the canary's endpoints are ready"))
 		return true;
-	if (not_steady(v, step))
+	if (not_steady(v, step) || step_may_be_removed(v, step, act_deletes))
 		return true;
 	return step_act(step, ACT_WEIGHT, wanted, NULL);
 }

@@ -44,6 +44,15 @@ rollout_share_app(struct rollout *r, const struct app *app)
 	r->app = app_share(app);
 }
 
+struct act
+rollout_past_act(const struct rollout *r, const struct past_act *past)
+{
+	struct act act = {.kind = past->kind, .number = past->number, .urgent = past->urgent};
+	bool back = past->urgent && past->kind == ACT_SET_IMAGE;
+	str_copy(act.text, sizeof(act.text), back ? r->baseline.image : r->release.image);
+	return act;
+}
+
 const struct stage *
 rollout_stage(const struct rollout *r)
 {

@@ -70,16 +70,6 @@ answer(struct world *w, int number, int again)
 	}
 }
 
-/* It counts when what it was for is over: its rollout has ended, or an abort has looked, seen that
- * it had not been taken, and gone on. Nothing at the API can tell whether a request that got no
- * answer is still to come, so this is counted, not judged. */
-static bool
-is_past(struct world *w, const struct act_sent *x)
-{
-	const struct rollout_known *r = rollout_active(w, x->app);
-	return r == NULL || (x->answered && r->phase == PHASE_ABORTING && !x->act.urgent);
-}
-
 static void
 take_effect(struct world *w, int number, int b)
 {
@@ -96,10 +86,6 @@ take_effect(struct world *w, int number, int b)
 		check_effect(w, x->app, &x->act);
 	if (x->outcome == ACT_DONE)
 		x->outcome = outcome;
-	else if (outcome == ACT_DONE && is_past(w, x)) {
-		w->apps[x->app].late = true;
-		w->counters->after_end++;
-	}
 	if (x->answered)
 		*x = (struct act_sent){.number = 0};
 	if (w->crash == CRASH_ACT_APPLIED && life == w->life && --w->crash_count <= 0) {
@@ -195,10 +181,11 @@ send(struct world *w, struct act_sent *x)
 	if (w->crash == CRASH_ACT_SENT && --w->crash_count <= 0) {
 		world_hit(w, CRASH_ACT_SENT);
 		w->crash_due = w->dead = true;
-		x->effect = x->late = false;
+		x->effect = x->late = world_roll(w, 2) == 0; /* it may still be on its way */
+		late_ms = 1;
 	}
 	if (x->late)
-		effect_ms = late_ms + world_between(w, 1, 3000);
+		effect_ms = late_ms + world_between(w, 1, ACT_SERVER_MS);
 	else if (x->outcome == ACT_UNKNOWN)
 		effect_ms = world_between(w, 1, late_ms);
 	if (x->effect)

@@ -280,20 +280,31 @@ journal_kept(void *ctx, const struct journal_row *row)
 	return true;
 }
 
+/* Most events are only counted: their data need not be read. */
+static json_t *
+data_of(const struct journal_row *row, enum event_kind kind)
+{
+	struct err e;
+	if (kind != EVENT_CREATED && kind != EVENT_PHASE && kind != EVENT_STAGE &&
+	    kind != EVENT_COMMAND && kind != EVENT_MEASURED)
+		return NULL;
+	return jsonx_parse(row->text, strlen(row->text), 1 << 20, &e);
+}
+
 void
 journal_durable(void *ctx, const struct journal_row *row)
 {
 	struct world *w = ctx;
-	struct err e;
+	enum event_kind kind = event_of(row->name);
 	if (w->dead)
 		return;
 	world_trace(w, "event %s %s %s", row->key + 20, row->name, row->text);
 	if (row->seq > w->told_seq)
 		w->told_seq = row->seq;
 	w->told_sum += row_sum(row);
-	json_t *data = jsonx_parse(row->text, strlen(row->text), 1 << 20, &e);
+	json_t *data = data_of(row, kind);
 	struct rollout_known *r = rollout_find(w, row->key);
-	switch (event_of(row->name)) {
+	switch (kind) {
 	case EVENT_CREATED:
 		if (r != NULL)
 			world_violated(w, "I8", "%s is created twice", row->key);

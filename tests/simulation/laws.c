@@ -88,7 +88,7 @@ check_send(struct world *w, int app, const struct act *act)
 	check_rate(w, app);
 	if (act->kind == ACT_WEIGHT && (act->number < 0 || act->number > 100))
 		world_violated(w, "I1", "app%d: weight %d", app, act->number);
-	if (act->kind != ACT_WEIGHT || a->broken || a->late || a->truth.route.by_others ||
+	if (act->kind != ACT_WEIGHT || a->broken || a->truth.route.by_others ||
 	    !a->truth.route.exists)
 		return;
 	if (act->number > a->truth.route.weight)
@@ -155,7 +155,7 @@ void
 check_effect(struct world *w, int app, const struct act *act)
 {
 	const struct app_world *a = &w->apps[app];
-	if (a->broken || a->late)
+	if (a->broken)
 		return;
 	if (act->kind == ACT_DELETE_CANARY)
 		check_delete(w, app);

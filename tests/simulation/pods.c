@@ -43,17 +43,17 @@ void
 pods_count(const struct app_world *a, int side, struct counts *counts)
 {
 	const struct deployment *d = &a->truth.deployments[side];
-	*counts = (struct counts){.pods = count(a, side, false, 0),
-	    .updated = count(a, side, false, d->image),
-	    .ready = count(a, side, true, 0),
-	    .never = d->exists && a->never_ready == d->image};
+	*counts = (struct counts){.never = d->exists && a->never_ready == d->image};
 	for (int i = 0; i < PODS; i++) {
 		const struct pod *pod = &a->pods[i];
 		if (pod->canary != (side == OF_CANARY) || !pod->there)
 			continue;
-		counts->going += pod->gone_ms != 0;
-		if (pod_serves(pod))
-			counts->ready_of[pod->image]++;
+		bool stays = pod->gone_ms == 0;
+		counts->going += !stays;
+		counts->pods += stays;
+		counts->updated += stays && (d->image == 0 || pod->image == d->image);
+		counts->ready += pod_serves(pod);
+		counts->ready_of[pod->image] += pod_serves(pod);
 	}
 }
 

@@ -248,9 +248,12 @@ all_rest(struct world *w)
 {
 	int64_t until_ms = w->now_ms + REST_MS;
 	for (int i = 0; i < w->rollout_count && well(w); i++) {
-		while (well(w) && !rests(w, w->rollouts[i].id) && w->now_ms < until_ms)
+		bool rest = rests(w, w->rollouts[i].id);
+		while (well(w) && !rest && w->now_ms < until_ms) {
 			run_until(w, w->now_ms + 20000);
-		if (well(w) && !rests(w, w->rollouts[i].id))
+			rest = well(w) && rests(w, w->rollouts[i].id);
+		}
+		if (well(w) && !rest)
 			say_restless(w, w->rollouts[i].id);
 	}
 }

@@ -150,7 +150,6 @@ struct app_world {
 	int image_home;		  /* the stable image when the rollout began */
 	int image_end;		  /* what the rollouts that ended have left */
 	bool image_by_others;
-	bool late; /* a write of it took effect too late, see acts.c: it is not judged any more */
 };
 
 struct rollout_known { /* of what is durable */
@@ -211,8 +210,6 @@ struct counters { /* of many worlds */
 	uint64_t hits[ITEM_KINDS]; /* how often each kind did what it does */
 	uint64_t phases[PHASE_FAILED + 1];
 	uint64_t simulated_ms;
-	uint64_t
-	    after_end; /* writes without an answer that took effect after their rollout ended */
 };
 
 struct timed; /* events.c */
@@ -240,7 +237,6 @@ struct world {
 	struct loop *loop;
 	struct store *store;
 	struct engine *engine;
-	char path[64];
 	int life;
 	bool dead, crash_due, crash_power;
 	enum item_kind crash; /* armed: DO_START if none is */
