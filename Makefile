@@ -20,7 +20,7 @@ all:
 .SECONDARY:
 .PHONY: all clean help format check-format deps unit unit-programs lint tidy test-lint fuzz \
 	fuzz-programs force docs install uninstall test asan crash test-cluster test-mesh demo \
-	bench model mutants simulate coverage
+	bench model mutants simulate coverage soak
 
 # --- flags ------------------------------------------------------------------------------------
 # Hardening after the OpenSSF guide, as far as gcc 12 has it. SAN=1 (address, undefined) and
@@ -121,6 +121,7 @@ help:
 	@echo "make test-mesh     against real istiod and Envoy (meshlab; needs root and ip)"
 	@echo "make demo          a simulated cluster, two releases, in about a minute"
 	@echo "make bench         how fast, how small: decisions, the store, a fleet; BENCH=full: all"
+	@echo "make soak          does airisd stay flat over ROLLOUTS=$(ROLLOUTS) rollouts?"
 	@echo "make docs          write man pages and the sample of the settings anew"
 	@echo "make install       DESTDIR, prefix ($(prefix)), sysconfdir ($(sysconfdir)); uninstall"
 	@echo "make clean         remove $(O)/"
@@ -317,6 +318,12 @@ $(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/libairis.a
 bench: $(benches) $(programs)
 	@for bench in $(benches); do echo "$$bench:"; $$bench $(O) || exit 1; done
 	@AIRIS_BUILD=$(O) /usr/bin/python3 -B tests/bench/bench_fleet.py
+
+ROLLOUTS ?= 100000
+
+# Memory and descriptors over so many rollouts, fifty a second; the short form is in make test.
+soak: $(programs)
+	@AIRIS_BUILD=$(O) /usr/bin/python3 -B tests/bench/soak.py --rollouts $(ROLLOUTS) --warm 2000
 
 # --- documents and installing -----------------------------------------------------------------
 
