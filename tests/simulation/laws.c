@@ -204,9 +204,9 @@ check_stage(struct world *w, struct rollout_known *r, int from, int to)
 	const struct app_world *a = &w->apps[r->app];
 	const struct app_plan *plan = &w->plan->apps[r->app];
 	int stages = a->spec->plan.stage_count;
-	/* It stands before its command in the journal. */
-	bool full =
-	    a->full_ms != 0 && w->now_ms < a->full_ms + (journal_was_ill(w) ? 600000 : 1000);
+	/* It stands before its command in the journal. A process that does not run has no time. */
+	int64_t ran_ms = w->now_ms - w->lag_ms - a->full_ms;
+	bool full = a->full_ms != 0 && ran_ms < (journal_was_ill(w) ? 600000 : 1000);
 	if (to <= from || (to != from + 1 && !full))
 		world_violated(w, "I7", "%s goes from stage %d to %d", r->id, from, to);
 	if (from < 1 || from > stages || r->skips || full)

@@ -146,9 +146,9 @@ struct app_world {
 	int64_t bad_ms;		  /* since when something stands that may not; 0: it does not */
 	int edits;		  /* of the image by others */
 	int64_t others_weight_ms; /* when a weight of others was last in the route */
-	int64_t full_ms;	  /* when somebody last said promote --full; 0: nobody */
-	int image_home;		  /* the stable image when the rollout began */
-	int image_end;		  /* what the rollouts that ended have left */
+	int64_t full_ms; /* of airisd's running time, at the last promote --full; 0: none */
+	int image_home;	 /* the stable image when the rollout began */
+	int image_end;	 /* what the rollouts that ended have left */
 	bool image_by_others;
 };
 
