@@ -15,7 +15,7 @@
 	" \"web\"}}, \"strategy\": {\"canary\": {\"weights\": [50]}}}"
 #define CREATED                                                                                    \
 	"{\"app\": " SPEC ", \"release\": {\"app\": \"web\", \"number\": 2, \"image\": "           \
-			  "\"web:2\"}}"
+	"\"web:2\"}}"
 
 /* A journal of one app and one rollout with one event. */
 struct lab {
