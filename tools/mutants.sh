@@ -74,6 +74,11 @@ found_by_unit() {
 
 # A test that fails anyhow finds nothing.
 sound() {
+	if ! "$build/simulate" --seeds 300 --from 1 >"$copy/output" 2>&1; then
+		cat "$copy/output"
+		echo "mutants: simulate fails without any planted bug"
+		exit 1
+	fi
 	for check in $(cd tests/mutants && sed -n 's/^# found-by: //p' "$@" | tr , ' ' |
 		tr ' ' '\n' | grep '^unit:' | sort -u); do
 		if ! (timeout 300 "$(program "$check")") >"$copy/output" 2>&1; then

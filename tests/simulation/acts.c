@@ -205,7 +205,7 @@ acts_port(void *ctx, const struct app *spec, const struct baseline *baseline, co
 	world_trace(w, "send %d: app%d %s %d %s%s", (int)number, app, act_name(act->kind),
 	    act->number, act->text, act->urgent ? " urgent" : "");
 	w->counters->acts++;
-	journal_check_intent(w, act);
+	journal_check_intent(w, app, act);
 	check_send(w, app, act);
 	while (i < ACTS && w->acts[i].number != 0)
 		i++;

@@ -67,6 +67,23 @@ close_all(struct world *w)
 	watch_drop(w);
 }
 
+/* What airisd has done and does not know of any more is as if others had. */
+static void
+forget_unwritten(struct world *w)
+{
+	for (int app = 0; app < w->plan->app_count; app++) {
+		struct app_world *a = &w->apps[app];
+		if (!a->unwritten)
+			continue;
+		a->unwritten = false;
+		a->truth.deployments[OF_STABLE].image_by_others = a->image_by_others = true;
+		a->truth.deployments[OF_CANARY].size_by_others = true;
+		a->truth.route.by_others = true;
+		a->others_weight_ms = w->now_ms;
+		a->edits++;
+	}
+}
+
 /* What was sent may still take effect; all else of this life is gone. */
 void
 airisd_crash(struct world *w)
@@ -86,6 +103,7 @@ airisd_crash(struct world *w)
 	    power ? " with its machine" : "", disk_lost());
 	for (int kind = FAULT_DISK_FULL; kind <= FAULT_DISK_SYNCS; kind++)
 		w->until[kind] = w->until[kind] < w->now_ms ? w->until[kind] : w->now_ms;
+	forget_unwritten(w);
 	open_all(w);
 	if (w->engine != NULL)
 		people_check_after_crash(w);

@@ -99,7 +99,7 @@ count_intent(void *ctx, const struct journal_row *row)
 }
 
 void
-journal_check_intent(struct world *w, const struct act *act)
+journal_check_intent(struct world *w, int app, const struct act *act)
 {
 	struct journal_port port = store_port(w->store);
 	struct err e;
@@ -107,6 +107,7 @@ journal_check_intent(struct world *w, const struct act *act)
 	if (act->urgent &&
 	    (!store_healthy(w->store, NULL) || engine_degraded(w->engine, &(const char *){NULL}))) {
 		w->acts_exempt++; /* what reduces risk goes out also when it cannot be written */
+		w->apps[app].unwritten = true;
 		return;
 	}
 	if (port.events(port.ctx, NULL, w->checked_seq, 0, count_intent, w, &e) < 0)
@@ -226,12 +227,11 @@ answered(struct rollout_known *r, const struct journal_row *row, const json_t *d
 	r->tried.at_ms = row->at_ms;
 }
 
-/* What is told now may be of long ago. */
 bool
-journal_was_ill(const struct world *w)
+journal_was_ill(const struct world *w, int64_t ms)
 {
 	for (int kind = FAULT_DISK_FULL; kind <= FAULT_DISK_SLOW; kind++)
-		if (w->until[kind] != 0 && w->now_ms < w->until[kind] + w->lag_ms + 30000)
+		if (w->until[kind] != 0 && w->now_ms < w->until[kind] + w->lag_ms + ms)
 			return true;
 	return false;
 }
@@ -286,7 +286,8 @@ data_of(const struct journal_row *row, enum event_kind kind)
 {
 	struct err e;
 	if (kind != EVENT_CREATED && kind != EVENT_PHASE && kind != EVENT_STAGE &&
-	    kind != EVENT_COMMAND && kind != EVENT_MEASURED)
+	    kind != EVENT_COMMAND && kind != EVENT_MEASURED && kind != EVENT_ACT &&
+	    kind != EVENT_ACTED)
 		return NULL;
 	return jsonx_parse(row->text, strlen(row->text), 1 << 20, &e);
 }
@@ -319,10 +320,11 @@ journal_durable(void *ctx, const struct journal_row *row)
 		break;
 	case EVENT_SETTLED:
 		r->still_ms = w->now_ms;
-		r->late = journal_was_ill(w);
+		r->late = journal_was_ill(w, 30000);
 		r->settled_ms = r->settled_ms ? r->settled_ms : w->now_ms;
 		break;
 	case EVENT_ACT:
+		w->apps[r->app].unwritten = false;
 		intended(w, r, row, data);
 		break;
 	case EVENT_ACTED:

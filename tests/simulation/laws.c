@@ -170,14 +170,18 @@ check_effect(struct world *w, int app, const struct act *act)
 /* --- I7, I10: a stage is left for a reason -----------------------------------------------------
  */
 
+/* Where the disk was ill, a measurement may be missing in the journal, or be told late; where the
+ * wall clock has jumped, nobody can know how old one is that was made before a crash. */
 static bool
 gate_was_good(const struct world *w, const struct app_world *a, int i, int needed)
 {
-	int64_t late_ms = journal_was_ill(w) ? 1800000 : 1000;
-	int64_t age_ms = 2 * a->spec->gates[i].every_ms + 5000 + late_ms;
-	bool enough = a->gates[i].good >= needed ||
+	int64_t every_ms = a->spec->gates[i].every_ms;
+	bool ill = journal_was_ill(w, (needed + 1) * every_ms);
+	int64_t late_ms = ill ? 1800000 : 1000;
+	bool enough = a->gates[i].good >= (ill ? 1 : needed) ||
 		      (a->gates[i].enough_ms != 0 && w->now_ms - a->gates[i].enough_ms <= late_ms);
-	return enough && w->now_ms - a->gates[i].good_ms <= age_ms;
+	bool fresh = w->now_ms - a->gates[i].good_ms <= 2 * every_ms + 5000 + late_ms;
+	return enough && (fresh || w->jumped);
 }
 
 /* A hold is as long as it is, also with a crash in it. After a jump of the wall clock nobody can
@@ -206,7 +210,7 @@ check_stage(struct world *w, struct rollout_known *r, int from, int to)
 	int stages = a->spec->plan.stage_count;
 	/* It stands before its command in the journal. A process that does not run has no time. */
 	int64_t ran_ms = w->now_ms - w->lag_ms - a->full_ms;
-	bool full = a->full_ms != 0 && ran_ms < (journal_was_ill(w) ? 600000 : 1000);
+	bool full = a->full_ms != 0 && ran_ms < (journal_was_ill(w, 30000) ? 600000 : 1000);
 	if (to <= from || (to != from + 1 && !full))
 		world_violated(w, "I7", "%s goes from stage %d to %d", r->id, from, to);
 	if (from < 1 || from > stages || r->skips || full)

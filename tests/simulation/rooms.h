@@ -69,9 +69,10 @@ bool airisd_next(const struct world *w, int64_t *at_ms);
 struct journal_port journal_port_of(struct world *w);
 void journal_flush(struct world *w);
 void journal_durable(void *ctx, const struct journal_row *row);
-bool journal_was_ill(const struct world *w); /* what is told now may be of long ago */
+/* Until less than so many ms ago: what is told now may be of long ago. */
+bool journal_was_ill(const struct world *w, int64_t ms);
 bool journal_kept(void *ctx, const struct journal_row *row);
-void journal_check_intent(struct world *w, const struct act *act);
+void journal_check_intent(struct world *w, int app, const struct act *act);
 struct rollout_known *rollout_find(struct world *w, const char *id);
 struct rollout_known *rollout_active(struct world *w, int app); /* NULL: none */
 

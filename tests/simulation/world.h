@@ -150,6 +150,7 @@ struct app_world {
 	int image_home;	 /* the stable image when the rollout began */
 	int image_end;	 /* what the rollouts that ended have left */
 	bool image_by_others;
+	bool unwritten; /* what was done last is not in the journal: an abort on a full disk */
 };
 
 struct rollout_known { /* of what is durable */
