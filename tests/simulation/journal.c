@@ -7,6 +7,8 @@
 #include "rooms.h"
 #include "turns.h"
 
+#define RETRY_MS 250 /* how long the second failure in a row makes it wait, at least */
+
 static struct world *current; /* the store's functions are given the store */
 
 static bool
@@ -164,6 +166,7 @@ enter_phase(struct world *w, struct rollout_known *r, const json_t *data)
 		a->image_home = a->truth.deployments[OF_STABLE].image;
 		r->begun = true;
 	}
+	r->tried.failures = 0;
 	if (r->begun && phase_final(r->phase))
 		a->image_end = r->phase == PHASE_SUCCEEDED ? r->image : a->image_home;
 	r->paused |= r->phase == PHASE_PAUSED;
@@ -192,7 +195,36 @@ commanded(struct rollout_known *r, const json_t *data)
 	r->skips |= strcmp(name, "promote") == 0;
 	r->approved |= strcmp(name, "approve") == 0;
 	if (strcmp(name, "resume") == 0 || strcmp(name, "retry") == 0)
-		r->fails[0] = r->fails[1] = 0;
+		r->fails[0] = r->fails[1] = r->tried.failures = 0;
+}
+
+/* I12: what was not taken twice in a row is not sent again at once. Faults that come by chance
+ * hardly ever come often enough to show it by the number of writes (check_rate). */
+static void
+intended(
+    struct world *w, struct rollout_known *r, const struct journal_row *row, const json_t *data)
+{
+	char what[64];
+	str_print(what, sizeof(what), "%s %d", jsonx_text_or(data, "act", ""),
+	    (int)jsonx_int(data, "number", 0));
+	if (strcmp(what, r->tried.what) != 0)
+		r->tried.failures = 0;
+	if (r->tried.failures > 1 && row->at_ms < r->tried.at_ms + RETRY_MS)
+		world_violated(w, "I12", "app%d: %s was not taken %d times and is sent %lld ms on",
+		    r->app, what, r->tried.failures, (long long)(row->at_ms - r->tried.at_ms));
+	str_copy(r->tried.what, sizeof(r->tried.what), what);
+	r->tried.attempt = (int)jsonx_int(data, "attempt", 0);
+}
+
+static void
+answered(struct rollout_known *r, const struct journal_row *row, const json_t *data)
+{
+	const char *outcome = jsonx_text_or(data, "outcome", "");
+	if (jsonx_int(data, "attempt", 0) != r->tried.attempt)
+		return;
+	bool taken = strcmp(outcome, "done") == 0 || strcmp(outcome, "already") == 0;
+	r->tried.failures = taken ? 0 : r->tried.failures + 1;
+	r->tried.at_ms = row->at_ms;
 }
 
 bool
@@ -254,7 +286,8 @@ data_of(const struct journal_row *row, enum event_kind kind)
 {
 	struct err e;
 	if (kind != EVENT_CREATED && kind != EVENT_PHASE && kind != EVENT_STAGE &&
-	    kind != EVENT_COMMAND && kind != EVENT_MEASURED)
+	    kind != EVENT_COMMAND && kind != EVENT_MEASURED && kind != EVENT_ACT &&
+	    kind != EVENT_ACTED)
 		return NULL;
 	return jsonx_parse(row->text, strlen(row->text), 1 << 20, &e);
 }
@@ -292,6 +325,10 @@ journal_durable(void *ctx, const struct journal_row *row)
 		break;
 	case EVENT_ACT:
 		w->apps[r->app].unwritten = false;
+		intended(w, r, row, data);
+		break;
+	case EVENT_ACTED:
+		answered(r, row, data);
 		break;
 	case EVENT_COMMAND:
 		commanded(r, data);

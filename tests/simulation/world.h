@@ -164,6 +164,11 @@ struct rollout_known { /* of what is durable */
 	bool acknowledged;	      /* its start was answered with yes */
 	bool abort_acknowledged;
 	int64_t breach_ms, aborting_ms;
+	struct { /* the last act, and how often it was not taken in a row */
+		char what[64];
+		int attempt, failures;
+		int64_t at_ms;
+	} tried;
 };
 
 struct act_sent {
