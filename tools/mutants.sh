@@ -168,7 +168,7 @@ for name in "$@"; do
 	count=$((count + 1))
 	one "$name" || failed=$((failed + 1))
 done
-few=0
-[ -z "$all" ] || per_invariant || few=1
+thin=
+[ -z "$all" ] || per_invariant || thin=1
 echo "mutants: $count planted, $((count - failed)) found, $failed survived"
-[ "$count" -gt 0 ] && [ "$failed" -eq 0 ] && [ "$few" -eq 0 ]
+[ "$count" -gt 0 ] && [ "$failed" -eq 0 ] && [ -z "$thin" ]
