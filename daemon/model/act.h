@@ -46,11 +46,9 @@ enum act_outcome {
 };
 
 /* The API server ends a write by itself (its parameter timeout); so a write that nobody answered
- * takes no effect later than ACT_LATE_MS after it was given up, or ACT_GONE_MS after it was
- * decided. */
+ * takes no effect later than ACT_LATE_MS after it was given up. */
 #define ACT_SERVER_MS 12000
 #define ACT_LATE_MS 13000
-#define ACT_GONE_MS 26000
 
 enum act_object { NO_OBJECT, ON_ROUTE, ON_RULE, ON_SERVICE, ON_CANARY, ON_STABLE, ON_HPA };
 

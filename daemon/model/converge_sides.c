@@ -106,7 +106,8 @@ remove_canary(const struct view *v, struct step *step)
 	char object[APP_NAME * 2];
 	if (canary->exists && canary->ours && !canary->deleting) {
 		/* Never the only healthy side (I5). */
-		if (r->rolled && !stable_holds(v))
+		bool dead = v->seen->stable.ready == 0 && canary->ready > 0;
+		if (dead || (r->rolled && !stable_holds(v)))
 			return step_pods(v, step, SIDE_STABLE, full_size(v));
 		if (step_drained(v, step, "then the canary is deleted"))
 			return true;

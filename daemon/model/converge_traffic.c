@@ -82,6 +82,16 @@ route_object(const struct view *v, char *to, size_t size)
 	step_object(to, size, app_route_kind(app), app, app->traffic.route);
 }
 
+/* What the route sends to is there: else nothing gets to the canary. */
+static bool
+is_named(const struct view *v)
+{
+	const struct subsets_seen *subsets = &v->seen->subsets;
+	if (v->rollout->app->traffic.mode == TRAFFIC_SUBSET)
+		return subsets->stable && subsets->canary;
+	return v->seen->canary_service;
+}
+
 /* The traffic leaves a side that cannot carry it, if the other one can, whatever else holds. In an
  * abort all that can go goes in this one write (law 4). */
 bool
@@ -91,7 +101,7 @@ rule_rescue(const struct view *v, struct step *step)
 	const struct workload_seen *canary = &v->seen->canary, *stable = &v->seen->stable;
 	if (!v->seen->route.fits || weight == 0)
 		return false;
-	int carries = canary->exists ? percent_of(v, canary->ready) : 0;
+	int carries = canary->exists && is_named(v) ? percent_of(v, canary->ready) : 0;
 	if (carries >= weight || (carries > 0 && !stable_complete(v)) || stable->ready == 0)
 		return false;
 	int lowest = 100 - stable_carries(v);

@@ -351,8 +351,10 @@ fold_measured(struct rollout *r, const struct event *event, struct err *e)
 		return err_set(e, "rollout %s has no gate \"%s\"", r->id, name);
 	struct gate_state *gate = &r->gates[i];
 	int64_t due_ms = gate_due_ms(r, i);
-	if (due_ms != 0 && event->at_ms > due_ms + r->app->gates[i].every_ms + UNASKED_MS)
+	if (due_ms != 0 && event->at_ms > due_ms + r->app->gates[i].every_ms + UNASKED_MS) {
 		gate->again_ms = event->at_ms;
+		gate->passes = 0; /* a silence is no part of a row */
+	}
 	const json_t *value = jsonx_at(event->data, "value");
 	gate->last = (struct gate_sample){
 	    .verdict = verdict_of(jsonx_text_or(event->data, "verdict", "error")),

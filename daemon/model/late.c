@@ -22,8 +22,6 @@ late_add(struct late_acts *late, const struct past_act *act, bool away, int64_t 
 {
 	struct late_act new = {.act = *act, .away = away, .until_ms = at_ms + ACT_LATE_MS};
 	struct late_act *to = place(late, act, at_ms);
-	if (new.until_ms > act->sent_ms + ACT_GONE_MS)
-		new.until_ms = act->sent_ms + ACT_GONE_MS;
 	if (to == NULL) {
 		to = &late->acts[0];
 		new.act = (struct past_act){.kind = ACT_NONE, .attempt = 0};

@@ -126,7 +126,8 @@ track_lost_answer(struct move *m)
 	return true;
 }
 
-/* A write that was given up has come after all, when others were tried already. */
+/* A write that was given up has come after all, when others were tried already. What may be of one
+ * that is under way is left to its answer. */
 static bool
 track_late(struct move *m)
 {
@@ -134,6 +135,8 @@ track_late(struct move *m)
 	for (int i = 0; i < LATE_ACTS; i++) {
 		const struct late_act *late = &r->late.acts[i];
 		struct act act = rollout_past_act(r, &late->act);
+		if (r->attempt.pending && r->attempt.act.kind == act.kind)
+			continue;
 		if (late->until_ms == 0 || act.kind == ACT_NONE || late->act.attempt == 0 ||
 		    late->act.attempt == r->attempt.number ||
 		    !has_effect(&act, m->at->seen, &r->baseline))

@@ -139,7 +139,8 @@ check_lower(struct lab *lab, const struct state *s, int weight)
 {
 	const struct cluster *c = in_view(s);
 	int need = pods_for(lab, 100 - weight);
-	bool rescue = c->canary_ready < pods_for(lab, c->weight);
+	bool named = lab->config->subset ? c->subsets : c->service;
+	bool rescue = !named || c->canary_ready < pods_for(lab, c->weight);
 	if (world_stable_ready(c) == 0 && c->canary_ready > 0)
 		lab_bad(lab, "I5: weight %d to a stable side without a ready endpoint", weight);
 	else if (c->canary_ready > 0 && stable_carries(lab, c) < 100 - weight)

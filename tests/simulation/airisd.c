@@ -81,6 +81,7 @@ forget_unwritten(struct world *w)
 		a->truth.route.by_others = true;
 		a->others_weight_ms = w->now_ms;
 		a->edits++;
+		a->forgotten = true;
 	}
 }
 

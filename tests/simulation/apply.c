@@ -234,6 +234,12 @@ keep_floor(struct world *w, int app, int b)
 	changed(w, app, PART_STABLE);
 }
 
+void
+apply_floor(struct world *w, int app)
+{
+	event_at(w, w->now_ms + world_between(w, 100, 15000), keep_floor, app, 0, false);
+}
+
 static enum act_outcome
 floor_of(struct world *w, struct act_sent *x)
 {
@@ -242,7 +248,7 @@ floor_of(struct world *w, struct act_sent *x)
 		return ACT_CONFLICT;
 	t->hpa.min = x->act.number;
 	t->hpa_version++;
-	event_at(w, w->now_ms + world_between(w, 100, 15000), keep_floor, x->app, 0, false);
+	apply_floor(w, x->app);
 	changed(w, x->app, PART_HPA);
 	return ACT_DONE;
 }

@@ -156,8 +156,9 @@ check_standing(struct world *w, int app)
 		a->bad_ms = 0;
 		return;
 	}
-	if (a->bad_ms == 0 || a->bad_ms < w->barred_ms)
+	if (a->bad_ms == 0 || a->bad_ms < w->barred_ms || a->bad_what != what)
 		a->bad_ms = w->now_ms;
+	a->bad_what = what;
 	if (w->now_ms > a->bad_ms + (law[1] == '4' ? ABORT_MS : STANDS_MS))
 		world_violated(w, law, "app%d: %s for %lld s, and nothing bars it", app, what,
 		    (long long)(w->now_ms - a->bad_ms) / 1000);
@@ -206,7 +207,8 @@ check_home(struct world *w)
 		const struct deployment *stable = &a->truth.deployments[OF_STABLE];
 		if (a->broken || a->image_end == 0)
 			continue;
-		if (a->truth.deployments[OF_CANARY].exists || pods_ready(a, OF_CANARY) > 0)
+		if (!a->forgotten &&
+		    (a->truth.deployments[OF_CANARY].exists || pods_ready(a, OF_CANARY) > 0))
 			world_violated(w, "home", "app%d: the canary is left over", app);
 		check_routing(w, app);
 		if (!a->image_by_others && stable->image != a->image_end)

@@ -33,6 +33,7 @@ uint64_t acts_port(
     void *ctx, const struct app *app, const struct baseline *baseline, const struct act *act);
 enum act_outcome apply_act(struct world *w, struct act_sent *sent);
 enum part apply_part(enum act_kind kind);
+void apply_floor(struct world *w, int app); /* the HPA will see to its floor */
 int apply_version(const struct truth *truth, enum part part);
 int image_of(const char *text); /* "web:3" -> 3 */
 void image_text(int image, char *to, size_t size);

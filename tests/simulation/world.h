@@ -144,12 +144,14 @@ struct app_world {
 	int64_t weight_ms;	  /* when the weight changed */
 	int promotions;		  /* times the stable workload got the release of this rollout */
 	int64_t bad_ms;		  /* since when something stands that may not; 0: it does not */
+	const char *bad_what;	  /* which */
 	int edits;		  /* of the image by others */
 	int64_t others_weight_ms; /* when a weight of others was last in the route */
 	int64_t full_ms; /* of airisd's running time, at the last promote --full; 0: none */
 	int image_home;	 /* the stable image when the rollout began */
 	int image_end;	 /* what the rollouts that ended have left */
 	bool image_by_others;
+	bool forgotten; /* so it was at a crash: what it left nobody knows of */
 	bool unwritten; /* what was done last is not in the journal: an abort on a full disk */
 };
 
@@ -266,6 +268,7 @@ void world_hit(struct world *w, enum item_kind kind);
 bool world_fault(const struct world *w, int app, enum item_kind kind);
 bool world_fault_now(struct world *w, int app, enum item_kind kind);
 void world_item(struct world *w, const struct item *item); /* world_item.c */
+void world_give_pods(struct world *w, int app); /* a person makes the stable side whole again */
 void world_fault_ends(struct world *w, int app, int kind);
 
 /* events.c: later, run(w, a, b). to_airisd: not while its process does not run. */

@@ -22,18 +22,6 @@ test_it_may_come_so_long(void **state)
 	assert_null(late_find(&late, 4));
 }
 
-/* An airisd that comes back after an hour does not wait for what was sent before. */
-static void
-test_it_is_long_ago(void **state)
-{
-	struct late_acts late = {0};
-	(void)state;
-	late_add(&late, &weight, true, 3600000);
-	assert_int_equal(late_away_ms(&late, 3600000), 0);
-	late_add(&late, &weight, true, weight.sent_ms + 20000);
-	assert_int_equal(late_away_ms(&late, weight.sent_ms + 20000), weight.sent_ms + ACT_GONE_MS);
-}
-
 static void
 test_kinds(void **state)
 {
@@ -135,7 +123,6 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_it_may_come_so_long),
-	    cmocka_unit_test(test_it_is_long_ago),
 	    cmocka_unit_test(test_kinds),
 	    cmocka_unit_test(test_answers),
 	    cmocka_unit_test(test_the_same_twice),
