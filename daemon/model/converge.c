@@ -4,6 +4,7 @@
 
 #define CARRIER_WAIT_MS 60000
 
+/* Not of its Service or subsets: those are made anew before it gets traffic. */
 static bool
 is_deletion(enum act_kind kind)
 {

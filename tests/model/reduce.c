@@ -25,11 +25,13 @@
  *   pods that die and come back while airisd is down or the API server is away: what the mesh knows
  *     of them is not checked then (checks.blind), as airisd cannot know it either;
  *   edits that come and go unseen (checks.unseen), and what is lost by an edit alone;
- *   several pushes of a mesh on their way; more than one rollout of an app (a newer one that
- * supersedes is there); a gate's deadline and freshness, approvals, preflight, a stable Deployment
- * that is deleted, an image that is neither the old nor the new one, a canary's image that is
- * edited; that weights sum to 100 in the VirtualService (I1): there is one number here, 0 to 100;
- * the rest is made in daemon/cluster. The random worlds of tests/unit have most of these. */
+ *   several pushes of a mesh on their way;
+ *   more than one rollout of an app (a newer one that supersedes is there);
+ *   a gate's deadline and freshness, approvals, preflight, a stable Deployment that is deleted, an
+ *     image that is neither the old nor the new one, a canary's image that is edited;
+ *   that weights sum to 100 in the VirtualService (I1): there is one number here, 0 to 100; the
+ *     rest is made in daemon/cluster.
+ * The random worlds of tests/unit have most of these. */
 #include "reduce.h"
 
 #include <stdlib.h>
