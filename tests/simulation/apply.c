@@ -112,6 +112,9 @@ create_canary(struct world *w, struct act_sent *x)
 	struct deployment *d = &a->truth.deployments[OF_CANARY];
 	if (d->exists)
 		return !d->ours ? ACT_REFUSED : d->deleting ? ACT_CONFLICT : ACT_ALREADY;
+	/* Requests of one before are not this one's. */
+	if (a->no_weight_ms != 0)
+		a->no_weight_ms = -DAY_MS;
 	/* Where others deleted it, its pods are missing because of them until it is whole again. */
 	*d = (struct deployment){.exists = true,
 	    .ours = true,

@@ -171,7 +171,9 @@ tell_to_go(struct world *w, int app, struct pod *pod, enum cause cause)
 	pod->gone_ms = w->now_ms + GRACE_MS;
 	if (pod->cause != CAUSE_OTHERS)
 		pod->cause = cause;
-	if (cause == CAUSE_OTHERS && pod->was_ready)
+	/* One that is down goes first, and with it what others did to it. */
+	bool theirs = cause == CAUSE_OTHERS || (cause == CAUSE_IN_PLACE && pod->down);
+	if (theirs && pod->was_ready)
 		pods_victim(
 		    w, app, pod->canary ? OF_CANARY : OF_STABLE, w->plan->pods_late_ms + HEARD_MS);
 	event_at(w, pod->gone_ms, go, app, name_of(a, pod), false);

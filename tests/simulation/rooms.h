@@ -12,6 +12,7 @@ bool pod_serves(const struct pod *pod);	 /* is a ready endpoint */
 bool pod_answers(const struct pod *pod); /* a request to it would be answered */
 uint64_t pods_ends(const struct app_world *a, int side);
 void pods_hurt(struct world *w, int app, int side, int count, int64_t for_ms);
+#define DAY_MS 86400000
 #define HEARD_MS 12000 /* the mesh has heard of a change by then */
 /* A pod that others took away counts as there for so long. */
 void pods_victim(struct world *w, int app, int side, int64_t for_ms);
