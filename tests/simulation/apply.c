@@ -18,32 +18,20 @@ image_text(int image, char *to, size_t size)
 	str_print(to, size, "web:%d", image);
 }
 
+static const enum part parts[] = {
+    [NO_OBJECT] = PART_ROUTE,
+    [ON_ROUTE] = PART_ROUTE,
+    [ON_RULE] = PART_RULE,
+    [ON_SERVICE] = PART_SERVICE,
+    [ON_CANARY] = PART_CANARY,
+    [ON_STABLE] = PART_STABLE,
+    [ON_HPA] = PART_HPA,
+};
+
 enum part
 apply_part(enum act_kind kind)
 {
-	switch (kind) {
-	case ACT_HPA_FLOOR:
-		return PART_HPA;
-	case ACT_CREATE_SERVICE:
-	case ACT_DELETE_SERVICE:
-		return PART_SERVICE;
-	case ACT_ADD_SUBSETS:
-	case ACT_REMOVE_SUBSETS:
-		return PART_RULE;
-	case ACT_CREATE_CANARY:
-	case ACT_SCALE_CANARY:
-	case ACT_DELETE_CANARY:
-		return PART_CANARY;
-	case ACT_SET_IMAGE:
-		return PART_STABLE;
-	case ACT_WEIGHT:
-	case ACT_NAME_STABLE:
-	case ACT_ROUTE_HOME:
-	case ACT_NONE:
-	case ACT_KINDS:
-		break;
-	}
-	return PART_ROUTE;
+	return parts[act_object(kind)];
 }
 
 int
