@@ -72,9 +72,14 @@ truth_weight(struct world *w, int app, int weight, bool by_others)
 		a->others_weight_ms = w->now_ms;
 	if (route->weight != weight)
 		a->weight_ms = w->now_ms;
+	/* As much as can be taken back of what others gave the canary. */
+	bool theirs =
+	    by_others || (route->by_others && weight < route->weight && weight > a->own_weight);
+	if (!theirs)
+		a->own_weight = weight;
 	route->weight = weight;
 	route->names_canary = true;
-	route->by_others = by_others;
+	route->by_others = theirs;
 	route->version++;
 	if (by_others)
 		a->others_weight_ms = w->now_ms;

@@ -178,10 +178,10 @@ enter_phase(struct world *w, struct rollout_known *r, const json_t *data)
 }
 
 static void
-enter_stage(struct world *w, struct rollout_known *r, const json_t *data)
+enter_stage(struct world *w, struct rollout_known *r, const json_t *data, int64_t at_ms)
 {
 	int index = (int)jsonx_int(data, "index", -1);
-	check_stage(w, r, r->stage, index);
+	check_stage(w, r, r->stage, index, at_ms);
 	r->stage = index;
 	r->fails[0] = r->fails[1] = 0;
 	r->skips = r->approved = r->paused = r->late = false;
@@ -316,7 +316,7 @@ journal_durable(void *ctx, const struct journal_row *row)
 		enter_phase(w, r, data);
 		break;
 	case EVENT_STAGE:
-		enter_stage(w, r, data);
+		enter_stage(w, r, data, row->at_ms);
 		break;
 	case EVENT_SETTLED:
 		r->still_ms = w->now_ms;

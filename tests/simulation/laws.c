@@ -6,6 +6,13 @@
 #define MOMENT_MS 8000
 #define LONG_MS 120000
 
+/* What it sees is of before it slept, and its news are on their way. */
+static bool
+just_woke(const struct world *w)
+{
+	return w->suspended_ms != 0 && w->now_ms < w->suspended_ms + MOMENT_MS;
+}
+
 static bool
 troubled(const struct world *w)
 {
@@ -63,9 +70,10 @@ check_lower(struct world *w, int app, int number)
 	int stable = ready_within(w, a, OF_STABLE, ms, true);
 	int canary = ready_within(w, a, OF_CANARY, ms, false);
 	int weight = a->truth.route.weight;
-	/* An abort that waited for a process that slept goes by what was seen before that. */
-	bool woke = w->suspended_ms != 0 && w->now_ms < w->suspended_ms + MOMENT_MS;
-	if (!woke && stable * 200 < (100 - number) * a->load && canary * 100 >= weight * a->load)
+	bool by_others = a->truth.service.gone_by_others || a->truth.rule.gone_by_others ||
+			 a->truth.deployments[OF_CANARY].size_by_others;
+	if (!by_others && !just_woke(w) && stable * 200 < (100 - number) * a->load &&
+	    canary * 100 >= weight * a->load)
 		world_violated(w, "I5",
 		    "app%d: weight %d to %d with %d of %d stable pods ready, and %d of the canary",
 		    app, weight, number, stable, a->load, canary);
@@ -138,7 +146,7 @@ check_delete(struct world *w, int app)
 {
 	const struct app_world *a = &w->apps[app];
 	check_drained(w, app, a->no_weight_ms, "the canary is deleted");
-	if (a->truth.route.exists && pods_ready(a, OF_CANARY) > 0 &&
+	if (a->truth.route.exists && pods_ready(a, OF_CANARY) > 0 && !just_woke(w) &&
 	    ready_within(w, a, OF_STABLE, troubled(w) ? LONG_MS : MOMENT_MS, true) == 0)
 		world_violated(w, "I5", "app%d: the only healthy side is deleted", app);
 }
@@ -185,14 +193,15 @@ check_effect(struct world *w, int app, const struct act *act)
 /* Where the disk was ill, a measurement may be missing in the journal, or be told late; where the
  * wall clock has jumped, nobody can know how old one is that was made before a crash. */
 static bool
-gate_was_good(const struct world *w, const struct app_world *a, int i, int needed)
+gate_was_good(
+    const struct world *w, const struct app_world *a, int i, int needed, int64_t decided_ms)
 {
 	int64_t every_ms = a->spec->gates[i].every_ms;
 	bool ill = journal_was_ill(w, (needed + 1) * every_ms);
 	int64_t late_ms = ill ? 1800000 : 1000;
 	bool enough = a->gates[i].good >= (ill ? 1 : needed) ||
 		      (a->gates[i].enough_ms != 0 && w->now_ms - a->gates[i].enough_ms <= late_ms);
-	bool fresh = w->now_ms - a->gates[i].good_ms <= 2 * every_ms + 5000 + late_ms;
+	bool fresh = decided_ms - a->gates[i].good_ms <= 2 * every_ms + 5000 + late_ms;
 	return enough && (fresh || w->jumped);
 }
 
@@ -215,7 +224,7 @@ check_hold(struct world *w, const struct rollout_known *r, int from)
 }
 
 void
-check_stage(struct world *w, struct rollout_known *r, int from, int to)
+check_stage(struct world *w, struct rollout_known *r, int from, int to, int64_t said_ms)
 {
 	const struct app_world *a = &w->apps[r->app];
 	const struct app_plan *plan = &w->plan->apps[r->app];
@@ -230,8 +239,10 @@ check_stage(struct world *w, struct rollout_known *r, int from, int to)
 	check_hold(w, r, from);
 	if (from == 1 && plan->approve && !r->approved)
 		world_violated(w, "I7", "%s leaves stage %d without its approval", r->id, from);
+	/* It may have been decided before it slept, and written down after it. */
+	int64_t decided_ms = just_woke(w) ? said_ms - w->wall_offset_ms : w->now_ms;
 	for (int i = 0; i < plan->gates; i++)
-		if (!gate_was_good(w, a, i, plan->measurements))
+		if (!gate_was_good(w, a, i, plan->measurements, decided_ms))
 			world_violated(w, "I10",
 			    "%s leaves stage %d, gate g%d has %d of %d passes, the last %lld ms "
 			    "ago",

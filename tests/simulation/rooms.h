@@ -88,7 +88,8 @@ void check_world(struct world *w);
 void check_history(struct world *w, int app);
 void check_send(struct world *w, int app, const struct act *act);
 void check_effect(struct world *w, int app, const struct act *act);
-void check_stage(struct world *w, struct rollout_known *r, int from, int to);
+/* said_ms: when airisd says that it was decided (wall clock). */
+void check_stage(struct world *w, struct rollout_known *r, int from, int to, int64_t said_ms);
 void check_home(struct world *w);
 
 #endif

@@ -142,6 +142,7 @@ struct app_world {
 		int before;
 	} gates[2];
 	int64_t weight_ms;	  /* when the weight changed */
+	int own_weight;		  /* the last one that airisd chose */
 	int promotions;		  /* times the stable workload got the release of this rollout */
 	int64_t bad_ms;		  /* since when something stands that may not; 0: it does not */
 	const char *bad_what;	  /* which */
