@@ -9,6 +9,7 @@ prefix ?= /usr/local
 sysconfdir ?= /etc
 SAN ?=
 CRASH ?=
+GCOV ?=
 VERSION := $(shell cat VERSION)
 
 FORMAT ?= clang-format-14
@@ -19,7 +20,7 @@ all:
 .SECONDARY:
 .PHONY: all clean help format check-format deps unit unit-programs lint tidy test-lint fuzz \
 	fuzz-programs force docs install uninstall test asan crash test-cluster test-mesh demo \
-	bench model mutants simulate
+	bench model mutants simulate coverage soak
 
 # --- flags ------------------------------------------------------------------------------------
 # Hardening after the OpenSSF guide, as far as gcc 12 has it. SAN=1 (address, undefined) and
@@ -51,9 +52,18 @@ hardening = -O1 -fsanitize=$(sanitizers) -fno-omit-frame-pointer -fno-sanitize-r
 hardening_link = -fsanitize=$(sanitizers) -Wl,--as-needed
 endif
 
+# GCOV=1 (make coverage): each line as it is written, and counters in the rooms that decide.
+ifeq ($(GCOV),1)
+hardening = -O0
+hardening_link = --coverage
+counted := $(O)/daemon/model/%.o $(O)/daemon/engine/%.o
+$(counted): private language += --coverage
+endif
+
 CFLAGS ?= -g
 all_cflags = $(language) $(warnings) $(hardening) $(CFLAGS)
-compile = @echo "  CC    $@"; $(CC) $(all_cflags) -MMD -MP -c -o $@ $<
+# LENIENT: more flags that are no reason to compile anything again (tools/mutants.sh).
+compile = @echo "  CC    $@"; $(CC) $(all_cflags) $(LENIENT) -MMD -MP -c -o $@ $<
 link = @echo "  LINK  $@"; $(CC) $(all_cflags) $(hardening_link) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
 
 base_libs := -ljansson -lyaml -lm
@@ -98,6 +108,7 @@ help:
 	@echo "make model         every state of converge in small worlds; MODEL=full: larger ones"
 	@echo "make mutants       planted bugs in a copy of the tree: is each found?"
 	@echo "make simulate      the engine in SEEDS=$(SEEDS) simulated worlds; SIMULATE='--from N ...'"
+	@echo "make coverage      lines and branches of model/ and engine/ that tests reach; needs gcovr"
 	@echo "make lint          floors, sizes, banned functions, format, cppcheck"
 	@echo "make tidy          clang-tidy; make test-lint: does the linter find what it should?"
 	@echo "make fuzz          every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)"
@@ -111,6 +122,7 @@ help:
 	@echo "make test-mesh     against real istiod and Envoy (meshlab; needs root and ip)"
 	@echo "make demo          a simulated cluster, two releases, in about a minute"
 	@echo "make bench         how fast, how small: decisions, the store, a fleet; BENCH=full: all"
+	@echo "make soak          does airisd stay flat over ROLLOUTS=$(ROLLOUTS) rollouts?"
 	@echo "make docs          write man pages and the sample of the settings anew"
 	@echo "make install       DESTDIR, prefix ($(prefix)), sysconfdir ($(sysconfdir)); uninstall"
 	@echo "make clean         remove $(O)/"
@@ -196,6 +208,12 @@ model: $(O)/model-check
 # Are the checks blind? Planted bugs, each must be found.
 mutants: unit-programs $(O)/model-check $(O)/simulate
 	@tools/mutants.sh $(O)
+
+# What of the decisions do the tests reach? COVERAGE=full: e2e too. Needs gcovr.
+coverage:
+	@$(MAKE) --no-print-directory -s GCOV=1 O=$(O)/coverage unit-programs \
+		$(O)/coverage/model-check $(O)/coverage/simulate $(if $(filter full,$(COVERAGE)),all)
+	@nice tools/coverage.sh $(O)/coverage
 
 unit: $(unit_tests)
 	@tools/run-unit.sh $(unit_tests)
@@ -301,6 +319,12 @@ $(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/libairis.a
 bench: $(benches) $(programs)
 	@for bench in $(benches); do echo "$$bench:"; $$bench $(O) || exit 1; done
 	@AIRIS_BUILD=$(O) /usr/bin/python3 -B tests/bench/bench_fleet.py
+
+ROLLOUTS ?= 100000
+
+# Memory and descriptors over so many rollouts, fifty a second; the short form is in make test.
+soak: $(programs)
+	@AIRIS_BUILD=$(O) /usr/bin/python3 -B tests/bench/soak.py --rollouts $(ROLLOUTS) --warm 2000
 
 # --- documents and installing -----------------------------------------------------------------
 

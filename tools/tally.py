@@ -25,7 +25,10 @@ import xml.etree.ElementTree
 
 UNIT_SECONDS = int(os.environ.get("AIRIS_UNIT_SECONDS", "120"))
 PART_SECONDS = int(os.environ.get("AIRIS_PART_SECONDS", "1500"))
-JOBS = int(os.environ.get("AIRIS_JOBS", max(2, os.cpu_count() or 1)))
+# Files of tests at once: they mostly wait.
+JOBS = int(os.environ.get("AIRIS_JOBS", 3 * max(2, os.cpu_count() or 1)))
+# They take minutes each, whatever their size, and are begun first.
+LONG = ("test_mesh_model.py", "test_outage.py", "test_fm_kube.py", "test_lease.py")
 PRINTING = threading.Lock()
 
 
@@ -74,17 +77,21 @@ def why(status):
     return f"signal {-status}" if status < 0 else f"exit {status}"
 
 
-def unit(programs):
-    passed = failed = 0
-    for program in programs:
-        status, text = captured([program], UNIT_SECONDS)
-        good, bad = count_cmocka(status, text)
-        if bad:
-            print(text)
-        print(f"  {os.path.basename(program):28} {good:4} passed"
+def unit_program(program):
+    """(passed, failed) of one program, and its line."""
+    status, text = captured([program], UNIT_SECONDS)
+    good, bad = count_cmocka(status, text)
+    with PRINTING:
+        print((text if bad else "") + f"  {os.path.basename(program):28} {good:4} passed"
               + (f", {bad} FAILED ({why(status)})" if bad else ""), flush=True)
-        passed, failed = passed + good, failed + bad
-    return passed, failed
+    return good, bad
+
+
+def unit(programs):
+    """As many at once as there are processors: they compute."""
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        counts = list(pool.map(unit_program, programs))
+    return sum(good for good, _ in counts), sum(bad for _, bad in counts)
 
 
 def count_junit(path, status):
@@ -110,7 +117,8 @@ def files_of(paths):
     files = []
     for path in paths:
         files += glob.glob(os.path.join(path, "test_*.py")) if os.path.isdir(path) else [path]
-    return sorted(files, key=lambda f: os.path.exists(f) and os.path.getsize(f), reverse=True)
+    return sorted(files, reverse=True, key=lambda f: (
+        os.path.basename(f) in LONG, os.path.exists(f) and os.path.getsize(f)))
 
 
 def pytest_file(path):
@@ -129,7 +137,7 @@ def pytest_file(path):
 
 
 def pytest(paths):
-    """Each file in a process of its own, JOBS at once: they mostly wait."""
+    """Each file in a process of its own, JOBS at once."""
     with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
         counts = list(pool.map(pytest_file, files_of(paths)))
     if not counts:

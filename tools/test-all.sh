@@ -80,7 +80,7 @@ run_test() {
 	export AIRIS_BUILD
 	unit_tests "$build"
 	tally check model "$build/model-check"
-	tally check simulate "$build/simulate" --seeds 2000 --from 1 --kept tests/simulation/kept
+	tally check simulate "$build/simulate" --seeds 10000 --from 1 --kept tests/simulation/kept
 	for folder in tests/*/; do
 		folder=${folder%/}
 		case $folder in
@@ -145,6 +145,9 @@ run_cluster() {
 		exit 0
 	fi
 	export AIRIS_LAB=kubelab AIRIS_KUBELAB="$cache/kubelab"
+	# Each file has a control plane of its own.
+	AIRIS_JOBS=${AIRIS_JOBS:-$(nproc)}
+	export AIRIS_JOBS
 	build "$build" all
 	AIRIS_BUILD=$(realpath "$build")
 	export AIRIS_BUILD

@@ -123,15 +123,17 @@ is_loopback(const char *address)
 	char host[64];
 	struct in_addr v4;
 	struct in6_addr v6;
-	if (length >= 2 && address[0] == '[' && address[length - 1] == ']') {
+	/* Without brackets 0::1:8080 is an address and no port. */
+	bool brackets = length >= 2 && address[0] == '[' && address[length - 1] == ']';
+	if (brackets) {
 		address++;
 		length -= 2;
 	}
 	if (!str_print(host, sizeof(host), "%.*s", (int)length, address))
 		return false;
-	if (inet_pton(AF_INET, host, &v4) == 1)
-		return ntohl(v4.s_addr) >> 24 == 127;
-	return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+	if (brackets)
+		return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+	return inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127;
 }
 
 int

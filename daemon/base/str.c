@@ -137,15 +137,18 @@ str_text(const struct str *s)
 char *
 str_vformat(const char *format, va_list args)
 {
+	char small[256];
 	char *text;
 	va_list again;
 	int length;
 
 	va_copy(again, args);
-	length = vsnprintf(NULL, 0, format, again);
+	length = vsnprintf(small, sizeof(small), format, again);
 	va_end(again);
 	if (length < 0)
 		log_fatal("str_format: bad format \"%s\"", format);
+	if ((size_t)length < sizeof(small))
+		return mem_strndup(small, (size_t)length);
 	text = mem_alloc((size_t)length + 1);
 	vsnprintf(text, (size_t)length + 1, format, args);
 	return text;

@@ -42,16 +42,19 @@ judge_refusal(const struct act_plan *plan, const struct act_answer *answer, stru
 	}
 }
 
+/* The API server itself says that it takes nothing now (503 with a reason). Any other failure, an
+ * etcd that did not answer in time, a proxy in front that lost it, may have left the write on its
+ * way. */
 static void
 judge_failure(const struct act_answer *answer, struct act_judgement *j)
 {
 	if (strstr(answer->message, "failed calling webhook") != NULL) {
 		j->outcome = ACT_REFUSED;
-	} else if (answer->status == 504) { /* it may still be carried out */
+	} else if (answer->status == 503 && answer->reason[0] != '\0') {
+		j->outcome = ACT_UNREACHED;
+	} else {
 		j->outcome = ACT_UNKNOWN;
 		j->read = true;
-	} else {
-		j->outcome = ACT_UNREACHED;
 	}
 }
 

@@ -162,7 +162,8 @@ send_write(struct run *run)
 {
 	struct kube *kube = run->runs->kube;
 	bool post = run->plan.verb == ACT_POST;
-	char *path = kube_path(kube, run->plan.kind, run->namespace, post ? NULL : run->plan.name);
+	char *name = kube_path(kube, run->plan.kind, run->namespace, post ? NULL : run->plan.name);
+	char *path = str_format("%s?timeout=%ds", name, ACT_SERVER_MS / 1000);
 	char *body = jsonx_dump(run->plan.body);
 	struct kube_call call = {.lane = run->lane,
 	    .method = act_verb_method(run->plan.verb),
@@ -177,6 +178,7 @@ send_write(struct run *run)
 	run->request = kube_request(kube, &call);
 	free(body);
 	free(path);
+	free(name);
 }
 
 /* --- the whole --- */

@@ -98,6 +98,8 @@ on_answer(void *ctx, uint64_t number, const struct mesh_answer *answer)
 	struct entry *entry = ask == NULL ? NULL : engine_entry(engine, ask->rollout);
 	if (entry != NULL && !entry->doomed && entry->mesh_asks[ask->subject] == number) {
 		entry->mesh_asks[ask->subject] = 0;
+		entry->asking.deaf = answer->outcome == MESH_UNREACHABLE &&
+				     entry->asking.way[ask->subject] == MESH_ISTIOD;
 		if (answer->outcome == MESH_UNREACHABLE || answer->outcome == MESH_DIFFERS)
 			note_open(entry, ask->subject, answer);
 		else

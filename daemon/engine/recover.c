@@ -126,18 +126,25 @@ load_releases(struct engine *engine, struct err *e)
 
 /* Sent before the crash, or not: nobody knows. It is looked at before it is sent again. */
 static void
-answer_lost(struct entry *entry)
+answer_lost(struct entry *entry, uint64_t attempt)
 {
-	struct attempt *attempt = &entry->rollout->attempt;
-	if (!attempt->pending)
-		return;
 	struct event event = {.kind = EVENT_ACTED,
 	    .at_ms = engine_now_ms(entry->engine),
 	    .actor = "",
-	    .data = json_pack("{s:I, s:s, s:s}", "attempt", (json_int_t)attempt->number, "outcome",
+	    .data = json_pack("{s:I, s:s, s:s}", "attempt", (json_int_t)attempt, "outcome",
 		act_outcome_name(ACT_UNKNOWN), "text", "airisd was started again")};
 	commit_event(entry, &event, "");
 	json_decref(event.data);
+}
+
+static void
+answers_lost(struct entry *entry)
+{
+	const struct rollout *r = entry->rollout;
+	if (r->overtaken.attempt != 0)
+		answer_lost(entry, r->overtaken.attempt);
+	if (r->attempt.pending)
+		answer_lost(entry, r->attempt.number);
 }
 
 static int
@@ -153,7 +160,7 @@ load_rollout(struct engine *engine, const char *id, struct err *e)
 		entry->back_ms = engine->wall_base_ms;
 	entry->asking.back_ms = engine->wall_base_ms;
 	entry->known = true;
-	answer_lost(entry);
+	answers_lost(entry);
 	engine_mark(entry);
 	return 0;
 }

@@ -32,6 +32,49 @@ static const char *const outcomes[] = {
     [ACT_UNREACHED] = "unreached",
 };
 
+static const enum act_object objects[ACT_KINDS] = {
+    [ACT_HPA_FLOOR] = ON_HPA,
+    [ACT_CREATE_SERVICE] = ON_SERVICE,
+    [ACT_ADD_SUBSETS] = ON_RULE,
+    [ACT_NAME_STABLE] = ON_ROUTE,
+    [ACT_CREATE_CANARY] = ON_CANARY,
+    [ACT_SCALE_CANARY] = ON_CANARY,
+    [ACT_WEIGHT] = ON_ROUTE,
+    [ACT_SET_IMAGE] = ON_STABLE,
+    [ACT_ROUTE_HOME] = ON_ROUTE,
+    [ACT_DELETE_CANARY] = ON_CANARY,
+    [ACT_REMOVE_SUBSETS] = ON_RULE,
+    [ACT_DELETE_SERVICE] = ON_SERVICE,
+    [ACT_POINT_SERVICE] = ON_SERVICE,
+    [ACT_FOLLOW_HPA] = ON_HPA,
+    [ACT_SCALE_STABLE] = ON_STABLE,
+};
+
+enum act_object
+act_object(enum act_kind kind)
+{
+	return (unsigned)kind < ACT_KINDS ? objects[kind] : NO_OBJECT;
+}
+
+bool
+act_creates(enum act_kind kind)
+{
+	return kind == ACT_CREATE_SERVICE || kind == ACT_ADD_SUBSETS || kind == ACT_CREATE_CANARY;
+}
+
+bool
+act_deletes(enum act_kind kind)
+{
+	return kind == ACT_DELETE_CANARY || kind == ACT_REMOVE_SUBSETS ||
+	       kind == ACT_DELETE_SERVICE;
+}
+
+bool
+act_removes(enum act_kind kind)
+{
+	return act_deletes(kind) || kind == ACT_ROUTE_HOME;
+}
+
 const char *
 act_name(enum act_kind kind)
 {

@@ -49,6 +49,17 @@ enum act_outcome {
 	ACT_UNREACHED /* nothing was sent, or the cluster is down or throttles: try later */
 };
 
+/* The API server ends a write by itself (its parameter timeout); so a write that nobody answered
+ * takes no effect later than ACT_LATE_MS after it was given up. */
+#define ACT_SERVER_MS 12000
+#define ACT_LATE_MS 13000
+
+enum act_object { NO_OBJECT, ON_ROUTE, ON_RULE, ON_SERVICE, ON_CANARY, ON_STABLE, ON_HPA };
+
+enum act_object act_object(enum act_kind kind); /* which of an app's objects it writes */
+bool act_creates(enum act_kind kind); /* may be a creation, which no resourceVersion guards */
+bool act_deletes(enum act_kind kind); /* an object, or subsets, that traffic on the canary needs */
+bool act_removes(enum act_kind kind); /* one of these, or takes the canary out of the route */
 const char *act_name(enum act_kind kind);    /* "weight"; used in the journal and the API */
 enum act_kind act_kind_of(const char *name); /* ACT_NONE: no such */
 const char *act_outcome_name(enum act_outcome outcome);

@@ -4,13 +4,20 @@
 
 #define CARRIER_WAIT_MS 60000
 
+/* Not of its Service or subsets: those are made anew before it gets traffic. */
+static bool
+is_deletion(enum act_kind kind)
+{
+	return kind == ACT_DELETE_CANARY;
+}
+
 /* We told it to go, and do not know yet whether it does. */
 static bool
 canary_may_go(const struct view *v)
 {
 	const struct attempt *attempt = &v->rollout->attempt;
-	bool lost = attempt->outcome == ACT_UNKNOWN && attempt->failures > 0;
-	return attempt->act.kind == ACT_DELETE_CANARY && (attempt->pending || lost);
+	return (attempt->pending && attempt->act.kind == ACT_DELETE_CANARY) ||
+	       late_kind_ms(&v->rollout->late, v->now_ms, is_deletion) != 0;
 }
 
 /* Pods that cannot come, or have not come in a minute, will not carry anything. */
@@ -23,6 +30,31 @@ canary_may_carry(const struct view *v)
 	if (canary->exists && percent_of(v, canary->ready) >= 100)
 		return true;
 	return !canary->problem.fatal && v->now_ms < v->rollout->phase_ms + CARRIER_WAIT_MS;
+}
+
+/* Pods that restart while proxies hear of nothing are lost to them, the new ones and the old: what
+ * serves now, even the wrong release, serves better. */
+static bool
+proxies_are_deaf(const struct view *v, struct step *step)
+{
+	const struct app *app = v->rollout->app;
+	char object[APP_NAME * 2];
+	if (v->mesh == NULL || !v->mesh->deaf || v->seen->stable.ready == 0)
+		return false;
+	step_object(object, sizeof(object), "Deployment", app, app->workload);
+	step_blocked(step, object, 0, "then the stable workload gets its image back",
+	    "the mesh does not tell its proxies of new pods now, and its pods would restart");
+	step->on_mesh = true;
+	return true;
+}
+
+/* By its own strategy, pod by pod, while it serves. */
+static bool
+roll_in_place(const struct view *v, struct step *step)
+{
+	const struct route_seen *route = &v->seen->route;
+	bool serves = !route->exists || route->weight < 100;
+	return (serves && proxies_are_deaf(v, step)) || rule_image(v, step);
 }
 
 /* Going home, the stable workload must get its old image back. While it serves, the canary carries
@@ -38,14 +70,14 @@ restore_image(const struct view *v, struct step *step)
 	/* Somebody else changed it before the promotion: the canary has not shown that it can take
 	 * all, and may be what is bad. */
 	if (!rollout_stage(r)->target.stable_new)
-		return rule_weight(v, step, 0) || rule_image(v, step);
+		return rule_weight(v, step, 0) || roll_in_place(v, step);
 	/* Law 4: a weight that this abort has moved comes alone. */
 	if (route->exists && r->seen_ms >= r->phase_ms &&
 	    step_taken(v, step, MESH_WEIGHT, "then the stable workload gets its image back",
 		"the abort's weight is written"))
 		return true;
 	if (!route->exists || route->weight == 100 || !canary_may_carry(v))
-		return rule_image(v, step);
+		return roll_in_place(v, step);
 	return rule_prepare(v, step) || rule_canary(v, step, 100) || rule_weight(v, step, 100);
 }
 

@@ -105,6 +105,16 @@ leave_preview(const struct view *v, struct step *step)
 	return seen->preview == PREVIEW_CANARY && step_act(step, ACT_POINT_SERVICE, 0, NULL);
 }
 
+/* A preview Service that comes when all is over would be left over. */
+static bool
+may_be_made(const struct view *v, struct step *step)
+{
+	int64_t until_ms = late_kind_ms(&v->rollout->late, v->now_ms, act_creates);
+	return until_ms != 0 &&
+	       step_blocked(step, "Cluster", until_ms, "then the old colour goes to rest",
+		   "a creation that the cluster did not answer may still take effect");
+}
+
 /* A preview never shows what serves, so it goes before the old colour does. */
 bool
 rule_retire(const struct view *v, struct step *step)
@@ -112,6 +122,8 @@ rule_retire(const struct view *v, struct step *step)
 	const struct workload_seen *stable = &v->seen->stable;
 	if (!stable->exists)
 		return false;
+	if (may_be_made(v, step))
+		return true;
 	if (stable->replicas != 0) {
 		if (step_drained(v, step, "then the old colour goes to rest"))
 			return true;

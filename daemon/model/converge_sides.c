@@ -32,7 +32,7 @@ prepare_subsets(const struct view *v, struct step *step)
 		return rule_no_route(v, step);
 	if (v->seen->route.names_stable_subset)
 		return false;
-	if (step_routing_known(v, step))
+	if (step_routing_known(v, step) || step_may_be_removed(v, step, act_deletes))
 		return true;
 	return step_act(step, ACT_NAME_STABLE, 0, NULL);
 }
@@ -75,7 +75,8 @@ rule_canary(const struct view *v, struct step *step, int percent)
 		    step, object, 0, "then it is made anew", "the old canary is still going");
 	if (!canary->exists) {
 		/* Subset mode: no canary pod before the mesh names the stable subset. */
-		if (r->app->traffic.mode == TRAFFIC_SUBSET && step_routing_known(v, step))
+		if (r->app->traffic.mode == TRAFFIC_SUBSET &&
+		    (step_routing_known(v, step) || step_may_be_removed(v, step, act_removes)))
 			return true;
 		return step_act(step, ACT_CREATE_CANARY, need, r->release.image);
 	}
@@ -118,7 +119,8 @@ remove_canary(const struct view *v, struct step *step)
 		return rule_rest(v, step);
 	if (canary->exists && canary->ours && !canary->deleting) {
 		/* Never the only healthy side (I5). */
-		if ((r->rolled || r->resized) && !stable_holds(v))
+		bool dead = v->seen->stable.ready == 0 && canary->ready > 0;
+		if (dead || ((r->rolled || r->resized) && !stable_holds(v)))
 			return step_pods(v, step, SIDE_STABLE, full_size(v));
 		if (step_drained(v, step, "then the canary is deleted"))
 			return true;
@@ -159,9 +161,23 @@ remove_routing(const struct view *v, struct step *step)
 	return step_act(step, subsets ? ACT_REMOVE_SUBSETS : ACT_DELETE_SERVICE, 0, NULL);
 }
 
+/* What came after the end would be left over, or send requests to what is gone. */
+static bool
+may_come_late(const struct view *v, struct step *step)
+{
+	int64_t until_ms = late_away_ms(&v->rollout->late, v->now_ms);
+	if (until_ms == 0)
+		return false;
+	return step_blocked(step, "Cluster", until_ms,
+	    "then what it did is taken back, and the canary is deleted",
+	    "a write that the cluster did not answer may still take effect");
+}
+
 bool
 rule_clean(const struct view *v, struct step *step)
 {
+	if (may_come_late(v, step))
+		return true;
 	if (rule_hpa_follows(v, step, SIDE_STABLE) || rule_preview_home(v, step))
 		return true;
 	return remove_canary(v, step) || remove_routing(v, step) || rule_hpa_floor_home(v, step);

@@ -122,6 +122,18 @@ rescue_whole(const struct view *v, struct step *step, int carries)
 	return true;
 }
 
+/* What the route sends to is there: else nothing gets to the canary. */
+static bool
+is_named(const struct view *v)
+{
+	const struct subsets_seen *subsets = &v->seen->subsets;
+	if (v->rollout->app->traffic.kind == TRAFFIC_SERVICE)
+		return true;
+	if (v->rollout->app->traffic.mode == TRAFFIC_SUBSET)
+		return subsets->stable && subsets->canary;
+	return v->seen->canary_service;
+}
+
 /* The traffic leaves a side that cannot carry it, if the other one can, whatever else holds. In an
  * abort all that can go goes in this one write (law 4). */
 bool
@@ -131,7 +143,7 @@ rule_rescue(const struct view *v, struct step *step)
 	const struct workload_seen *canary = &v->seen->canary, *stable = &v->seen->stable;
 	if (!v->seen->route.fits || weight == 0)
 		return false;
-	int carries = canary->exists ? percent_of(v, canary_ready(v)) : 0;
+	int carries = canary->exists && is_named(v) ? percent_of(v, canary_ready(v)) : 0;
 	if (v->rollout->app->colours)
 		return rescue_whole(v, step, carries);
 	if (carries >= weight || (carries > 0 && !stable_complete(v)) || stable->ready == 0)
@@ -151,6 +163,26 @@ is_regrown(const struct view *v)
 }
 
 static bool
+scales_stable(enum act_kind kind)
+{
+	return kind == ACT_SCALE_STABLE;
+}
+
+/* The old colour was told to rest, and nobody knows whether it does: until that cannot come any
+ * more, traffic stays where it is served. */
+static bool
+stable_may_go(const struct view *v, struct step *step)
+{
+	int64_t until_ms = late_kind_ms(&v->rollout->late, v->now_ms, scales_stable);
+	if (canary_ready(v) == 0 || until_ms == 0)
+		return false;
+	return step_blocked(step, "Cluster", until_ms, "then the weight moves",
+	    "a write that scales the old colour, and that the cluster did not answer, may still "
+	    "take "
+	    "effect");
+}
+
+static bool
 lower(const struct view *v, struct step *step, int wanted)
 {
 	int weight = v->seen->route.weight;
@@ -163,6 +195,8 @@ lower(const struct view *v, struct step *step, int wanted)
 		return step_pods(v, step, SIDE_STABLE, size_for(v, 100 - wanted));
 	if (lowest >= weight)
 		return step_pods(v, step, SIDE_STABLE, size_for(v, 100 - wanted));
+	if (stable_may_go(v, step))
+		return true;
 	if ((!v->urgent || is_regrown(v)) &&
 	    step_taken(v, step, MESH_STABLE, "then the weight moves",
 		"the stable side's endpoints are ready"))
@@ -193,7 +227,7 @@ raise_weight(const struct view *v, struct step *step, int wanted)
 	if (step_routing_known(v, step) || step_taken(v, step, MESH_CANARY, "then the weight moves",
 					       "the canary's endpoints are ready"))
 		return true;
-	if (not_steady(v, step))
+	if (not_steady(v, step) || step_may_be_removed(v, step, act_deletes))
 		return true;
 	return step_act(step, ACT_WEIGHT, wanted, NULL);
 }

@@ -44,6 +44,15 @@ rollout_share_app(struct rollout *r, const struct app *app)
 	r->app = app_share(app);
 }
 
+struct act
+rollout_past_act(const struct rollout *r, const struct past_act *past)
+{
+	struct act act = {.kind = past->kind, .number = past->number, .urgent = past->urgent};
+	bool back = past->urgent && past->kind == ACT_SET_IMAGE;
+	str_copy(act.text, sizeof(act.text), back ? r->baseline.image : r->release.image);
+	return act;
+}
+
 const struct stage *
 rollout_stage(const struct rollout *r)
 {
@@ -355,8 +364,10 @@ fold_measured(struct rollout *r, const struct event *event, struct err *e)
 		return err_set(e, "rollout %s has no gate \"%s\"", r->id, name);
 	struct gate_state *gate = &r->gates[i];
 	int64_t due_ms = gate_due_ms(r, i);
-	if (due_ms != 0 && event->at_ms > due_ms + r->app->gates[i].every_ms + UNASKED_MS)
+	if (due_ms != 0 && event->at_ms > due_ms + r->app->gates[i].every_ms + UNASKED_MS) {
 		gate->again_ms = event->at_ms;
+		gate->passes = 0; /* a silence is no part of a row */
+	}
 	const json_t *value = jsonx_at(event->data, "value");
 	gate->last = (struct gate_sample){
 	    .verdict = verdict_of(jsonx_text_or(event->data, "verdict", "error")),

@@ -49,6 +49,16 @@ fold_weight(struct rollout *r, int weight, int64_t at_ms, int64_t sent_ms)
 		r->gates[i].passes = 0;
 }
 
+static struct past_act
+past(const struct attempt *attempt)
+{
+	return (struct past_act){.kind = attempt->act.kind,
+	    .number = attempt->act.number,
+	    .urgent = attempt->act.urgent,
+	    .attempt = attempt->number,
+	    .sent_ms = attempt->sent_ms};
+}
+
 int
 fold_act(struct rollout *r, const struct event *event, struct err *e)
 {
@@ -65,6 +75,8 @@ fold_act(struct rollout *r, const struct event *event, struct err *e)
 	    fold_number(event, "attempt", 0, INT64_MAX, &count, e) < 0)
 		return -1;
 	act.number = (int)number;
+	if (r->attempt.pending)
+		r->overtaken = past(&r->attempt);
 	str_copy(act.text, sizeof(act.text), jsonx_text_or(event->data, "text", ""));
 	struct attempt *attempt = &r->attempt;
 	if (act.kind != attempt->act.kind || act.number != attempt->act.number)
@@ -94,12 +106,12 @@ resize_stable(struct rollout *r, int64_t at_ms)
 
 /* The act took effect: this is now what we left behind. */
 static void
-take_effect(struct rollout *r, const struct act *act, int64_t at_ms)
+take_effect(struct rollout *r, const struct act *act, int64_t at_ms, int64_t sent_ms)
 {
 	switch (act->kind) {
 	case ACT_WEIGHT:
 		r->weight = act->number;
-		fold_weight(r, act->number, at_ms, r->attempt.sent_ms);
+		fold_weight(r, act->number, at_ms, sent_ms);
 		break;
 	case ACT_CREATE_CANARY:
 	case ACT_SCALE_CANARY:
@@ -157,6 +169,46 @@ may_take_effect(struct rollout *r, const struct act *act, int64_t at_ms)
 		r->routing_ms = at_ms;
 }
 
+/* From home: what came of it would be left over, or has traffic. */
+static bool
+leads_away(const struct rollout *r, const struct past_act *act)
+{
+	if (act->kind == ACT_HPA_FLOOR)
+		return act->number != r->baseline.hpa_min;
+	if (act->kind == ACT_WEIGHT)
+		return act->number > r->seen;
+	return !act_removes(act->kind) && !(act->kind == ACT_SET_IMAGE && act->urgent);
+}
+
+static void
+overtaken_acted(struct rollout *r, uint64_t number, enum act_outcome outcome, int64_t at_ms)
+{
+	struct past_act act = {.kind = ACT_NONE, .sent_ms = at_ms};
+	if (r->overtaken.attempt == number) {
+		act = r->overtaken;
+		r->overtaken = (struct past_act){.attempt = 0};
+	}
+	/* What it did to the routing has to be taken, too. */
+	r->routing_ms = at_ms;
+	if (outcome == ACT_UNKNOWN)
+		late_add(&r->late, &act, leads_away(r, &act), at_ms);
+}
+
+/* The answer to an earlier act, or it was seen that it came. */
+static void
+earlier_acted(struct rollout *r, uint64_t number, enum act_outcome outcome, int64_t at_ms)
+{
+	struct late_act *late = late_find(&r->late, number);
+	if (late == NULL || outcome != ACT_DONE) {
+		overtaken_acted(r, number, outcome, at_ms);
+		return;
+	}
+	struct act act = rollout_past_act(r, &late->act);
+	int64_t sent_ms = late->act.sent_ms;
+	*late = (struct late_act){.until_ms = 0};
+	take_effect(r, &act, at_ms, sent_ms);
+}
+
 static int64_t
 retry_after(const struct attempt *attempt, int64_t asked_ms)
 {
@@ -175,24 +227,29 @@ fold_acted(struct rollout *r, const struct event *event, struct err *e)
 	int64_t retry_ms = -1;
 	if (fold_number(event, "retry_ms", -1, EVENT_MS_MAX, &retry_ms, e) < 0)
 		return -1;
-	/* An abort has overtaken it: what it did to the routing has to be taken, too. */
-	if ((uint64_t)jsonx_int(event->data, "attempt", 0) != attempt->number) {
-		r->routing_ms = event->at_ms;
+	uint64_t number = (uint64_t)jsonx_int(event->data, "attempt", 0);
+	enum act_outcome outcome = act_outcome_of(jsonx_text_or(event->data, "outcome", ""));
+	if (number != attempt->number) {
+		earlier_acted(r, number, outcome, event->at_ms);
 		return 0;
 	}
-	attempt->outcome = act_outcome_of(jsonx_text_or(event->data, "outcome", ""));
+	attempt->outcome = outcome;
 	attempt->pending = false;
 	attempt->answered_ms = event->at_ms;
 	str_copy(attempt->text, sizeof(attempt->text), jsonx_text_or(event->data, "text", ""));
+	struct past_act act = past(attempt);
 	if (attempt->outcome == ACT_DONE || attempt->outcome == ACT_ALREADY) {
 		attempt->failures = 0;
 		attempt->retry_ms = 0;
-		take_effect(r, &attempt->act, event->at_ms);
+		take_effect(r, &attempt->act, event->at_ms, attempt->sent_ms);
+		late_answered(&r->late, &act, attempt->outcome);
 		return 0;
 	}
 	attempt->failures++;
-	if (attempt->outcome == ACT_UNKNOWN)
+	if (attempt->outcome == ACT_UNKNOWN) {
 		may_take_effect(r, &attempt->act, event->at_ms);
+		late_add(&r->late, &act, leads_away(r, &act), event->at_ms);
+	}
 	/* A conflict was read again already: the first is answered at once. */
 	bool at_once = attempt->outcome == ACT_CONFLICT && attempt->failures <= 1;
 	attempt->retry_ms = at_once ? 0 : event->at_ms + retry_after(attempt, retry_ms);

@@ -34,6 +34,7 @@ struct mesh_asking {
 	enum mesh_way way[MESH_SUBJECTS];
 	bool differs[MESH_SUBJECTS];   /* the last look at traffic showed something else */
 	char text[MESH_SUBJECTS][200]; /* while unanswered: what it says; "" nothing yet */
+	bool deaf; /* the last answer, to whatever question, was that proxies hear of nothing */
 	int64_t back_ms; /* airisd began anew then, and what it had seen is lost; 0: it did not */
 };
 

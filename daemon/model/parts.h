@@ -5,6 +5,7 @@
 #include "model/act.h"
 #include "model/app.h"
 #include "model/ladder.h"
+#include "model/late.h"
 #include "model/verdict.h"
 
 enum side { SIDE_STABLE, SIDE_CANARY };

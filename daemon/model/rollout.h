@@ -48,6 +48,8 @@ struct rollout {
 	int64_t progress_ms; /* the stage's deadline counts from here */
 	int relapses;	     /* how often the stage was reached and lost again */
 	struct attempt attempt;
+	struct past_act overtaken; /* by an abort, and not answered yet */
+	struct late_acts late;
 	struct drift drift;
 	struct waiting waiting;	   /* object "" : it is not waiting */
 	int64_t last_seq, last_ms; /* of the newest event folded */
@@ -76,6 +78,8 @@ bool rollout_taken(const struct rollout *rollout, enum mesh_subject subject);
 void rollout_other_weights(const struct rollout *rollout, int *below, int *above);
 /* So long after its newest event that airisd or the clock was away: time assumes nothing then. */
 bool rollout_was_away(const struct rollout *rollout, int64_t now_ms);
+/* A past act as it was sent. */
+struct act rollout_past_act(const struct rollout *rollout, const struct past_act *past);
 const struct stage *rollout_stage(const struct rollout *rollout); /* NULL before it was compiled */
 
 #endif

@@ -140,6 +140,16 @@ step_routing_known(const struct view *v, struct step *step)
 	    v, step, MESH_ROUTING, "then what depends on it follows", "routing was changed");
 }
 
+bool
+step_may_be_removed(const struct view *v, struct step *step, bool is_removal(enum act_kind kind))
+{
+	int64_t until_ms = late_kind_ms(&v->rollout->late, v->now_ms, is_removal);
+	if (until_ms == 0)
+		return false;
+	return step_blocked(step, "Cluster", until_ms, "then the canary gets traffic",
+	    "a deletion that the cluster did not answer may still take effect");
+}
+
 const char *
 wanted_image(const struct view *v)
 {

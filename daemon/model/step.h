@@ -20,6 +20,10 @@ bool step_taken(const struct view *v, struct step *step, enum mesh_subject subje
 /* The routing we wrote is known to the mesh; or blocked until then. */
 bool step_routing_known(const struct view *v, struct step *step);
 
+/* A deletion that was given up may still take what is needed; or false. */
+bool step_may_be_removed(
+    const struct view *v, struct step *step, bool is_removal(enum act_kind kind));
+
 const char *wanted_image(const struct view *v);
 bool stable_has_image(const struct view *v); /* in its template */
 bool stable_complete(

@@ -132,6 +132,29 @@ track_lost_answer(struct move *m)
 	return true;
 }
 
+/* A write that was given up has come after all, when others were tried already. What may be of one
+ * that is under way is left to its answer. */
+static bool
+track_late(struct move *m)
+{
+	const struct rollout *r = m->r;
+	for (int i = 0; i < LATE_ACTS; i++) {
+		const struct late_act *late = &r->late.acts[i];
+		struct act act = rollout_past_act(r, &late->act);
+		if (r->attempt.pending && r->attempt.act.kind == act.kind)
+			continue;
+		if (late->until_ms == 0 || act.kind == ACT_NONE || late->act.attempt == 0 ||
+		    late->act.attempt == r->attempt.number ||
+		    !has_effect(&act, m->at->seen, &r->baseline))
+			continue;
+		move_event(m, EVENT_ACTED,
+		    json_pack("{s:I, s:s, s:s}", "attempt", (json_int_t)late->act.attempt,
+			"outcome", act_outcome_name(ACT_DONE), "text", "it came late"));
+		return true;
+	}
+	return false;
+}
+
 /* Counts above what is needed are of no interest; every loss is. */
 static bool
 track_side(struct move *m, enum side side, int ready, int need)
@@ -163,6 +186,8 @@ bool
 track(struct move *m, bool waits)
 {
 	if (!waits && track_lost_answer(m))
+		return true;
+	if (track_late(m))
 		return true;
 	struct view view = {.rollout = m->r, .seen = m->at->seen};
 	int full = full_size(&view);

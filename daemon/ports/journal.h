@@ -16,7 +16,7 @@ enum journal_kind {
 			  * the events */
 	JOURNAL_APP,	 /* key: app; text: its spec as JSON; NULL text: deleted */
 	JOURNAL_RELEASE, /* key: app; number: release; text: JSON. Written once, never changed */
-	JOURNAL_KEY /* key: Idempotency-Key; name: hash of the request; text: the answer's JSON */
+	JOURNAL_KEY	 /* key: Idempotency-Key; name: hash of the request; text: the rollout */
 };
 
 struct journal_write {

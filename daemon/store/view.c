@@ -197,7 +197,7 @@ store_view_check(struct store_view *view, void (*finding)(void *ctx, const char 
 	    " (SELECT rollout FROM rollouts) LIMIT 20");
 	ask(view, &c, "not JSON: release ",
 	    "SELECT app || '/' || number FROM releases WHERE NOT json_valid(data) LIMIT 20");
-	ask(view, &c, "not JSON: the answer kept for the Idempotency-Key ",
-	    "SELECT key FROM keys WHERE NOT json_valid(answer) LIMIT 20");
+	ask(view, &c, "kept for a rollout that is in no list: Idempotency-Key ",
+	    "SELECT key FROM keys WHERE answer NOT IN (SELECT rollout FROM rollouts) LIMIT 20");
 	return c.count;
 }

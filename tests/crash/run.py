@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import sqlite3
+import subprocess
 import time
 import uuid
 
@@ -155,6 +156,31 @@ class Run:
             if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'events'").fetchone():
                 meant = db.execute("SELECT count(*) FROM events WHERE kind = 'act'").fetchone()[0]
                 must(len(sent) <= meant, f"{len(sent)} writes were sent, {meant} are durable")
+
+    def airisd(self, *args, env=None):
+        return subprocess.run([os.path.join(CRASH_BUILD, "airisd"), "--config", self.daemon.config,
+                               *args], capture_output=True, text=True, check=False, timeout=60 * SLOW,
+                              env={**os.environ, **(env or {})})
+
+    def copy(self):
+        """airisd --backup beside the daemon. Where that dies: no copy, or a whole one, and the next
+        one to the same name is as if nothing had been."""
+        to = os.path.join(self.folder, "copy.db")
+        done = self.airisd("--backup", to, env=self.environment())
+        if done.returncode == -signal.SIGKILL:
+            must(self.point and self.kills == 0, "--backup was killed")
+            self.kills += 1
+            must(os.path.exists(to) == self.point.startswith("backup:named"), "a copy too early")
+            if os.path.exists(to):
+                self.verify(to)
+            done = self.airisd("--backup", to)
+        must(done.returncode == 0, f"--backup: {done.stderr}")
+        self.verify(to)
+        must(not glob.glob(to + ".*"), f"left over: {glob.glob(to + '.*')}")
+
+    def verify(self, database):
+        done = self.airisd("--verify-db", database)
+        must(done.returncode == 0, f"--verify-db: {done.stdout}{done.stderr}")
 
     def call(self, method, path, body=None, headers=None):
         """An answer; None when airisd died instead (then it runs again)."""

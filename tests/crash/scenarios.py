@@ -82,6 +82,18 @@ def home(run, rid):
     run.finish([rid])
 
 
+def copied(run):
+    """Its database is copied in the hold."""
+    run.start()
+    run.apply(app_of(run))
+    rid = run.begin(run.shop.image_of("2.0"), "copied")
+    to_the_hold(run, rid)
+    run.copy()
+    run.command(rid, "abort")
+    run.wait_phase(rid, "aborted")
+    home(run, rid)
+
+
 def mishaps(run):
     """A pod fails, somebody edits the route (repaired), another airisd takes the right to write for
     a moment, a newer release supersedes it, and home is out of reach until a person helps."""

@@ -59,7 +59,10 @@ def start_waiting(daemon, shop, image):
 def use(daemon, shop):
     """One rollout of every end, and one that waits at 50%."""
     daemon.apply(fm.quick(shop))
-    daemon.wait_phase(daemon.start_rollout(shop.name, shop.image_of("2.0")), "succeeded")
+    answer = daemon.call("POST", "/v1/rollouts", {"app": shop.name, "image": shop.image_of("2.0")},
+                         {"Idempotency-Key": "build-2"})
+    assert answer.status == 201, answer.text
+    daemon.wait_phase(answer.json["id"], "succeeded")
     daemon.apply(fm.quick(shop, canary={"hold": "600s"}))
     rid = start_waiting(daemon, shop, "3.0")
     daemon.command(rid, "abort", reason="bad smell")
@@ -347,6 +350,7 @@ def test_flipped_bytes_in_an_index(closed, tmp_path, quick_lab):
     ("UPDATE apps SET data = '{}'", "in the database is not valid"),
     ("DROP TRIGGER releases_no_update; UPDATE releases SET data = 'x' WHERE number = 2",
      "not JSON: release "),
+    ("UPDATE keys SET answer = 'r-0'", "in no list: Idempotency-Key build-2"),
 ])
 def test_rows_that_mean_nothing(closed, change, words):
     db = sqlite3.connect(closed)

@@ -151,7 +151,7 @@ lab_close(struct lab *lab, struct state *s)
 		s->seen = (struct cluster){0};
 	reduce(lab->config, lab->r, &s->r);
 	if (phase_final(lab->r->phase))
-		s->flight = LANDED, s->overtaken = (struct act_on_way){0};
+		s->flight = LANDED, s->overtaken = s->adrift = (struct act_on_way){0};
 }
 
 /* --- a look -----------------------------------------------------------------------------------
@@ -328,7 +328,7 @@ land(struct lab *lab, struct state *s, const struct act *act, bool fresh)
 	uint8_t weight = s->c.weight;
 	enum act_outcome outcome = fresh ? world_apply(lab->config, s, act) : ACT_CONFLICT;
 	if (outcome == ACT_DONE)
-		world_touch(s, world_object(act->kind));
+		world_touch(s, act_object(act->kind));
 	laws_landed(s, act, weight, outcome);
 	return outcome;
 }
@@ -344,14 +344,42 @@ lab_answer(struct lab *lab, struct state *s, bool effect, enum act_outcome outco
 	acted(lab, s, outcome);
 }
 
+static bool
+is_missing(const struct cluster *c, enum act_kind kind)
+{
+	return (kind == ACT_CREATE_SERVICE && !c->service) ||
+	       (kind == ACT_ADD_SUBSETS && !c->subsets) ||
+	       (kind == ACT_CREATE_CANARY && c->canary == GONE);
+}
+
+static enum act_outcome
+land_way(struct lab *lab, struct state *s, struct act_on_way *way)
+{
+	struct act act = {.kind = (enum act_kind)way->act, .number = way->number};
+	str_copy(act.text, sizeof(act.text), image_text((enum image)way->text));
+	bool fresh = way->fresh == A_CREATION ? is_missing(&s->c, act.kind) : way->fresh;
+	*way = (struct act_on_way){0};
+	return land(lab, s, &act, fresh);
+}
+
 void
 lab_overtaken_lands(struct lab *lab, struct state *s)
 {
-	struct act act = {.kind = (enum act_kind)s->overtaken.act, .number = s->overtaken.number};
-	str_copy(act.text, sizeof(act.text), image_text((enum image)s->overtaken.text));
-	bool fresh = s->overtaken.fresh;
-	s->overtaken = (struct act_on_way){0};
-	lab_overtaken_answer(lab, land(lab, s, &act, fresh));
+	lab_overtaken_answer(lab, land_way(lab, s, &s->overtaken));
+}
+
+void
+lab_adrift_lands(struct lab *lab, struct state *s)
+{
+	lab_say(lab, "it comes late: %s", act_outcome_name(land_way(lab, s, &s->adrift)));
+}
+
+void
+lab_drifts(struct lab *lab, struct state *s)
+{
+	const struct act *act = &lab->r->attempt.act;
+	s->adrift = (struct act_on_way){(uint8_t)act->kind, (uint8_t)act->number,
+	    (uint8_t)reduce_image(act->text), is_missing(&s->c, act->kind) ? A_CREATION : s->fresh};
 }
 
 void

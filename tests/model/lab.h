@@ -38,6 +38,9 @@ void lab_send(struct lab *lab, struct state *s);
  * what airisd is told, ACT_DONE: whatever came of it. */
 void lab_answer(struct lab *lab, struct state *s, bool effect, enum act_outcome outcome);
 void lab_overtaken_lands(struct lab *lab, struct state *s);
+/* The act on its way will not be answered, and may still be carried out later. */
+void lab_drifts(struct lab *lab, struct state *s);
+void lab_adrift_lands(struct lab *lab, struct state *s);
 void lab_overtaken_answer(struct lab *lab, enum act_outcome outcome);
 /* kill -9; the act on its way has been carried out, or not. */
 void lab_crash(struct lab *lab, struct state *s, bool effect);

@@ -143,7 +143,8 @@ check_lower(struct lab *lab, const struct state *s, int weight)
 {
 	const struct cluster *c = in_view(s);
 	int need = pods_for(lab, 100 - weight);
-	bool rescue = c->canary_ready < pods_for(lab, c->weight);
+	bool named = lab->config->subset ? c->subsets : c->service;
+	bool rescue = !named || c->canary_ready < pods_for(lab, c->weight);
 	if (world_stable_ready(c) == 0 && c->canary_ready > 0)
 		lab_bad(lab, "I5: weight %d to a stable side without a ready endpoint", weight);
 	else if (c->canary_ready > 0 && stable_carries(lab, c) < 100 - weight)
@@ -184,6 +185,9 @@ check_image(struct lab *lab, const struct state *s, const struct act *act)
 	bool serves = c->weight < 100 || s->m.weight < 100 || s->m.stable_busy;
 	/* The act before this one: the canary was told to go, or may have been. */
 	bool leaving = s->r.act == ACT_DELETE_CANARY || s->overtaken.act == ACT_DELETE_CANARY;
+	for (int i = 0; i < LATE_ACTS; i++)
+		leaving |= s->r.late_acts[i].may && (s->r.late_acts[i].act == ACT_DELETE_CANARY ||
+							s->r.late_acts[i].act == ACT_NONE);
 	bool carries = c->canary == THERE && c->canary_ready >= lab->config->full && !leaving;
 	bool promoted = s->k.rolled && s->k.rung == lab->r->ladder.full;
 	bool may_carry = !s->r.phase_late && !lab->config->fatal && !leaving;
@@ -446,6 +450,10 @@ laws_state(struct lab *lab, struct state *s)
 {
 	if (!edited(lab, s))
 		check_traffic(lab, s);
+	struct state later = *s;
+	if (phase_final(lab->r->phase) && later.adrift.act != ACT_NONE)
+		lab_adrift_lands(lab, &later);
+	s = &later;
 	if (lab->r->phase == PHASE_ABORTED && !at_home(lab, s, IMAGE_OLD))
 		lab_bad(lab, "I4: aborted, but not at home");
 	if (lab->r->phase == PHASE_SUCCEEDED && !at_home(lab, s, IMAGE_NEW))

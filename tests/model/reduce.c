@@ -9,6 +9,7 @@
  * A wait that is not over has begun a moment ago, one that is over long ago; so restored, decide
  * gives the same answers. That a wait ends is a step of its own, at any time and in any order:
  * more orders than real clocks allow, so what holds here holds there (an over-approximation).
+ * A write that was given up comes late or not at all before its wait is over.
  * What is assumed by time (mesh.settle, the drain) ends only when the mesh has done what the time
  * stands for: that is the promise of these settings, and the one thing that is believed.
  *
@@ -24,8 +25,8 @@
  *   pods that die and come back while airisd is down or the API server is away: what the mesh knows
  *     of them is not checked then (checks.blind), as airisd cannot know it either;
  *   edits that come and go unseen (checks.unseen), and what is lost by an edit alone;
- *   a write from before a crash that arrives after the restart; several pushes of a mesh on their
- *     way; more than one rollout of an app (a newer one that supersedes is there);
+ *   several pushes of a mesh on their way;
+ *   more than one rollout of an app (a newer one that supersedes is there);
  *   a gate's deadline and freshness, approvals, preflight, a stable Deployment that is deleted, an
  *     image that is neither the old nor the new one, a canary's image that is edited;
  *   that weights sum to 100 in the VirtualService (I1): there is one number here, 0 to 100; the
@@ -45,6 +46,7 @@
 #define FOUND_IMAGE 200	     /* + enum image; a number below is itself */
 #define FOUND_DELETED 210
 #define CARRIER_MS 60000
+#define LATE_ATTEMPT 77 /* no other has it */
 
 static const char *const drifts[] = {"", "weight", "image", "canary image", "canary size"};
 
@@ -129,6 +131,34 @@ reduce_drift(const struct drift *drift, struct reduced *to)
 	to->repair = drift->repair;
 }
 
+static int
+compare_late(const void *a, const void *b)
+{
+	return memcmp(b, a, sizeof(struct reduced_late));
+}
+
+/* In which place which is means nothing. */
+static void
+reduce_late(const struct rollout *r, struct reduced *to)
+{
+	for (int i = 0; i < LATE_ACTS; i++) {
+		const struct late_act *late = &r->late.acts[i];
+		bool may = late->until_ms > NOW_MS;
+		if (late->until_ms == 0 || (!may && late->act.kind == ACT_NONE))
+			continue;
+		to->late_acts[i] = (struct reduced_late){.there = 1,
+		    .may = may,
+		    .act = (uint8_t)late->act.kind,
+		    .number = (uint8_t)late->act.number,
+		    .urgent = late->act.urgent,
+		    .away = may && late->away,
+		    .whose = late->act.attempt == 0		      ? WHO_KNOWS
+			     : late->act.attempt == r->attempt.number ? THE_LAST
+								      : EARLIER};
+	}
+	qsort(to->late_acts, LATE_ACTS, sizeof(to->late_acts[0]), compare_late);
+}
+
 void
 reduce(const struct config *config, const struct rollout *r, struct reduced *to)
 {
@@ -147,6 +177,7 @@ reduce(const struct config *config, const struct rollout *r, struct reduced *to)
 	reduce_waits(r, to);
 	reduce_attempt(&r->attempt, to);
 	reduce_drift(&r->drift, to);
+	reduce_late(r, to);
 	if (r->app->gate_count > 0) {
 		to->measured = r->gates[0].count > 0;
 		to->failed = r->gates[0].failures > 0;
@@ -233,6 +264,25 @@ restore_gate(const struct reduced *from, struct rollout *r)
 	    .verdict = from->passed ? VERDICT_PASS : VERDICT_FAIL, .at_ms = NOW_MS - MOMENT};
 }
 
+static void
+restore_late(const struct reduced *from, struct rollout *r)
+{
+	for (int i = 0; i < LATE_ACTS; i++) {
+		const struct reduced_late *late = &from->late_acts[i];
+		uint64_t attempts[] = {0, from->acted, LATE_ATTEMPT + (uint64_t)i};
+		r->late.acts[i] = (struct late_act){.until_ms = !late->there ? 0
+								: late->may  ? NOW_MS + MOMENT
+									     : NOW_MS - MOMENT,
+		    .away = late->away,
+		    .act = {.kind = (enum act_kind)late->act,
+			.number = late->number,
+			.urgent = late->urgent,
+			.attempt = attempts[late->whose],
+			.sent_ms = NOW_MS - MOMENT}};
+	}
+	r->overtaken = (struct past_act){.attempt = 0};
+}
+
 void
 restore(const struct config *config, const struct reduced *from, struct rollout *r)
 {
@@ -257,6 +307,7 @@ restore(const struct config *config, const struct reduced *from, struct rollout 
 	r->waiting.object[0] = '\0';
 	r->last_ms = NOW_MS - MOMENT;
 	r->back_ms = 0;
+	restore_late(from, r);
 	restore_taken(from, r);
 	restore_attempt(from, r);
 	restore_drift(from, r);

@@ -34,6 +34,11 @@ struct data_plane { /* what the one proxy believes; see world.h */
 	uint8_t canary_busy, stable_busy;	 /* requests may be under way there */
 };
 
+enum whose { WHO_KNOWS, THE_LAST, EARLIER }; /* attempt */
+struct reduced_late {			     /* may: it may still come */
+	uint8_t there, may, act, number, urgent, away, whose;
+};
+
 struct reduced { /* the rollout: see reduce.c */
 	uint8_t phase, stage, skip;
 	uint8_t weight, stable_new, rolled, resized, canary;
@@ -43,11 +48,14 @@ struct reduced { /* the rollout: see reduce.c */
 	uint8_t hold, drain;		   /* enum wait */
 	uint8_t late, phase_late, backoff; /* deadline over; carrier wait over; retry not yet due */
 	uint8_t acted, act, number, text, urgent, pending, failures, outcome;
+	struct reduced_late late_acts[LATE_ACTS];
 	uint8_t drift, found, repairs, repair;
 	uint8_t measured, failed, passed; /* the gate, if there is one */
 };
 
-struct act_on_way { /* sent before an abort overtook it */
+enum { A_CREATION = 2 }; /* fresh: no resourceVersion guards it, only that there is none yet */
+
+struct act_on_way { /* sent; overtaken by an abort, or given up (adrift) */
 	uint8_t act, number, text, fresh;
 };
 
@@ -68,7 +76,7 @@ struct state {
 	struct data_plane m;
 	struct reduced r;
 	uint8_t flight, fresh; /* fresh: nobody wrote the act's object since it was sent */
-	struct act_on_way overtaken;
+	struct act_on_way overtaken, adrift;
 	uint8_t down, outage; /* outage: enum sight */
 	struct checks k;
 	uint8_t left[BUDGETS];

@@ -164,14 +164,19 @@ sends(struct lab *lab, struct state *s, int argument)
 	return true;
 }
 
+#define IN_SECRET ACT_KINDS /* carried out, and nobody says so */
+#define LATE (ACT_KINDS + 1)
+
 static bool
 answers(struct lab *lab, struct state *s, int argument)
 {
-	bool applied = argument == ACT_DONE || argument == ACT_KINDS;
-	if (s->flight != ON_WAY)
+	bool applied = argument == ACT_DONE || argument == IN_SECRET;
+	if (s->flight != ON_WAY || (argument == LATE && s->adrift.act != ACT_NONE))
 		return false;
+	if (argument == LATE)
+		lab_drifts(lab, s);
 	lab_answer(
-	    lab, s, applied, argument == ACT_KINDS ? ACT_UNKNOWN : (enum act_outcome)argument);
+	    lab, s, applied, argument >= ACT_KINDS ? ACT_UNKNOWN : (enum act_outcome)argument);
 	return true;
 }
 
@@ -196,15 +201,42 @@ overtaken_ends(struct lab *lab, struct state *s, int argument)
 	return true;
 }
 
+static bool
+adrift_ends(struct lab *lab, struct state *s, int argument)
+{
+	if (s->adrift.act == ACT_NONE)
+		return false;
+	if (argument)
+		lab_adrift_lands(lab, s);
+	s->adrift = (struct act_on_way){0};
+	return true;
+}
+
+static bool
+late_ends(struct lab *lab, struct state *s, int argument)
+{
+	(void)lab;
+	(void)argument;
+	bool any = false;
+	for (int i = 0; i < LATE_ACTS && s->adrift.act == ACT_NONE; i++) {
+		any |= ends(&s->r.late_acts[i].may, 0);
+		s->r.late_acts[i].away = 0;
+	}
+	return any;
+}
+
 /* --- crashes and outages ----------------------------------------------------------------------
  */
 
 static bool
 crashes(struct lab *lab, struct state *s, int argument)
 {
-	if (s->down || (argument && s->flight != ON_WAY))
+	if (s->down || (argument && s->flight != ON_WAY) ||
+	    (argument == LATE && s->adrift.act != ACT_NONE))
 		return false;
-	lab_crash(lab, s, argument);
+	if (argument == LATE)
+		lab_drifts(lab, s);
+	lab_crash(lab, s, argument == IN_SECRET);
 	return true;
 }
 
@@ -222,6 +254,7 @@ restarts(struct lab *lab, struct state *s, int argument)
 		drain_ends(lab, s, 0);
 		minute_ends(lab, s, 0);
 		backoff_ends(lab, s, 0);
+		late_ends(lab, s, 0);
 		s->r.late = 1;
 		struct state kept = *s;
 		lab_open(lab, &kept);
@@ -254,7 +287,7 @@ comes_back(struct lab *lab, struct state *s, int argument)
  */
 
 static void
-edit(struct state *s, enum object object)
+edit(struct state *s, enum act_object object)
 {
 	world_touch(s, object);
 	s->k.unseen = s->k.unseen || s->down || s->outage || s->flight != LANDED;
@@ -408,6 +441,9 @@ static const struct happening steps[] = {
     {"the API server answers", GOOD, BUDGETS, ACT_DONE, answers, NO_WAIT},
     {"the overtaken act lands", GOOD, BUDGETS, 1, overtaken_ends, NO_WAIT},
     {"the overtaken act fails", GOOD, BUDGETS, 0, overtaken_ends, NO_WAIT},
+    {"the late write lands", GOOD, BUDGETS, 1, adrift_ends, NO_WAIT},
+    {"the late write is lost", GOOD, BUDGETS, 0, adrift_ends, NO_WAIT},
+    {"no write can come late any more", GOOD, BUDGETS, 0, late_ends, A_WAIT},
     {"airisd starts again", GOOD, BUDGETS, 0, restarts, NO_WAIT},
     {"airisd starts again, much later", GOOD, BUDGETS, 1, restarts, NO_WAIT},
     {"the API server is back", GOOD, BUDGETS, 0, comes_back, NO_WAIT},
@@ -419,9 +455,12 @@ static const struct happening steps[] = {
     {"FAULT: the write is refused", FAULT, ANSWERS, ACT_REFUSED, answers, NO_WAIT},
     {"FAULT: the write does not get there", FAULT, ANSWERS, ACT_UNREACHED, answers, NO_WAIT},
     {"FAULT: the write and its answer are lost", FAULT, ANSWERS, ACT_UNKNOWN, answers, NO_WAIT},
-    {"FAULT: it is carried out, the answer is lost", FAULT, ANSWERS, ACT_KINDS, answers, NO_WAIT},
+    {"FAULT: it is carried out, the answer is lost", FAULT, ANSWERS, IN_SECRET, answers, NO_WAIT},
+    {"FAULT: it is given up, and still on its way", FAULT, ANSWERS, LATE, answers, NO_WAIT},
     {"FAULT: airisd is killed", FAULT, CRASHES, 0, crashes, NO_WAIT},
-    {"FAULT: the act lands, airisd is killed before the answer", FAULT, CRASHES, 1, crashes,
+    {"FAULT: the act lands, airisd is killed before the answer", FAULT, CRASHES, IN_SECRET, crashes,
+	NO_WAIT},
+    {"FAULT: airisd is killed, the act is still on its way", FAULT, CRASHES, LATE, crashes,
 	NO_WAIT},
     {"FAULT: a stable pod of the old image dies", FAULT, FLIPS, IMAGE_OLD, gets_unready, NO_WAIT},
     {"FAULT: a stable pod of the new image dies", FAULT, FLIPS, IMAGE_NEW, gets_unready, NO_WAIT},

@@ -37,8 +37,9 @@ tell_state(const struct lab *lab, const struct state *s, FILE *to)
 	    lab->r->ladder.stages[s->r.stage].name);
 	tell_cluster(&s->c, to);
 	tell_mesh(&s->m, to);
-	fprintf(to, "%s%s%s%s\n", flights[s->flight],
-	    s->overtaken.act ? "; one more overtaken" : "", s->down ? "; airisd is down" : "",
+	fprintf(to, "%s%s%s%s%s\n", flights[s->flight],
+	    s->overtaken.act ? "; one more overtaken" : "",
+	    s->adrift.act ? "; one may come late" : "", s->down ? "; airisd is down" : "",
 	    s->outage ? "; outage" : "");
 	if (lab->waiting.object[0] != '\0')
 		fprintf(to, "        waits: %s: %s; %s\n", lab->waiting.object, lab->waiting.what,

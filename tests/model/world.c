@@ -75,45 +75,15 @@ world_look(const struct config *config, const struct cluster *c, bool fresh, str
 	seen->hpa = (struct hpa_seen){.exists = c->hpa_min > 0, .min = c->hpa_min, .max = 9};
 }
 
-enum object
-world_object(enum act_kind kind)
-{
-	switch (kind) {
-	case ACT_WEIGHT:
-	case ACT_NAME_STABLE:
-	case ACT_ROUTE_HOME:
-		return ON_ROUTE;
-	case ACT_ADD_SUBSETS:
-	case ACT_REMOVE_SUBSETS:
-		return ON_RULE;
-	case ACT_CREATE_SERVICE:
-	case ACT_DELETE_SERVICE:
-	case ACT_POINT_SERVICE:
-		return ON_SERVICE;
-	case ACT_CREATE_CANARY:
-	case ACT_SCALE_CANARY:
-	case ACT_DELETE_CANARY:
-		return ON_CANARY;
-	case ACT_SET_IMAGE:
-	case ACT_SCALE_STABLE:
-		return ON_STABLE;
-	case ACT_HPA_FLOOR:
-	case ACT_FOLLOW_HPA:
-		return ON_HPA;
-	case ACT_NONE:
-	case ACT_KINDS:
-		break;
-	}
-	return NO_OBJECT;
-}
-
 void
-world_touch(struct state *s, enum object object)
+world_touch(struct state *s, enum act_object object)
 {
-	if (s->flight == ON_WAY && world_object((enum act_kind)s->r.act) == object)
+	if (s->flight == ON_WAY && act_object((enum act_kind)s->r.act) == object)
 		s->fresh = 0;
-	if (world_object((enum act_kind)s->overtaken.act) == object)
+	if (act_object((enum act_kind)s->overtaken.act) == object)
 		s->overtaken.fresh = 0;
+	if (act_object((enum act_kind)s->adrift.act) == object && s->adrift.fresh != A_CREATION)
+		s->adrift.fresh = 0;
 }
 
 /* The known ones go first: the worst that can happen. */
@@ -206,7 +176,7 @@ world_apply(const struct config *config, struct state *s, const struct act *act)
 {
 	struct cluster *c = &s->c;
 	(void)config;
-	switch (world_object(act->kind)) {
+	switch (act_object(act->kind)) {
 	case ON_ROUTE:
 		return apply_route(s, act);
 	case ON_CANARY:

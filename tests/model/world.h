@@ -16,16 +16,13 @@
 #include "model/observed.h"
 #include "state.h"
 
-enum object { ON_ROUTE, ON_RULE, ON_SERVICE, ON_CANARY, ON_STABLE, ON_HPA, NO_OBJECT };
-
 /* All at rest, nothing begun, the mesh knows everything. */
 void world_begin(const struct config *config, struct state *s);
 void world_look(
     const struct config *config, const struct cluster *c, bool fresh, struct observed *seen);
-enum object world_object(enum act_kind kind);
 /* Somebody wrote this object: what is on its way with an older resourceVersion will not be taken.
  */
-void world_touch(struct state *s, enum object object);
+void world_touch(struct state *s, enum act_object object);
 /* The API server carries it out: done, already so, or a conflict. */
 enum act_outcome world_apply(const struct config *config, struct state *s, const struct act *act);
 

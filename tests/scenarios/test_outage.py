@@ -58,7 +58,8 @@ def test_prometheus_gone(scene, mode):
     prometheus = Prometheus(folder, [scene.lab.metrics]).start()
     try:
         airisd = scene.daemon(prometheus=prometheus.url)
-        patient, hasty = scene.shop(mode=mode), scene.shop(mode=mode)
+        # For so long a queue in front of pods that are nearly busy would fill up some time.
+        patient, hasty = [scene.shop(mode=mode, pod_rps=60) for _ in range(2)]
         plan = {"weights": [25, 100], "hold": "3s", "drain": "1s", "deadline": "60s"}
         first = scene.begin(patient, "2.0", canary=plan, gates=[{**GATE, "deadline": "5m"}])
         second = scene.begin(hasty, "2.0", canary=plan, gates=[{**GATE, "deadline": "20s"}])

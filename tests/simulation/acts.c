@@ -70,14 +70,12 @@ answer(struct world *w, int number, int again)
 	}
 }
 
-/* It counts when what it was for is over: its rollout has ended, or an abort has looked, seen that
- * it had not been taken, and gone on. Nothing at the API can tell whether a request that got no
- * answer is still to come, so this is counted, not judged. */
+/* The release's image comes when it had been given up: a weight that had to move did not wait. */
 static bool
-is_past(struct world *w, const struct act_sent *x)
+comes_too_late(const struct act_sent *x)
 {
-	const struct rollout_known *r = rollout_active(w, x->app);
-	return r == NULL || (x->answered && r->phase == PHASE_ABORTING && !x->act.urgent);
+	return x->act.kind == ACT_SET_IMAGE && !x->act.urgent && x->outcome == ACT_UNKNOWN &&
+	       x->answered;
 }
 
 static void
@@ -92,14 +90,10 @@ take_effect(struct world *w, int number, int b)
 	enum act_outcome outcome = apply_act(w, x);
 	world_trace(w, "effect %d: app%d %s %d %s: %s", number, x->app, act_name(x->act.kind),
 	    x->act.number, x->act.text, act_outcome_name(outcome));
-	if (outcome == ACT_DONE)
+	if (outcome == ACT_DONE && !comes_too_late(x))
 		check_effect(w, x->app, &x->act);
 	if (x->outcome == ACT_DONE)
 		x->outcome = outcome;
-	else if (outcome == ACT_DONE && is_past(w, x)) {
-		w->apps[x->app].late = true;
-		w->counters->after_end++;
-	}
 	if (x->answered)
 		*x = (struct act_sent){.number = 0};
 	if (w->crash == CRASH_ACT_APPLIED && life == w->life && --w->crash_count <= 0) {
@@ -195,10 +189,11 @@ send(struct world *w, struct act_sent *x)
 	if (w->crash == CRASH_ACT_SENT && --w->crash_count <= 0) {
 		world_hit(w, CRASH_ACT_SENT);
 		w->crash_due = w->dead = true;
-		x->effect = x->late = false;
+		x->effect = x->late = world_roll(w, 2) == 0; /* it may still be on its way */
+		late_ms = 1;
 	}
 	if (x->late)
-		effect_ms = late_ms + world_between(w, 1, 3000);
+		effect_ms = late_ms + world_between(w, 1, ACT_SERVER_MS);
 	else if (x->outcome == ACT_UNKNOWN)
 		effect_ms = world_between(w, 1, late_ms);
 	if (x->effect)
@@ -218,7 +213,7 @@ acts_port(void *ctx, const struct app *spec, const struct baseline *baseline, co
 	world_trace(w, "send %d: app%d %s %d %s%s", (int)number, app, act_name(act->kind),
 	    act->number, act->text, act->urgent ? " urgent" : "");
 	w->counters->acts++;
-	journal_check_intent(w, act);
+	journal_check_intent(w, app, act);
 	check_send(w, app, act);
 	while (i < ACTS && w->acts[i].number != 0)
 		i++;

@@ -6,10 +6,19 @@
 #include "base/yaml.h"
 #include "disk.h"
 #include "rooms.h"
+#include "store/lock.h"
 #include "turns.h"
 #include "virtual_time.h"
 
 #define TURNS_MAX 500
+
+/* In place of the archive's: nobody else can reach the simulated disk. */
+int
+store_lock(const char *database, struct err *e)
+{
+	(void)database, (void)e;
+	return dup(STDERR_FILENO);
+}
 
 static void
 give_up(struct world *w, const char *law, const char *text)
@@ -22,7 +31,7 @@ static void
 open_all(struct world *w)
 {
 	struct store_settings settings = {
-	    .path = w->path, .vfs = DISK_VFS, .probe_ms = 2000, .read_ms = 60000};
+	    .path = DISK_DATABASE, .vfs = DISK_VFS, .probe_ms = 2000, .read_ms = 60000};
 	struct engine_settings engine = {.settle_ms = SETTLE_MS};
 	struct engine_ports ports = {.ctx = w, .cluster = watch_port, .event = journal_durable};
 	struct err e;
@@ -58,6 +67,24 @@ close_all(struct world *w)
 	watch_drop(w);
 }
 
+/* What airisd has done and does not know of any more is as if others had. */
+static void
+forget_unwritten(struct world *w)
+{
+	for (int app = 0; app < w->plan->app_count; app++) {
+		struct app_world *a = &w->apps[app];
+		if (!a->unwritten)
+			continue;
+		a->unwritten = false;
+		a->truth.deployments[OF_STABLE].image_by_others = a->image_by_others = true;
+		a->truth.deployments[OF_CANARY].size_by_others = true;
+		a->truth.route.by_others = true;
+		a->others_weight_ms = w->now_ms;
+		a->edits++;
+		a->forgotten = true;
+	}
+}
+
 /* What was sent may still take effect; all else of this life is gone. */
 void
 airisd_crash(struct world *w)
@@ -77,6 +104,7 @@ airisd_crash(struct world *w)
 	    power ? " with its machine" : "", disk_lost());
 	for (int kind = FAULT_DISK_FULL; kind <= FAULT_DISK_SYNCS; kind++)
 		w->until[kind] = w->until[kind] < w->now_ms ? w->until[kind] : w->now_ms;
+	forget_unwritten(w);
 	open_all(w);
 	if (w->engine != NULL)
 		people_check_after_crash(w);
@@ -117,7 +145,6 @@ airisd_begin(struct world *w)
 {
 	struct engine_reply reply = {.done = put_done, .ctx = w};
 	w->loop = loop_new();
-	str_print(w->path, sizeof(w->path), "/dev/shm/airis-simulate-%d", (int)getpid());
 	open_all(w);
 	for (int i = 0; i < w->plan->app_count && w->engine != NULL; i++) {
 		struct app_world *a = &w->apps[i];
@@ -131,15 +158,12 @@ airisd_begin(struct world *w)
 void
 airisd_end(struct world *w)
 {
-	char lock[80];
 	if (w->engine != NULL)
 		w->counters->decisions += engine_stats(w->engine)->decisions;
 	close_all(w);
 	loop_free(w->loop);
 	for (int i = 0; i < w->plan->app_count; i++)
 		app_free(w->apps[i].spec);
-	str_print(lock, sizeof(lock), "%s.lock", w->path);
-	unlink(lock);
 }
 
 /* --- its turns -------------------------------------------------------------------------------- */

@@ -18,35 +18,20 @@ image_text(int image, char *to, size_t size)
 	str_print(to, size, "web:%d", image);
 }
 
+static const enum part parts[] = {
+    [NO_OBJECT] = PART_ROUTE,
+    [ON_ROUTE] = PART_ROUTE,
+    [ON_RULE] = PART_RULE,
+    [ON_SERVICE] = PART_SERVICE,
+    [ON_CANARY] = PART_CANARY,
+    [ON_STABLE] = PART_STABLE,
+    [ON_HPA] = PART_HPA,
+};
+
 enum part
 apply_part(enum act_kind kind)
 {
-	switch (kind) {
-	case ACT_HPA_FLOOR:
-		return PART_HPA;
-	case ACT_CREATE_SERVICE:
-	case ACT_DELETE_SERVICE:
-		return PART_SERVICE;
-	case ACT_ADD_SUBSETS:
-	case ACT_REMOVE_SUBSETS:
-		return PART_RULE;
-	case ACT_CREATE_CANARY:
-	case ACT_SCALE_CANARY:
-	case ACT_DELETE_CANARY:
-		return PART_CANARY;
-	case ACT_SET_IMAGE:
-	case ACT_SCALE_STABLE:
-		return PART_STABLE;
-	case ACT_POINT_SERVICE:
-	case ACT_FOLLOW_HPA:
-	case ACT_WEIGHT:
-	case ACT_NAME_STABLE:
-	case ACT_ROUTE_HOME:
-	case ACT_NONE:
-	case ACT_KINDS:
-		break;
-	}
-	return PART_ROUTE;
+	return parts[act_object(kind)];
 }
 
 int
@@ -87,9 +72,14 @@ truth_weight(struct world *w, int app, int weight, bool by_others)
 		a->others_weight_ms = w->now_ms;
 	if (route->weight != weight)
 		a->weight_ms = w->now_ms;
+	/* As much as can be taken back of what others gave the canary. */
+	bool theirs =
+	    by_others || (route->by_others && weight < route->weight && weight > a->own_weight);
+	if (!theirs)
+		a->own_weight = weight;
 	route->weight = weight;
 	route->names_canary = true;
-	route->by_others = by_others;
+	route->by_others = theirs;
 	route->version++;
 	if (by_others)
 		a->others_weight_ms = w->now_ms;
@@ -115,6 +105,9 @@ create_canary(struct world *w, struct act_sent *x)
 	struct deployment *d = &a->truth.deployments[OF_CANARY];
 	if (d->exists)
 		return !d->ours ? ACT_REFUSED : d->deleting ? ACT_CONFLICT : ACT_ALREADY;
+	/* Requests of one before are not this one's. */
+	if (a->no_weight_ms != 0)
+		a->no_weight_ms = -DAY_MS;
 	/* Where others deleted it, its pods are missing because of them until it is whole again. */
 	*d = (struct deployment){.exists = true,
 	    .ours = true,
@@ -237,6 +230,12 @@ keep_floor(struct world *w, int app, int b)
 	changed(w, app, PART_STABLE);
 }
 
+void
+apply_floor(struct world *w, int app)
+{
+	event_at(w, w->now_ms + world_between(w, 100, 15000), keep_floor, app, 0, false);
+}
+
 static enum act_outcome
 floor_of(struct world *w, struct act_sent *x)
 {
@@ -245,7 +244,7 @@ floor_of(struct world *w, struct act_sent *x)
 		return ACT_CONFLICT;
 	t->hpa.min = x->act.number;
 	t->hpa_version++;
-	event_at(w, w->now_ms + world_between(w, 100, 15000), keep_floor, x->app, 0, false);
+	apply_floor(w, x->app);
 	changed(w, x->app, PART_HPA);
 	return ACT_DONE;
 }

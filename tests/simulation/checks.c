@@ -21,22 +21,45 @@ victims(const struct world *w, const struct app_world *a, int side)
 	return n;
 }
 
-/* Enough pods that are there for the side's share; those that others took away count as there. */
+/* An app's pods, a bit for each. */
+struct pod_bits {
+	uint64_t there, answers, returned, by_airisd, by_others, canary;
+};
+
 static void
-check_side(struct world *w, int app, const struct proxy *proxy, int side, int percent)
+look_at_pods(const struct app_world *a, struct pod_bits *bits)
 {
-	const struct app_world *a = &w->apps[app];
-	int alive = 0, dead = 0, theirs = victims(w, a, side);
+	*bits = (struct pod_bits){0};
 	for (int i = 0; i < PODS; i++) {
 		const struct pod *pod = &a->pods[i];
-		bool known = proxy->has[app].ends >> i & 1, answers = pod_answers(pod);
-		if (pod->canary != (side == OF_CANARY))
-			continue;
-		alive += known && answers;
-		dead += known && !answers && pod->cause == CAUSE_AIRISD;
-		theirs += (known || pod->there) && !answers && pod->cause == CAUSE_OTHERS;
-		theirs += !known && answers && pod->returned;
+		bits->there |= (uint64_t)pod->there << i;
+		bits->answers |= (uint64_t)pod_answers(pod) << i;
+		bits->returned |= (uint64_t)pod->returned << i;
+		bits->by_airisd |= (uint64_t)(pod->cause == CAUSE_AIRISD) << i;
+		bits->by_others |= (uint64_t)(pod->cause == CAUSE_OTHERS) << i;
+		bits->canary |= (uint64_t)pod->canary << i;
 	}
+}
+
+static int
+count_bits(uint64_t bits)
+{
+	return __builtin_popcountll(bits);
+}
+
+/* Enough pods that are there for the side's share; those that others took away count as there. */
+static void
+check_side(struct world *w, int app, const struct proxy *proxy, const struct pod_bits *pods,
+    int side, int percent)
+{
+	const struct app_world *a = &w->apps[app];
+	uint64_t of_side = side == OF_CANARY ? pods->canary : ~pods->canary;
+	uint64_t known = proxy->has[app].ends & of_side, silent = of_side & ~pods->answers;
+	int alive = count_bits(known & pods->answers);
+	int dead = count_bits(known & silent & pods->by_airisd);
+	int theirs = victims(w, a, side) +
+		     count_bits((known | pods->there) & silent & pods->by_others) +
+		     count_bits(of_side & ~known & pods->answers & pods->returned);
 	/* A canary that others made smaller or another is theirs, until airisd writes it again. */
 	const struct deployment *d = &a->truth.deployments[side];
 	if (percent == 0 || d->size_by_others || d->image_by_others)
@@ -49,17 +72,8 @@ check_side(struct world *w, int app, const struct proxy *proxy, int side, int pe
 		    dead, theirs);
 }
 
-static bool
-has_canary_pods(const struct app_world *a, const struct config *has)
-{
-	for (int i = 0; i < PODS; i++)
-		if ((has->ends >> i & 1) && a->pods[i].canary)
-			return true;
-	return false;
-}
-
 static void
-check_proxy(struct world *w, int app, const struct proxy *proxy)
+check_proxy(struct world *w, int app, const struct proxy *proxy, const struct pod_bits *pods)
 {
 	const struct app_world *a = &w->apps[app];
 	const struct config *has = &proxy->has[app];
@@ -70,11 +84,12 @@ check_proxy(struct world *w, int app, const struct proxy *proxy)
 	if (has->weight > 0 && !gone && (!has->canary_cluster || w->now_ms < proxy->warm_ms[app]))
 		world_violated(w, "I3", "app%d: a proxy has weight %d and no %s cluster", app,
 		    has->weight, has->canary_cluster ? "warm" : "known");
-	if (subset && !has->names_stable && has_canary_pods(a, has) && !a->truth.route.by_others)
+	if (subset && !has->names_stable && (has->ends & pods->canary) != 0 &&
+	    !a->truth.route.by_others)
 		world_violated(
 		    w, "I3", "app%d: the canary gets requests that no weight gives it", app);
-	check_side(w, app, proxy, OF_CANARY, has->weight);
-	check_side(w, app, proxy, OF_STABLE, 100 - has->weight);
+	check_side(w, app, proxy, pods, OF_CANARY, has->weight);
+	check_side(w, app, proxy, pods, OF_STABLE, 100 - has->weight);
 }
 
 /* --- what may not stand ----------------------------------------------------------------------- */
@@ -141,8 +156,9 @@ check_standing(struct world *w, int app)
 		a->bad_ms = 0;
 		return;
 	}
-	if (a->bad_ms == 0 || a->bad_ms < w->barred_ms)
+	if (a->bad_ms == 0 || a->bad_ms < w->barred_ms || a->bad_what != what)
 		a->bad_ms = w->now_ms;
+	a->bad_what = what;
 	if (w->now_ms > a->bad_ms + (law[1] == '4' ? ABORT_MS : STANDS_MS))
 		world_violated(w, law, "app%d: %s for %lld s, and nothing bars it", app, what,
 		    (long long)(w->now_ms - a->bad_ms) / 1000);
@@ -152,10 +168,12 @@ void
 check_world(struct world *w)
 {
 	for (int app = 0; app < w->plan->app_count; app++) {
-		if (w->apps[app].broken || w->apps[app].late || w->apps[app].spec == NULL)
+		if (w->apps[app].broken || w->apps[app].spec == NULL)
 			continue;
+		struct pod_bits pods;
+		look_at_pods(&w->apps[app], &pods);
 		for (int i = 0; i < PROXIES; i++)
-			check_proxy(w, app, &w->mesh.proxies[i]);
+			check_proxy(w, app, &w->mesh.proxies[i], &pods);
 		check_standing(w, app);
 	}
 }
@@ -187,9 +205,10 @@ check_home(struct world *w)
 	for (int app = 0; app < w->plan->app_count; app++) {
 		const struct app_world *a = &w->apps[app];
 		const struct deployment *stable = &a->truth.deployments[OF_STABLE];
-		if (a->broken || a->late || a->image_end == 0)
+		if (a->broken || a->image_end == 0)
 			continue;
-		if (a->truth.deployments[OF_CANARY].exists || pods_ready(a, OF_CANARY) > 0)
+		if (!a->forgotten &&
+		    (a->truth.deployments[OF_CANARY].exists || pods_ready(a, OF_CANARY) > 0))
 			world_violated(w, "home", "app%d: the canary is left over", app);
 		check_routing(w, app);
 		if (!a->image_by_others && stable->image != a->image_end)

@@ -40,10 +40,8 @@ make_room(struct disk_state *state, int64_t size)
 {
 	if (size <= state->room)
 		return;
-	int64_t room = size * 2;
-	state->bytes = mem_grow(state->bytes, (size_t)room, 1);
-	memset(state->bytes + state->room, 0, (size_t)(room - state->room));
-	state->room = room;
+	state->room = size * 2;
+	state->bytes = mem_grow(state->bytes, (size_t)state->room, 1);
 }
 
 static void
@@ -53,6 +51,26 @@ resize(struct disk_state *state, int64_t size)
 	if (size > state->size)
 		memset(state->bytes + state->size, 0, (size_t)(size - state->size));
 	state->size = size;
+}
+
+/* What lies behind the end and before it is zero, as in any file. */
+static void
+put(struct disk_state *state, const void *from, int64_t at, int64_t end)
+{
+	if (at > state->size)
+		resize(state, at);
+	make_room(state, end);
+	if (end > at)
+		memcpy(state->bytes + at, from, (size_t)(end - at));
+	if (end > state->size)
+		state->size = end;
+}
+
+static void
+copy(struct disk_state *to, const struct disk_state *from)
+{
+	to->size = 0;
+	put(to, from->bytes, 0, from->size);
 }
 
 /* False: it fails, and how. */
@@ -80,9 +98,7 @@ disk_write(struct disk_file *file, const void *from, int64_t count, int64_t at)
 {
 	if (!passes(false))
 		return false;
-	if (at + count > file->now.size)
-		resize(&file->now, at + count);
-	memcpy(file->now.bytes + at, from, (size_t)count);
+	put(&file->now, from, at, at + count);
 	for (int64_t block = at / DISK_BLOCK; block <= (at + count - 1) / DISK_BLOCK; block++) {
 		assert(block < DISK_BLOCKS);
 		file->dirty[block / 64] |= UINT64_C(1) << (block % 64);
@@ -107,11 +123,8 @@ copy_block(struct disk_state *to, const struct disk_state *from, int64_t block, 
 	int64_t at = block * DISK_BLOCK, end = at + bytes;
 	if (end > from->size)
 		end = from->size;
-	if (end <= at)
-		return;
-	if (end > to->size)
-		resize(to, end);
-	memcpy(to->bytes + at, from->bytes + at, (size_t)(end - at));
+	if (end > at)
+		put(to, from->bytes + at, at, end);
 }
 
 typedef void each_block(struct disk_file *file, int64_t block);
@@ -122,9 +135,8 @@ each_dirty(struct disk_file *file, each_block *each)
 	for (int i = 0; i < DISK_BLOCKS / 64; i++) {
 		uint64_t bits = file->dirty[i];
 		file->dirty[i] = 0;
-		for (int bit = 0; bits != 0; bit++, bits >>= 1)
-			if (bits & 1)
-				each(file, (int64_t)i * 64 + bit);
+		for (; bits != 0; bits &= bits - 1)
+			each(file, (int64_t)i * 64 + __builtin_ctzll(bits));
 	}
 }
 
@@ -162,10 +174,7 @@ cut_power(struct disk_file *file)
 	each_dirty(file, cut_block);
 	if (file->safe.size > file->now.size && roll(roll_ctx, 2) == 0)
 		file->safe.size = file->now.size;
-	file->now.size = 0;
-	resize(&file->now, file->safe.size);
-	if (file->safe.size > 0)
-		memcpy(file->now.bytes, file->safe.bytes, (size_t)file->safe.size);
+	copy(&file->now, &file->safe);
 }
 
 void
@@ -212,7 +221,6 @@ disk_lost(void)
 }
 
 static struct disk_state kept;
-static char kept_name[sizeof(files[0].name)];
 
 void
 disk_keep(void)
@@ -221,19 +229,16 @@ disk_keep(void)
 		if (!files[i].there || files[i].now.size == 0)
 			continue;
 		assert(kept.size == 0); /* closed, the database is one file */
-		memcpy(kept_name, files[i].name, sizeof(kept_name));
-		resize(&kept, files[i].now.size);
-		memcpy(kept.bytes, files[i].now.bytes, (size_t)kept.size);
+		assert(strcmp(files[i].name, DISK_DATABASE) == 0);
+		copy(&kept, &files[i].now);
 	}
 }
 
 static void
 take_kept(struct disk_file *file)
 {
-	resize(&file->now, kept.size);
-	resize(&file->safe, kept.size);
-	memcpy(file->now.bytes, kept.bytes, (size_t)kept.size);
-	memcpy(file->safe.bytes, kept.bytes, (size_t)kept.size);
+	copy(&file->now, &kept);
+	copy(&file->safe, &kept);
 }
 
 void
@@ -246,5 +251,5 @@ disk_reset(unsigned (*rolling)(void *ctx, unsigned sides), void *ctx)
 	for (int i = 0; i < DISK_FILES; i++)
 		files[i].there = false;
 	if (kept.size > 0)
-		take_kept(disk_find(kept_name, true));
+		take_kept(disk_find(DISK_DATABASE, true));
 }

@@ -8,6 +8,8 @@
 #include <stdint.h>
 
 #define DISK_VFS "airis-disk"
+/* In every process the same: errors name it, and a trace must not depend on who ran it. */
+#define DISK_DATABASE "/simulated/airis.db"
 
 /* Call once, before the first store. */
 void disk_register(void);

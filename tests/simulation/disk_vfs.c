@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "disk.h"
 #include "disk_room.h"
+#include "schedule.h"
 
 struct handle {
 	sqlite3_file base;
@@ -287,10 +288,36 @@ on_sleep(sqlite3_vfs *vfs, int us)
 	return us; /* nobody else is running: waiting would not help */
 }
 
+/* randomblob() in little time. No two may be alike: SQLite does not write a page that stays as it
+ * was. */
+static void
+quick_blob(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	static uint64_t state;
+	size_t words = (size_t)sqlite3_value_int(values[0]) / sizeof(uint64_t) + 1;
+	uint64_t *blob = mem_array(words, sizeof(*blob));
+	(void)count;
+	for (size_t i = 0; i < words; i++)
+		blob[i] = schedule_mix(&state);
+	sqlite3_result_blob(context, blob, sqlite3_value_int(values[0]), free);
+}
+
+static int
+on_connection(sqlite3 *db, char **error, const struct sqlite3_api_routines *api)
+{
+	(void)error, (void)api;
+	return sqlite3_create_function_v2(db, "randomblob", 1, SQLITE_UTF8 | SQLITE_INNOCUOUS, NULL,
+	    quick_blob, NULL, NULL, NULL);
+}
+
+/* One thread, and many short lives of connections: no locks and no bookkeeping of memory. */
 void
 disk_register(void)
 {
 	static sqlite3_vfs vfs;
+	sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	sqlite3_auto_extension((void (*)(void))on_connection);
 	vfs = *sqlite3_vfs_find(NULL);
 	vfs.pNext = NULL;
 	vfs.iVersion = 2;

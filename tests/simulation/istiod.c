@@ -6,7 +6,6 @@
 #define DEBOUNCE_AFTER_MS 100
 #define DEBOUNCE_MAX_MS 10000
 #define WARMING_MS 15
-#define DAY_MS 86400000
 
 void
 mesh_config(const struct world *w, int app, struct config *config)

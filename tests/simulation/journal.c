@@ -7,6 +7,8 @@
 #include "rooms.h"
 #include "turns.h"
 
+#define RETRY_MS 250 /* how long the second failure in a row makes it wait, at least */
+
 static struct world *current; /* the store's functions are given the store */
 
 static bool
@@ -97,7 +99,7 @@ count_intent(void *ctx, const struct journal_row *row)
 }
 
 void
-journal_check_intent(struct world *w, const struct act *act)
+journal_check_intent(struct world *w, int app, const struct act *act)
 {
 	struct journal_port port = store_port(w->store);
 	struct err e;
@@ -105,6 +107,7 @@ journal_check_intent(struct world *w, const struct act *act)
 	if (act->urgent &&
 	    (!store_healthy(w->store, NULL) || engine_degraded(w->engine, &(const char *){NULL}))) {
 		w->acts_exempt++; /* what reduces risk goes out also when it cannot be written */
+		w->apps[app].unwritten = true;
 		return;
 	}
 	if (port.events(port.ctx, NULL, w->checked_seq, 0, count_intent, w, &e) < 0)
@@ -163,6 +166,7 @@ enter_phase(struct world *w, struct rollout_known *r, const json_t *data)
 		a->image_home = a->truth.deployments[OF_STABLE].image;
 		r->begun = true;
 	}
+	r->tried.failures = 0;
 	if (r->begun && phase_final(r->phase))
 		a->image_end = r->phase == PHASE_SUCCEEDED ? r->image : a->image_home;
 	r->paused |= r->phase == PHASE_PAUSED;
@@ -174,10 +178,10 @@ enter_phase(struct world *w, struct rollout_known *r, const json_t *data)
 }
 
 static void
-enter_stage(struct world *w, struct rollout_known *r, const json_t *data)
+enter_stage(struct world *w, struct rollout_known *r, const json_t *data, int64_t at_ms)
 {
 	int index = (int)jsonx_int(data, "index", -1);
-	check_stage(w, r, r->stage, index);
+	check_stage(w, r, r->stage, index, at_ms);
 	r->stage = index;
 	r->fails[0] = r->fails[1] = 0;
 	r->skips = r->approved = r->paused = r->late = false;
@@ -191,15 +195,43 @@ commanded(struct rollout_known *r, const json_t *data)
 	r->skips |= strcmp(name, "promote") == 0;
 	r->approved |= strcmp(name, "approve") == 0;
 	if (strcmp(name, "resume") == 0 || strcmp(name, "retry") == 0)
-		r->fails[0] = r->fails[1] = 0;
+		r->fails[0] = r->fails[1] = r->tried.failures = 0;
 }
 
-/* What is told now may be of long ago. */
+/* I12: what was not taken twice in a row is not sent again at once. Faults that come by chance
+ * hardly ever come often enough to show it by the number of writes (check_rate). */
+static void
+intended(
+    struct world *w, struct rollout_known *r, const struct journal_row *row, const json_t *data)
+{
+	char what[64];
+	str_print(what, sizeof(what), "%s %d", jsonx_text_or(data, "act", ""),
+	    (int)jsonx_int(data, "number", 0));
+	if (strcmp(what, r->tried.what) != 0)
+		r->tried.failures = 0;
+	if (r->tried.failures > 1 && row->at_ms < r->tried.at_ms + RETRY_MS)
+		world_violated(w, "I12", "app%d: %s was not taken %d times and is sent %lld ms on",
+		    r->app, what, r->tried.failures, (long long)(row->at_ms - r->tried.at_ms));
+	str_copy(r->tried.what, sizeof(r->tried.what), what);
+	r->tried.attempt = (int)jsonx_int(data, "attempt", 0);
+}
+
+static void
+answered(struct rollout_known *r, const struct journal_row *row, const json_t *data)
+{
+	const char *outcome = jsonx_text_or(data, "outcome", "");
+	if (jsonx_int(data, "attempt", 0) != r->tried.attempt)
+		return;
+	bool taken = strcmp(outcome, "done") == 0 || strcmp(outcome, "already") == 0;
+	r->tried.failures = taken ? 0 : r->tried.failures + 1;
+	r->tried.at_ms = row->at_ms;
+}
+
 bool
-journal_was_ill(const struct world *w)
+journal_was_ill(const struct world *w, int64_t ms)
 {
 	for (int kind = FAULT_DISK_FULL; kind <= FAULT_DISK_SLOW; kind++)
-		if (w->until[kind] != 0 && w->now_ms < w->until[kind] + w->lag_ms + 30000)
+		if (w->until[kind] != 0 && w->now_ms < w->until[kind] + w->lag_ms + ms)
 			return true;
 	return false;
 }
@@ -248,20 +280,32 @@ journal_kept(void *ctx, const struct journal_row *row)
 	return true;
 }
 
+/* Most events are only counted: their data need not be read. */
+static json_t *
+data_of(const struct journal_row *row, enum event_kind kind)
+{
+	struct err e;
+	if (kind != EVENT_CREATED && kind != EVENT_PHASE && kind != EVENT_STAGE &&
+	    kind != EVENT_COMMAND && kind != EVENT_MEASURED && kind != EVENT_ACT &&
+	    kind != EVENT_ACTED)
+		return NULL;
+	return jsonx_parse(row->text, strlen(row->text), 1 << 20, &e);
+}
+
 void
 journal_durable(void *ctx, const struct journal_row *row)
 {
 	struct world *w = ctx;
-	struct err e;
+	enum event_kind kind = event_of(row->name);
 	if (w->dead)
 		return;
 	world_trace(w, "event %s %s %s", row->key + 20, row->name, row->text);
 	if (row->seq > w->told_seq)
 		w->told_seq = row->seq;
 	w->told_sum += row_sum(row);
-	json_t *data = jsonx_parse(row->text, strlen(row->text), 1 << 20, &e);
+	json_t *data = data_of(row, kind);
 	struct rollout_known *r = rollout_find(w, row->key);
-	switch (event_of(row->name)) {
+	switch (kind) {
 	case EVENT_CREATED:
 		if (r != NULL)
 			world_violated(w, "I8", "%s is created twice", row->key);
@@ -272,12 +316,19 @@ journal_durable(void *ctx, const struct journal_row *row)
 		enter_phase(w, r, data);
 		break;
 	case EVENT_STAGE:
-		enter_stage(w, r, data);
+		enter_stage(w, r, data, row->at_ms);
 		break;
 	case EVENT_SETTLED:
 		r->still_ms = w->now_ms;
-		r->late = journal_was_ill(w);
+		r->late = journal_was_ill(w, 30000);
 		r->settled_ms = r->settled_ms ? r->settled_ms : w->now_ms;
+		break;
+	case EVENT_ACT:
+		w->apps[r->app].unwritten = false;
+		intended(w, r, row, data);
+		break;
+	case EVENT_ACTED:
+		answered(r, row, data);
 		break;
 	case EVENT_COMMAND:
 		commanded(r, data);

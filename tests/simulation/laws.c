@@ -6,6 +6,13 @@
 #define MOMENT_MS 8000
 #define LONG_MS 120000
 
+/* What it sees is of before it slept, and its news are on their way. */
+static bool
+just_woke(const struct world *w)
+{
+	return w->suspended_ms != 0 && w->now_ms < w->suspended_ms + MOMENT_MS;
+}
+
 static bool
 troubled(const struct world *w)
 {
@@ -63,7 +70,10 @@ check_lower(struct world *w, int app, int number)
 	int stable = ready_within(w, a, OF_STABLE, ms, true);
 	int canary = ready_within(w, a, OF_CANARY, ms, false);
 	int weight = a->truth.route.weight;
-	if (stable * 200 < (100 - number) * a->load && canary * 100 >= weight * a->load)
+	bool by_others = a->truth.service.gone_by_others || a->truth.rule.gone_by_others ||
+			 a->truth.deployments[OF_CANARY].size_by_others;
+	if (!by_others && !just_woke(w) && stable * 200 < (100 - number) * a->load &&
+	    canary * 100 >= weight * a->load)
 		world_violated(w, "I5",
 		    "app%d: weight %d to %d with %d of %d stable pods ready, and %d of the canary",
 		    app, weight, number, stable, a->load, canary);
@@ -88,7 +98,7 @@ check_send(struct world *w, int app, const struct act *act)
 	check_rate(w, app);
 	if (act->kind == ACT_WEIGHT && (act->number < 0 || act->number > 100))
 		world_violated(w, "I1", "app%d: weight %d", app, act->number);
-	if (act->kind != ACT_WEIGHT || a->broken || a->late || a->truth.route.by_others ||
+	if (act->kind != ACT_WEIGHT || a->broken || a->truth.route.by_others ||
 	    !a->truth.route.exists)
 		return;
 	if (act->number > a->truth.route.weight)
@@ -106,13 +116,23 @@ others_weighed(const struct world *w, const struct app_world *a)
 	       (a->others_weight_ms != 0 && w->now_ms < a->others_weight_ms + LONG_MS);
 }
 
+/* Where time has to do, it is promised that proxies take a change within mesh.settle. */
+static bool
+deaf_proxies(const struct world *w)
+{
+	bool stuck = false;
+	for (int i = 0; i < PROXIES; i++)
+		stuck |= w->mesh.proxies[i].stuck;
+	return stuck && !w->plan->asks;
+}
+
 /* Law 3: the side that goes has no requests, and the last ones are over. */
 static void
 check_drained(struct world *w, int app, int64_t since_ms, const char *what)
 {
 	const struct app_world *a = &w->apps[app];
 	int64_t drain_ms = w->plan->apps[app].drain_ms;
-	if (others_weighed(w, a) || !a->truth.route.exists)
+	if (others_weighed(w, a) || !a->truth.route.exists || deaf_proxies(w))
 		return;
 	if (since_ms == 0)
 		world_violated(w, "law 3", "app%d: %s while proxies send it requests", app, what);
@@ -126,8 +146,8 @@ check_delete(struct world *w, int app)
 {
 	const struct app_world *a = &w->apps[app];
 	check_drained(w, app, a->no_weight_ms, "the canary is deleted");
-	if (ready_within(w, a, OF_STABLE, troubled(w) ? LONG_MS : MOMENT_MS, true) == 0 &&
-	    pods_ready(a, OF_CANARY) > 0)
+	if (a->truth.route.exists && pods_ready(a, OF_CANARY) > 0 && !just_woke(w) &&
+	    ready_within(w, a, OF_STABLE, troubled(w) ? LONG_MS : MOMENT_MS, true) == 0)
 		world_violated(w, "I5", "app%d: the only healthy side is deleted", app);
 }
 
@@ -155,7 +175,7 @@ void
 check_effect(struct world *w, int app, const struct act *act)
 {
 	const struct app_world *a = &w->apps[app];
-	if (a->broken || a->late)
+	if (a->broken)
 		return;
 	if (act->kind == ACT_DELETE_CANARY)
 		check_delete(w, app);
@@ -170,14 +190,19 @@ check_effect(struct world *w, int app, const struct act *act)
 /* --- I7, I10: a stage is left for a reason -----------------------------------------------------
  */
 
+/* Where the disk was ill, a measurement may be missing in the journal, or be told late; where the
+ * wall clock has jumped, nobody can know how old one is that was made before a crash. */
 static bool
-gate_was_good(const struct world *w, const struct app_world *a, int i, int needed)
+gate_was_good(
+    const struct world *w, const struct app_world *a, int i, int needed, int64_t decided_ms)
 {
-	int64_t late_ms = journal_was_ill(w) ? 1800000 : 1000;
-	int64_t age_ms = 2 * a->spec->gates[i].every_ms + 5000 + late_ms;
-	bool enough = a->gates[i].good >= needed ||
+	int64_t every_ms = a->spec->gates[i].every_ms;
+	bool ill = journal_was_ill(w, (needed + 1) * every_ms);
+	int64_t late_ms = ill ? 1800000 : 1000;
+	bool enough = a->gates[i].good >= (ill ? 1 : needed) ||
 		      (a->gates[i].enough_ms != 0 && w->now_ms - a->gates[i].enough_ms <= late_ms);
-	return enough && w->now_ms - a->gates[i].good_ms <= age_ms;
+	bool fresh = decided_ms - a->gates[i].good_ms <= 2 * every_ms + 5000 + late_ms;
+	return enough && (fresh || w->jumped);
 }
 
 /* A hold is as long as it is, also with a crash in it. After a jump of the wall clock nobody can
@@ -199,14 +224,14 @@ check_hold(struct world *w, const struct rollout_known *r, int from)
 }
 
 void
-check_stage(struct world *w, struct rollout_known *r, int from, int to)
+check_stage(struct world *w, struct rollout_known *r, int from, int to, int64_t said_ms)
 {
 	const struct app_world *a = &w->apps[r->app];
 	const struct app_plan *plan = &w->plan->apps[r->app];
 	int stages = a->spec->plan.stage_count;
-	/* It stands before its command in the journal. */
-	bool full =
-	    a->full_ms != 0 && w->now_ms < a->full_ms + (journal_was_ill(w) ? 600000 : 1000);
+	/* It stands before its command in the journal. A process that does not run has no time. */
+	int64_t ran_ms = w->now_ms - w->lag_ms - a->full_ms;
+	bool full = a->full_ms != 0 && ran_ms < (journal_was_ill(w, 30000) ? 1800000 : 1000);
 	if (to <= from || (to != from + 1 && !full))
 		world_violated(w, "I7", "%s goes from stage %d to %d", r->id, from, to);
 	if (from < 1 || from > stages || r->skips || full)
@@ -214,8 +239,10 @@ check_stage(struct world *w, struct rollout_known *r, int from, int to)
 	check_hold(w, r, from);
 	if (from == 1 && plan->approve && !r->approved)
 		world_violated(w, "I7", "%s leaves stage %d without its approval", r->id, from);
+	/* It may have been decided before it slept, and written down after it. */
+	int64_t decided_ms = just_woke(w) ? said_ms - w->wall_offset_ms : w->now_ms;
 	for (int i = 0; i < plan->gates; i++)
-		if (!gate_was_good(w, a, i, plan->measurements))
+		if (!gate_was_good(w, a, i, plan->measurements, decided_ms))
 			world_violated(w, "I10",
 			    "%s leaves stage %d, gate g%d has %d of %d passes, the last %lld ms "
 			    "ago",

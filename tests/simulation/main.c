@@ -74,7 +74,7 @@ static int
 run_one(const struct options *o)
 {
 	struct schedule schedule;
-	struct violation violation;
+	struct violation violation = {0};
 	struct counters counters = {0};
 	uint64_t hash = 0;
 	char name[64];
@@ -88,7 +88,7 @@ run_one(const struct options *o)
 	}
 	if (o->shrinks)
 		run_apart(&schedule, &violation);
-	else
+	if (violation.law[0] == '\0')
 		world_run(&schedule, o->trace ? stdout : NULL, &counters, &violation, &hash);
 	str_print(name, sizeof(name), "seed %llu", (unsigned long long)schedule.seed);
 	if (violation.law[0] == '\0')

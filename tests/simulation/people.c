@@ -174,7 +174,7 @@ people_do(struct world *w, const struct item *item)
 {
 	world_hit(w, item->kind);
 	if (item->kind == DO_PROMOTE_FULL)
-		w->apps[item->app].full_ms = w->now_ms;
+		w->apps[item->app].full_ms = w->now_ms - w->lag_ms;
 	if (item->kind == DO_START || item->kind == DO_START_AGAIN || item->kind == DO_UNDO)
 		start(w, item);
 	else

@@ -43,17 +43,17 @@ void
 pods_count(const struct app_world *a, int side, struct counts *counts)
 {
 	const struct deployment *d = &a->truth.deployments[side];
-	*counts = (struct counts){.pods = count(a, side, false, 0),
-	    .updated = count(a, side, false, d->image),
-	    .ready = count(a, side, true, 0),
-	    .never = d->exists && a->never_ready == d->image};
+	*counts = (struct counts){.never = d->exists && a->never_ready == d->image};
 	for (int i = 0; i < PODS; i++) {
 		const struct pod *pod = &a->pods[i];
 		if (pod->canary != (side == OF_CANARY) || !pod->there)
 			continue;
-		counts->going += pod->gone_ms != 0;
-		if (pod_serves(pod))
-			counts->ready_of[pod->image]++;
+		bool stays = pod->gone_ms == 0;
+		counts->going += !stays;
+		counts->pods += stays;
+		counts->updated += stays && (d->image == 0 || pod->image == d->image);
+		counts->ready += pod_serves(pod);
+		counts->ready_of[pod->image] += pod_serves(pod);
 	}
 }
 
@@ -171,7 +171,9 @@ tell_to_go(struct world *w, int app, struct pod *pod, enum cause cause)
 	pod->gone_ms = w->now_ms + GRACE_MS;
 	if (pod->cause != CAUSE_OTHERS)
 		pod->cause = cause;
-	if (cause == CAUSE_OTHERS && pod->was_ready)
+	/* One that is down goes first, and with it what others did to it. */
+	bool theirs = cause == CAUSE_OTHERS || (cause == CAUSE_IN_PLACE && pod->down);
+	if (theirs && pod->was_ready)
 		pods_victim(
 		    w, app, pod->canary ? OF_CANARY : OF_STABLE, w->plan->pods_late_ms + HEARD_MS);
 	event_at(w, pod->gone_ms, go, app, name_of(a, pod), false);

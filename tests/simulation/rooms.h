@@ -12,6 +12,7 @@ bool pod_serves(const struct pod *pod);	 /* is a ready endpoint */
 bool pod_answers(const struct pod *pod); /* a request to it would be answered */
 uint64_t pods_ends(const struct app_world *a, int side);
 void pods_hurt(struct world *w, int app, int side, int count, int64_t for_ms);
+#define DAY_MS 86400000
 #define HEARD_MS 12000 /* the mesh has heard of a change by then */
 /* A pod that others took away counts as there for so long. */
 void pods_victim(struct world *w, int app, int side, int64_t for_ms);
@@ -33,6 +34,7 @@ uint64_t acts_port(
     void *ctx, const struct app *app, const struct baseline *baseline, const struct act *act);
 enum act_outcome apply_act(struct world *w, struct act_sent *sent);
 enum part apply_part(enum act_kind kind);
+void apply_floor(struct world *w, int app); /* the HPA will see to its floor */
 int apply_version(const struct truth *truth, enum part part);
 int image_of(const char *text); /* "web:3" -> 3 */
 void image_text(int image, char *to, size_t size);
@@ -69,9 +71,10 @@ bool airisd_next(const struct world *w, int64_t *at_ms);
 struct journal_port journal_port_of(struct world *w);
 void journal_flush(struct world *w);
 void journal_durable(void *ctx, const struct journal_row *row);
-bool journal_was_ill(const struct world *w); /* what is told now may be of long ago */
+/* Until less than so many ms ago: what is told now may be of long ago. */
+bool journal_was_ill(const struct world *w, int64_t ms);
 bool journal_kept(void *ctx, const struct journal_row *row);
-void journal_check_intent(struct world *w, const struct act *act);
+void journal_check_intent(struct world *w, int app, const struct act *act);
 struct rollout_known *rollout_find(struct world *w, const char *id);
 struct rollout_known *rollout_active(struct world *w, int app); /* NULL: none */
 
@@ -85,7 +88,8 @@ void check_world(struct world *w);
 void check_history(struct world *w, int app);
 void check_send(struct world *w, int app, const struct act *act);
 void check_effect(struct world *w, int app, const struct act *act);
-void check_stage(struct world *w, struct rollout_known *r, int from, int to);
+/* said_ms: when airisd says that it was decided (wall clock). */
+void check_stage(struct world *w, struct rollout_known *r, int from, int to, int64_t said_ms);
 void check_home(struct world *w);
 
 #endif

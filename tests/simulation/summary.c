@@ -41,10 +41,6 @@ summary_print(const struct counters *sum, int64_t took_ms)
 	    (unsigned long long)sum->events, (unsigned long long)sum->commits,
 	    (unsigned long long)sum->acts, (unsigned long long)sum->crashes,
 	    (unsigned long long)(sum->simulated_ms / 3600000));
-	if (sum->after_end > 0)
-		printf("%llu writes without an answer took effect when their rollout had ended or "
-		       "was going home\n",
-		    (unsigned long long)sum->after_end);
 	for (int i = 0; i < ITEM_KINDS && sum->seeds >= ENOUGH; i++)
 		if (sum->hits[i] == 0) {
 			printf("%s was never hit\n", item_name((enum item_kind)i));

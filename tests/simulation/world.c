@@ -248,9 +248,12 @@ all_rest(struct world *w)
 {
 	int64_t until_ms = w->now_ms + REST_MS;
 	for (int i = 0; i < w->rollout_count && well(w); i++) {
-		while (well(w) && !rests(w, w->rollouts[i].id) && w->now_ms < until_ms)
+		bool rest = rests(w, w->rollouts[i].id);
+		while (well(w) && !rest && w->now_ms < until_ms) {
 			run_until(w, w->now_ms + 20000);
-		if (well(w) && !rests(w, w->rollouts[i].id))
+			rest = well(w) && rests(w, w->rollouts[i].id);
+		}
+		if (well(w) && !rest)
 			say_restless(w, w->rollouts[i].id);
 	}
 }
@@ -261,12 +264,15 @@ is_home(const struct rollout_known *r)
 	return r->phase == PHASE_SUCCEEDED || r->phase == PHASE_ABORTED;
 }
 
-/* From everywhere there is a way. A person may have to say it again where it failed. */
+/* From everywhere there is a way. A person may have to say it again where it failed, and see to it
+ * that the stable side is as large as it was. */
 static void
 send_home(struct world *w, int i)
 {
 	int64_t until_ms = w->now_ms + HOME_MS;
 	while (well(w) && !is_home(&w->rollouts[i]) && w->now_ms < until_ms) {
+		if (w->rollouts[i].phase == PHASE_FAILED)
+			world_give_pods(w, w->rollouts[i].app);
 		if (w->rollouts[i].phase != PHASE_ABORTING && w->reply_count < REPLIES)
 			people_abort(w, w->rollouts[i].id);
 		run_until(w, w->now_ms + MINUTE);

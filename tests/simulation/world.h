@@ -142,15 +142,18 @@ struct app_world {
 		int before;
 	} gates[2];
 	int64_t weight_ms;	  /* when the weight changed */
+	int own_weight;		  /* the last one that airisd chose */
 	int promotions;		  /* times the stable workload got the release of this rollout */
 	int64_t bad_ms;		  /* since when something stands that may not; 0: it does not */
+	const char *bad_what;	  /* which */
 	int edits;		  /* of the image by others */
 	int64_t others_weight_ms; /* when a weight of others was last in the route */
-	int64_t full_ms;	  /* when somebody last said promote --full; 0: nobody */
-	int image_home;		  /* the stable image when the rollout began */
-	int image_end;		  /* what the rollouts that ended have left */
+	int64_t full_ms; /* of airisd's running time, at the last promote --full; 0: none */
+	int image_home;	 /* the stable image when the rollout began */
+	int image_end;	 /* what the rollouts that ended have left */
 	bool image_by_others;
-	bool late; /* a write of it took effect too late, see acts.c: it is not judged any more */
+	bool forgotten; /* so it was at a crash: what it left nobody knows of */
+	bool unwritten; /* what was done last is not in the journal: an abort on a full disk */
 };
 
 struct rollout_known { /* of what is durable */
@@ -164,6 +167,11 @@ struct rollout_known { /* of what is durable */
 	bool acknowledged;	      /* its start was answered with yes */
 	bool abort_acknowledged;
 	int64_t breach_ms, aborting_ms;
+	struct { /* the last act, and how often it was not taken in a row */
+		char what[64];
+		int attempt, failures;
+		int64_t at_ms;
+	} tried;
 };
 
 struct act_sent {
@@ -206,8 +214,6 @@ struct counters { /* of many worlds */
 	uint64_t hits[ITEM_KINDS]; /* how often each kind did what it does */
 	uint64_t phases[PHASE_FAILED + 1];
 	uint64_t simulated_ms;
-	uint64_t
-	    after_end; /* writes without an answer that took effect after their rollout ended */
 };
 
 struct timed; /* events.c */
@@ -235,7 +241,6 @@ struct world {
 	struct loop *loop;
 	struct store *store;
 	struct engine *engine;
-	char path[64];
 	int life;
 	bool dead, crash_due, crash_power;
 	enum item_kind crash; /* armed: DO_START if none is */
@@ -264,6 +269,7 @@ void world_hit(struct world *w, enum item_kind kind);
 bool world_fault(const struct world *w, int app, enum item_kind kind);
 bool world_fault_now(struct world *w, int app, enum item_kind kind);
 void world_item(struct world *w, const struct item *item); /* world_item.c */
+void world_give_pods(struct world *w, int app); /* a person makes the stable side whole again */
 void world_fault_ends(struct world *w, int app, int kind);
 
 /* events.c: later, run(w, a, b). to_airisd: not while its process does not run. */

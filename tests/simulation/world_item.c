@@ -56,6 +56,7 @@ remade(struct world *w, int app, int b)
 	    .uid = ++w->uids};
 	watch_changed(w, app, PART_STABLE);
 	pods_sync(w, app);
+	apply_floor(w, app);
 }
 
 static void
@@ -159,6 +160,20 @@ edit_size(struct world *w, const struct item *item)
 	watch_changed(w, item->app, PART_CANARY);
 	pods_sync(w, item->app);
 	world_hit(w, FAULT_SIZE_EDITED);
+}
+
+/* What an HPA has scaled down that is not there any more, nothing scales up again. */
+void
+world_give_pods(struct world *w, int app)
+{
+	struct deployment *d = &w->apps[app].truth.deployments[OF_STABLE];
+	int size = w->plan->apps[app].replicas;
+	if (!d->exists || d->deleting || d->size >= size || w->apps[app].truth.hpa.exists)
+		return;
+	d->size = size;
+	d->version++;
+	watch_changed(w, app, PART_STABLE);
+	pods_sync(w, app);
 }
 
 /* It scales down only when there is less to do. */

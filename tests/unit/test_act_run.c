@@ -99,7 +99,7 @@ test_done_and_already(void **state)
 	assert_int_equal(room.reads, 0);
 	assert_true(str_starts(sent, "PATCH "
 				     "/apis/networking.istio.io/v1/namespaces/prod/virtualservices/"
-				     "web?fieldManager=airisd"));
+				     "web?timeout=12s&fieldManager=airisd"));
 	assert_non_null(strstr(sent, "\"value\":\"868\""));
 	assert_int_equal(room_look().route.weight, 10); /* before any watch event */
 	act(ACT_WEIGHT, 10, "");

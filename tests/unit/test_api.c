@@ -95,6 +95,9 @@ test_where_it_does_not_listen(void **state)
 	refuse_tcp(TOKEN, "[::]:0", "loopback only");
 	refuse_tcp(TOKEN, "[2001:db8::1]:80", "loopback only");
 	refuse_tcp(TOKEN, "example.org:80", "loopback only");
+	refuse_tcp(TOKEN, "0::1:8080", "loopback only");
+	refuse_tcp(TOKEN, "::1:0", "loopback only");
+	refuse_tcp(TOKEN, "[127.0.0.1]:0", "loopback only");
 	refuse_tcp(NULL, "127.0.0.1:0", "no token file is set");
 	refuse_tcp("", "127.0.0.1:0", "is empty");
 	refuse_tcp(" \n", "127.0.0.1:0", "is empty");

@@ -459,7 +459,10 @@ an_abort_does_not_overtake_the_end_of_the_old_colour(void **state)
 	b.at.under_way = false;
 	move(&b); /* four are ready, as far as is seen */
 	assert_int_equal(b.out.act.kind, ACT_NONE);
-	b.at.now_ms += 5000;
+	b.at.now_ms += ACT_LATE_MS - 1;
+	move(&b); /* it may still come */
+	assert_int_equal(b.out.act.kind, ACT_NONE);
+	b.at.now_ms += 1;
 	move(&b);
 	assert_int_equal(b.out.act.kind, ACT_WEIGHT);
 	end(&b);

@@ -220,6 +220,37 @@ a_canary_that_dies_in_an_abort(void **state)
 	assert_true(only || rolled > 50);
 }
 
+/* The stable side serves the release that an abort flees from, istiod is down, and the canary that
+ * should carry the way home blinks: no pod of the stable side restarts before proxies can hear of
+ * it. Where it serves nothing, it is rolled at once. */
+static void
+no_pod_restarts_while_istiod_is_down(void **state)
+{
+	(void)state;
+	int kept = 0;
+	EACH_SEED(seed, 150)
+	{
+		static struct toy w;
+		begin(&w, seed, true);
+		while (!w.r->rolled && toy_tick(&w))
+			;
+		while (w.weight == 100 && toy_tick(&w))
+			;
+		w.istiod.down = true;
+		toy_command(&w, COMMAND_ABORT);
+		kill_canary(&w, 1 + (int)(seed % TOY_PODS));
+		bool serves = w.stable_new && w.weight < 100;
+		for (int i = 0; serves && i < 1500 && toy_tick(&w); i++)
+			assert_true(w.stable_new);
+		kept += strstr(w.waiting.what, "its pods would restart") != NULL;
+		w.istiod.down = w.never_ready = false;
+		toy_run_to_end(&w, PHASE_ABORTED);
+		assert_false(w.stable_new);
+		toy_end(&w);
+	}
+	assert_true(only || kept > 50);
+}
+
 static void
 what_never_gets_ready_loses_nothing(void **state)
 {
@@ -317,6 +348,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(an_abort_is_sent_in_the_first_look),
 	    cmocka_unit_test(an_istiod_that_never_answers),
 	    cmocka_unit_test(a_canary_that_dies_in_an_abort),
+	    cmocka_unit_test(no_pod_restarts_while_istiod_is_down),
 	    cmocka_unit_test(what_never_gets_ready_loses_nothing),
 	    cmocka_unit_test(crashes_lose_nothing),
 	    cmocka_unit_test(an_istiod_that_is_down_for_a_while),

@@ -79,15 +79,111 @@ an_end_is_an_end(void **state)
 }
 
 static void
+no_replicas(struct observed *seen)
+{
+	seen->stable.replicas = seen->stable.ready = 0;
+}
+
+static void
+none_ready(struct observed *seen)
+{
+	seen->stable.ready = 0;
+}
+
+static void
+foreign_canary(struct observed *seen)
+{
+	seen->canary.exists = true;
+}
+
+static void
+no_service(struct observed *seen)
+{
+	seen->service = false;
+}
+
+static void
+no_route(struct observed *seen)
+{
+	seen->route.exists = false;
+}
+
+static void
+odd_route(struct observed *seen)
+{
+	seen->route.fits = false;
+	str_copy(seen->route.why_not, sizeof(seen->route.why_not), "two routes fit");
+}
+
+static void
+weighed_already(struct observed *seen)
+{
+	seen->route.weight = 7;
+}
+
+static void
+odd_rule(struct observed *seen)
+{
+	str_copy(seen->subsets.why_not, sizeof(seen->subsets.why_not), "two rules fit");
+}
+
+static void
+not_allowed(struct observed *seen)
+{
+	str_copy(seen->preflight, sizeof(seen->preflight), "may not patch");
+}
+
+static void
 what_forbids_the_start_aborts_it_with_the_reason(void **state)
+{
+	static const struct {
+		void (*spoil)(struct observed *seen);
+		const char *mode, *why;
+	} table[] = {{no_replicas, "host", "Deployment shop/web has 0 replicas"},
+	    {none_ready, "host", "Deployment shop/web has no ready endpoint in Service web"},
+	    {foreign_canary, "host",
+		"Deployment shop/web-canary exists and airisd did not make it"},
+	    {no_service, "host", "Service shop/web does not exist"},
+	    {no_route, "host", "preflight: VirtualService shop/web does not exist"},
+	    {odd_route, "host", "two routes fit"},
+	    {weighed_already, "host", "already gives the canary 7 percent"},
+	    {odd_rule, "subset", "two rules fit"}, {not_allowed, "host", "may not patch"}};
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct bench b;
+		begin_in(&b, table[i].mode, "");
+		table[i].spoil(&b.seen);
+		move(&b);
+		assert_int_equal(b.r->phase, PHASE_ABORTED);
+		if (strstr(b.r->reason, table[i].why) == NULL)
+			fail_msg("%s: %s", table[i].why, b.r->reason);
+		assert_true(b.r->attempt.number == 0); /* nothing was written */
+		end(&b);
+	}
+}
+
+/* Made by others while it is under way: it is neither taken over nor written to. */
+static void
+a_foreign_canary_or_a_route_that_fits_no_more_is_left_alone(void **state) /* I11 */
 {
 	(void)state;
 	struct bench b;
 	begin(&b, "");
-	b.seen.route.exists = false;
 	move(&b);
-	assert_int_equal(b.r->phase, PHASE_ABORTED);
-	assert_non_null(strstr(b.r->reason, "preflight: VirtualService shop/web does not exist"));
+	fold(&b, EVENT_ACTED, json_pack("{s:i, s:s}", "attempt", 1, "outcome", "done"));
+	b.seen.canary_service = b.seen.canary_service_ours = true;
+	b.seen.canary.exists = true;
+	b.at.now_ms += 5000;
+	move(&b);
+	assert_int_equal(b.out.act.kind, ACT_NONE);
+	assert_string_equal(b.out.waiting.object, "Deployment shop/web-canary");
+	end(&b);
+	begin(&b, "");
+	be_ready_for_fifty(&b);
+	odd_route(&b.seen);
+	move(&b);
+	assert_int_equal(b.out.act.kind, ACT_NONE);
+	assert_non_null(strstr(b.out.waiting.what, "two routes fit"));
 	end(&b);
 }
 
@@ -235,6 +331,45 @@ an_abort_waits_for_what_it_overtook(void **state) /* F42, F49 */
 	end(&b);
 }
 
+/* A watch may not have told of everything yet. */
+static void
+home_is_looked_at_directly_before_it_counts(void **state) /* F42 */
+{
+	(void)state;
+	struct bench b;
+	begin(&b, "");
+	move(&b);
+	fold(&b, EVENT_PHASE, json_pack("{s:s}", "to", "aborting"));
+	b.at.now_ms += 5000;
+	fold(&b, EVENT_ACTED, json_pack("{s:i, s:s}", "attempt", 1, "outcome", "unreached"));
+	b.seen.verified_ms = b.at.now_ms - 1;
+	move(&b);
+	assert_int_equal(b.r->phase, PHASE_ABORTING);
+	assert_true(b.out.verify);
+	b.seen.verified_ms = b.at.now_ms;
+	move(&b);
+	assert_int_equal(b.r->phase, PHASE_ABORTED);
+	end(&b);
+}
+
+/* Pods that are not ready: the stage's deadline runs from the return, not from before. */
+static void
+time_that_passed_while_away_was_not_waited(void **state)
+{
+	(void)state;
+	struct bench b;
+	begin(&b, "");
+	be_ready_for_fifty(&b);
+	b.seen.canary.ready = b.seen.canary.ready_new = 0;
+	move(&b);
+	b.at.now_ms += 3600 * 1000;
+	b.at.back_ms = b.at.now_ms;
+	move(&b);
+	assert_int_equal(b.r->phase, PHASE_PROGRESSING);
+	assert_int_equal(b.out.waiting.until_ms, b.at.now_ms + 60000);
+	end(&b);
+}
+
 int
 main(void)
 {
@@ -244,12 +379,15 @@ main(void)
 	    cmocka_unit_test(who_is_superseded_goes_home_from_every_phase),
 	    cmocka_unit_test(an_end_is_an_end),
 	    cmocka_unit_test(what_forbids_the_start_aborts_it_with_the_reason),
+	    cmocka_unit_test(a_foreign_canary_or_a_route_that_fits_no_more_is_left_alone),
 	    cmocka_unit_test(nothing_begins_on_stale_caches),
 	    cmocka_unit_test(what_cannot_be_taken_back_is_verified_first),
 	    cmocka_unit_test(an_old_generation_is_no_completion),
 	    cmocka_unit_test(it_never_asks_to_be_woken_in_the_past),
 	    cmocka_unit_test(nothing_is_done_behind_a_fence),
 	    cmocka_unit_test(an_abort_waits_for_what_it_overtook),
+	    cmocka_unit_test(home_is_looked_at_directly_before_it_counts),
+	    cmocka_unit_test(time_that_passed_while_away_was_not_waited),
 	};
 	return cmocka_run_group_tests_name("decide", tests, NULL, NULL);
 }

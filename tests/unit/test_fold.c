@@ -273,6 +273,46 @@ failures_back_off_and_effects_forgive(void **state) /* F56, F65, I12 */
 	rollout_free(r);
 }
 
+/* Nor is a refusal; what was not taken is what is still to be done. */
+static void
+silence_is_no_effect(void **state) /* F42 */
+{
+	static const enum act_outcome none[] = {
+	    ACT_UNKNOWN, ACT_UNREACHED, ACT_REFUSED, ACT_CONFLICT};
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		struct rollout *r = make(1);
+		act(r, 1, ACT_SCALE_CANARY, 3);
+		acted(r, 1, none[i], -1);
+		assert_int_equal(r->canary, 0);
+		assert_int_equal(r->attempt.failures, 1);
+		act(r, 2, ACT_SCALE_CANARY, 3);
+		acted(r, 2, ACT_DONE, -1);
+		assert_int_equal(r->canary, 3);
+		rollout_free(r);
+	}
+}
+
+/* What it did to the routing has to be taken, too; the act under way goes on. */
+static void
+an_overtaken_write_may_have_changed_the_routing(void **state) /* F42 */
+{
+	static const enum act_outcome outcomes[] = {ACT_DONE, ACT_UNKNOWN, ACT_REFUSED};
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct rollout *r = make(1);
+		act(r, 1, ACT_NAME_STABLE, 0);
+		fold(r, EVENT_PHASE, json_pack("{s:s}", "to", "aborting"));
+		act(r, 2, ACT_WEIGHT, 0);
+		clock_ms += 7000;
+		acted(r, 1, outcomes[i], -1);
+		assert_int_equal(r->routing_ms, clock_ms);
+		assert_true(r->attempt.pending);
+		assert_int_equal(r->attempt.number, 2);
+		rollout_free(r);
+	}
+}
+
 static void
 measure(struct rollout *r, const char *verdict)
 {
@@ -403,6 +443,8 @@ main(void)
 	    cmocka_unit_test(an_outcome_is_only_of_its_own_attempt),
 	    cmocka_unit_test(what_the_data_plane_may_have_instead),
 	    cmocka_unit_test(failures_back_off_and_effects_forgive),
+	    cmocka_unit_test(silence_is_no_effect),
+	    cmocka_unit_test(an_overtaken_write_may_have_changed_the_routing),
 	    cmocka_unit_test(a_weight_change_takes_the_passes_and_keeps_the_failures),
 	    cmocka_unit_test(a_side_that_comes_and_goes_does_not_put_the_deadline_off),
 	    cmocka_unit_test(an_absence_is_noticed_and_silence_is_none),

@@ -149,7 +149,7 @@ test_places(void **state)
 	expect_error(&b, "too many questions");
 	ask(&b); /* a measurement waits for a place */
 	assert_int_equal(health(&b).waiting, 1);
-	b.hung_wanted = 15;
+	b.hung_wanted = 16;
 	wait_answers(&b, 1);
 	fake_do(&b.fake, FAKE_ANSWER, 200, FAKE_ONE("3"));
 	gates_query_cancel(b.gates, numbers[0]);

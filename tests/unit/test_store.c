@@ -196,7 +196,7 @@ test_keys(void **state)
 	struct bench *b = *state;
 	const int64_t hour = 3600 * 1000;
 	struct journal_write first[] = {
-	    {.kind = JOURNAL_KEY, .key = "k1", .name = "hash", .text = "{}", .at_ms = hour},
+	    {.kind = JOURNAL_KEY, .key = "k1", .name = "hash", .text = "r-1", .at_ms = hour},
 	    event("r-1", "started")};
 	struct journal_write again[] = {first[0], event("r-2", "started")};
 	struct journal_write later = first[0];
@@ -209,7 +209,7 @@ test_keys(void **state)
 	assert_int_equal(b->failed, 1);
 	assert_int_equal(file_number(b->path, "SELECT count(*) FROM events"), 1);
 	assert_int_equal(b->port.key(b->port.ctx, "k1", store_answer, &text, NULL), 0);
-	assert_string_equal(str_text(&text), "k1 hash {} 3600000");
+	assert_string_equal(str_text(&text), "k1 hash r-1 3600000");
 	later.key = "k2";
 	later.at_ms = 25 * hour;
 	assert_true(bench_write(b, &later, 1));
