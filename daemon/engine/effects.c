@@ -50,18 +50,23 @@ note_outcome(struct entry *entry, uint64_t attempt, enum act_outcome outcome, co
 	engine_mark(entry);
 }
 
-/* The journal took a moment: what the act was chosen for may be gone. */
+/* The journal took a moment: what the act was chosen for may be gone, or not be seen any more. */
 static bool
 still_safe(struct entry *entry)
 {
 	struct observed seen;
 	struct view view = {.rollout = entry->rollout, .seen = &seen};
+	const struct act *act = &entry->sending;
 	engine_observe(entry, &seen);
-	if (!seen.fresh || act_is_safe(&view, &entry->sending))
+	bool raises = act->kind == ACT_WEIGHT && act->number > seen.route.weight;
+	if (seen.fresh ? act_is_safe(&view, act) : !raises)
 		return true;
 	entry->sending = (struct act){.kind = ACT_NONE};
-	note_outcome(entry, entry->rollout->attempt.number, ACT_CONFLICT,
-	    "not sent: endpoints went away while it was written down", -1);
+	note_outcome(entry, entry->rollout->attempt.number,
+	    seen.fresh ? ACT_CONFLICT : ACT_UNREACHED,
+	    seen.fresh ? "not sent: endpoints went away while it was written down"
+		       : "not sent: the cluster is out of sight since it was chosen",
+	    -1);
 	return false;
 }
 

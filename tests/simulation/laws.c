@@ -146,7 +146,7 @@ check_delete(struct world *w, int app)
 {
 	const struct app_world *a = &w->apps[app];
 	check_drained(w, app, a->no_weight_ms, "the canary is deleted");
-	if (a->truth.route.exists && pods_ready(a, OF_CANARY) > 0 && !just_woke(w) &&
+	if (a->truth.route.exists && pods_ready(a, OF_CANARY) > 0 &&
 	    ready_within(w, a, OF_STABLE, troubled(w) ? LONG_MS : MOMENT_MS, true) == 0)
 		world_violated(w, "I5", "app%d: the only healthy side is deleted", app);
 }

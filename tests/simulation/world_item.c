@@ -256,6 +256,8 @@ suspend(struct world *w)
 	if (w->flush_ms != 0)
 		w->flush_ms = w->suspended_ms;
 	world_troubled(w, w->suspended_ms);
+	for (int app = 0; app < w->plan->app_count; app++)
+		watch_slept(w, app);
 	w->barred_ms = w->suspended_ms > w->barred_ms ? w->suspended_ms : w->barred_ms;
 	world_hit(w, FAULT_SUSPENDED);
 }
