@@ -276,10 +276,34 @@ a_damaged_journal_is_refused(void **state) /* I14 */
 	world_free(w);
 }
 
+/* While the intent of a weight is written down the watches break: nobody knows any more whether the
+ * canary can carry it. */
+static void
+no_weight_is_raised_out_of_sight(void **state) /* I2 */
+{
+	(void)state;
+	struct world *w = world_new(5, "");
+	char id[ID_SIZE];
+	str_copy(id, sizeof(id), world_start(w, "web:2"));
+	w->disk_late = 400;
+	const struct attempt *attempt = &world_rollout(w, id)->attempt;
+	for (int i = 0; i < 6000 && (!attempt->pending || attempt->act.kind != ACT_WEIGHT); i++)
+		world_run(w, 10);
+	assert_int_equal(attempt->act.kind, ACT_WEIGHT);
+	w->fresh_at = virtual_loop_now(w->loop) + 5000;
+	world_run(w, 4000);
+	assert_int_equal(w->weight, 0);
+	assert_int_equal(attempt->outcome, ACT_UNREACHED);
+	assert_non_null(strstr(attempt->text, "out of sight"));
+	world_until_phase(w, id, PHASE_SUCCEEDED);
+	world_free(w);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(no_weight_is_raised_out_of_sight),
 	    cmocka_unit_test(a_full_disk_stops_progress_and_goes_on_when_there_is_space),
 	    cmocka_unit_test(an_abort_reaches_the_cluster_without_the_disk),
 	    cmocka_unit_test(an_abort_does_not_wait_for_what_could_not_be_written),

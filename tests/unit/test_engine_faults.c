@@ -240,29 +240,6 @@ an_abort_takes_back_what_was_not_sent_yet(void **state) /* F42, F49 */
 	}
 }
 
-/* While the intent of a weight is written down the watches break: nobody knows any more whether the
- * canary can carry it. */
-static void
-no_weight_is_raised_out_of_sight(void **state) /* I2 */
-{
-	(void)state;
-	struct world *w = world_new(5, "");
-	char id[ID_SIZE];
-	str_copy(id, sizeof(id), world_start(w, "web:2"));
-	w->disk_late = 400;
-	const struct attempt *attempt = &world_rollout(w, id)->attempt;
-	for (int i = 0; i < 6000 && (!attempt->pending || attempt->act.kind != ACT_WEIGHT); i++)
-		world_run(w, 10);
-	assert_int_equal(attempt->act.kind, ACT_WEIGHT);
-	w->fresh_at = virtual_loop_now(w->loop) + 5000;
-	world_run(w, 4000);
-	assert_int_equal(w->weight, 0);
-	assert_int_equal(attempt->outcome, ACT_UNREACHED);
-	assert_non_null(strstr(attempt->text, "out of sight"));
-	world_until_phase(w, id, PHASE_SUCCEEDED);
-	world_free(w);
-}
-
 static void
 an_abort_in_every_stage_goes_home(void **state) /* F42, I4 */
 {
@@ -582,7 +559,6 @@ main(void)
 	    cmocka_unit_test(a_foreign_edit_after_a_lost_answer_is_still_noticed),
 	    cmocka_unit_test(an_abort_overtakes_an_act_that_arrives_late),
 	    cmocka_unit_test(an_abort_takes_back_what_was_not_sent_yet),
-	    cmocka_unit_test(no_weight_is_raised_out_of_sight),
 	    cmocka_unit_test(an_abort_in_every_stage_goes_home),
 	    cmocka_unit_test(an_abort_while_pods_are_pending_does_not_wait_for_them),
 	    cmocka_unit_test(an_abort_twice_and_after_the_end_says_yes_and_does_nothing),
