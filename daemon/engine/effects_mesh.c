@@ -145,12 +145,14 @@ effects_mesh(struct entry *entry, const struct observed *seen)
 	const struct rollout *r = entry->rollout;
 	bool asks = r->compiled && !phase_final(r->phase) && !entry->doomed;
 	int64_t now_ms = engine_now_ms(entry->engine);
+	bool any = false;
 	for (int i = 0; i < MESH_SUBJECTS; i++) {
 		enum mesh_subject subject = (enum mesh_subject)i;
 		int64_t of_ms = rollout_changed_ms(r, subject);
 		bool open = asks && entry->asking.way[subject] != MESH_TIME &&
 			    !rollout_taken(r, subject) &&
 			    (!mesh_in_route(subject) || rollout_accepted(r));
+		any |= open && entry->asking.way[subject] == MESH_ISTIOD;
 		if (!open || entry->mesh_of_ms[subject] != of_ms)
 			withdraw(entry, subject);
 		if (!open || entry->mesh_asks[subject] != 0)
@@ -159,6 +161,11 @@ effects_mesh(struct entry *entry, const struct observed *seen)
 			engine_wake(entry, entry->mesh_next_ms);
 		else
 			ask_mesh(entry, subject, of_ms, seen);
+	}
+	/* Nobody is asked any more, say after a reload: then nobody would take it back. */
+	if (entry->asking.deaf && !any) {
+		entry->asking.deaf = false;
+		engine_mark(entry);
 	}
 }
 

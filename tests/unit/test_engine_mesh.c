@@ -8,6 +8,7 @@ enum way { CONFIRMS, SILENT, ASSUMES };
 static struct asked {
 	struct world *w;
 	enum way way;
+	bool off; /* the settings know no istiod any more */
 	uint64_t last, open[MESH_SUBJECTS];
 	int64_t at_ms[MESH_SUBJECTS];
 	int count, cancelled;
@@ -24,7 +25,7 @@ way_of(void *ctx, const char *cluster, enum mesh_subject subject)
 {
 	(void)ctx;
 	(void)subject;
-	return str_equal(cluster, "default") ? MESH_ISTIOD : MESH_TIME;
+	return str_equal(cluster, "default") && !asked.off ? MESH_ISTIOD : MESH_TIME;
 }
 
 static int64_t
@@ -146,6 +147,28 @@ nobody_answers(void **state)
 	end(w);
 }
 
+/* While istiod is away no serving pod restarts; once nobody is to be asked any more, they do. */
+static void
+an_abort_restarts_no_pod_unheard(void **state)
+{
+	struct world *w = world_with(CONFIRMS);
+	(void)state;
+	char id[ID_SIZE];
+	str_copy(id, sizeof(id), world_start(w, "web:2"));
+	for (int i = 0; i < 60000 && (!world_rollout(w, id)->rolled || w->canary_exists); i++)
+		world_run(w, 10);
+	asked.way = SILENT;
+	str_copy(w->never_ready, sizeof(w->never_ready), "web:2");
+	world_must(w, id, COMMAND_ABORT);
+	world_run(w, 120000);
+	assert_non_null(strstr(world_waiting(w, id)->what, "its pods would restart"));
+	assert_int_equal(world_phase(w, id), PHASE_ABORTING);
+	asked.off = true;
+	world_until_phase(w, id, PHASE_ABORTED);
+	world_home(w, "web:1");
+	end(w);
+}
+
 static void
 who_did_not_confirm_is_written_down(void **state)
 {
@@ -200,7 +223,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(every_weight_is_confirmed),
-	    cmocka_unit_test(nobody_answers), cmocka_unit_test(who_did_not_confirm_is_written_down),
+	    cmocka_unit_test(nobody_answers), cmocka_unit_test(an_abort_restarts_no_pod_unheard),
+	    cmocka_unit_test(who_did_not_confirm_is_written_down),
 	    cmocka_unit_test(what_a_controller_accepts_is_asked_without_a_time),
 	    cmocka_unit_test(an_overtaken_question_is_withdrawn)};
 	return cmocka_run_group_tests_name("engine_mesh", tests, NULL, NULL);
