@@ -104,7 +104,9 @@ journal_check_intent(struct world *w, int app, const struct act *act)
 	struct journal_port port = store_port(w->store);
 	struct err e;
 	w->acts_sent++;
-	if (act->urgent &&
+	const struct route *route = &w->apps[app].cached.truth.route;
+	const struct observed seen = {.route = {.exists = route->exists, .weight = route->weight}};
+	if (act_goes_unwritten(&seen, act) &&
 	    (!store_healthy(w->store, NULL) || engine_degraded(w->engine, &(const char *){NULL}))) {
 		w->acts_exempt++; /* what reduces risk goes out also when it cannot be written */
 		w->apps[app].unwritten = true;

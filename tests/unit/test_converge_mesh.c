@@ -237,6 +237,8 @@ no_pod_restarts_while_istiod_is_down(void **state)
 		while (w.weight == 100 && toy_tick(&w))
 			;
 		w.istiod.down = true;
+		for (int i = 0; i < 60 && toy_tick(&w); i++)
+			; /* it answered a moment before */
 		toy_command(&w, COMMAND_ABORT);
 		kill_canary(&w, 1 + (int)(seed % TOY_PODS));
 		bool serves = w.stable_new && w.weight < 100;
