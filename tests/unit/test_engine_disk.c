@@ -40,7 +40,7 @@ a_full_disk_stops_progress_and_goes_on_when_there_is_space(void **state) /* F71 
 static void
 gets_home_but_for_the_rest(struct world *w, const char *id)
 {
-	bool ends = false;
+	bool ends = false, had_canary = w->canary_exists;
 	for (int i = 0; i < 3000 && !ends; i++) {
 		world_run(w, 10);
 		enum phase phase = world_phase(w, id);
@@ -53,8 +53,10 @@ gets_home_but_for_the_rest(struct world *w, const char *id)
 	bool rolled = world_rollout(w, id)->rolled;
 	if (w->weight != 0)
 		world_fail(w, "the canary still has %d%%", w->weight);
-	if (!rolled)
+	if (!rolled) {
 		assert_string_equal(w->image, "web:1");
+		assert_int_equal(w->canary_exists, had_canary);
+	}
 	world_run(w, 20000);
 	assert_int_equal(w->effect_count, effects);
 	const char *why;
@@ -113,6 +115,37 @@ an_abort_does_not_wait_for_what_could_not_be_written(void **state) /* F71 */
 		gets_home_but_for_the_rest(w, id);
 		world_free(w);
 	}
+}
+
+/* The deletion of the canary hangs in the journal: it was never sent, so it is there for an abort
+ * to carry the traffic while the stable side rolls back. */
+static void
+a_deletion_that_hangs_is_none_for_an_abort(void **state) /* F71, law 1 */
+{
+	(void)state;
+	struct world *w = world_new(5, "");
+	char id[ID_SIZE];
+	str_copy(id, sizeof(id), world_start(w, "web:2"));
+	for (int i = 0;
+	     i < 60000 && !str_equal(world_waiting(w, id)->next, "then the canary is deleted"); i++)
+		world_run(w, 10);
+	world_run(w, 500);
+	world_disk(w, true);
+	world_run(w, 20000);
+	assert_true(w->canary_exists);
+	const struct rollout *r = world_rollout(w, id);
+	assert_true(r->attempt.pending && r->attempt.act.kind == ACT_DELETE_CANARY);
+	world_command(w, id, COMMAND_ABORT, false);
+	world_run(w, 1000);
+	assert_false(world_rollout(w, id)->attempt.pending);
+	assert_string_equal(world_waiting(w, id)->object, "Database");
+	assert_string_equal(w->image, "web:2");
+	world_disk(w, false);
+	world_until_weight(w, 100);
+	assert_string_equal(w->image, "web:2");
+	world_until_phase(w, id, PHASE_ABORTED);
+	world_home(w, "web:1");
+	world_free(w);
 }
 
 static enum verdict answer;
@@ -324,6 +357,7 @@ main(void)
 	    cmocka_unit_test(a_full_disk_stops_progress_and_goes_on_when_there_is_space),
 	    cmocka_unit_test(an_abort_reaches_the_cluster_without_the_disk),
 	    cmocka_unit_test(an_abort_does_not_wait_for_what_could_not_be_written),
+	    cmocka_unit_test(a_deletion_that_hangs_is_none_for_an_abort),
 	    cmocka_unit_test(a_gate_that_breaks_ends_it_without_the_disk),
 	    cmocka_unit_test(an_abort_that_was_not_written_is_a_foreign_edit_after_a_crash),
 	    cmocka_unit_test(a_disk_that_comes_and_goes_loses_no_event),
