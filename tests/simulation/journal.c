@@ -323,6 +323,7 @@ journal_durable(void *ctx, const struct journal_row *row)
 	case EVENT_SETTLED:
 		r->still_ms = w->now_ms;
 		r->late = journal_was_ill(w, 30000);
+		r->late_first = r->settled_ms ? r->late_first : r->late;
 		r->settled_ms = r->settled_ms ? r->settled_ms : w->now_ms;
 		break;
 	case EVENT_ACT:
