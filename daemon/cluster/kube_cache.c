@@ -1,6 +1,6 @@
 /* Which caches there are, who wants them, how fresh they are, and looking into them. Freshness is
- * computed, never stored: listed, the server not known dead, and the stream open or cut only now.
- */
+ * computed, never stored: listed, the server not known dead, no sleep that is not made up for, and
+ * the stream open or cut only now. */
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
@@ -17,7 +17,7 @@ kube_cache_find(const struct kube *kube, enum kube_kind kind, const char *ns)
 static bool
 is_fresh(const struct kube_cache *cache)
 {
-	return cache->listed && !cache->kube->probe.dead &&
+	return cache->listed && !cache->kube->probe.dead && !kube_probe_slept(cache->kube) &&
 	       (cache->open || clock_mono_ms() - cache->cut_ms < cache->kube->settings.grace_ms);
 }
 
@@ -164,6 +164,9 @@ explain(const struct kube_cache *cache, char *text, size_t size)
 	kube_what(cache->kind, cache->ns, what, sizeof what);
 	if (kube->probe.dead)
 		str_copy(text, size, kube->probe.why);
+	else if (kube_probe_slept(kube))
+		str_print(text, size, "cluster %s: this machine slept; %s are looked at again",
+		    kube->name, what);
 	else if (!cache->listed && !*cache->why)
 		str_print(text, size, "cluster %s: %s were not read yet", kube->name, what);
 	else if (!cache->listed)

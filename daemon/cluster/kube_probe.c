@@ -1,12 +1,13 @@
 /* Is the server alive? Watches notice nothing when it stops answering. So, while something is being
  * watched and nothing was heard for a while, a cheap request; two failures in a row and everything
- * cached counts as stale, until one answers again. */
+ * cached counts as stale, until one answers again. Nor do they notice that the machine slept: what
+ * they told before that counts as stale at once, and they begin again. */
 #include <string.h>
 #include "base/clock.h"
 #include "base/log.h"
 #include "cluster/kube_caches.h"
 
-enum { AGAIN_MS = 500, DEAD_EVERY_MS = 1000 };
+enum { AGAIN_MS = 500, DEAD_EVERY_MS = 1000, LOOK_MS = 1000, SLEPT_MS = 2000 };
 
 static void
 set_timer(struct kube *kube)
@@ -18,7 +19,34 @@ set_timer(struct kube *kube)
 		wait = DEAD_EVERY_MS;
 	else if (probe->failures)
 		wait = AGAIN_MS;
+	if (wait > LOOK_MS) /* its clock stands still in a sleep: soon after it */
+		wait = LOOK_MS;
 	loop_timer_set(probe->timer, wait > 0 ? wait : 0);
+}
+
+static int64_t
+asleep_ms(void)
+{
+	return clock_boot_ms() - clock_mono_ms();
+}
+
+bool
+kube_probe_slept(const struct kube *kube)
+{
+	return asleep_ms() - kube->probe.asleep_ms > SLEPT_MS;
+}
+
+/* As after a time in which the server was dead: fresh is what is open again. */
+static void
+wake_up(struct kube *kube)
+{
+	int64_t slept_ms = asleep_ms() - kube->probe.asleep_ms;
+
+	kube->probe.asleep_ms += slept_ms;
+	log_info("kube", "cluster %s: the machine slept for %lld s; everything is looked at again",
+	    kube->name, (long long)(slept_ms / 1000));
+	kube_watch_again(kube);
+	kube_cache_look_all(kube);
 }
 
 static void
@@ -91,6 +119,8 @@ on_timer(void *ctx)
 		probe->dead = false;
 		return; /* kube_probe_need starts it again */
 	}
+	if (kube_probe_slept(kube))
+		wake_up(kube);
 	if (!probe->dead && !probe->failures &&
 	    clock_mono_ms() - probe->heard_ms < kube->settings.probe_ms) {
 		set_timer(kube);
@@ -112,6 +142,7 @@ void
 kube_probe_start(struct kube *kube)
 {
 	kube->probe.heard_ms = clock_mono_ms();
+	kube->probe.asleep_ms = asleep_ms();
 	kube->probe.timer = loop_timer_new(kube->loop, on_timer, kube);
 }
 

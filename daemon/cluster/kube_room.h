@@ -45,6 +45,7 @@ struct kube_probe {
 	int64_t heard_ms; /* monotonic: the last sign of life */
 	int failures;	  /* in a row */
 	bool dead;
+	int64_t asleep_ms;     /* so long the machine slept since it began, as far as is reckoned */
 	int64_t dead_since_ms; /* wall clock */
 	char why[1024];
 };
@@ -75,5 +76,7 @@ void kube_probe_start(struct kube *kube);
 void kube_probe_done(struct kube *kube);
 void kube_probe_need(struct kube *kube);  /* something is being watched */
 void kube_probe_heard(struct kube *kube); /* the server has answered something */
+/* The machine slept, and the caches do not know yet what happened meanwhile. */
+bool kube_probe_slept(const struct kube *kube);
 
 #endif

@@ -84,6 +84,7 @@ move(struct entry *entry, const struct observed *seen)
 	    .back_ms = entry->back_ms,
 	    .mesh = &entry->asking,
 	    .under_way = entry->act_number != 0 || entry->overtaken > 0,
+	    .unwritten = entry->unwritten ? engine->degraded_why : NULL,
 	    .before = goes_before(entry),
 	    .superseded_by = superseded_by(entry)};
 	bool stuck = is_stuck(entry);
@@ -98,10 +99,7 @@ move(struct entry *entry, const struct observed *seen)
 	if (stuck)
 		return more;
 	entry->waiting = decision.waiting;
-	/* What was to be sent before an abort, and still waits for the journal, is not sent at all.
-	 */
-	if (!phase_forward(entry->rollout->phase) && !entry->sending.urgent)
-		entry->sending = (struct act){.kind = ACT_NONE};
+	entry->asks_mesh = decision.ask_mesh;
 	if (decision.act.kind != ACT_NONE)
 		entry->sending = decision.act;
 	if (decision.verify)
@@ -129,6 +127,14 @@ observe_again(struct entry *entry, struct observed *seen, bool first)
 	effects_mesh_know(entry); /* a move may have changed what it is asked about */
 }
 
+/* What was to be sent before an abort, and still waits for the journal, is not sent at all. */
+static void
+forget_forward(struct entry *entry)
+{
+	if (!phase_forward(entry->rollout->phase) && !entry->sending.urgent)
+		effects_drop(entry, ACT_UNREACHED, "not sent: it was to be aborted before");
+}
+
 void
 engine_advance(struct entry *entry)
 {
@@ -142,6 +148,7 @@ engine_advance(struct entry *entry)
 	}
 	loop_timer_clear(entry->timer);
 	entry->wake_ms = 0;
+	forget_forward(entry);
 	do
 		observe_again(entry, &seen, moves == 0);
 	while (move(entry, &seen) && ++moves < MOVES_MAX);

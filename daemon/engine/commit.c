@@ -363,9 +363,7 @@ not_durable(struct engine *engine, struct batch *batch, const char *why)
 	put_back(entry, batch);
 	for (batch = entry->queue; batch != NULL; batch = batch->next)
 		give_answers(batch, false, why);
-	/* Only what reduces risk goes out without being written down. */
-	if (entry->sending.urgent)
-		effects_send(entry);
+	effects_unwritten(entry);
 }
 
 static void

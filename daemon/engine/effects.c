@@ -50,18 +50,29 @@ note_outcome(struct entry *entry, uint64_t attempt, enum act_outcome outcome, co
 	engine_mark(entry);
 }
 
-/* The journal took a moment: what the act was chosen for may be gone. */
+void
+effects_drop(struct entry *entry, enum act_outcome outcome, const char *why)
+{
+	if (entry->sending.kind == ACT_NONE)
+		return;
+	entry->sending = (struct act){.kind = ACT_NONE};
+	note_outcome(entry, entry->rollout->attempt.number, outcome, why, -1);
+}
+
+/* The journal took a moment: what the act was chosen for may be gone, or not be seen any more. */
 static bool
 still_safe(struct entry *entry)
 {
 	struct observed seen;
 	struct view view = {.rollout = entry->rollout, .seen = &seen};
+	const struct act *act = &entry->sending;
 	engine_observe(entry, &seen);
-	if (!seen.fresh || act_is_safe(&view, &entry->sending))
+	bool raises = act->kind == ACT_WEIGHT && act->number > seen.route.weight;
+	if (seen.fresh ? act_is_safe(&view, act) : !raises)
 		return true;
-	entry->sending = (struct act){.kind = ACT_NONE};
-	note_outcome(entry, entry->rollout->attempt.number, ACT_CONFLICT,
-	    "not sent: endpoints went away while it was written down", -1);
+	effects_drop(entry, seen.fresh ? ACT_CONFLICT : ACT_UNREACHED,
+	    seen.fresh ? "not sent: endpoints went away while it was written down"
+		       : "not sent: the cluster is out of sight since it was chosen");
 	return false;
 }
 
@@ -85,6 +96,19 @@ effects_send(struct entry *entry)
 	entry->sending = (struct act){.kind = ACT_NONE};
 	act_key(key, sizeof(key), entry->rollout->app->cluster, entry->act_number);
 	map_set(entry->engine->acts, key, mem_strdup(entry->rollout->id));
+}
+
+void
+effects_unwritten(struct entry *entry)
+{
+	struct observed seen;
+	if (entry->sending.kind == ACT_NONE || !entry->sending.urgent)
+		return;
+	engine_observe(entry, &seen);
+	if (act_goes_unwritten(&seen, &entry->sending))
+		effects_send(entry);
+	else
+		effects_drop(entry, ACT_UNREACHED, "not sent: it could not be written down");
 }
 
 void

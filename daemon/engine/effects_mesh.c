@@ -90,6 +90,23 @@ note_open(struct entry *entry, enum mesh_subject subject, const struct mesh_answ
 	entry->mesh_next_ms = engine_now_ms(entry->engine) + ASK_AGAIN_MS;
 }
 
+static bool
+is_unknown(const struct rollout *r, enum mesh_subject subject)
+{
+	return !rollout_taken(r, subject) && (!mesh_in_route(subject) || rollout_accepted(r));
+}
+
+/* Of what is known already it was only asked to see whether anybody answers. */
+static void
+note_answer(struct entry *entry, const struct mesh_ask *ask, const struct mesh_answer *answer)
+{
+	if (entry->asking.way[ask->subject] == MESH_ISTIOD)
+		entry->asking.heard_ms = engine_now_ms(entry->engine);
+	entry->asking.text[ask->subject][0] = '\0';
+	if (is_unknown(entry->rollout, ask->subject))
+		note_taken(entry, ask, answer);
+}
+
 static void
 on_answer(void *ctx, uint64_t number, const struct mesh_answer *answer)
 {
@@ -98,12 +115,10 @@ on_answer(void *ctx, uint64_t number, const struct mesh_answer *answer)
 	struct entry *entry = ask == NULL ? NULL : engine_entry(engine, ask->rollout);
 	if (entry != NULL && !entry->doomed && entry->mesh_asks[ask->subject] == number) {
 		entry->mesh_asks[ask->subject] = 0;
-		entry->asking.deaf = answer->outcome == MESH_UNREACHABLE &&
-				     entry->asking.way[ask->subject] == MESH_ISTIOD;
 		if (answer->outcome == MESH_UNREACHABLE || answer->outcome == MESH_DIFFERS)
 			note_open(entry, ask->subject, answer);
 		else
-			note_taken(entry, ask, answer);
+			note_answer(entry, ask, answer);
 		engine_mark(entry);
 	}
 	free(ask);
@@ -141,6 +156,14 @@ ask_mesh(struct entry *entry, enum mesh_subject subject, int64_t of_ms, const st
 	map_set_number(engine->mesh_asks, entry->mesh_asks[subject], ask);
 }
 
+/* Whether it answers at all is asked with what changes least, so that a question gets its answer.
+ */
+static bool
+is_open(const struct entry *entry, enum mesh_subject subject)
+{
+	return is_unknown(entry->rollout, subject) || (entry->asks_mesh && subject == MESH_ROUTING);
+}
+
 void
 effects_mesh(struct entry *entry, const struct observed *seen)
 {
@@ -150,9 +173,8 @@ effects_mesh(struct entry *entry, const struct observed *seen)
 	for (int i = 0; i < MESH_SUBJECTS; i++) {
 		enum mesh_subject subject = (enum mesh_subject)i;
 		int64_t of_ms = rollout_changed_ms(r, subject);
-		bool open = asks && entry->asking.way[subject] != MESH_TIME &&
-			    !rollout_taken(r, subject) &&
-			    (!mesh_in_route(subject) || rollout_accepted(r));
+		bool open =
+		    asks && entry->asking.way[subject] != MESH_TIME && is_open(entry, subject);
 		if (!open || entry->mesh_of_ms[subject] != of_ms)
 			withdraw(entry, subject);
 		if (!open || entry->mesh_asks[subject] != 0)

@@ -48,7 +48,7 @@ say_degraded(const struct entry *entry, struct waiting *waiting)
 	str_copy(waiting->what, sizeof(waiting->what), engine->degraded_why);
 	str_copy(waiting->next, sizeof(waiting->next),
 	    "goes on by itself when it can be written; traffic stays as it is, `rollout abort` "
-	    "goes home");
+	    "brings it home");
 }
 
 /* Somebody who sees an end acts upon it: until it is durable it is none. */

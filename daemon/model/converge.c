@@ -33,18 +33,22 @@ canary_may_carry(const struct view *v)
 }
 
 /* Pods that restart while proxies hear of nothing are lost to them, the new ones and the old: what
- * serves now, even the wrong release, serves better. */
+ * serves now, even the wrong release, serves better. So istiod is asked once more before. */
 static bool
 proxies_are_deaf(const struct view *v, struct step *step)
 {
 	const struct app *app = v->rollout->app;
 	char object[APP_NAME * 2];
-	if (v->mesh == NULL || !v->mesh->deaf || v->seen->stable.ready == 0)
+	if (mesh_is_heard(v->mesh, v->now_ms) || v->seen->stable.ready == 0)
 		return false;
 	step_object(object, sizeof(object), "Deployment", app, app->workload);
+	const char *said = v->mesh->text[MESH_ROUTING];
 	step_blocked(step, object, 0, "then the stable workload gets its image back",
-	    "the mesh does not tell its proxies of new pods now, and its pods would restart");
-	step->on_mesh = true;
+	    "its pods would restart, and %s%s",
+	    said[0] ? "the mesh does not tell its proxies of new pods now: "
+		    : "the mesh has not said yet that it tells its proxies of new pods",
+	    said);
+	step->on_mesh = step->asks_mesh = true;
 	return true;
 }
 
@@ -55,6 +59,21 @@ roll_in_place(const struct view *v, struct step *step)
 	const struct route_seen *route = &v->seen->route;
 	bool serves = !route->exists || route->weight < 100;
 	return (serves && proxies_are_deaf(v, step)) || rule_image(v, step);
+}
+
+/* It carries all while the stable side rolls; not waited for without end. */
+static bool
+carry_by_canary(const struct view *v, struct step *step)
+{
+	int64_t until_ms = v->rollout->phase_ms + CARRIER_WAIT_MS;
+	if (!rule_prepare(v, step) && !rule_canary(v, step, 100) && !rule_weight(v, step, 100))
+		return false;
+	if (!step->on_pods || v->now_ms >= until_ms)
+		return true;
+	step->waiting.until_ms = until_ms;
+	str_copy(step->waiting.next, sizeof(step->waiting.next),
+	    "goes on when they are ready, or then without them");
+	return true;
 }
 
 /* Going home, the stable workload must get its old image back. While it serves, the canary carries
@@ -78,7 +97,7 @@ restore_image(const struct view *v, struct step *step)
 		return true;
 	if (!route->exists || route->weight == 100 || !canary_may_carry(v))
 		return roll_in_place(v, step);
-	return rule_prepare(v, step) || rule_canary(v, step, 100) || rule_weight(v, step, 100);
+	return carry_by_canary(v, step);
 }
 
 static bool

@@ -29,16 +29,22 @@ struct step {
 	enum step_kind kind;
 	struct act act;		/* STEP_ACT */
 	struct waiting waiting; /* STEP_BLOCKED: object, what, next, until_ms */
-	bool collapsed; /* STEP_ACT: all traffic leaves a side that it was just given: no way
-			   forward */
-	bool on_pods;	/* blocked on readiness: the stage's deadline runs */
-	bool on_mesh;	/* blocked on what the mesh has not confirmed: no deadline */
+	bool collapsed;		/* STEP_ACT: all traffic leaves a side that it was just given: no
+				   way forward */
+	bool on_pods;		/* blocked on readiness: the stage's deadline runs */
+	bool on_mesh;		/* blocked on what the mesh has not confirmed: no deadline */
+	bool asks_mesh;		/* it is to be asked, though no change of ours is open */
 };
 
 void converge(const struct view *view, struct step *step);
 /* Asked again when it is sent, a moment after it was chosen: the side that is to get more traffic
  * can still carry it (law 1). */
 bool act_is_safe(const struct view *view, const struct act *act);
+
+/* What an abort may do though it cannot be written down: after a crash nobody knows of it, and it
+ * may still come. A weight that does not rise, and the old image for a side that has no requests:
+ * with these the traffic gets home. All else waits for the journal. */
+bool act_goes_unwritten(const struct observed *seen, const struct act *act);
 
 /* Questions that converge asks, also asked by others. */
 int full_size(const struct view *view);		    /* what a whole side is, in endpoints, >= 1 */

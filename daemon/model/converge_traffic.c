@@ -92,6 +92,17 @@ act_is_safe(const struct view *v, const struct act *act)
 	return stable_ready(v) > 0 || canary_ready(v) == 0;
 }
 
+bool
+act_goes_unwritten(const struct observed *seen, const struct act *act)
+{
+	const struct route_seen *route = &seen->route;
+	if (!act->urgent)
+		return false;
+	return act->kind == ACT_WEIGHT
+		   ? act->number <= route->weight
+		   : act->kind == ACT_SET_IMAGE && route->exists && route->weight == 100;
+}
+
 /* Home means the old version: while ready stable pods still run the release and the canary can
  * carry its share, moving would only mix versions on pods that are about to go. */
 static bool

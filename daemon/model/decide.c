@@ -345,6 +345,16 @@ is_unsure(struct move *m, const struct step *step)
 	return true;
 }
 
+/* The traffic gets home without it; what is torn down after that can wait. */
+static bool
+waits_for_journal(struct move *m, const struct act *act)
+{
+	if (m->at->unwritten == NULL || act_goes_unwritten(m->at->seen, act))
+		return false;
+	move_wait(m, 0, "Database", m->at->unwritten, "goes on home when it can be written");
+	return true;
+}
+
 /* Home is reached when a direct look after our last write says so: a write of unknown outcome may
  * have left something that no watch has told of yet. */
 static void
@@ -370,7 +380,8 @@ home(struct move *m)
 	view_of(m, false, &view);
 	converge(&view, &step);
 	int64_t end_ms = deadline_of(m);
-	if (is_unsure(m, &step))
+	m->out->ask_mesh = step.asks_mesh;
+	if (is_unsure(m, &step) || (step.kind == STEP_ACT && waits_for_journal(m, &step.act)))
 		return;
 	if (step.kind == STEP_ACT)
 		send(m, &step.act);

@@ -14,8 +14,9 @@ struct situation {
 	int64_t settle_ms;
 	int64_t back_ms; /* airisd was away until then, see rollout_was_away; 0: not for long */
 	const struct mesh_asking *mesh; /* NULL: it cannot be asked */
-	bool under_way;	    /* an act was sent that is not answered yet; it may be an older one */
-	const char *before; /* id of a rollout of the same app that goes first; NULL: none */
+	bool under_way; /* an act was sent that is not answered yet; it may be an older one */
+	const char *unwritten;	   /* why the journal cannot be written; NULL: it can */
+	const char *before;	   /* id of a rollout of the same app that goes first; NULL: none */
 	const char *superseded_by; /* id of one that takes its place; NULL: none */
 };
 
@@ -25,6 +26,7 @@ struct decision {
 	struct waiting waiting; /* why it does not move now; object "": it does */
 	struct act repair;	/* scratch: what would undo a foreign edit */
 	bool verify;		/* read the objects directly first, then ask again */
+	bool ask_mesh;		/* does it answer? also if all that it is asked of is taken */
 	int64_t wake_ms;	/* look again then, at the latest; 0: only when something happens */
 };
 

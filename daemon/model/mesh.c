@@ -4,7 +4,8 @@
 #include <string.h>
 
 #define DIFFERS_MS 15000 /* Istio's longest debounce, and a margin */
-#define LOOK_MS 5000	 /* the first look at traffic is over */
+#define HEARD_FOR_MS 5000
+#define LOOK_MS 5000 /* the first look at traffic is over */
 
 static const char *const names[MESH_SUBJECTS] = {
     [MESH_WEIGHT] = "weight",
@@ -38,6 +39,13 @@ enum mesh_way
 mesh_way(const struct mesh_asking *asking, enum mesh_subject subject)
 {
 	return asking == NULL ? MESH_TIME : asking->way[subject];
+}
+
+bool
+mesh_is_heard(const struct mesh_asking *asking, int64_t now_ms)
+{
+	return mesh_way(asking, MESH_STABLE) != MESH_ISTIOD ||
+	       (asking->heard_ms != 0 && now_ms < asking->heard_ms + HEARD_FOR_MS);
 }
 
 int64_t

@@ -34,7 +34,7 @@ struct mesh_asking {
 	enum mesh_way way[MESH_SUBJECTS];
 	bool differs[MESH_SUBJECTS];   /* the last look at traffic showed something else */
 	char text[MESH_SUBJECTS][200]; /* while unanswered: what it says; "" nothing yet */
-	bool deaf; /* the last answer, to whatever question, was that proxies hear of nothing */
+	int64_t heard_ms;	       /* when an istiod last answered anything; 0: it has not */
 	int64_t back_ms; /* airisd began anew then, and what it had seen is lost; 0: it did not */
 };
 
@@ -45,6 +45,9 @@ enum mesh_subject mesh_subject_of(const char *name); /* MESH_SUBJECTS: no such *
 
 /* asking NULL: MESH_TIME */
 enum mesh_way mesh_way(const struct mesh_asking *asking, enum mesh_subject subject);
+/* Proxies are told of pods that come and go: an istiod that can be asked was there a moment ago.
+ * Where none can be asked it is not known, and counts as so. */
+bool mesh_is_heard(const struct mesh_asking *asking, int64_t now_ms);
 /* When a change that counts from from_ms is assumed to be taken, if nothing else tells; 0: never.
  * Traffic that shows something else puts it off, but not for ever: a share can be off by requests
  * that come by other routes. So does, for a moment, a new beginning, until it was looked at. */

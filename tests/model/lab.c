@@ -14,7 +14,7 @@
 #define LOOKS_MAX 16
 
 static const struct mesh_asking asking = {
-    .way = {MESH_ISTIOD, MESH_ISTIOD, MESH_ISTIOD, MESH_ISTIOD}};
+    .way = {MESH_ISTIOD, MESH_ISTIOD, MESH_ISTIOD, MESH_ISTIOD}, .heard_ms = NOW_MS};
 
 void
 lab_say(struct lab *lab, const char *format, ...)

@@ -72,10 +72,10 @@ answer(struct world *w, int number, int again)
 
 /* The release's image comes when it had been given up: a weight that had to move did not wait. */
 static bool
-comes_too_late(const struct act_sent *x)
+comes_too_late(const struct world *w, const struct act_sent *x)
 {
-	return x->act.kind == ACT_SET_IMAGE && !x->act.urgent && x->outcome == ACT_UNKNOWN &&
-	       x->answered;
+	bool given_up = x->life != w->life || (x->outcome == ACT_UNKNOWN && x->answered);
+	return x->act.kind == ACT_SET_IMAGE && !x->act.urgent && given_up;
 }
 
 static void
@@ -90,7 +90,7 @@ take_effect(struct world *w, int number, int b)
 	enum act_outcome outcome = apply_act(w, x);
 	world_trace(w, "effect %d: app%d %s %d %s: %s", number, x->app, act_name(x->act.kind),
 	    x->act.number, x->act.text, act_outcome_name(outcome));
-	if (outcome == ACT_DONE && !comes_too_late(x))
+	if (outcome == ACT_DONE && !comes_too_late(w, x))
 		check_effect(w, x->app, &x->act);
 	if (x->outcome == ACT_DONE)
 		x->outcome = outcome;

@@ -4,20 +4,38 @@
 
 #define GATE_TIMEOUT_MS 10000
 #define ABORT_MS 30000 /* an abort's weight waits for nothing but its answer */
+#define IN_PLACE_MS 120000
 #define STANDS_MS                                                                                  \
 	90000 /* longer than a mesh that is asked and does not know, twice, and a retry            \
 	       */
 
 /* --- requests --------------------------------------------------------------------------------- */
 
+/* Proxies do not hear of pods that come and go. */
+static bool
+deaf(const struct world *w)
+{
+	const struct mesh *mesh = &w->mesh;
+	return mesh->down || (mesh->up_ms != 0 && w->now_ms < mesh->up_ms + HEARD_MS);
+}
+
+/* Pods that restart in place, for want of another way home, are not known in time to a mesh that
+ * became late after it was asked. */
+static bool
+rolls_unheard(const struct world *w, const struct app_world *a, int side)
+{
+	bool late = w->mesh.churn_ms != 0 && w->now_ms < w->mesh.churn_ms + HEARD_MS;
+	return side == OF_STABLE && a->in_place_ms != 0 && (late || deaf(w)) &&
+	       w->now_ms < a->in_place_ms + IN_PLACE_MS;
+}
+
 static int
 victims(const struct world *w, const struct app_world *a, int side)
 {
 	const struct mesh *mesh = &w->mesh;
-	bool deaf = mesh->down || (mesh->up_ms != 0 && w->now_ms < mesh->up_ms + HEARD_MS);
 	int n = 0;
 	for (int i = 0; i < 8; i++)
-		n += a->victims[side][i] > (deaf ? mesh->down_ms : w->now_ms);
+		n += a->victims[side][i] > (deaf(w) ? mesh->down_ms : w->now_ms);
 	return n;
 }
 
@@ -59,7 +77,8 @@ check_side(struct world *w, int app, const struct proxy *proxy, const struct pod
 	int dead = count_bits(known & silent & pods->by_airisd);
 	int theirs = victims(w, a, side) +
 		     count_bits((known | pods->there) & silent & pods->by_others) +
-		     count_bits(of_side & ~known & pods->answers & pods->returned);
+		     count_bits(of_side & ~known & pods->answers &
+				(rolls_unheard(w, a, side) ? UINT64_MAX : pods->returned));
 	/* A canary that others made smaller or another is theirs, until airisd writes it again. */
 	const struct deployment *d = &a->truth.deployments[side];
 	if (percent == 0 || d->size_by_others || d->image_by_others)

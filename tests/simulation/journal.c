@@ -104,7 +104,9 @@ journal_check_intent(struct world *w, int app, const struct act *act)
 	struct journal_port port = store_port(w->store);
 	struct err e;
 	w->acts_sent++;
-	if (act->urgent &&
+	const struct route *route = &w->apps[app].cached.truth.route;
+	const struct observed seen = {.route = {.exists = route->exists, .weight = route->weight}};
+	if (act_goes_unwritten(&seen, act) &&
 	    (!store_healthy(w->store, NULL) || engine_degraded(w->engine, &(const char *){NULL}))) {
 		w->acts_exempt++; /* what reduces risk goes out also when it cannot be written */
 		w->apps[app].unwritten = true;
@@ -321,6 +323,7 @@ journal_durable(void *ctx, const struct journal_row *row)
 	case EVENT_SETTLED:
 		r->still_ms = w->now_ms;
 		r->late = journal_was_ill(w, 30000);
+		r->late_first = r->settled_ms ? r->late_first : r->late;
 		r->settled_ms = r->settled_ms ? r->settled_ms : w->now_ms;
 		break;
 	case EVENT_ACT:

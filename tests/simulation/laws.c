@@ -5,6 +5,7 @@
 
 #define MOMENT_MS 8000
 #define LONG_MS 120000
+#define UNHEARD_MS 6000 /* istiod was asked so long ago at most */
 
 /* What it sees is of before it slept, and its news are on their way. */
 static bool
@@ -91,6 +92,18 @@ check_rate(struct world *w, int app)
 	a->sent_ms[a->sent_at] = w->now_ms;
 }
 
+/* No serving pod is told to restart while istiod, which can be asked, is down. */
+static void
+check_heard(struct world *w, int app)
+{
+	const struct app_world *a = &w->apps[app];
+	bool serves = !a->truth.route.exists || a->truth.route.weight < 100;
+	if (w->mesh.down && w->now_ms > w->mesh.down_ms + UNHEARD_MS && serves && !a->broken &&
+	    ready_within(w, a, OF_STABLE, MOMENT_MS, false) > 0)
+		world_violated(w, "law 1", "app%d: pods restart %lld ms after istiod went down",
+		    app, (long long)(w->now_ms - w->mesh.down_ms));
+}
+
 void
 check_send(struct world *w, int app, const struct act *act)
 {
@@ -98,6 +111,8 @@ check_send(struct world *w, int app, const struct act *act)
 	check_rate(w, app);
 	if (act->kind == ACT_WEIGHT && (act->number < 0 || act->number > 100))
 		world_violated(w, "I1", "app%d: weight %d", app, act->number);
+	if (act->kind == ACT_SET_IMAGE && act->urgent)
+		check_heard(w, app);
 	if (act->kind != ACT_WEIGHT || a->broken || a->truth.route.by_others ||
 	    !a->truth.route.exists)
 		return;
@@ -146,7 +161,7 @@ check_delete(struct world *w, int app)
 {
 	const struct app_world *a = &w->apps[app];
 	check_drained(w, app, a->no_weight_ms, "the canary is deleted");
-	if (a->truth.route.exists && pods_ready(a, OF_CANARY) > 0 && !just_woke(w) &&
+	if (a->truth.route.exists && pods_ready(a, OF_CANARY) > 0 &&
 	    ready_within(w, a, OF_STABLE, troubled(w) ? LONG_MS : MOMENT_MS, true) == 0)
 		world_violated(w, "I5", "app%d: the only healthy side is deleted", app);
 }
@@ -164,6 +179,7 @@ check_image(struct world *w, int app, const struct act *act)
 			world_violated(w, "I7", "app%d: promoted %d times", app, a->promotions);
 		return;
 	}
+	a->in_place_ms = a->truth.route.weight < 100 ? w->now_ms : a->in_place_ms;
 	int canary = ready_within(w, a, OF_CANARY, MOMENT_MS, false);
 	if (a->all_weight_ms == 0 && !troubled(w) && !others_weighed(w, a) && canary >= a->load &&
 	    !a->truth.deployments[OF_CANARY].deleting)
@@ -217,8 +233,8 @@ check_hold(struct world *w, const struct rollout_known *r, int from)
 	if (!r->late && held_ms < plan->hold_ms - 100)
 		world_violated(w, "I7", "%s leaves stage %d after %lld ms, its hold is %lld", r->id,
 		    from, (long long)held_ms, (long long)plan->hold_ms);
-	if (plan->gates == 0 && !plan->approve && !r->paused && w->fault_ms < r->settled_ms &&
-	    all_ms > plan->hold_ms + 5000)
+	if (plan->gates == 0 && !plan->approve && !r->paused && !r->late_first &&
+	    w->fault_ms < r->settled_ms && all_ms > plan->hold_ms + 5000)
 		world_violated(w, "I7", "%s is held for %lld ms in stage %d, its hold is %lld",
 		    r->id, (long long)all_ms, from, (long long)plan->hold_ms);
 }

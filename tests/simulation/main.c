@@ -133,8 +133,11 @@ work(struct worker *me, uint64_t end, uint64_t step, int most)
 {
 	for (; me->at < end && me->failed < (uint64_t)most && me->failed < 64; me->at += step) {
 		alarm(60);
-		if (!run_seed(me->at, &me->counters))
-			me->failing[me->failed++] = me->at;
+		if (run_seed(me->at, &me->counters))
+			continue;
+		me->failing[me->failed++] = me->at;
+		fprintf(stderr, "seed %llu: a violation, shown at the end\n",
+		    (unsigned long long)me->at);
 	}
 	me->done = true;
 	fflush(stdout);

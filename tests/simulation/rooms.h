@@ -24,6 +24,7 @@ void watch_changed(struct world *w, int app, enum part part);
 void watch_take(struct world *w, int app, enum part part); /* read: the cache has it now */
 void watch_tell(struct world *w, int app);		   /* something about freshness changed */
 void watch_relist(struct world *w, int app);
+void watch_slept(struct world *w, int app);
 void watch_take_all(struct world *w, int app);
 void watch_drop(struct world *w); /* the process ended */
 const struct cluster_port *watch_port(void *ctx, const char *name);

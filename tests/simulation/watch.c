@@ -130,6 +130,17 @@ watch_relist(struct world *w, int app)
 		event_at(w, w->now_ms + world_between(w, 10, 1500), listed, app, 0, true);
 }
 
+/* What was told before a sleep is not fresh after it, until the watches live again. */
+void
+watch_slept(struct world *w, int app)
+{
+	struct cached *cached = &w->apps[app].cached;
+	if (!cached->followed)
+		return;
+	cached->fresh_ms = w->suspended_ms + world_between(w, 10, 1500);
+	event_at(w, cached->fresh_ms, listed, app, 0, true);
+}
+
 static void
 follow(void *ctx, const struct app *spec, bool to_act)
 {

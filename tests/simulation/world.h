@@ -146,6 +146,7 @@ struct app_world {
 	int promotions;		  /* times the stable workload got the release of this rollout */
 	int64_t bad_ms;		  /* since when something stands that may not; 0: it does not */
 	const char *bad_what;	  /* which */
+	int64_t in_place_ms;	  /* when it was last rolled back in place; 0: never */
 	int edits;		  /* of the image by others */
 	int64_t others_weight_ms; /* when a weight of others was last in the route */
 	int64_t full_ms; /* of airisd's running time, at the last promote --full; 0: none */
@@ -164,6 +165,7 @@ struct rollout_known { /* of what is durable */
 	bool begun, skips, approved;
 	int64_t settled_ms, still_ms; /* of its stage, first and last; 0: not yet */
 	bool paused, late;	      /* in this stage; late: the disk was when it settled */
+	bool late_first;	      /* so it was at the first time */
 	bool acknowledged;	      /* its start was answered with yes */
 	bool abort_acknowledged;
 	int64_t breach_ms, aborting_ms;

@@ -256,6 +256,8 @@ suspend(struct world *w)
 	if (w->flush_ms != 0)
 		w->flush_ms = w->suspended_ms;
 	world_troubled(w, w->suspended_ms);
+	for (int app = 0; app < w->plan->app_count; app++)
+		watch_slept(w, app);
 	w->barred_ms = w->suspended_ms > w->barred_ms ? w->suspended_ms : w->barred_ms;
 	world_hit(w, FAULT_SUSPENDED);
 }
@@ -269,6 +271,15 @@ set_disk(struct world *w)
 							    : DISK_WORKS);
 }
 
+/* From then on it does not count among those that have taken a weight. */
+static void
+get_stuck(struct world *w)
+{
+	world_hit(w, FAULT_PROXY_STUCK);
+	for (int i = 0; i < w->plan->app_count; i++)
+		mesh_note_weights(w, i);
+}
+
 static void
 set_mesh(struct world *w)
 {
@@ -279,7 +290,7 @@ set_mesh(struct world *w)
 	mesh->churn_ms = w->until[FAULT_CHURN];
 	mesh->proxies[1].stuck = world_fault(w, 0, FAULT_PROXY_STUCK);
 	if (mesh->proxies[1].stuck && !was_stuck)
-		world_hit(w, FAULT_PROXY_STUCK);
+		get_stuck(w);
 	if (mesh->down && !was_down)
 		mesh->down_ms = w->now_ms;
 	if (was_down && !mesh->down) {

@@ -237,6 +237,8 @@ no_pod_restarts_while_istiod_is_down(void **state)
 		while (w.weight == 100 && toy_tick(&w))
 			;
 		w.istiod.down = true;
+		for (int i = 0; i < 60 && toy_tick(&w); i++)
+			; /* it answered a moment before */
 		toy_command(&w, COMMAND_ABORT);
 		kill_canary(&w, 1 + (int)(seed % TOY_PODS));
 		bool serves = w.stable_new && w.weight < 100;
@@ -249,6 +251,31 @@ no_pod_restarts_while_istiod_is_down(void **state)
 		toy_end(&w);
 	}
 	assert_true(only || kept > 50);
+}
+
+/* Half of the canary has died, and the stable side serves what is fled from: the rest of the canary
+ * is waited for, but not without end. */
+static void
+the_way_home_waits_a_minute_for_the_canary(void **state)
+{
+	(void)state;
+	EACH_SEED(seed, 20)
+	{
+		static struct toy w;
+		begin(&w, seed, true);
+		toy_set_full(&w, 4);
+		while (!w.r->rolled && toy_tick(&w))
+			;
+		kill_canary(&w, 2);
+		for (int i = 0; i < 600 && toy_tick(&w); i++)
+			;
+		assert_in_range(w.weight, 1, 99);
+		toy_command(&w, COMMAND_ABORT);
+		toy_think(&w);
+		assert_string_equal(w.waiting.object, "Deployment shop/web-canary");
+		assert_int_equal(w.waiting.until_ms, w.r->phase_ms + 60000);
+		toy_end(&w);
+	}
 }
 
 static void
@@ -349,6 +376,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(an_istiod_that_never_answers),
 	    cmocka_unit_test(a_canary_that_dies_in_an_abort),
 	    cmocka_unit_test(no_pod_restarts_while_istiod_is_down),
+	    cmocka_unit_test(the_way_home_waits_a_minute_for_the_canary),
 	    cmocka_unit_test(what_never_gets_ready_loses_nothing),
 	    cmocka_unit_test(crashes_lose_nothing),
 	    cmocka_unit_test(an_istiod_that_is_down_for_a_while),

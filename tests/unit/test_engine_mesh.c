@@ -8,6 +8,7 @@ enum way { CONFIRMS, SILENT, ASSUMES };
 static struct asked {
 	struct world *w;
 	enum way way;
+	bool off; /* the settings know no istiod any more */
 	uint64_t last, open[MESH_SUBJECTS];
 	int64_t at_ms[MESH_SUBJECTS];
 	int count, cancelled;
@@ -24,7 +25,7 @@ way_of(void *ctx, const char *cluster, enum mesh_subject subject)
 {
 	(void)ctx;
 	(void)subject;
-	return str_equal(cluster, "default") ? MESH_ISTIOD : MESH_TIME;
+	return str_equal(cluster, "default") && !asked.off ? MESH_ISTIOD : MESH_TIME;
 }
 
 static int64_t
@@ -146,6 +147,75 @@ nobody_answers(void **state)
 	end(w);
 }
 
+/* While istiod is away no serving pod restarts; once nobody is to be asked any more, they do. */
+static void
+an_abort_restarts_no_pod_unheard(void **state)
+{
+	struct world *w = world_with(CONFIRMS);
+	(void)state;
+	char id[ID_SIZE];
+	str_copy(id, sizeof(id), world_start(w, "web:2"));
+	for (int i = 0; i < 60000 && (!world_rollout(w, id)->rolled || w->canary_exists); i++)
+		world_run(w, 10);
+	asked.way = SILENT;
+	str_copy(w->never_ready, sizeof(w->never_ready), "web:2");
+	world_must(w, id, COMMAND_ABORT);
+	world_run(w, 120000);
+	assert_non_null(strstr(world_waiting(w, id)->what, "its pods would restart"));
+	assert_int_equal(world_phase(w, id), PHASE_ABORTING);
+	asked.off = true;
+	world_until_phase(w, id, PHASE_ABORTED);
+	world_home(w, "web:1");
+	end(w);
+}
+
+static void
+half_the_canary_dies(struct world *w)
+{
+	int left = w->canary_size / 2;
+	for (int i = 0; i < WORLD_PODS && left > 0; i++)
+		if (w->pods[i].there && w->pods[i].canary) {
+			w->pods[i].ready = w->pods[i].mesh = false;
+			w->pods[i].ready_at = INT64_MAX;
+			left--;
+		}
+	w->poke = true;
+}
+
+/* Nothing is open, so nobody has found out yet that istiod is away: it is asked before pods of a
+ * side that serves restart, when a minute has shown that the canary cannot carry the way home. */
+static void
+an_abort_asks_before_pods_restart(void **state)
+{
+	struct world *w = world_with(CONFIRMS);
+	(void)state;
+	char id[ID_SIZE];
+	str_copy(id, sizeof(id), world_start(w, "web:2"));
+	for (int i = 0; i < 60000 && !world_rollout(w, id)->rolled; i++)
+		world_run(w, 10);
+	half_the_canary_dies(w);
+	world_run(w, 30000);
+	assert_int_equal(w->weight, 50);
+	int count = asked.count;
+	world_run(w, 20000);
+	assert_int_equal(asked.count, count);
+	asked.way = SILENT;
+	world_must(w, id, COMMAND_ABORT);
+	world_run(w, 59000);
+	assert_int_equal(asked.count, count);
+	world_run(w, 3000);
+	assert_string_equal(w->image, "web:2");
+	assert_non_null(strstr(world_waiting(w, id)->what, "its pods would restart"));
+	assert_non_null(strstr(world_waiting(w, id)->what, "istiod is away"));
+	assert_in_range(asked.count, count + 2, count + 10);
+	asked.way = CONFIRMS;
+	world_run(w, 2000);
+	assert_string_equal(w->image, "web:1");
+	world_until_phase(w, id, PHASE_ABORTED);
+	world_home(w, "web:1");
+	end(w);
+}
+
 static void
 who_did_not_confirm_is_written_down(void **state)
 {
@@ -200,7 +270,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(every_weight_is_confirmed),
-	    cmocka_unit_test(nobody_answers), cmocka_unit_test(who_did_not_confirm_is_written_down),
+	    cmocka_unit_test(nobody_answers), cmocka_unit_test(an_abort_restarts_no_pod_unheard),
+	    cmocka_unit_test(an_abort_asks_before_pods_restart),
+	    cmocka_unit_test(who_did_not_confirm_is_written_down),
 	    cmocka_unit_test(what_a_controller_accepts_is_asked_without_a_time),
 	    cmocka_unit_test(an_overtaken_question_is_withdrawn)};
 	return cmocka_run_group_tests_name("engine_mesh", tests, NULL, NULL);

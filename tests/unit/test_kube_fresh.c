@@ -1,6 +1,39 @@
 /* Freshness: what is told when streams, servers and rights come and go. */
+#include <time.h>
+#include "base/clock.h"
 #include "unit.h"
 #include "kube_watch_lab.h"
+
+/* --- the clocks as they are, and a machine that sleeps --- */
+
+static int64_t slept_ms;
+
+static int64_t
+read_clock(clockid_t which)
+{
+	struct timespec now;
+
+	clock_gettime(which, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t
+clock_wall_ms(void)
+{
+	return read_clock(CLOCK_REALTIME) + slept_ms;
+}
+
+int64_t
+clock_mono_ms(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+int64_t
+clock_boot_ms(void)
+{
+	return read_clock(CLOCK_BOOTTIME) + slept_ms;
+}
 
 /* F63: half-open. The server goes on with its other connections, but this stream is dead. */
 static void
@@ -98,6 +131,31 @@ test_silent_server(void **state)
 	fake_stream(stream);
 	assert_true(run_until(loop, told_thrice, 5000));
 	assert_true(is_open());
+	end();
+}
+
+/* The stream looks as open as before, and the server lives: what happened meanwhile is unknown. */
+static void
+test_a_sleep(void **state)
+{
+	char text[512];
+
+	(void)state;
+	begin(default_handler);
+	start_watch();
+	assert_true(is_fresh());
+	hold_streams = true;
+	slept_ms += 600 * 1000;
+	assert_false(kube_fresh(kube, KUBE_PODS, "x", text, sizeof text, NULL)); /* at once */
+	assert_non_null(strstr(text, "cluster test: this machine slept; "));
+	assert_non_null(kube_get(kube, KUBE_PODS, "x", "a"));
+	assert_true(run_until(loop, asked_again, 3000));
+	assert_int_equal(lists, 1); /* it goes on from where it was */
+	assert_false(run_until(loop, is_fresh, 50));
+	hold_streams = false;
+	fake_stream(stream);
+	assert_true(run_until(loop, is_open, 3000));
+	assert_true(is_fresh());
 	end();
 }
 
@@ -236,6 +294,7 @@ main(void)
 	    cmocka_unit_test(test_half_open),
 	    cmocka_unit_test(test_hanging_writes_are_no_silence),
 	    cmocka_unit_test(test_silent_server),
+	    cmocka_unit_test(test_a_sleep),
 	    cmocka_unit_test(test_killed_server),
 	    cmocka_unit_test(test_watch_refused),
 	    cmocka_unit_test(test_forbidden),

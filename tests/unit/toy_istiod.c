@@ -309,7 +309,8 @@ ask(struct toy *w)
 {
 	struct toy_istiod *istiod = &w->istiod;
 	bool news = false, mute = istiod->silent || istiod->down;
-	istiod->asking.deaf = mute;
+	if (!mute)
+		istiod->asking.heard_ms = w->now;
 	for (int i = 0; i < MESH_SUBJECTS && istiod->asks; i++) {
 		str_copy(istiod->asking.text[i], sizeof(istiod->asking.text[i]),
 		    mute ? "istiod http://10.0.0.9:15014 does not answer" : "");
