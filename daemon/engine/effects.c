@@ -204,7 +204,7 @@ ask_gate(struct entry *entry, int i, int64_t now_ms)
 	    .stable = r->app->workload,
 	    .canary = r->app->canary,
 	    .window_ms = gate_window_ms(r, i, now_ms),
-	    .since_weight_ms = now_ms - r->mesh[MESH_WEIGHT].at_ms};
+	    .since_weight_ms = now_ms - gate_from_ms(r)};
 	struct ask *ask = mem_alloc(sizeof(*ask));
 	*ask =
 	    (struct ask){.gate = i, .stage = r->stage, .seen_ms = r->seen_ms, .asked_ms = now_ms};

@@ -16,15 +16,26 @@ least(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/* A preview has no weight; what is judged there is its pods. */
+int64_t
+gate_from_ms(const struct rollout *r)
+{
+	const struct stage *stage = rollout_stage(r);
+	bool preview = stage != NULL && stage->target.canary > 0 && stage->target.weight == 0;
+	if (preview)
+		return rollout_taken(r, MESH_CANARY) ? r->mesh[MESH_CANARY].at_ms : 0;
+	return rollout_taken(r, MESH_WEIGHT) && r->taken > 0 ? r->mesh[MESH_WEIGHT].at_ms : 0;
+}
+
 int64_t
 gate_due_ms(const struct rollout *r, int i)
 {
 	const struct gate_spec *spec = &r->app->gates[i];
 	const struct gate_state *gate = &r->gates[i];
-	if (!(measured_here(r) >> i & 1) || !rollout_taken(r, MESH_WEIGHT) || r->taken == 0)
+	int64_t from_ms = gate_from_ms(r);
+	if (!(measured_here(r) >> i & 1) || from_ms == 0)
 		return 0;
-	int64_t first =
-	    r->mesh[MESH_WEIGHT].at_ms + spec->warmup_ms + least(spec->window_ms, spec->every_ms);
+	int64_t first = from_ms + spec->warmup_ms + least(spec->window_ms, spec->every_ms);
 	int64_t next = gate->last.at_ms + spec->every_ms;
 	return gate->last.at_ms != 0 && next > first ? next : first;
 }
@@ -33,7 +44,7 @@ int64_t
 gate_window_ms(const struct rollout *r, int i, int64_t now_ms)
 {
 	const struct gate_spec *spec = &r->app->gates[i];
-	return least(spec->window_ms, now_ms - r->mesh[MESH_WEIGHT].at_ms - spec->warmup_ms);
+	return least(spec->window_ms, now_ms - gate_from_ms(r) - spec->warmup_ms);
 }
 
 bool

@@ -5,10 +5,13 @@
 
 #include "model/rollout.h"
 
-/* Wall time at which gate i is to be asked next; 0: not now (no weight that is taken, not in this
+/* Since when what the stage's gates judge is there: the weight is taken, or a preview's pods are
+ * known; 0: it is not. */
+int64_t gate_from_ms(const struct rollout *rollout);
+/* Wall time at which gate i is to be asked next; 0: not now (nothing to be judged, not in this
  * stage). */
 int64_t gate_due_ms(const struct rollout *rollout, int gate);
-/* How far back it may look then: never before the weight was taken plus the warm-up. */
+/* How far back it may look then: never before gate_from_ms plus the warm-up. */
 int64_t gate_window_ms(const struct rollout *rollout, int gate, int64_t now_ms);
 /* More failures than it allows. */
 bool gate_broken(const struct rollout *rollout, int gate);

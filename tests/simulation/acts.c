@@ -59,7 +59,7 @@ answer(struct world *w, int number, int again)
 	/* It was answered, or read back: the caches show it. */
 	if (!again && told.outcome != ACT_UNREACHED && told.outcome != ACT_REFUSED &&
 	    !world_fault(w, told.app, FAULT_OUTAGE))
-		watch_take(w, told.app, apply_part(told.act.kind));
+		watch_take(w, told.app, apply_part(told.act.kind, told.turned));
 	world_trace(
 	    w, "answer %d: %s%s", number, act_outcome_name(told.outcome), again ? " (again)" : "");
 	engine_acted(
@@ -91,7 +91,7 @@ take_effect(struct world *w, int number, int b)
 	world_trace(w, "effect %d: app%d %s %d %s: %s", number, x->app, act_name(x->act.kind),
 	    x->act.number, x->act.text, act_outcome_name(outcome));
 	if (outcome == ACT_DONE && !comes_too_late(w, x))
-		check_effect(w, x->app, &x->act);
+		check_effect(w, x);
 	if (x->outcome == ACT_DONE)
 		x->outcome = outcome;
 	if (x->answered)
@@ -110,11 +110,16 @@ is_answered_here(const struct world *w, int app, const struct act *act, enum act
 	const struct deployment *canary = &seen->deployments[OF_CANARY];
 	bool host = w->apps[app].spec->traffic.mode == TRAFFIC_HOST;
 	bool named = host ? seen->service.exists : seen->rule.stable && seen->rule.canary;
-	enum part part = apply_part(act->kind);
+	enum part part = apply_part(act->kind, false);
+	const struct counts *sides = w->apps[app].cached.sides;
+	bool colours = colours_of(&w->apps[app]);
 	*outcome = ACT_CONFLICT;
 	if (part == PART_ROUTE && !seen->route.exists)
 		return true;
-	if (act->kind == ACT_WEIGHT && act->number > 0 && !named)
+	if (act->kind == ACT_WEIGHT && act->number > 0 && !named && !colours)
+		return true;
+	if (act->kind == ACT_WEIGHT && colours &&
+	    sides[act->number == 0 ? OF_STABLE : OF_CANARY].ready == 0)
 		return true;
 	if (act->kind == ACT_SCALE_CANARY && !canary->exists)
 		return true;
@@ -127,6 +132,12 @@ is_answered_here(const struct world *w, int app, const struct act *act, enum act
 	       (act->kind == ACT_DELETE_CANARY && (!canary->exists || canary->deleting)) ||
 	       (act->kind == ACT_SET_IMAGE &&
 		   seen->deployments[OF_STABLE].image == image_of(act->text)) ||
+	       (act->kind == ACT_POINT_SERVICE && seen->service.exists &&
+		   seen->service.on_canary == (act->number != 0)) ||
+	       (act->kind == ACT_FOLLOW_HPA &&
+		   (!seen->hpa.exists || seen->hpa.on_canary == (act->number != 0))) ||
+	       (act->kind == ACT_SCALE_STABLE &&
+		   seen->deployments[OF_STABLE].size == act->number) ||
 	       (act->kind == ACT_HPA_FLOOR &&
 		   (!seen->hpa.exists || seen->hpa.min == act->number)) ||
 	       (act->kind == ACT_CREATE_SERVICE && seen->service.exists) ||
@@ -137,7 +148,7 @@ is_answered_here(const struct world *w, int app, const struct act *act, enum act
 static void
 suffer(struct world *w, struct act_sent *x, int64_t *late_ms)
 {
-	enum part part = apply_part(x->act.kind);
+	enum part part = apply_part(x->act.kind, x->turned);
 	bool routing = part == PART_ROUTE || part == PART_RULE;
 	bool webhook = world_fault(w, x->app, FAULT_WEBHOOK) || w->mesh.down;
 	if (world_fault(w, x->app, FAULT_OUTAGE) || (webhook && routing)) {
@@ -174,7 +185,7 @@ version_of(const struct world *w, const struct act_sent *x)
 	bool creates = x->act.kind == ACT_CREATE_SERVICE ||
 		       (x->act.kind == ACT_ADD_SUBSETS && !seen->rule.exists) ||
 		       (x->act.kind == ACT_CREATE_CANARY && !seen->deployments[OF_CANARY].exists);
-	return creates ? -1 : apply_version(seen, apply_part(x->act.kind));
+	return creates ? -1 : apply_version(seen, apply_part(x->act.kind, x->turned));
 }
 
 static void
@@ -210,6 +221,8 @@ acts_port(void *ctx, const struct app *spec, const struct baseline *baseline, co
 	(void)baseline;
 	if (w->dead)
 		return number;
+	if (colours_turned(&w->apps[app], spec)) /* of a rollout whose first write this is */
+		colours_take_sides(w, app, spec->workload);
 	world_trace(w, "send %d: app%d %s %d %s%s", (int)number, app, act_name(act->kind),
 	    act->number, act->text, act->urgent ? " urgent" : "");
 	w->counters->acts++;

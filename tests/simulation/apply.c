@@ -29,9 +29,29 @@ static const enum part parts[] = {
 };
 
 enum part
-apply_part(enum act_kind kind)
+apply_part(enum act_kind kind, bool turned)
 {
-	return parts[act_object(kind)];
+	enum part part = parts[act_object(kind)];
+	if (turned && part == PART_STABLE)
+		return PART_CANARY;
+	return turned && part == PART_CANARY ? PART_STABLE : part;
+}
+
+/* The deployment that a write of airisd's is about. */
+static struct deployment *
+deployment_of(struct world *w, const struct act_sent *x)
+{
+	enum part part = apply_part(x->act.kind, x->turned);
+	return &w->apps[x->app].truth.deployments[part == PART_STABLE ? OF_STABLE : OF_CANARY];
+}
+
+static void
+deployment_changed(struct world *w, const struct act_sent *x)
+{
+	enum part part = apply_part(x->act.kind, x->turned);
+	watch_changed(w, x->app, part);
+	mesh_news(w);
+	pods_sync(w, x->app);
 }
 
 int
@@ -84,6 +104,7 @@ truth_weight(struct world *w, int app, int weight, bool by_others)
 	if (by_others)
 		a->others_weight_ms = w->now_ms;
 	changed(w, app, PART_ROUTE);
+	colours_followed(w, app);
 }
 
 static enum act_outcome
@@ -94,7 +115,7 @@ weight(struct world *w, struct act_sent *x)
 		return ACT_CONFLICT;
 	bool subset = w->apps[x->app].spec->traffic.mode == TRAFFIC_SUBSET;
 	t->route.names_stable |= subset && t->rule.stable;
-	truth_weight(w, x->app, x->act.number, false);
+	truth_weight(w, x->app, x->turned ? 100 - x->act.number : x->act.number, false);
 	return ACT_DONE;
 }
 
@@ -102,7 +123,7 @@ static enum act_outcome
 create_canary(struct world *w, struct act_sent *x)
 {
 	struct app_world *a = &w->apps[x->app];
-	struct deployment *d = &a->truth.deployments[OF_CANARY];
+	struct deployment *d = deployment_of(w, x);
 	if (d->exists)
 		return !d->ours ? ACT_REFUSED : d->deleting ? ACT_CONFLICT : ACT_ALREADY;
 	/* Requests of one before are not this one's. */
@@ -117,31 +138,32 @@ create_canary(struct world *w, struct act_sent *x)
 	    .image = image_of(x->act.text),
 	    .size = x->act.number,
 	    .uid = ++w->uids};
-	changed(w, x->app, PART_CANARY);
+	deployment_changed(w, x);
 	return ACT_DONE;
 }
 
 static enum act_outcome
 patch_canary(struct world *w, struct act_sent *x)
 {
-	struct deployment *d = &w->apps[x->app].truth.deployments[OF_CANARY];
+	struct deployment *d = deployment_of(w, x);
 	if (!d->exists || d->deleting)
 		return ACT_CONFLICT;
 	d->mended = d->size_by_others; /* what it takes back of others is theirs until it is done */
 	d->size = x->act.number;
 	if (x->act.kind == ACT_CREATE_CANARY && d->image != image_of(x->act.text)) {
 		d->image = image_of(x->act.text);
-		d->image_by_others = true; /* its pods change because others had changed it */
+		/* its pods change because others had changed it */
+		d->image_by_others |= !colours_of(&w->apps[x->app]);
 	}
 	d->version++;
-	changed(w, x->app, PART_CANARY);
+	deployment_changed(w, x);
 	return ACT_DONE;
 }
 
 static enum act_outcome
 delete_canary(struct world *w, struct act_sent *x)
 {
-	struct deployment *d = &w->apps[x->app].truth.deployments[OF_CANARY];
+	struct deployment *d = deployment_of(w, x);
 	if (!d->exists)
 		return ACT_DONE;
 	if (d->uid != x->uid)
@@ -149,14 +171,14 @@ delete_canary(struct world *w, struct act_sent *x)
 	d->deleting = true;
 	d->size_by_others = false;
 	d->version++;
-	changed(w, x->app, PART_CANARY);
+	deployment_changed(w, x);
 	return ACT_DONE;
 }
 
 static enum act_outcome
 set_image(struct world *w, struct act_sent *x)
 {
-	struct deployment *d = &w->apps[x->app].truth.deployments[OF_STABLE];
+	struct deployment *d = deployment_of(w, x);
 	if (!d->exists)
 		return ACT_CONFLICT;
 	if (d->image == image_of(x->act.text))
@@ -165,7 +187,20 @@ set_image(struct world *w, struct act_sent *x)
 	d->image_by_others = d->image_by_others && d->image == OTHERS_IMAGE;
 	d->image = image_of(x->act.text);
 	d->version++;
-	changed(w, x->app, PART_STABLE);
+	deployment_changed(w, x);
+	return ACT_DONE;
+}
+
+static enum act_outcome
+scale_stable(struct world *w, struct act_sent *x)
+{
+	struct deployment *d = deployment_of(w, x);
+	if (!d->exists || d->deleting)
+		return ACT_CONFLICT;
+	d->size = x->act.number;
+	d->sized = true;
+	d->version++;
+	deployment_changed(w, x);
 	return ACT_DONE;
 }
 
@@ -194,6 +229,19 @@ service(struct world *w, struct act_sent *x, bool create)
 	if (s->exists == create)
 		return create ? ACT_ALREADY : ACT_DONE;
 	s->exists = s->ours = create;
+	s->on_canary = !x->turned;
+	s->version++;
+	changed(w, x->app, PART_SERVICE);
+	return ACT_DONE;
+}
+
+static enum act_outcome
+point_service(struct world *w, struct act_sent *x)
+{
+	struct service *s = &w->apps[x->app].truth.service;
+	if (!s->exists)
+		return ACT_CONFLICT;
+	s->on_canary = (x->act.number != 0) != x->turned;
 	s->version++;
 	changed(w, x->app, PART_SERVICE);
 	return ACT_DONE;
@@ -221,13 +269,14 @@ static void
 keep_floor(struct world *w, int app, int b)
 {
 	struct truth *t = &w->apps[app].truth;
-	struct deployment *d = &t->deployments[OF_STABLE];
+	struct deployment *d = &t->deployments[t->hpa.on_canary ? OF_CANARY : OF_STABLE];
 	(void)b;
-	if (!t->hpa.exists || !d->exists || d->size >= t->hpa.min)
+	/* One that was scaled to nothing is left alone. */
+	if (!t->hpa.exists || !d->exists || d->size >= t->hpa.min || d->size == 0)
 		return;
 	d->size = t->hpa.min;
 	d->version++;
-	changed(w, app, PART_STABLE);
+	changed(w, app, t->hpa.on_canary ? PART_CANARY : PART_STABLE);
 }
 
 void
@@ -249,11 +298,24 @@ floor_of(struct world *w, struct act_sent *x)
 	return ACT_DONE;
 }
 
+static enum act_outcome
+follow_hpa(struct world *w, struct act_sent *x)
+{
+	struct truth *t = &w->apps[x->app].truth;
+	if (!t->hpa.exists)
+		return ACT_ALREADY;
+	t->hpa.on_canary = (x->act.number != 0) != x->turned;
+	t->hpa_version++;
+	apply_floor(w, x->app);
+	changed(w, x->app, PART_HPA);
+	return ACT_DONE;
+}
+
 /* Creations have no precondition but that it is not there. */
 static bool
 is_stale(const struct world *w, const struct act_sent *x)
 {
-	enum part part = apply_part(x->act.kind);
+	enum part part = apply_part(x->act.kind, x->turned);
 	return x->version >= 0 && x->version != apply_version(&w->apps[x->app].truth, part);
 }
 
@@ -284,9 +346,12 @@ apply_act(struct world *w, struct act_sent *x)
 		return subsets(w, x, x->act.kind == ACT_ADD_SUBSETS);
 	case ACT_HPA_FLOOR:
 		return floor_of(w, x);
-	case ACT_POINT_SERVICE: /* of two colours, which this world has not */
+	case ACT_POINT_SERVICE:
+		return point_service(w, x);
 	case ACT_FOLLOW_HPA:
+		return follow_hpa(w, x);
 	case ACT_SCALE_STABLE:
+		return scale_stable(w, x);
 	case ACT_NONE:
 	case ACT_KINDS:
 		break;

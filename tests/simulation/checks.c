@@ -128,12 +128,12 @@ stable_carries(const struct world *w, int app)
 
 /* Whatever a rollout waits for, while the canary has traffic its gates are asked. */
 static bool
-gates_rest(const struct world *w, int app)
+gates_rest(const struct world *w, int app, const struct rollout_known *r)
 {
 	const struct app_world *a = &w->apps[app];
 	const struct app_plan *plan = &w->plan->apps[app];
-	bool rest = false;
-	if (!a->truth.route.exists || a->truth.route.weight == 0 || a->truth.route.by_others)
+	bool rest = false, retires = colours_of(a) && r->stage >= (plan->keep ? 4 : 3);
+	if (retires || !a->truth.route.exists || a->truth.route.weight == 0 || a->truth.route.by_others)
 		return false;
 	for (int i = 0; i < plan->gates; i++) {
 		int64_t from_ms = a->gates[i].asked_ms;
@@ -154,7 +154,7 @@ what_stands(const struct world *w, int app, const struct rollout_known *r, const
 	*law = "I6";
 	if (r->breach_ms != 0 && phase_forward(r->phase))
 		return "a broken gate does not end it";
-	if (phase_forward(r->phase) && gates_rest(w, app))
+	if (phase_forward(r->phase) && gates_rest(w, app, r))
 		return "its gates are not asked";
 	*law = "I4";
 	if (r->phase == PHASE_ABORTING && carried)
@@ -199,6 +199,33 @@ check_world(struct world *w)
 
 /* --- at the end ------------------------------------------------------------------------------- */
 
+/* Two colours: the one that serves is the one that it should be, and the other one rests. */
+static void
+check_colours(struct world *w, int app)
+{
+	const struct app_world *a = &w->apps[app];
+	const struct truth *t = &a->truth;
+	const struct deployment *serves = &t->deployments[colours_serving(a)];
+	const struct deployment *idle = &t->deployments[!colours_serving(a)];
+	bool rests = a->ended_well ? idle->size == 0
+				   : idle->exists == a->rest.exists &&
+					 (!idle->exists || (idle->size == a->rest.size &&
+							       idle->image == a->rest.image));
+	if (t->route.exists && !t->route.by_others && (t->route.weight == 100) != a->ended_well)
+		world_violated(w, "home", "app%d: the wrong colour serves", app);
+	if (!rests && !a->forgotten && !idle->size_by_others && !idle->image_by_others)
+		world_violated(w, "home", "app%d: the idle colour has %d pods of image %d", app,
+		    idle->size, idle->image);
+	if (t->service.exists)
+		world_violated(w, "home", "app%d: the preview is left over", app);
+	if (t->hpa.exists && (t->hpa.on_canary != a->ended_well ||
+				 t->hpa.min != w->plan->apps[app].hpa_min))
+		world_violated(w, "home", "app%d: the HPA is not as it was", app);
+	if (!serves->image_by_others && !a->image_by_others && serves->image != a->image_end)
+		world_violated(w, "home", "app%d: the image is %d, it should be %d", app,
+		    serves->image, a->image_end);
+}
+
 static void
 check_routing(struct world *w, int app)
 {
@@ -226,6 +253,10 @@ check_home(struct world *w)
 		const struct deployment *stable = &a->truth.deployments[OF_STABLE];
 		if (a->broken || a->image_end == 0)
 			continue;
+		if (colours_of(a)) {
+			check_colours(w, app);
+			continue;
+		}
 		if (!a->forgotten &&
 		    (a->truth.deployments[OF_CANARY].exists || pods_ready(a, OF_CANARY) > 0))
 			world_violated(w, "home", "app%d: the canary is left over", app);

@@ -156,6 +156,25 @@ created(struct world *w, const struct journal_row *row, const json_t *data)
 }
 
 static void
+begin(struct world *w, struct rollout_known *r)
+{
+	struct app_world *a = &w->apps[r->app];
+	a->promotions = 0;
+	a->image_home = a->truth.deployments[OF_STABLE].image;
+	r->begun = true;
+}
+
+/* Two colours: what serves now is its stable side. */
+static void
+compiled(struct world *w, struct rollout_known *r, const json_t *data)
+{
+	if (!colours_of(&w->apps[r->app]))
+		return;
+	colours_take_sides(w, r->app, jsonx_text_or(data, "baseline.sides.stable", ""));
+	begin(w, r);
+}
+
+static void
 enter_phase(struct world *w, struct rollout_known *r, const json_t *data)
 {
 	struct app_world *a = &w->apps[r->app];
@@ -163,12 +182,11 @@ enter_phase(struct world *w, struct rollout_known *r, const json_t *data)
 	if (!phase_of(jsonx_text_or(data, "to", ""), &r->phase) || !phase_may(old, r->phase))
 		world_violated(w, "I7", "%s goes from %s to %s", r->id, phase_name(old),
 		    jsonx_text_or(data, "to", ""));
-	if (old == PHASE_QUEUED && r->phase == PHASE_PROGRESSING) {
-		a->promotions = 0;
-		a->image_home = a->truth.deployments[OF_STABLE].image;
-		r->begun = true;
-	}
+	if (old == PHASE_QUEUED && r->phase == PHASE_PROGRESSING && !colours_of(a))
+		begin(w, r);
 	r->tried.failures = 0;
+	if (r->begun && phase_final(r->phase))
+		a->ended_well = r->phase == PHASE_SUCCEEDED;
 	if (r->begun && phase_final(r->phase))
 		a->image_end = r->phase == PHASE_SUCCEEDED ? r->image : a->image_home;
 	r->paused |= r->phase == PHASE_PAUSED;
@@ -287,7 +305,7 @@ static json_t *
 data_of(const struct journal_row *row, enum event_kind kind)
 {
 	struct err e;
-	if (kind != EVENT_CREATED && kind != EVENT_PHASE && kind != EVENT_STAGE &&
+	if (kind != EVENT_CREATED && kind != EVENT_COMPILED && kind != EVENT_PHASE && kind != EVENT_STAGE &&
 	    kind != EVENT_COMMAND && kind != EVENT_MEASURED && kind != EVENT_ACT &&
 	    kind != EVENT_ACTED)
 		return NULL;
@@ -313,6 +331,9 @@ journal_durable(void *ctx, const struct journal_row *row)
 			world_violated(w, "I8", "%s is created twice", row->key);
 		else
 			r = created(w, row, data);
+		break;
+	case EVENT_COMPILED:
+		compiled(w, r, data);
 		break;
 	case EVENT_PHASE:
 		enter_phase(w, r, data);

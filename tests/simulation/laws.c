@@ -52,7 +52,7 @@ check_raise(struct world *w, int app, int number)
 	const struct app_world *a = &w->apps[app];
 	int ready = ready_within(w, a, OF_CANARY, troubled(w) ? LONG_MS : MOMENT_MS, true);
 	bool host = a->spec->traffic.mode == TRAFFIC_HOST;
-	bool there = host ? a->truth.service.exists : a->truth.rule.canary && a->truth.rule.stable;
+	bool there = colours_of(a) ? true : host ? a->truth.service.exists : a->truth.rule.canary && a->truth.rule.stable;
 	bool by_others = a->truth.service.gone_by_others || a->truth.rule.gone_by_others;
 	if (number * a->load > ready * 100)
 		world_violated(
@@ -187,18 +187,35 @@ check_image(struct world *w, int app, const struct act *act)
 		    w, "I5", "app%d: rolled back in place while the canary could carry it", app);
 }
 
-void
-check_effect(struct world *w, int app, const struct act *act)
+/* The old colour goes to rest: nobody sends it anything, and the other one is there. */
+static void
+check_rest(struct world *w, int app)
 {
 	const struct app_world *a = &w->apps[app];
-	if (a->broken)
+	check_drained(w, app, a->all_weight_ms, "the old colour goes to rest");
+	if (pods_ready(a, OF_STABLE) > 0 &&
+	    ready_within(w, a, OF_CANARY, troubled(w) ? LONG_MS : MOMENT_MS, true) == 0)
+		world_violated(w, "I5", "app%d: the only healthy colour goes to rest", app);
+}
+
+void
+check_effect(struct world *w, const struct act_sent *x)
+{
+	int app = x->app;
+	const struct act *act = &x->act;
+	const struct app_world *a = &w->apps[app];
+	if (a->broken || x->turned)
 		return;
-	if (act->kind == ACT_DELETE_CANARY)
+	if (act->kind == ACT_SCALE_STABLE && act->number == 0)
+		check_rest(w, app);
+	else if (act->kind == ACT_CREATE_CANARY && act->urgent && a->rest.exists)
+		check_drained(w, app, a->no_weight_ms, "the idle colour goes back to rest");
+	else if (act->kind == ACT_DELETE_CANARY)
 		check_delete(w, app);
 	else if (act->kind == ACT_SET_IMAGE)
 		check_image(w, app, act);
 	else if ((act->kind == ACT_DELETE_SERVICE || act->kind == ACT_REMOVE_SUBSETS) &&
-		 a->truth.route.exists && a->truth.route.names_canary && !others_weighed(w, a))
+		 a->truth.route.exists && a->truth.route.names_canary && !colours_of(a) && !others_weighed(w, a))
 		world_violated(
 		    w, "I3", "app%d: %s while the route names it", app, act_name(act->kind));
 }
@@ -244,7 +261,8 @@ check_stage(struct world *w, struct rollout_known *r, int from, int to, int64_t 
 {
 	const struct app_world *a = &w->apps[r->app];
 	const struct app_plan *plan = &w->plan->apps[r->app];
-	int stages = a->spec->plan.stage_count;
+	int stages = colours_of(a) ? 2 : a->spec->plan.stage_count;
+	bool judged = !colours_of(a) || from > 1 || plan->judged;
 	/* It stands before its command in the journal. A process that does not run has no time. */
 	int64_t ran_ms = w->now_ms - w->lag_ms - a->full_ms;
 	bool full = a->full_ms != 0 && ran_ms < (journal_was_ill(w, 30000) ? 1800000 : 1000);
@@ -257,7 +275,7 @@ check_stage(struct world *w, struct rollout_known *r, int from, int to, int64_t 
 		world_violated(w, "I7", "%s leaves stage %d without its approval", r->id, from);
 	/* It may have been decided before it slept, and written down after it. */
 	int64_t decided_ms = just_woke(w) ? said_ms - w->wall_offset_ms : w->now_ms;
-	for (int i = 0; i < plan->gates; i++)
+	for (int i = 0; i < plan->gates && judged; i++)
 		if (!gate_was_good(w, a, i, plan->measurements, decided_ms))
 			world_violated(w, "I10",
 			    "%s leaves stage %d, gate g%d has %d of %d passes, the last %lld ms "

@@ -206,7 +206,7 @@ cause_of(const struct app_world *a, int side, bool rolls)
 	const struct deployment *d = &a->truth.deployments[side];
 	if (a->broken || (rolls ? d->image_by_others : d->size_by_others))
 		return CAUSE_OTHERS;
-	if (side == OF_STABLE && !rolls)
+	if (side == OF_STABLE && !rolls && !d->sized)
 		return CAUSE_OTHERS; /* only others change its size */
 	return rolls && d->image_by_others ? CAUSE_OTHERS : rolls ? CAUSE_IN_PLACE : CAUSE_AIRISD;
 }

@@ -30,11 +30,20 @@ void watch_drop(struct world *w); /* the process ended */
 const struct cluster_port *watch_port(void *ctx, const char *name);
 bool watch_fresh(const struct world *w, int app);
 
+/* colours.c: two colours, whose sides change places from rollout to rollout */
+bool colours_of(const struct app_world *a);
+const char *colours_name(const struct app_world *a, int side, char *to, size_t size);
+/* For that app, as airisd has it, the sides are the other way round. */
+bool colours_turned(const struct app_world *a, const struct app *spec);
+void colours_take_sides(struct world *w, int app, const char *stable);
+void colours_followed(struct world *w, int app); /* endpoints follow the selector, a little later */
+int colours_serving(const struct app_world *a); /* the side that has the requests */
+
 /* acts.c: the writes; apply.c: what they do */
 uint64_t acts_port(
     void *ctx, const struct app *app, const struct baseline *baseline, const struct act *act);
 enum act_outcome apply_act(struct world *w, struct act_sent *sent);
-enum part apply_part(enum act_kind kind);
+enum part apply_part(enum act_kind kind, bool turned);
 void apply_floor(struct world *w, int app); /* the HPA will see to its floor */
 int apply_version(const struct truth *truth, enum part part);
 int image_of(const char *text); /* "web:3" -> 3 */
@@ -88,7 +97,7 @@ int people_abort(struct world *w, const char *id); /* number of the reply */
 void check_world(struct world *w);
 void check_history(struct world *w, int app);
 void check_send(struct world *w, int app, const struct act *act);
-void check_effect(struct world *w, int app, const struct act *act);
+void check_effect(struct world *w, const struct act_sent *x);
 /* said_ms: when airisd says that it was decided (wall clock). */
 void check_stage(struct world *w, struct rollout_known *r, int from, int to, int64_t said_ms);
 void check_home(struct world *w);

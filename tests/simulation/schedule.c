@@ -66,6 +66,11 @@ make_app(struct making *m, struct app_plan *app)
 	app->on_deadline = pick(m, 2);
 	app->every_ms = (20 + 10 * pick(m, 3)) * SECOND;
 	app->gate_deadline_ms = (1 + pick(m, 4)) * MINUTE;
+	/* Nobody can be asked what a Service's clients have taken. */
+	app->colours = pick(m, 2) == 0 && !m->s->asks;
+	app->judged = pick(m, 2) == 0;
+	app->keep = pick(m, 2) == 0;
+	app->subset &= !app->colours;
 }
 
 static void
@@ -163,6 +168,28 @@ schedule_make(uint64_t seed, struct schedule *s)
 /* --- the App --------------------------------------------------------------------------------- */
 
 static void
+add_colours(struct str *to, const struct app_plan *app)
+{
+	static const char *const names[] = {"[]", "[g0]", "[g0, g1]"};
+	str_addf(to,
+	    "strategy: {blueGreen: {approve: %s, gates: %s, hold: %ldms, watch: %ldms, keep: %ldms,"
+	    " deadline: %ldms, drain: %ldms}}\n",
+	    app->approve ? "true" : "false", names[app->judged ? app->gates : 0],
+	    (long)app->hold_ms, (long)app->hold_ms, app->keep ? (long)app->hold_ms : 0L,
+	    (long)app->deadline_ms, (long)app->drain_ms);
+}
+
+static void
+add_traffic(struct str *to, const struct app_plan *app, int i)
+{
+	if (app->colours)
+		str_addf(to, "traffic: {service: {name: app%d}}\n", i);
+	else
+		str_addf(to, "traffic: {istio: {virtualService: app%d, mode: %s}}\n", i,
+		    app->subset ? "subset" : "host");
+}
+
+static void
 add_stages(struct str *to, const struct schedule *s, int app)
 {
 	const int *list = schedule_weights(s, app);
@@ -195,9 +222,13 @@ schedule_app_text(const struct schedule *s, int i)
 	str_init(&text, 0);
 	str_addf(&text,
 	    "kind: App\nname: app%d\nnamespace: shop\nworkload: {name: app%d}\n"
-	    "traffic: {istio: {virtualService: app%d, mode: %s}}\nonEdit: %s\nonStart: %s\n",
-	    i, i, i, app->subset ? "subset" : "host", edits[app->on_edit], starts[app->on_start]);
-	add_stages(&text, s, i);
+	    "onEdit: %s\nonStart: %s\n",
+	    i, i, edits[app->on_edit], starts[app->on_start]);
+	add_traffic(&text, app, i);
+	if (app->colours)
+		add_colours(&text, app);
+	else
+		add_stages(&text, s, i);
 	if (app->gates > 0)
 		str_add(&text, "gates:\n");
 	for (int n = 0; n < app->gates; n++)

@@ -201,19 +201,23 @@ see_side(const struct app_world *a, int side, int image, struct workload_seen *s
 }
 
 static void
-see_routing(const struct app_world *a, struct observed *seen)
+see_routing(const struct app_world *a, bool turned, struct observed *seen)
 {
 	const struct truth *t = &a->cached.truth;
 	bool subset = a->spec->traffic.mode == TRAFFIC_SUBSET;
 	seen->service = true;
 	seen->canary_service = seen->canary_service_ours = t->service.exists;
 	seen->canary_service_ours &= t->service.ours;
+	if (colours_of(a) && t->service.exists)
+		seen->preview =
+		    t->service.on_canary != turned ? PREVIEW_CANARY : PREVIEW_STABLE;
 	seen->route = (struct route_seen){.exists = t->route.exists,
 	    .fits = t->route.exists,
 	    .even = t->route.exists,
 	    .names_stable_subset = t->route.exists && t->route.names_stable,
 	    .names_canary = t->route.exists && t->route.names_canary,
-	    .weight = t->route.exists ? t->route.weight : 0};
+	    .accepted = t->route.followed == t->route.weight,
+	    .weight = !t->route.exists ? 0 : turned ? 100 - t->route.weight : t->route.weight};
 	str_print(seen->route.resource_version, sizeof(seen->route.resource_version), "%d",
 	    t->route.version);
 	str_copy(seen->route.edited_by, sizeof(seen->route.edited_by),
@@ -240,10 +244,15 @@ observe(void *ctx, const struct app *spec, const char *new_image, struct observe
 	if (!seen->fresh)
 		str_copy(seen->stale, sizeof(seen->stale), "the lists are not read yet");
 	seen->verified_ms = a->cached.verified_ms;
-	see_side(a, OF_STABLE, image_of(new_image), &seen->stable);
-	see_side(a, OF_CANARY, image_of(new_image), &seen->canary);
-	see_routing(a, seen);
+	bool turned = colours_turned(a, spec);
+	int stable = turned ? OF_CANARY : OF_STABLE, canary = turned ? OF_STABLE : OF_CANARY;
+	see_side(a, stable, image_of(new_image), &seen->stable);
+	see_side(a, canary, image_of(new_image), &seen->canary);
+	colours_name(a, stable, seen->stable.name, sizeof(seen->stable.name));
+	colours_name(a, canary, seen->canary.name, sizeof(seen->canary.name));
+	see_routing(a, turned, seen);
 	seen->hpa = a->cached.truth.hpa;
+	seen->hpa.on_canary = seen->hpa.exists && seen->hpa.on_canary != turned;
 }
 
 /* --- reading directly ------------------------------------------------------------------------ */

@@ -39,12 +39,14 @@ struct deployment {
 	bool exists, ours, deleting;
 	int version, image, size;
 	bool size_by_others, image_by_others, mended;
+	bool sized; /* two colours: airisd gave the stable side its size */
 	unsigned uid;
 };
 
 struct route {
 	bool exists, names_canary, names_stable;
 	int version, weight;
+	int followed; /* of a Service: the weight that its endpoints have */
 	bool by_others;
 };
 
@@ -55,6 +57,7 @@ struct rule {
 
 struct service {
 	bool exists, ours, gone_by_others;
+	bool on_canary; /* a preview: of that side */
 	int version;
 };
 
@@ -153,6 +156,10 @@ struct app_world {
 	int image_home;	 /* the stable image when the rollout began */
 	int image_end;	 /* what the rollouts that ended have left */
 	bool image_by_others;
+	/* Two colours: which of them is the stable side of the last rollout, how the other one was
+	 * before it, and whether it came to its end. */
+	bool turned, ended_well;
+	struct deployment rest;
 	bool forgotten; /* so it was at a crash: what it left nobody knows of */
 	bool unwritten; /* what was done last is not in the journal: an abort on a full disk */
 };
@@ -182,6 +189,7 @@ struct act_sent {
 	struct act act;
 	int version; /* of the object that it was made from */
 	unsigned uid;
+	bool turned; /* the sides were the other way round when it was sent */
 	enum act_outcome outcome;
 	bool effect, twice, late, happened, answered;
 	int64_t retry_ms;
@@ -212,7 +220,7 @@ struct violation {
 };
 
 struct counters { /* of many worlds */
-	uint64_t seeds, events, decisions, commits, acts, crashes;
+	uint64_t seeds, canaries, colours, events, decisions, commits, acts, crashes;
 	uint64_t hits[ITEM_KINDS]; /* how often each kind did what it does */
 	uint64_t phases[PHASE_FAILED + 1];
 	uint64_t simulated_ms;

@@ -42,11 +42,10 @@ world_fault_now(struct world *w, int app, enum item_kind kind)
 /* --- others in the cluster -------------------------------------------------------------------- */
 
 static void
-remade(struct world *w, int app, int b)
+remade(struct world *w, int app, int side)
 {
 	struct app_world *a = &w->apps[app];
-	struct deployment *d = &a->truth.deployments[OF_STABLE];
-	(void)b;
+	struct deployment *d = &a->truth.deployments[side];
 	if (d->exists)
 		return;
 	*d = (struct deployment){.exists = true,
@@ -54,7 +53,7 @@ remade(struct world *w, int app, int b)
 	    .size = w->plan->apps[app].replicas,
 	    .version = d->version + 1,
 	    .uid = ++w->uids};
-	watch_changed(w, app, PART_STABLE);
+	watch_changed(w, app, side == OF_CANARY ? PART_CANARY : PART_STABLE);
 	pods_sync(w, app);
 	apply_floor(w, app);
 }
@@ -66,7 +65,14 @@ reapplied(struct world *w, int app, int b)
 	(void)b;
 	if (route->exists)
 		return;
-	*route = (struct route){.exists = true, .version = route->version + 1, .by_others = true};
+	if (!colours_of(&w->apps[app]))
+		route->weight = 0;
+	*route = (struct route){.exists = true,
+	    .version = route->version + 1,
+	    .names_canary = colours_of(&w->apps[app]),
+	    .weight = route->weight, /* a Service selects what it did */
+	    .followed = route->weight,
+	    .by_others = true};
 	watch_changed(w, app, PART_ROUTE);
 	mesh_news(w);
 }
@@ -80,10 +86,10 @@ delete_workload(struct world *w, int app, int side, int64_t for_ms)
 		return;
 	d->size_by_others = d->deleting = true;
 	d->version++;
-	if (side == OF_STABLE) {
+	if (side == OF_STABLE || (colours_of(a) && rollout_active(w, app) == NULL)) {
 		a->broken = true;
 		d->exists = d->deleting = false;
-		event_at(w, w->now_ms + for_ms, remade, app, 0, false);
+		event_at(w, w->now_ms + for_ms, remade, app, side, false);
 	}
 	watch_changed(w, app, side == OF_CANARY ? PART_CANARY : PART_STABLE);
 	pods_sync(w, app);
@@ -149,10 +155,15 @@ edit_image(struct world *w, const struct item *item)
 static void
 edit_size(struct world *w, const struct item *item)
 {
-	struct deployment *d = &w->apps[item->app].truth.deployments[OF_CANARY];
+	struct app_world *a = &w->apps[item->app];
+	struct deployment *d = &a->truth.deployments[OF_CANARY];
 	int size = item->arg % 8;
-	if (!d->exists || d->deleting || d->size == size)
+	bool canary = !colours_of(a) || rollout_active(w, item->app) != NULL;
+	if (!d->exists || d->deleting || d->size == size || !canary)
 		return;
+	/* Whom an HPA scales, it may leave so. */
+	if (colours_of(a) && a->truth.hpa.on_canary && size < a->load)
+		a->load = size;
 	d->size = size;
 	d->size_by_others = true;
 	d->mended = false;
@@ -181,9 +192,10 @@ static void
 scale(struct world *w, const struct item *item)
 {
 	struct app_world *a = &w->apps[item->app];
-	struct deployment *d = &a->truth.deployments[OF_STABLE];
 	struct hpa_seen *hpa = &a->truth.hpa;
-	if (!hpa->exists || !d->exists)
+	bool canary = hpa->on_canary;
+	struct deployment *d = &a->truth.deployments[canary ? OF_CANARY : OF_STABLE];
+	if (!hpa->exists || !d->exists || d->size == 0)
 		return;
 	int size = hpa->min + item->arg % (hpa->max - hpa->min + 1);
 	if (size == d->size)
@@ -191,8 +203,9 @@ scale(struct world *w, const struct item *item)
 	if (size < a->load)
 		a->load = size;
 	d->size = size;
+	d->sized = false;
 	d->version++;
-	watch_changed(w, item->app, PART_STABLE);
+	watch_changed(w, item->app, canary ? PART_CANARY : PART_STABLE);
 	pods_sync(w, item->app);
 	world_hit(w, FAULT_SCALED);
 }
@@ -200,11 +213,15 @@ scale(struct world *w, const struct item *item)
 static void
 edit_weight(struct world *w, const struct item *item)
 {
-	struct route *route = &w->apps[item->app].truth.route;
-	if (!route->exists || !route->names_canary || route->weight == item->arg)
+	const struct app_world *a = &w->apps[item->app];
+	const struct route *route = &a->truth.route;
+	int weight = !colours_of(a) ? item->arg : item->arg % 2 == 0 ? 0 : 100;
+	if (!route->exists || !route->names_canary || route->weight == weight)
 		return;
+	if (colours_of(a) && pods_ready(a, weight == 0 ? OF_STABLE : OF_CANARY) == 0)
+		return; /* nobody would do that */
 	world_hit(w, FAULT_WEIGHT_EDITED);
-	truth_weight(w, item->app, item->arg, true);
+	truth_weight(w, item->app, weight, true);
 }
 
 static void
