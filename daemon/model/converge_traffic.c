@@ -37,12 +37,29 @@ stable_ready_of(const struct rollout *r, const struct workload_seen *stable, boo
 	return new || same_image(r) ? stable->ready_new : stable->ready - stable->ready_new;
 }
 
+/* Home means the old version: ready stable pods that still run the release are on their way out. */
+static bool
+stable_is_mixed(const struct view *v)
+{
+	return v->rollout->rolled && !v->adopt && !v->target.stable_new &&
+	       !same_image(v->rollout) && v->seen->stable.ready_new > 0;
+}
+
+/* Of a side that rolls back no more than will be left. */
+static int
+stable_ready(const struct view *v)
+{
+	const struct workload_seen *stable = &v->seen->stable;
+	bool rolls_back = stable_is_mixed(v) && stable_has_image(v);
+	return rolls_back ? stable->ready - stable->ready_new : stable->ready;
+}
+
 /* What the stable side carries now. In an abort a part of its size (half by default) carries all.
  */
 static int
 stable_carries(const struct view *v)
 {
-	int ready = v->seen->stable.ready;
+	int ready = stable_ready(v);
 	if (!v->urgent)
 		return percent_of(v, ready);
 	int percent = 100 * ready * 100 / (full_size(v) * v->rollout->app->abort_capacity);
@@ -75,15 +92,6 @@ act_goes_unwritten(const struct observed *seen, const struct act *act)
 	return act->kind == ACT_WEIGHT
 		   ? act->number <= route->weight
 		   : act->kind == ACT_SET_IMAGE && route->exists && route->weight == 100;
-}
-
-/* Home means the old version: while ready stable pods still run the release and the canary can
- * carry its share, moving would only mix versions on pods that are about to go. */
-static bool
-stable_is_mixed(const struct view *v)
-{
-	return v->rollout->rolled && !v->adopt && !v->target.stable_new &&
-	       !same_image(v->rollout) && v->seen->stable.ready_new > 0;
 }
 
 static void
@@ -126,6 +134,7 @@ lower(const struct view *v, struct step *step, int wanted)
 {
 	int weight = v->seen->route.weight;
 	int lowest = 100 - stable_carries(v);
+	/* Moving would only mix versions on pods that are about to go. */
 	if (stable_is_mixed(v) && canary_can_carry(v, weight))
 		return step_pods(v, step, SIDE_STABLE, full_size(v));
 	if (v->seen->canary.ready == 0 && v->seen->stable.ready > 0)
