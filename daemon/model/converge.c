@@ -88,8 +88,12 @@ restore_image(const struct view *v, struct step *step)
 		return false;
 	/* Somebody else changed it before the promotion: the canary has not shown that it can take
 	 * all, and may be what is bad. */
-	if (!rollout_stage(r)->target.stable_new)
+	if (!rollout_stage(r)->target.stable_new) {
+		/* A colour at rest takes its image before it grows. */
+		if (r->app->colours && route->weight == 100 && stable_carries_in_need(v) < 100)
+			return rule_image(v, step);
 		return rule_weight(v, step, 0) || roll_in_place(v, step);
+	}
 	/* Law 4: a weight that this abort has moved comes alone. */
 	if (route->exists && r->seen_ms >= r->phase_ms &&
 	    step_taken(v, step, MESH_WEIGHT, "then the stable workload gets its image back",

@@ -49,13 +49,30 @@ canary_ready(const struct view *v)
 	return canary_ready_of(v->rollout, &v->seen->canary);
 }
 
+/* Home means the old version: ready stable pods that still run the release are on their way out. */
+static bool
+stable_is_mixed(const struct view *v)
+{
+	return v->rollout->rolled && !v->adopt && !v->target.stable_new &&
+	       !same_image(v->rollout) && v->seen->stable.ready_new > 0;
+}
+
 /* Of a colour that is scaled down no more than will be left, whatever is ready still. */
 static int
-stable_ready(const struct view *v)
+stable_left(const struct view *v)
 {
 	const struct workload_seen *stable = &v->seen->stable;
 	bool shrinks = v->rollout->app->colours && stable->replicas < stable->ready;
 	return shrinks ? stable->replicas : stable->ready;
+}
+
+/* Nor more of a side that rolls back. */
+static int
+stable_ready(const struct view *v)
+{
+	const struct workload_seen *stable = &v->seen->stable;
+	bool rolls_back = stable_is_mixed(v) && stable_has_image(v);
+	return rolls_back ? stable->ready - stable->ready_new : stable_left(v);
 }
 
 /* A part of its size (half by default) carries all. */
@@ -101,15 +118,6 @@ act_goes_unwritten(const struct observed *seen, const struct act *act)
 	return act->kind == ACT_WEIGHT
 		   ? act->number <= route->weight
 		   : act->kind == ACT_SET_IMAGE && route->exists && route->weight == 100;
-}
-
-/* Home means the old version: while ready stable pods still run the release and the canary can
- * carry its share, moving would only mix versions on pods that are about to go. */
-static bool
-stable_is_mixed(const struct view *v)
-{
-	return v->rollout->rolled && !v->adopt && !v->target.stable_new &&
-	       !same_image(v->rollout) && v->seen->stable.ready_new > 0;
 }
 
 static void
@@ -198,9 +206,10 @@ lower(const struct view *v, struct step *step, int wanted)
 {
 	int weight = v->seen->route.weight;
 	int lowest = 100 - stable_carries(v);
+	/* Moving would only mix versions on pods that are about to go. */
 	if (stable_is_mixed(v) && canary_can_carry(v, weight))
 		return step_pods(v, step, SIDE_STABLE, full_size(v));
-	if (canary_ready(v) == 0 && stable_ready(v) > 0)
+	if (canary_ready(v) == 0 && stable_left(v) > 0)
 		lowest = 0;
 	if (lowest > wanted && !v->urgent)
 		return step_pods(v, step, SIDE_STABLE, size_for(v, 100 - wanted));

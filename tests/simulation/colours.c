@@ -39,6 +39,13 @@ colours_serving(const struct app_world *a)
 	return colours_of(a) && a->truth.route.weight == 100 ? OF_CANARY : OF_STABLE;
 }
 
+bool
+colours_rolling(struct world *w, int app)
+{
+	const struct rollout_known *r = rollout_active(w, app);
+	return colours_of(&w->apps[app]) && r != NULL && r->begun;
+}
+
 /* --- changing places -------------------------------------------------------------------------- */
 
 #define SWAP(type, one, two)                                                                       \

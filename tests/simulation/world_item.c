@@ -61,16 +61,19 @@ remade(struct world *w, int app, int side)
 static void
 reapplied(struct world *w, int app, int b)
 {
-	struct route *route = &w->apps[app].truth.route;
+	struct app_world *a = &w->apps[app];
+	struct route *route = &a->truth.route;
 	(void)b;
 	if (route->exists)
 		return;
-	if (!colours_of(&w->apps[app]))
-		route->weight = 0;
+	/* A Service selects what it did, or what is left since. */
+	bool kept = colours_rolling(w, app);
+	if (!kept)
+		route->weight = colours_of(a) && a->ended_well ? 100 : 0;
 	*route = (struct route){.exists = true,
 	    .version = route->version + 1,
-	    .names_canary = colours_of(&w->apps[app]),
-	    .weight = route->weight, /* a Service selects what it did */
+	    .names_canary = colours_of(a),
+	    .weight = route->weight,
 	    .followed = route->weight,
 	    .by_others = true};
 	watch_changed(w, app, PART_ROUTE);
@@ -86,7 +89,7 @@ delete_workload(struct world *w, int app, int side, int64_t for_ms)
 		return;
 	d->size_by_others = d->deleting = true;
 	d->version++;
-	if (side == OF_STABLE || (colours_of(a) && rollout_active(w, app) == NULL)) {
+	if (side == OF_STABLE || (colours_of(a) && !colours_rolling(w, app))) {
 		a->broken = true;
 		d->exists = d->deleting = false;
 		event_at(w, w->now_ms + for_ms, remade, app, side, false);
@@ -158,7 +161,7 @@ edit_size(struct world *w, const struct item *item)
 	struct app_world *a = &w->apps[item->app];
 	struct deployment *d = &a->truth.deployments[OF_CANARY];
 	int size = item->arg % 8;
-	bool canary = !colours_of(a) || rollout_active(w, item->app) != NULL;
+	bool canary = !colours_of(a) || colours_rolling(w, item->app);
 	if (!d->exists || d->deleting || d->size == size || !canary)
 		return;
 	/* Whom an HPA scales, it may leave so. */

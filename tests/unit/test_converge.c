@@ -200,6 +200,46 @@ an_abort_moves_at_once_what_can_be_carried(void **state)
 	toy_end(&w);
 }
 
+static int
+ready_stable(const struct toy *w, bool new)
+{
+	int n = 0;
+	for (int i = 0; i < TOY_PODS; i++)
+		n += w->pods[i].there && !w->pods[i].canary && w->pods[i].ready &&
+		     w->pods[i].new == new;
+	return n;
+}
+
+/* A pod of each side dies when the stable one has just got the release: in an abort that side rolls
+ * back, and gets no more than its old pods carry, not what is about to go. */
+static void
+an_abort_counts_no_pods_that_are_about_to_go(void **state) /* I2, I5 */
+{
+	(void)state;
+	static struct toy w;
+	toy_begin(&w, 7, "");
+	toy_set_full(&w, 4);
+	while ((!w.stable_new || ready_stable(&w, true) < 4) && toy_tick(&w))
+		;
+	assert_int_equal(w.weight, 100);
+	for (int side = 0; side < 2; side++)
+		for (int i = 0; i < TOY_PODS; i++)
+			if (w.pods[i].there && w.pods[i].canary == (side == 0)) {
+				w.pods[i].ready = false;
+				w.pods[i].ready_at = INT64_MAX;
+				break;
+			}
+	toy_command(&w, COMMAND_ABORT);
+	for (int i = 0; w.weight > 0 && toy_tick(&w); i++) {
+		int stays = ready_stable(&w, false) + (w.stable_new ? ready_stable(&w, true) : 0);
+		assert_true(i < 3000);
+		assert_true((100 - w.weight) * 2 <= stays * 100);
+	}
+	toy_run_to_end(&w, PHASE_ABORTED);
+	toy_expect_home(&w);
+	toy_end(&w);
+}
+
 /* Rolled back, one pod does not come: the canary stays, though it serves nothing any more. */
 static void
 the_canary_stays_until_the_stable_side_is_whole(void **state) /* I5 */
@@ -328,6 +368,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(a_promotion_that_fails_keeps_the_healthy_side),
 	    cmocka_unit_test(an_abort_does_not_wait_for_a_full_house),
 	    cmocka_unit_test(an_abort_moves_at_once_what_can_be_carried),
+	    cmocka_unit_test(an_abort_counts_no_pods_that_are_about_to_go),
 	    cmocka_unit_test(the_canary_stays_until_the_stable_side_is_whole),
 	    cmocka_unit_test(a_pause_lasts_until_it_is_resumed),
 	    cmocka_unit_test(a_canary_pod_that_dies_lowers_the_weight),
