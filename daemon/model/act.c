@@ -131,6 +131,26 @@ side_text(const struct act *act, const struct app *app, char *to, size_t size)
 		    app->traffic.canary_service, side);
 }
 
+static void
+workload_text(const struct act *act, const struct app *app, char *to, size_t size)
+{
+	bool stable = act->kind == ACT_SET_IMAGE || act->kind == ACT_SCALE_STABLE;
+	struct str text;
+
+	str_init(&text, size - 1);
+	str_addf(&text, "Deployment %s/%s: ", app->namespace, stable ? app->workload : app->canary);
+	if (act->kind == ACT_CREATE_CANARY)
+		str_addf(&text, "create with %d replicas of %s", act->number, act->text);
+	else if (act->kind == ACT_SET_IMAGE)
+		str_addf(&text, "image %s", act->text);
+	else if (act->kind == ACT_DELETE_CANARY)
+		str_add(&text, "delete");
+	else
+		str_addf(&text, "%d replicas", act->number);
+	str_copy(to, size, str_text(&text));
+	str_done(&text);
+}
+
 void
 act_text(const struct act *act, const struct app *app, char *to, size_t size)
 {
@@ -159,24 +179,18 @@ act_text(const struct act *act, const struct app *app, char *to, size_t size)
 		    traffic->route, traffic->stable_subset);
 		break;
 	case ACT_CREATE_CANARY:
-		str_print(to, size, "Deployment %s/%s: create with %d replicas of %s", ns,
-		    app->canary, act->number, act->text);
-		break;
 	case ACT_SCALE_CANARY:
-		str_print(to, size, "Deployment %s/%s: %d replicas", ns, app->canary, act->number);
+	case ACT_SET_IMAGE:
+	case ACT_DELETE_CANARY:
+	case ACT_SCALE_STABLE:
+		workload_text(act, app, to, size);
 		break;
 	case ACT_WEIGHT:
 		weight_text(act, app, to, size);
 		break;
-	case ACT_SET_IMAGE:
-		str_print(to, size, "Deployment %s/%s: image %s", ns, app->workload, act->text);
-		break;
 	case ACT_ROUTE_HOME:
 		str_print(to, size, "%s %s/%s: as it was before the rollout", app_route_kind(app),
 		    ns, traffic->route);
-		break;
-	case ACT_DELETE_CANARY:
-		str_print(to, size, "Deployment %s/%s: delete", ns, app->canary);
 		break;
 	case ACT_REMOVE_SUBSETS:
 		str_print(to, size, "DestinationRule %s/%s: remove what was added", ns,
@@ -188,10 +202,6 @@ act_text(const struct act *act, const struct app *app, char *to, size_t size)
 	case ACT_POINT_SERVICE:
 	case ACT_FOLLOW_HPA:
 		side_text(act, app, to, size);
-		break;
-	case ACT_SCALE_STABLE:
-		str_print(
-		    to, size, "Deployment %s/%s: %d replicas", ns, app->workload, act->number);
 		break;
 	}
 }

@@ -133,7 +133,8 @@ gates_rest(const struct world *w, int app, const struct rollout_known *r)
 	const struct app_world *a = &w->apps[app];
 	const struct app_plan *plan = &w->plan->apps[app];
 	bool rest = false, retires = colours_of(a) && r->stage >= (plan->keep ? 4 : 3);
-	if (retires || !a->truth.route.exists || a->truth.route.weight == 0 || a->truth.route.by_others)
+	if (retires || !a->truth.route.exists || a->truth.route.weight == 0 ||
+	    a->truth.route.by_others)
 		return false;
 	for (int i = 0; i < plan->gates; i++) {
 		int64_t from_ms = a->gates[i].asked_ms;
@@ -218,8 +219,8 @@ check_colours(struct world *w, int app)
 		    idle->size, idle->image);
 	if (t->service.exists)
 		world_violated(w, "home", "app%d: the preview is left over", app);
-	if (t->hpa.exists && (t->hpa.on_canary != a->ended_well ||
-				 t->hpa.min != w->plan->apps[app].hpa_min))
+	if (t->hpa.exists &&
+	    (t->hpa.on_canary != a->ended_well || t->hpa.min != w->plan->apps[app].hpa_min))
 		world_violated(w, "home", "app%d: the HPA is not as it was", app);
 	if (!serves->image_by_others && !a->image_by_others && serves->image != a->image_end)
 		world_violated(w, "home", "app%d: the image is %d, it should be %d", app,

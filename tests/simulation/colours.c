@@ -16,7 +16,7 @@ colours_name(const struct app_world *a, int side, char *to, size_t size)
 {
 	bool green = colours_of(a) && (side == OF_CANARY) != a->turned;
 	str_print(to, size, "%s%s", a->name,
-	    green		? "-green"
+	    green				  ? "-green"
 	    : side == OF_CANARY && !colours_of(a) ? "-canary"
 						  : "");
 	return to;

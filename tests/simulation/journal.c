@@ -305,9 +305,9 @@ static json_t *
 data_of(const struct journal_row *row, enum event_kind kind)
 {
 	struct err e;
-	if (kind != EVENT_CREATED && kind != EVENT_COMPILED && kind != EVENT_PHASE && kind != EVENT_STAGE &&
-	    kind != EVENT_COMMAND && kind != EVENT_MEASURED && kind != EVENT_ACT &&
-	    kind != EVENT_ACTED)
+	if (kind != EVENT_CREATED && kind != EVENT_COMPILED && kind != EVENT_PHASE &&
+	    kind != EVENT_STAGE && kind != EVENT_COMMAND && kind != EVENT_MEASURED &&
+	    kind != EVENT_ACT && kind != EVENT_ACTED)
 		return NULL;
 	return jsonx_parse(row->text, strlen(row->text), 1 << 20, &e);
 }

@@ -209,15 +209,16 @@ see_routing(const struct app_world *a, bool turned, struct observed *seen)
 	seen->canary_service = seen->canary_service_ours = t->service.exists;
 	seen->canary_service_ours &= t->service.ours;
 	if (colours_of(a) && t->service.exists)
-		seen->preview =
-		    t->service.on_canary != turned ? PREVIEW_CANARY : PREVIEW_STABLE;
+		seen->preview = t->service.on_canary != turned ? PREVIEW_CANARY : PREVIEW_STABLE;
 	seen->route = (struct route_seen){.exists = t->route.exists,
 	    .fits = t->route.exists,
 	    .even = t->route.exists,
 	    .names_stable_subset = t->route.exists && t->route.names_stable,
 	    .names_canary = t->route.exists && t->route.names_canary,
 	    .accepted = t->route.followed == t->route.weight,
-	    .weight = !t->route.exists ? 0 : turned ? 100 - t->route.weight : t->route.weight};
+	    .weight = !t->route.exists ? 0
+		      : turned	       ? 100 - t->route.weight
+				       : t->route.weight};
 	str_print(seen->route.resource_version, sizeof(seen->route.resource_version), "%d",
 	    t->route.version);
 	str_copy(seen->route.edited_by, sizeof(seen->route.edited_by),

@@ -52,6 +52,22 @@ it_is_asked_after_the_warm_up_and_then_every_interval(void **state) /* F12 */
 	assert_int_equal(gate_due_ms(&r, 0), 109000);
 }
 
+/* It has no weight: what is judged is there when its pods are known. */
+static void
+a_preview_is_judged_from_when_its_pods_are_known(void **state) /* I10 */
+{
+	(void)state;
+	begin();
+	r.ladder.stages[0].target = (struct target){.canary = 100};
+	r.taken = r.seen = 0;
+	r.sides[SIDE_CANARY].since_ms = 200000;
+	r.mesh[MESH_CANARY] = (struct mesh_fact){.of_ms = 1, .at_ms = 210000};
+	assert_int_equal(gate_due_ms(&r, 0), 0); /* of another change */
+	r.mesh[MESH_CANARY].of_ms = rollout_changed_ms(&r, MESH_CANARY);
+	assert_int_equal(gate_due_ms(&r, 0), 225000); /* warm-up and one interval */
+	assert_int_equal(gate_window_ms(&r, 0, 216000), 1000);
+}
+
 static void
 it_is_asked_only_where_there_is_something_to_measure(void **state) /* I6 */
 {
@@ -138,6 +154,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(it_is_asked_after_the_warm_up_and_then_every_interval),
+	    cmocka_unit_test(a_preview_is_judged_from_when_its_pods_are_known),
 	    cmocka_unit_test(it_is_asked_only_where_there_is_something_to_measure),
 	    cmocka_unit_test(the_window_never_reaches_before_the_weight),
 	    cmocka_unit_test(only_recent_passes_in_a_row_count),
