@@ -282,6 +282,20 @@ pods_that_are_about_to_go_carry_nothing(void **state)
 	expect_act(look(target_home(), true), ACT_SCALE_STABLE, 4);
 }
 
+/* Somebody has edited it, and it has no pods: first its image, then they come. */
+static void
+a_colour_at_rest_takes_its_image_before_it_grows(void **state)
+{
+	(void)state;
+	seen.stable.replicas = seen.stable.pods = seen.stable.updated = seen.stable.ready = 0;
+	str_copy(seen.stable.image, APP_IMAGE, "web:7");
+	struct step step = look(target_home(), true);
+	expect_act(step, ACT_SET_IMAGE, 0);
+	assert_string_equal(step.act.text, "web:1");
+	str_copy(seen.stable.image, APP_IMAGE, "web:1");
+	expect_act(look(target_home(), true), ACT_SCALE_STABLE, 4);
+}
+
 static void
 the_idle_colour_goes_back_to_what_it_was(void **state)
 {
@@ -480,6 +494,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(an_abort_grows_the_old_colour_first, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		pods_that_are_about_to_go_carry_nothing, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		a_colour_at_rest_takes_its_image_before_it_grows, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		the_idle_colour_goes_back_to_what_it_was, setup, teardown),
 	    cmocka_unit_test_setup_teardown(only_pods_of_the_release_count, setup, teardown),
