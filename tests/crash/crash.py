@@ -32,7 +32,7 @@ from run import CRASH_BUILD, Run  # noqa: E402
 AT_ONCE = int(os.environ.get("AIRIS_TOGETHER", "12" if KIND == "sim" else "6"))
 LABS = AT_ONCE if KIND == "sim" else 1
 PLAYS = [("healthy", "host"), ("bad", "host"), ("abort", "host"), ("mishaps", "host"),
-         ("upgrade", "host"), ("copied", "host"),
+         ("upgrade", "host"), ("copied", "host"), ("colours", "service"),
          ("healthy", "subset"), ("bad", "subset"), ("abort", "subset")]
 PLAYS += [("healthy", "gateway"), ("bad", "gateway"), ("abort", "gateway")] if KIND == "sim" else []
 LIVES = 3  # at most, in a run without a crash
@@ -41,14 +41,9 @@ AT_START = re.compile("start:")
 # Come to once for each statement, each of which is a point of its own.
 EACH = {"migrate:statement"}
 # Nothing comes to these, for the reason given.
-NEVER = {point: "no play is of two colours; tests/scenarios/test_blue_green.py kills between stages"
-         for act in ("point_service", "follow_hpa", "scale_stable")
-         for point in (f"commit:before:act.{act}", f"commit:inside:act.{act}",
-                       f"commit:after:act.{act}", f"act:handed:{act}", f"act:sent:{act}",
-                       f"act:answered:{act}")}
-if KIND != "sim":
-    NEVER.update({f"commit:{place}:accepted": "kubelab has no controller that accepts an HTTPRoute"
-                  for place in ("before", "inside", "after")})
+NEVER = {} if KIND == "sim" else {
+    f"commit:{place}:accepted": "kubelab has no controller that accepts an HTTPRoute"
+    for place in ("before", "inside", "after")}
 FEWEST = 25  # requests before a verdict
 
 

@@ -13,6 +13,7 @@ import subprocess
 import time
 import uuid
 
+from harness.colours import ColourShop
 from harness.daemon import Daemon
 from harness.kube import without_noise
 from harness.process import BUILD, SLOW
@@ -53,7 +54,9 @@ class Run:
     # --- the shop ---
 
     def __enter__(self):
-        self.shop = Shop(self.lab, mode=self.mode, replicas=4, pod_rps=200)
+        kind = ColourShop if self.mode == "service" else Shop
+        more = {"colour": True} if self.mode == "service" else {"mode": self.mode}
+        self.shop = kind(self.lab, replicas=4, pod_rps=200, **more)
         self.shop.create()
         self.kube.create({
             "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
@@ -340,6 +343,24 @@ class Run:
         self.check_nothing_left()
         lost = self.shop.lost()
         must(lost == {} or lost_allowed, f"lost requests: {lost}")
+
+    def check_turned(self, sizes):
+        """Two colours, of these sizes: what follows the traffic has followed it, once each."""
+        shop, seen = self.shop, self.watching
+        seen.catch_up()
+        weights = seen.weights()
+        must(weights == [0, 100, 0, 100][:len(weights)] and len(weights) % 2 == 0,
+             f"the Service selected {weights}")
+        found = {"blue": shop.size(shop.name), "green": shop.size(shop.green)}
+        must(found == sizes, f"sizes {found}, not {sizes}")
+        hpa = self.kube.get("HorizontalPodAutoscaler", shop.namespace, shop.name)["spec"]
+        must((hpa["scaleTargetRef"]["name"], hpa["minReplicas"]) == (shop.green, 2), f"{hpa}")
+        preview = self.kube.get("Service", shop.namespace, shop.preview)["spec"]["selector"]
+        must(preview["colour"] == "blue", f"the preview shows {preview}")
+        must(seen.made("Deployment", shop.green) == 1, "green was made again")
+        must(shop.image_in(shop.green) == shop.image_of("2.0") and
+             shop.image_in(shop.name) == shop.image, "another image")
+        must(shop.lost() == {}, f"lost requests: {shop.lost()}")
 
     def check_nothing_left(self):
         """At once, but for pods that a controller made as their Deployment went: the garbage

@@ -82,6 +82,36 @@ def home(run, rid):
     run.finish([rid])
 
 
+def colours(run):
+    """Two colours behind a Service: to green, and the next one on the way to blue and back."""
+    run.start()
+    strategy = {"label": "colour", "approve": True, "watch": "60s", "drain": "300ms",
+                "steady": "100ms", "deadline": "30s"}
+    run.apply(run.shop.app(blue_green=strategy, gates=[]))
+    first = run.begin(run.shop.image_of("2.0"), "first")
+    switch(run, first)
+    run.command(first, "promote")
+    run.wait_phase(first, "succeeded")
+    run.check_history(first, "succeeded", 4)
+    must(run.shop.weights() == (0, 100), "green does not serve")
+    run.check_turned({"blue": 0, "green": 4})
+    second = run.begin(run.shop.image_of("3.0"), "second")
+    switch(run, second)
+    run.command(second, "abort")
+    run.wait_phase(second, "aborted")
+    run.check_history(second, "aborted", 3)
+    run.check_turned({"blue": 0, "green": 4})
+    run.finish([first, second])
+
+
+def switch(run, rid):
+    """The preview is approved, and all requests go to the other colour, which is watched."""
+    run.wait_blocked(rid, "approve")
+    run.command(rid, "approve")
+    run.wait(rid, "the watch", lambda r: (r["stage"] or {}).get("hold_until")
+             and r["stage"]["name"] == "switch")
+
+
 def copied(run):
     """Its database is copied in the hold."""
     run.start()

@@ -52,6 +52,12 @@ class ColourShop(Shop):
         self.before = self.vs()
         return self
 
+    def weights(self, route="primary", of=None):
+        """(blue, green), as if it were a route."""
+        selector = (of or self.vs())["spec"]["selector"]
+        green = "green" in (selector.get("colour"), selector["app"][-5:])
+        return (0, 100) if green else (100, 0)
+
     def selected(self):
         """The colour that serves."""
         app = self.vs()["spec"]["selector"]["app"]
@@ -83,6 +89,11 @@ class ColourShop(Shop):
         assert self.size(other) == 0 and self.pods(other) == []
         assert self.kube.get("Service", self.namespace, self.preview) is None
         assert self.lost() == {}
+
+    def leftovers(self):
+        """Nothing is left over but the colours, and a preview that is the user's."""
+        preview = self.kube.get("Service", self.namespace, self.preview)
+        return [f"Service {self.preview}"] if preview and not self.colour else []
 
     def delete(self):
         for kind in ("HorizontalPodAutoscaler", "Service", "Deployment"):
