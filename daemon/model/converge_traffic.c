@@ -266,7 +266,7 @@ bool
 rule_weight(const struct view *v, struct step *step, int wanted)
 {
 	const struct route_seen *route = &v->seen->route;
-	char object[APP_NAME * 2], what[96];
+	char object[APP_NAME * 2], what[APP_NAME + 64];
 	route_object(v, object, sizeof(object));
 	if (!route->exists && v->urgent)
 		return false; /* without a route all traffic goes to the stable Service */
@@ -278,6 +278,6 @@ rule_weight(const struct view *v, struct step *step, int wanted)
 		return lower(v, step, wanted);
 	if (route->weight < wanted)
 		return raise_weight(v, step, wanted);
-	str_print(what, sizeof(what), "canary weight %d is written", wanted);
+	step_weight(v, wanted, what, sizeof(what));
 	return step_taken(v, step, MESH_WEIGHT, "then the stage is reached", what);
 }

@@ -13,11 +13,16 @@ static bool
 in_hold(struct move *m)
 {
 	const struct rollout *r = m->r;
-	char what[128];
+	const struct target *target = &rollout_stage(r)->target;
+	char what[APP_NAME + 64];
 	int64_t until_ms = held_until(r);
 	if (m->at->now_ms >= until_ms)
 		return false;
-	str_print(what, sizeof(what), "held at canary weight %d", rollout_stage(r)->target.weight);
+	if (!r->app->colours)
+		str_print(what, sizeof(what), "held at canary weight %d", target->weight);
+	else
+		str_print(what, sizeof(what), "held: %s %s", r->app->canary,
+		    target->weight == 0 ? "is shown by the preview" : "has the traffic");
 	move_wait(
 	    m, until_ms, "Stage", what, "then its gates decide; `rollout promote` skips the hold");
 	return true;

@@ -115,13 +115,24 @@ step_taken(const struct view *v, struct step *step, enum mesh_subject subject, c
 	return true;
 }
 
+void
+step_weight(const struct view *v, int weight, char *to, size_t size)
+{
+	const struct app *app = v->rollout->app;
+	if (app->colours)
+		str_print(
+		    to, size, "the Service selects %s", weight == 0 ? app->workload : app->canary);
+	else
+		str_print(to, size, "canary weight %d is written", weight);
+}
+
 bool
 step_drained(const struct view *v, struct step *step, const char *what_next)
 {
 	const struct rollout *r = v->rollout;
 	const struct mesh_fact *fact = &r->mesh[MESH_WEIGHT];
-	char object[APP_NAME * 2], what[96];
-	str_print(what, sizeof(what), "canary weight %d is written", r->seen);
+	char object[APP_NAME * 2], what[APP_NAME + 64];
+	step_weight(v, r->seen, what, sizeof(what));
 	if (step_taken(v, step, MESH_WEIGHT, "then the side without traffic drains", what))
 		return true;
 	int64_t from_ms = fact->at_ms > v->back_ms ? fact->at_ms : v->back_ms;
@@ -130,7 +141,7 @@ step_drained(const struct view *v, struct step *step, const char *what_next)
 		return false;
 	step_object(object, sizeof(object), app_route_kind(r->app), r->app, r->app->traffic.route);
 	return step_blocked(step, object, end_ms, what_next,
-	    "canary weight %d is taken; requests on the side without traffic drain", r->seen);
+	    "%s; it is taken, and requests on the side without traffic drain", what);
 }
 
 bool

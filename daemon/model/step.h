@@ -12,6 +12,8 @@ bool step_blocked(struct step *step, const char *object, int64_t until_ms, const
 void step_object(char *to, size_t size, const char *kind, const struct app *app, const char *name);
 /* Blocked on the pods of a side: says how many of how many, and why. */
 bool step_pods(const struct view *v, struct step *step, enum side side, int need);
+/* "canary weight 25 is written", or what a Service selects. */
+void step_weight(const struct view *v, int weight, char *to, size_t size);
 /* Weight 0 (or 100) was taken and the longest request is over; or blocked until then. */
 bool step_drained(const struct view *v, struct step *step, const char *what_next);
 /* The mesh has taken the last change of the subject; or blocked until then. what: what was done. */
