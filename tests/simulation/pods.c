@@ -164,18 +164,28 @@ go(struct world *w, int app, int name)
 	changed(w, app, pod->canary);
 }
 
+/* Until the pod that takes the place of one that others took down is known. */
+static int64_t
+replaced_ms(const struct world *w, int app, int side)
+{
+	const struct app_world *a = &w->apps[app];
+	int64_t never_ms = a->until[FAULT_NEVER_READY] - w->now_ms;
+	bool never = a->never_ready == a->truth.deployments[side].image && never_ms > 0;
+	return w->plan->pods_late_ms + HEARD_MS + (never ? never_ms : 0);
+}
+
 static void
 tell_to_go(struct world *w, int app, struct pod *pod, enum cause cause)
 {
 	struct app_world *a = &w->apps[app];
+	int side = pod->canary ? OF_CANARY : OF_STABLE;
 	pod->gone_ms = w->now_ms + GRACE_MS;
 	if (pod->cause != CAUSE_OTHERS)
 		pod->cause = cause;
 	/* One that is down goes first, and with it what others did to it. */
 	bool theirs = cause == CAUSE_OTHERS || (cause == CAUSE_IN_PLACE && pod->down);
 	if (theirs && pod->was_ready)
-		pods_victim(
-		    w, app, pod->canary ? OF_CANARY : OF_STABLE, w->plan->pods_late_ms + HEARD_MS);
+		pods_victim(w, app, side, replaced_ms(w, app, side));
 	event_at(w, pod->gone_ms, go, app, name_of(a, pod), false);
 	changed(w, app, pod->canary);
 }

@@ -4,6 +4,9 @@
 
 #include "world.h"
 
+#define DAY_MS 86400000
+#define HEARD_MS 12000 /* the mesh has heard of a change by then */
+
 /* pods.c: pods and the controllers that make and end them */
 void pods_begin(struct world *w, int app);
 void pods_sync(struct world *w, int app); /* the controllers will look */
@@ -12,8 +15,6 @@ bool pod_serves(const struct pod *pod);	 /* is a ready endpoint */
 bool pod_answers(const struct pod *pod); /* a request to it would be answered */
 uint64_t pods_ends(const struct app_world *a, int side);
 void pods_hurt(struct world *w, int app, int side, int count, int64_t for_ms);
-#define DAY_MS 86400000
-#define HEARD_MS 12000 /* the mesh has heard of a change by then */
 /* A pod that others took away counts as there for so long. */
 void pods_victim(struct world *w, int app, int side, int64_t for_ms);
 void pods_may_get_ready(struct world *w, int app);
