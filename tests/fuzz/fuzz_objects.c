@@ -427,6 +427,8 @@ is_of_mode(const struct app *app, enum act_kind kind)
 		return host;
 	if (kind == ACT_ADD_SUBSETS || kind == ACT_REMOVE_SUBSETS || kind == ACT_NAME_STABLE)
 		return !host;
+	if (kind == ACT_POINT_SERVICE || kind == ACT_FOLLOW_HPA || kind == ACT_SCALE_STABLE)
+		return app->colours;
 	return true;
 }
 
