@@ -278,6 +278,8 @@ check_stage(struct world *w, struct rollout_known *r, int from, int to, int64_t 
 		world_violated(w, "I7", "%s leaves stage %d without its approval", r->id, from);
 	/* It may have been decided before it slept, and written down after it. */
 	int64_t decided_ms = just_woke(w) ? said_ms - w->wall_offset_ms : w->now_ms;
+	/* Of a weight that others set this very moment it cannot know. */
+	judged &= a->others_weight_ms == 0 || w->now_ms > a->others_weight_ms + 1000;
 	for (int i = 0; i < plan->gates && judged; i++)
 		if (!gate_was_good(w, a, i, plan->measurements, decided_ms))
 			world_violated(w, "I10",
