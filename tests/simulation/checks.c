@@ -132,7 +132,8 @@ gates_rest(const struct world *w, int app, const struct rollout_known *r)
 {
 	const struct app_world *a = &w->apps[app];
 	const struct app_plan *plan = &w->plan->apps[app];
-	bool rest = false, retires = colours_of(a) && r->stage >= (plan->keep ? 4 : 3);
+	int last = plan->keep && plan->hold_ms > 0 ? 4 : 3; /* kept for no time is no stage */
+	bool rest = false, retires = colours_of(a) && r->stage >= last;
 	if (retires || !a->truth.route.exists || a->truth.route.weight == 0 ||
 	    a->truth.route.by_others)
 		return false;
