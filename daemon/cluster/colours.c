@@ -176,8 +176,7 @@ weigh(const struct app *app, const struct observe_objects *objects, int *weight,
 	else if (json_equal(stable, canary))
 		err_set(e,
 		    "Service %s selects the pods of Deployments %s and %s alike: add a label to "
-		    "its "
-		    "selector that tells them apart",
+		    "its selector that tells them apart",
 		    app->traffic.service, app->workload, app->canary);
 	else if (*weight == 0 && !json_equal(now, stable))
 		err_set(e,

@@ -130,6 +130,8 @@ pair_weights(
 	pair->total = weight + pair->part;
 	if (pair->backends == 1 && pair->bare)
 		pair->total = 100;
+	if (pair->total > WEIGHT_MAX) /* the stable side gets all of it at home */
+		return err_set(e, "has weights that sum to more than %d", WEIGHT_MAX);
 	if (pair->total > 0)
 		return 0;
 	if (pair->backends == 1)

@@ -197,8 +197,7 @@ stable_may_go(const struct view *v, struct step *step)
 		return false;
 	return step_blocked(step, "Cluster", until_ms, "then the weight moves",
 	    "a write that scales the old colour, and that the cluster did not answer, may still "
-	    "take "
-	    "effect");
+	    "take effect");
 }
 
 static bool

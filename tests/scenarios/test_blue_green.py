@@ -86,7 +86,7 @@ def test_pods_that_crash_after_the_switch(scene):
     shop = scene.colours()
     rid = scene.begin(shop, "2.0-crash", blue_green={"steady": "0s", "watch": "60s"}, gates=[])
     ended = scene.airisd.wait_phase(rid, "aborted", 60)
-    if acts(scene.airisd.events(rid), "weight") == []:  # on a slow machine they crash before it
+    if SLOW > 1 and acts(scene.airisd.events(rid), "weight") == []:  # they crash before it
         assert "no progress" in ended["reason"]
         shop.assert_home()
         return

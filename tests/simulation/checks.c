@@ -19,8 +19,8 @@ deaf(const struct world *w)
 	return mesh->down || (mesh->up_ms != 0 && w->now_ms < mesh->up_ms + HEARD_MS);
 }
 
-/* Pods that restart in place, for want of another way home, are not known in time to a mesh that
- * became late after it was asked. */
+/* Pods that restart while they serve, for want of another side, are not known in time to a mesh
+ * that is late. */
 static bool
 rolls_unheard(const struct world *w, const struct app_world *a, int side)
 {

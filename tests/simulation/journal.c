@@ -98,15 +98,24 @@ count_intent(void *ctx, const struct journal_row *row)
 	return true;
 }
 
+/* What an abort may do though it cannot be written down: less for the canary, and the old image for
+ * a side that has no requests. */
+static bool
+brings_home(const struct world *w, int app, const struct act *act)
+{
+	const struct route *route = &w->apps[app].cached.truth.route;
+	bool lowers = act->kind == ACT_WEIGHT && act->number <= route->weight;
+	bool idle = route->exists && route->weight == 100;
+	return act->urgent && (lowers || (act->kind == ACT_SET_IMAGE && idle));
+}
+
 void
 journal_check_intent(struct world *w, int app, const struct act *act)
 {
 	struct journal_port port = store_port(w->store);
 	struct err e;
 	w->acts_sent++;
-	const struct route *route = &w->apps[app].cached.truth.route;
-	const struct observed seen = {.route = {.exists = route->exists, .weight = route->weight}};
-	if (act_goes_unwritten(&seen, act) &&
+	if (brings_home(w, app, act) &&
 	    (!store_healthy(w->store, NULL) || engine_degraded(w->engine, &(const char *){NULL}))) {
 		w->acts_exempt++; /* what reduces risk goes out also when it cannot be written */
 		w->apps[app].unwritten = true;

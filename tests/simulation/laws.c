@@ -68,13 +68,15 @@ check_raise(struct world *w, int app, int number)
 static void
 check_lower(struct world *w, int app, int number)
 {
-	const struct app_world *a = &w->apps[app];
+	struct app_world *a = &w->apps[app];
 	int64_t ms = troubled(w) ? LONG_MS : MOMENT_MS;
 	int stable = ready_within(w, a, OF_STABLE, ms, true);
 	int canary = ready_within(w, a, OF_CANARY, ms, false);
 	int weight = a->truth.route.weight;
 	bool by_others = a->truth.service.gone_by_others || a->truth.rule.gone_by_others ||
 			 a->truth.deployments[OF_CANARY].size_by_others;
+	/* There is no other side any more, even if this one rolls. */
+	a->in_place_ms = by_others ? w->now_ms : a->in_place_ms;
 	if (!by_others && !just_woke(w) && stable * 200 < (100 - number) * a->load &&
 	    canary * 100 >= weight * a->load)
 		world_violated(w, "I5",

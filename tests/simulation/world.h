@@ -149,7 +149,7 @@ struct app_world {
 	int promotions;		  /* times the stable workload got the release of this rollout */
 	int64_t bad_ms;		  /* since when something stands that may not; 0: it does not */
 	const char *bad_what;	  /* which */
-	int64_t in_place_ms;	  /* when it was last rolled back in place; 0: never */
+	int64_t in_place_ms;	  /* when it last had to serve while it rolls; 0: never */
 	int edits;		  /* of the image by others */
 	int64_t others_weight_ms; /* when a weight of others was last in the route */
 	int64_t full_ms; /* of airisd's running time, at the last promote --full; 0: none */

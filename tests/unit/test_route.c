@@ -137,6 +137,7 @@ test_F23_zero(void **state)
 	    "only destination");
 	assert_unfit(&app, PAIR(0, 0), "weight 0 to both");
 	assert_unfit(&app, PAIR(-5, 105), "no number from 0");
+	assert_unfit(&app, PAIR(1000000, 7), "sum to more than 1000000");
 	assert_unfit(&app, PAIR('5', 95), "no number from 0");
 }
 
