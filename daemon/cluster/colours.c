@@ -44,15 +44,15 @@ colours_take_sides(struct app *app, const json_t *service,
 static const char *
 telling_key(const struct app *app, const json_t *selector, struct err *e)
 {
-	const char *key = app->pair.label;
+	const char *key = app->pair.label, *telling = clone_telling_label(selector);
 
-	if (json_object_size(selector) == 0) {
+	if (telling == NULL) {
 		err_set(e, "Service %s has no selector, so there is nothing to switch",
 		    app->traffic.service);
 		return NULL;
 	}
 	if (key[0] == '\0')
-		return clone_telling_label(selector);
+		return telling;
 	if (json_object_get(selector, key) != NULL)
 		return key;
 	err_set(e,
@@ -242,12 +242,15 @@ colours_look(const struct app *app, const struct observe_objects *objects, struc
 
 	if (service == NULL)
 		return;
-	seen->exists = seen->even = seen->names_canary = true;
+	seen->exists = true;
 	str_copy(seen->resource_version, sizeof(seen->resource_version),
 	    jsonx_text_or(service, "metadata.resourceVersion", ""));
 	observe_editor(
 	    service, field, seen->edited_by, sizeof(seen->edited_by), &seen->edited_at_ms);
 	seen->fits = weigh(app, objects, &seen->weight, &e) == 0;
+	seen->even = seen->names_canary = seen->fits;
+	if (!seen->fits)
+		seen->weight = 0;
 	str_copy(seen->why_not, sizeof(seen->why_not), seen->fits ? "" : e.text);
 	look_endpoints(app, objects, seen);
 }
