@@ -93,7 +93,11 @@ colours_labels(const struct app *app, const struct observe_objects *objects, str
 		return NULL;
 	value = json_string_value(json_object_get(selector, key));
 	changed = other_value(value != NULL ? value : "", second);
-	if (theirs != NULL && !workload_is_ours(theirs, app->name))
+	bool given = theirs != NULL && !workload_is_ours(theirs, app->name);
+	if (given && json_object_size(selector_of(theirs)) == 0)
+		err_set(e, "Service %s has no selector that could choose the idle colour",
+		    app->traffic.canary_service);
+	else if (given)
 		labels = json_deep_copy(selector_of(theirs));
 	else if (strlen(changed) <= CLONE_NAME_MAX)
 		labels = json_pack("{s:s}", key, changed);

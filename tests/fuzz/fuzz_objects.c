@@ -32,6 +32,8 @@ static const char *const texts[] = {
     APP_OF("istio: {virtualService: web, mode: subset}"),
     APP_OF("gateway: {httpRoute: web}"),
     APP_OF("gateway: {httpRoute: web, rules: [main, beta]}"),
+    "{kind: App, name: shop, namespace: prod, workload: {name: web}, traffic: {service: {}},"
+    " strategy: {blueGreen: {}}}",
 };
 #define APPS (sizeof(texts) / sizeof(texts[0]))
 
@@ -187,9 +189,11 @@ subject_of(const struct done *d, struct observe_objects *o)
 {
 	switch (d->act.kind) {
 	case ACT_HPA_FLOOR:
+	case ACT_FOLLOW_HPA:
 		return NULL;
 	case ACT_CREATE_SERVICE:
 	case ACT_DELETE_SERVICE:
+	case ACT_POINT_SERVICE:
 		return &o->canary_service;
 	case ACT_ADD_SUBSETS:
 	case ACT_REMOVE_SUBSETS:
@@ -197,12 +201,13 @@ subject_of(const struct done *d, struct observe_objects *o)
 	case ACT_NAME_STABLE:
 	case ACT_WEIGHT:
 	case ACT_ROUTE_HOME:
-		return &o->route;
+		return d->app->colours ? &o->service : &o->route;
 	case ACT_CREATE_CANARY:
 	case ACT_SCALE_CANARY:
 	case ACT_DELETE_CANARY:
 		return &o->canary;
 	case ACT_SET_IMAGE:
+	case ACT_SCALE_STABLE:
 		return &o->stable;
 	case ACT_NONE:
 	case ACT_KINDS:
@@ -226,6 +231,8 @@ check_patch(const struct done *d, const json_t *object)
 {
 	static const char *const allowed[] = {"/spec/http/", "/spec/rules/", "/spec/subsets",
 	    "/spec/replicas", "/spec/minReplicas", "/spec/template/spec/containers/", NULL};
+	static const char *const of_colours[] = {
+	    "/spec/selector/", "/spec/scaleTargetRef/name", NULL};
 	const json_t *step;
 	size_t i;
 
@@ -235,7 +242,8 @@ check_patch(const struct done *d, const json_t *object)
 		const char *path = jsonx_text(step, "path");
 
 		if (i > 0) {
-			assert(is_one_of(path, allowed));
+			assert(is_one_of(path, allowed) ||
+			       (d->app->colours && is_one_of(path, of_colours)));
 			continue;
 		}
 		assert(strcmp(path, "/metadata/resourceVersion") == 0);
@@ -299,6 +307,10 @@ static void
 check_route_after(const struct done *d, const struct observed *after, const json_t *object)
 {
 	assert(d->seen->route.fits && after->route.fits);
+	if (d->app->colours) {
+		assert(after->route.weight == (d->act.number == 0 ? 0 : 100));
+		return;
+	}
 	check_same_but_ours(d->app, d->before->route, object);
 	if (d->act.kind == ACT_WEIGHT) {
 		assert(after->route.weight == d->act.number && after->route.even);
@@ -318,6 +330,12 @@ check_after(const struct done *d, const struct observed *after, const json_t *ob
 	case ACT_ROUTE_HOME:
 	case ACT_NAME_STABLE:
 		check_route_after(d, after, object);
+		break;
+	case ACT_POINT_SERVICE:
+		assert(after->preview == (d->act.number == 0 ? PREVIEW_STABLE : PREVIEW_CANARY));
+		break;
+	case ACT_SCALE_STABLE:
+		assert(after->stable.replicas == d->act.number);
 		break;
 	case ACT_SCALE_CANARY:
 	case ACT_CREATE_CANARY:
@@ -427,6 +445,8 @@ is_of_mode(const struct app *app, enum act_kind kind)
 		return host;
 	if (kind == ACT_ADD_SUBSETS || kind == ACT_REMOVE_SUBSETS || kind == ACT_NAME_STABLE)
 		return !host;
+	if (app->colours && kind == ACT_ROUTE_HOME)
+		return false; /* nothing is added to a Service */
 	if (kind == ACT_POINT_SERVICE || kind == ACT_FOLLOW_HPA || kind == ACT_SCALE_STABLE)
 		return app->colours;
 	return true;
