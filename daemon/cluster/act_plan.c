@@ -357,9 +357,13 @@ plan_switch(struct act_plan *plan, const struct wish *w)
 {
 	bool canary = w->act->number != 0;
 	struct map *ready = colours_endpoints(w->app, w->objects, canary);
+	struct route_seen seen = {.exists = false};
 	struct err e = {""};
 
-	if (map_count(ready) > 0) {
+	colours_look(w->app, w->objects, &seen);
+	if (!seen.fits) {
+		answer(plan, ACT_REFUSED, seen.why_not);
+	} else if (map_count(ready) > 0) {
 		send_built(plan, ACT_PATCH, w->objects->service,
 		    colours_select_patch(w->app, w->objects, w->objects->service, canary, &e), &e);
 	} else {

@@ -315,6 +315,21 @@ selector_path(const char *key)
 	return str_take(&path);
 }
 
+/* Somebody may have edited a preview of ours. */
+static bool
+same_keys(const json_t *now, const json_t *wanted)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)wanted, key, value)
+	{
+		if (json_object_get(now, key) == NULL)
+			return false;
+	}
+	return json_object_size(now) == json_object_size(wanted);
+}
+
 /* Only what differs is written. */
 json_t *
 colours_select_patch(const struct app *app, const struct observe_objects *objects,
@@ -326,6 +341,10 @@ colours_select_patch(const struct app *app, const struct observe_objects *object
 	if (wanted == NULL)
 		return NULL;
 	patch = route_patch_of(service);
+	if (!same_keys(selector_of(service), wanted)) {
+		route_patch_add(patch, "add", "/spec/selector", wanted);
+		return route_patch_end(patch);
+	}
 	json_object_foreach(wanted, key, value)
 	{
 		char *path;

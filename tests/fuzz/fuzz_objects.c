@@ -232,7 +232,7 @@ check_patch(const struct done *d, const json_t *object)
 	static const char *const allowed[] = {"/spec/http/", "/spec/rules/", "/spec/subsets",
 	    "/spec/replicas", "/spec/minReplicas", "/spec/template/spec/containers/", NULL};
 	static const char *const of_colours[] = {
-	    "/spec/selector/", "/spec/scaleTargetRef/name", NULL};
+	    "/spec/selector", "/spec/scaleTargetRef/name", NULL};
 	const json_t *step;
 	size_t i;
 
@@ -332,7 +332,9 @@ check_after(const struct done *d, const struct observed *after, const json_t *ob
 		check_route_after(d, after, object);
 		break;
 	case ACT_POINT_SERVICE:
-		assert(after->preview == (d->act.number == 0 ? PREVIEW_STABLE : PREVIEW_CANARY));
+		/* Where both are there, and the selector tells them apart. */
+		assert(!d->seen->route.fits || d->before->canary == NULL ||
+		       after->preview == (d->act.number == 0 ? PREVIEW_STABLE : PREVIEW_CANARY));
 		break;
 	case ACT_SCALE_STABLE:
 		assert(after->stable.replicas == d->act.number);
@@ -460,6 +462,10 @@ check_act(const struct app *app, const struct baseline *baseline, const struct o
 	    .app = app, .baseline = baseline, .seen = seen, .act = act, .before = objects};
 
 	if (!is_of_mode(app, act.kind))
+		return;
+	/* An HPA is found by what it scales. */
+	if (act.kind == ACT_FOLLOW_HPA &&
+	    jsonx_text(json_array_get(objects->hpas, 0), "spec.scaleTargetRef.name") == NULL)
 		return;
 	act_plan(app, baseline, &act, objects, &d.plan);
 	check_text(d.plan.text);

@@ -272,6 +272,26 @@ the_hpa_and_the_preview_change_sides(void **state)
 	act_plan_done(&plan);
 }
 
+/* Somebody has edited what the preview selects, or what the Service does. */
+static void
+a_selector_of_others_is_set_whole_or_not_at_all(void **state)
+{
+	(void)state;
+	o.canary = J(GREEN);
+	o.canary_service = J("{'metadata': {'name': 'web-preview', 'resourceVersion': '3'}, "
+			     "'spec': {'selector': {'app': 'web-green', 'tier': 'x'}}}");
+	struct act_plan plan = plan_of(ACT_POINT_SERVICE, 0);
+	assert_patch(json_incref(plan.body), "3",
+	    "[{'op': 'add', 'path': '/spec/selector', 'value': {'app': 'web'}}]");
+	act_plan_done(&plan);
+	json_t *serves = (json_t *)jsonx_at(o.service, "spec.selector");
+	json_object_set_new(serves, "app", json_string("third"));
+	plan = plan_of(ACT_WEIGHT, 100);
+	assert_int_equal(plan.outcome, ACT_REFUSED);
+	assert_non_null(strstr(plan.text, "neither"));
+	act_plan_done(&plan);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -281,6 +301,7 @@ main(void)
 	    TEST(a_missing_colour_is_cloned_with_labels_of_its_own),
 	    TEST(the_given_label_tells_them_apart),
 	    TEST(a_clone_of_the_second_is_the_first),
+	    TEST(a_selector_of_others_is_set_whole_or_not_at_all),
 	    TEST(the_active_colour_is_the_stable_side),
 	    TEST(selectors_that_prove_nothing_are_refused),
 	    TEST(ready_pods_and_the_endpoints_that_follow),
