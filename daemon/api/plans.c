@@ -114,6 +114,8 @@ seen_at_start(const struct rollout *r, struct observed *seen)
 		.canary = b->had_canary_subset,
 		.stable_fits = true},
 	    .hpa = {.exists = b->hpa_min >= 0, .min = b->hpa_min, .max = INT_MAX}};
+	seen->stable.pace = b->pace;
+	seen->stable.observed = true;
 	if (r->app->colours)
 		sides_at_start(b, seen);
 	str_copy(seen->stable.uid, sizeof(seen->stable.uid), b->uid);

@@ -3,6 +3,7 @@
  * or not at all. */
 #include "cluster/act_plan.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include "base/jsonx.h"
 #include "cluster/clone.h"
@@ -11,6 +12,7 @@
 #include "cluster/route_form.h"
 #include "cluster/istio_rule.h"
 #include "cluster/workload.h"
+#include "model/pace.h"
 
 struct wish { /* what every planner is given */
 	const struct app *app;
@@ -159,6 +161,79 @@ set_replicas(json_t *patch, const struct wish *w, const json_t *deployment)
 }
 
 static void
+set_seconds(json_t *patch, const json_t *deployment, const char *key, int seconds)
+{
+	char *path = str_format("spec.%s", key), *pointer = str_format("/spec/%s", key);
+
+	if (jsonx_int(deployment, path, -1) != seconds && seconds >= 0)
+		route_patch_add(patch, "add", pointer, json_integer(seconds));
+	else if (seconds < 0 && jsonx_at(deployment, path) != NULL)
+		route_patch_add(patch, "remove", pointer, NULL);
+	free(pointer);
+	free(path);
+}
+
+static void
+set_amount(json_t *patch, const json_t *deployment, const char *key, const char *text)
+{
+	const json_t *rolling = jsonx_at(deployment, "spec.strategy.rollingUpdate");
+	const json_t *old = json_object_get(rolling, key);
+	char *pointer = str_format("/spec/strategy/rollingUpdate/%s", key);
+	json_t *value = NULL;
+
+	if (text[0] != '\0')
+		value = strchr(text, '%') != NULL ? json_string(text)
+						  : json_integer(strtoll(text, NULL, 10));
+	if (value != NULL && !json_equal(value, old))
+		route_patch_add(patch, "add", pointer, json_incref(value));
+	else if (value == NULL && old != NULL)
+		route_patch_add(patch, "remove", pointer, NULL);
+	json_decref(value);
+	free(pointer);
+}
+
+/* In one write with the image: alone, the old pods' ReplicaSet would take it. */
+static void
+set_pace(json_t *patch, const json_t *deployment, const struct pace *pace)
+{
+	set_seconds(patch, deployment, "minReadySeconds", pace->min_ready_s);
+	set_seconds(patch, deployment, "progressDeadlineSeconds", pace->deadline_s);
+	set_amount(patch, deployment, "maxSurge", pace->surge);
+	set_amount(patch, deployment, "maxUnavailable", pace->unavailable);
+}
+
+static bool
+rolls(struct act_plan *plan, const json_t *deployment)
+{
+	if (jsonx_at(deployment, "spec.strategy.rollingUpdate") != NULL)
+		return true;
+	answer(plan, ACT_REFUSED, "the Deployment has no strategy RollingUpdate any more");
+	return false;
+}
+
+static void
+plan_roll(struct act_plan *plan, const struct wish *w)
+{
+	const json_t *stable = w->objects->stable;
+	const struct share_spec *surge = &w->app->batch.surge;
+	json_t *patch;
+
+	about(plan, KUBE_DEPLOYMENTS, w->app->workload);
+	if (!same_stable(plan, w) || !rolls(plan, stable))
+		return;
+	struct pace pace =
+	    pace_hold(w->act->number, pace_share(surge, jsonx_count(stable, "spec.replicas", 1)));
+	if (str_equal(w->act->text, w->baseline->image)) {
+		answer(plan, ACT_REFUSED, "the pods run this image already: nothing would roll");
+		return;
+	}
+	patch = route_patch_of(stable);
+	set_image(patch, w, stable);
+	set_pace(patch, stable, &pace);
+	send_built(plan, ACT_PATCH, stable, route_patch_end(patch), NULL);
+}
+
+static void
 plan_set_image(struct act_plan *plan, const struct wish *w)
 {
 	const json_t *stable = w->objects->stable;
@@ -173,6 +248,8 @@ plan_set_image(struct act_plan *plan, const struct wish *w)
 	}
 	patch = route_patch_of(stable);
 	set_image(patch, w, stable);
+	if (w->app->rolls && jsonx_at(stable, "spec.strategy.rollingUpdate") != NULL)
+		set_pace(patch, stable, &w->baseline->pace);
 	send_built(plan, ACT_PATCH, stable, route_patch_end(patch), NULL);
 }
 
@@ -476,6 +553,7 @@ act_plan(const struct app *app, const struct baseline *baseline, const struct ac
 	    [ACT_POINT_SERVICE] = plan_point_service,
 	    [ACT_FOLLOW_HPA] = plan_follow_hpa,
 	    [ACT_SCALE_STABLE] = plan_scale_stable,
+	    [ACT_ROLL] = plan_roll,
 	};
 	const struct wish w = {app, baseline, act, objects};
 

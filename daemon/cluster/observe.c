@@ -74,6 +74,8 @@ ready_in(const struct app *app, const struct observe_objects *objects, bool cana
 
 	if (app->colours)
 		return colours_endpoints(app, objects, canary);
+	if (app->traffic.service[0] == '\0')
+		return NULL;
 	return workload_endpoints(own ? objects->canary_slices : objects->slices);
 }
 
@@ -120,6 +122,8 @@ static void
 look_services(const struct app *app, const struct observe_objects *objects, struct observed *seen)
 {
 	seen->service = objects->service != NULL;
+	if (app->rolls)
+		return;
 	if (app->traffic.mode != TRAFFIC_HOST)
 		return;
 	seen->canary_service = objects->canary_service != NULL;
@@ -154,7 +158,7 @@ observe_look(const struct app *app, const char *new_image, const struct observe_
 	look_services(app, objects, seen);
 	if (app->colours)
 		colours_look(app, objects, &seen->route);
-	else
+	else if (!app->rolls)
 		route_look(app, objects->route, asked, &seen->route);
 	istio_rule_look(app, objects->rule, objects->stable, objects->canary, objects->stable_pods,
 	    &seen->subsets);

@@ -7,6 +7,7 @@
 #include "cluster/clone.h"
 #include "cluster/route.h"
 #include "cluster/workload.h"
+#include "model/pace.h"
 
 struct check {
 	const struct app *app;
@@ -184,6 +185,27 @@ check_subsets(const struct check *c, struct err *e)
 	return err_set(e, "%s", c->seen->subsets.why_not);
 }
 
+/* Whose endpoints count, if they do. */
+static int
+check_endpoints(const struct check *c, struct err *e)
+{
+	return c->app->traffic.service[0] == '\0' ? 0 : check_service(c, e);
+}
+
+/* The one start after which no batch could ever be replaced: nothing is ready, and nothing may be
+ * added or missing. */
+static int
+check_size(const struct check *c, struct err *e)
+{
+	const struct app *app = c->app;
+	int size = c->seen->stable.replicas;
+
+	if (pace_share(&app->batch.surge, size) + pace_share(&app->batch.unavailable, size) > 0)
+		return 0;
+	return err_set(
+	    e, "with surge and unavailable no pod of %d can be replaced: give one of them", size);
+}
+
 void
 observe_preflight(const struct app *app, const struct observe_objects *objects,
     const struct observed *seen, char *to, size_t size)
@@ -192,11 +214,14 @@ observe_preflight(const struct app *app, const struct observe_objects *objects,
 	    check_subsets, check_clones, check_selection, check_route, NULL};
 	static check_one *const colours[] = {
 	    check_workload, check_hpas, check_service, check_clones, check_colours, NULL};
+	static check_one *const rolling[] = {
+	    check_workload, check_hpas, check_endpoints, check_size, NULL};
+	check_one *const *list = app->colours ? colours : app->rolls ? rolling : checks;
 	const struct check c = {app, objects, seen};
 	struct err e = {""};
 
 	to[0] = '\0';
-	for (check_one *const *check = app->colours ? colours : checks; *check != NULL; check++) {
+	for (check_one *const *check = list; *check != NULL; check++) {
 		if ((*check)(&c, &e) == 0)
 			continue;
 		str_copy(to, size, e.text);

@@ -123,6 +123,8 @@ read_one(struct port_app *app, enum kube_kind kind, const char *name)
 	struct port_verify *v = &app->verify;
 	struct kube *kube = cluster_kube(app->cluster);
 
+	if (name[0] == '\0') /* an app that rolls has none */
+		return;
 	v->reads[v->waiting++] =
 	    kube_read(kube, KUBE_NORMAL, kind, app->app->namespace, name, on_read, app);
 }
@@ -132,7 +134,11 @@ read_slices(struct port_app *app, const char *service)
 {
 	struct port_verify *v = &app->verify;
 	struct kube *kube = cluster_kube(app->cluster);
-	char *labels = str_format("kubernetes.io/service-name=%s", service);
+	char *labels;
+
+	if (service[0] == '\0')
+		return;
+	labels = str_format("kubernetes.io/service-name=%s", service);
 
 	v->reads[v->waiting++] = kube_read_list(
 	    kube, KUBE_NORMAL, KUBE_ENDPOINTSLICES, app->app->namespace, labels, on_read, app);

@@ -37,7 +37,8 @@ route_form(const struct app *app)
 {
 	static const struct route_form *const forms[] = {[TRAFFIC_ISTIO] = &route_form_istio,
 	    [TRAFFIC_GATEWAY] = &route_form_gateway,
-	    [TRAFFIC_SERVICE] = &route_form_service};
+	    [TRAFFIC_SERVICE] = &route_form_service,
+	    [TRAFFIC_NONE] = &route_form_service};
 
 	return forms[app->traffic.kind];
 }

@@ -155,7 +155,8 @@ count_pods(const struct workload_side *side, const struct app *app, const char *
 
 		if (jsonx_at(pod, "metadata.deletionTimestamp") != NULL)
 			seen->terminating++;
-		if (!workload_pod_ready(pod) || map_get(side->endpoints, uid) == NULL)
+		if (!workload_pod_ready(pod) ||
+		    (side->endpoints != NULL && map_get(side->endpoints, uid) == NULL))
 			continue;
 		seen->ready++;
 		if (str_equal(workload_image(jsonx_at(pod, "spec"), app->container), new_image))
@@ -186,6 +187,28 @@ look_editor(const json_t *deployment, const struct app *app, struct workload_see
 	free(key);
 }
 
+static void
+amount(const json_t *value, char *to, size_t size)
+{
+	if (json_is_integer(value))
+		str_print(to, size, "%lld", (long long)json_integer_value(value));
+	else if (json_is_string(value))
+		str_copy(to, size, json_string_value(value));
+}
+
+/* Unknown of one that does not roll (Recreate). */
+static void
+look_pace(const json_t *deployment, struct pace *pace)
+{
+	const json_t *rolling = jsonx_at(deployment, "spec.strategy.rollingUpdate");
+
+	pace->min_ready_s = jsonx_count(deployment, "spec.minReadySeconds", -1);
+	pace->deadline_s = jsonx_count(deployment, "spec.progressDeadlineSeconds", -1);
+	amount(json_object_get(rolling, "maxSurge"), pace->surge, sizeof(pace->surge));
+	amount(json_object_get(rolling, "maxUnavailable"), pace->unavailable,
+	    sizeof(pace->unavailable));
+}
+
 void
 workload_look(const struct workload_side *side, const struct app *app, const char *new_image,
     struct workload_seen *seen)
@@ -206,6 +229,7 @@ workload_look(const struct workload_side *side, const struct app *app, const cha
 	seen->replicas = jsonx_count(d, "spec.replicas", -1);
 	seen->pods = jsonx_count(d, "status.replicas", 0);
 	seen->updated = jsonx_count(d, "status.updatedReplicas", 0);
+	look_pace(d, &seen->pace);
 	count_pods(side, app, new_image, seen);
 	look_editor(d, app, seen);
 	workload_problem(side, app, &seen->problem);

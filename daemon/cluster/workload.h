@@ -11,10 +11,11 @@
 #include "model/observed.h"
 
 struct workload_side {
-	const json_t *deployment;    /* NULL: there is none */
-	const json_t *sets;	     /* array: the ReplicaSets that it controls */
-	const json_t *pods;	     /* array: the pods that these control */
-	const struct map *endpoints; /* of the side's Service: see workload_endpoints */
+	const json_t *deployment; /* NULL: there is none */
+	const json_t *sets;	  /* array: the ReplicaSets that it controls */
+	const json_t *pods;	  /* array: the pods that these control */
+	/* Of the side's Service: see workload_endpoints; NULL: it has none, ready pods count. */
+	const struct map *endpoints;
 };
 
 /* The label, and annotation with the app's name, that say that airisd created an object. */

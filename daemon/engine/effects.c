@@ -154,7 +154,7 @@ still_asked(const struct entry *entry, const struct ask *ask)
 {
 	const struct rollout *r = entry->rollout;
 	bool old = engine_now_ms(entry->engine) > ask->asked_ms + ANSWERED_MS;
-	return !entry->doomed && !old && r->stage == ask->stage && r->seen_ms == ask->seen_ms &&
+	return !entry->doomed && !old && r->stage == ask->stage && gate_change_ms(r) == ask->seen_ms &&
 	       phase_forward(r->phase);
 }
 
@@ -202,12 +202,12 @@ ask_gate(struct entry *entry, int i, int64_t now_ms)
 	    .app = r->app->name,
 	    .namespace = r->app->namespace,
 	    .stable = r->app->workload,
-	    .canary = r->app->canary,
+	    .canary = r->app->rolls ? r->app->workload : r->app->canary,
 	    .window_ms = gate_window_ms(r, i, now_ms),
 	    .since_weight_ms = now_ms - gate_from_ms(r)};
 	struct ask *ask = mem_alloc(sizeof(*ask));
-	*ask =
-	    (struct ask){.gate = i, .stage = r->stage, .seen_ms = r->seen_ms, .asked_ms = now_ms};
+	*ask = (struct ask){
+	    .gate = i, .stage = r->stage, .seen_ms = gate_change_ms(r), .asked_ms = now_ms};
 	str_copy(ask->rollout, sizeof(ask->rollout), r->id);
 	entry->asks[i] = gates->measure(gates->ctx, &question, on_sample, engine);
 	map_set_number(engine->asks, entry->asks[i], ask);

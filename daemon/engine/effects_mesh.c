@@ -28,7 +28,8 @@ effects_mesh_know(struct entry *entry)
 	const struct mesh_port *mesh = &entry->engine->ports.mesh;
 	const struct app *app = entry->rollout->app;
 	/* What a Service selects is in no route that a mesh could be asked about. */
-	bool asked = mesh->way != NULL && app->traffic.kind != TRAFFIC_SERVICE;
+	bool routed = app->traffic.kind == TRAFFIC_ISTIO || app->traffic.kind == TRAFFIC_GATEWAY;
+	bool asked = mesh->way != NULL && routed;
 	for (int i = 0; i < MESH_SUBJECTS; i++) {
 		enum mesh_subject subject = (enum mesh_subject)i;
 		forget_older(entry, subject);

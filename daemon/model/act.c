@@ -21,6 +21,7 @@ static const char *const kinds[ACT_KINDS] = {
     [ACT_POINT_SERVICE] = "point_service",
     [ACT_FOLLOW_HPA] = "follow_hpa",
     [ACT_SCALE_STABLE] = "scale_stable",
+    [ACT_ROLL] = "roll",
 };
 
 static const char *const outcomes[] = {
@@ -48,6 +49,7 @@ static const enum act_object objects[ACT_KINDS] = {
     [ACT_POINT_SERVICE] = ON_SERVICE,
     [ACT_FOLLOW_HPA] = ON_HPA,
     [ACT_SCALE_STABLE] = ON_STABLE,
+    [ACT_ROLL] = ON_STABLE,
 };
 
 enum act_object
@@ -134,15 +136,18 @@ side_text(const struct act *act, const struct app *app, char *to, size_t size)
 static void
 workload_text(const struct act *act, const struct app *app, char *to, size_t size)
 {
-	bool stable = act->kind == ACT_SET_IMAGE || act->kind == ACT_SCALE_STABLE;
+	bool stable = act_object(act->kind) == ON_STABLE;
 	struct str text;
 
 	str_init(&text, size - 1);
 	str_addf(&text, "Deployment %s/%s: ", app->namespace, stable ? app->workload : app->canary);
 	if (act->kind == ACT_CREATE_CANARY)
 		str_addf(&text, "create with %d replicas of %s", act->number, act->text);
+	else if (act->kind == ACT_ROLL)
+		str_addf(&text, "image %s on %d pods", act->text, act->number);
 	else if (act->kind == ACT_SET_IMAGE)
-		str_addf(&text, "image %s", act->text);
+		str_addf(
+		    &text, "image %s%s", act->text, app->rolls ? ", rolling as it did before" : "");
 	else if (act->kind == ACT_DELETE_CANARY)
 		str_add(&text, "delete");
 	else
@@ -183,6 +188,7 @@ act_text(const struct act *act, const struct app *app, char *to, size_t size)
 	case ACT_SET_IMAGE:
 	case ACT_DELETE_CANARY:
 	case ACT_SCALE_STABLE:
+	case ACT_ROLL:
 		workload_text(act, app, to, size);
 		break;
 	case ACT_WEIGHT:

@@ -30,6 +30,9 @@ enum act_kind {
 	ACT_POINT_SERVICE, /* the preview Service selects that side */
 	ACT_FOLLOW_HPA,	   /* the HPA scales that side's workload */
 	ACT_SCALE_STABLE,  /* number: replicas */
+	/* The image on number pods of the stable workload and no further, whatever they do; text:
+	 * the image. ACT_SET_IMAGE lets it go on by itself, as it would without us. */
+	ACT_ROLL,
 	ACT_KINDS
 };
 

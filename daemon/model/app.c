@@ -22,8 +22,9 @@ static const struct {
 	const char *key, *route_key, *route;
 } kinds[] = {[TRAFFIC_ISTIO] = {"istio", "virtualService", "VirtualService"},
     [TRAFFIC_GATEWAY] = {"gateway", "httpRoute", "HTTPRoute"},
-    [TRAFFIC_SERVICE] = {"service", "name", "Service"}};
-#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+    [TRAFFIC_SERVICE] = {"service", "name", "Service"},
+    [TRAFFIC_NONE] = {"service", "name", "Service"}};
+#define KINDS TRAFFIC_NONE /* that are told apart by their keys */
 
 const char *
 app_route_kind(const struct app *app)
@@ -48,12 +49,19 @@ finish_kind(const json_t *spec, struct app *app, struct keys_at *at)
 	char path[64];
 	int given = 0;
 
+	app->rolls = json_object_get(json_object_get(spec, "strategy"), "rolling") != NULL;
 	for (size_t i = 0; i < KINDS; i++) {
 		if (json_object_get(traffic, kinds[i].key) == NULL)
 			continue;
 		app->traffic.kind = (enum traffic_kind)i;
 		given++;
 	}
+	if (app->rolls && (given == 0 || app->traffic.kind == TRAFFIC_SERVICE)) {
+		app->traffic.kind = TRAFFIC_NONE;
+		return;
+	}
+	if (traffic == NULL)
+		error_at(at, "traffic", "is missing: give istio, gateway or service");
 	if (!json_is_object(traffic) || given == 1)
 		return;
 	app_traffic_key(app, "", path, sizeof(path));
@@ -79,6 +87,8 @@ finish_names(struct app *app, struct keys_at *at)
 	bool switches = traffic->kind == TRAFFIC_SERVICE;
 	struct str name;
 
+	if (app->rolls)
+		return;
 	if (!app->colours)
 		str_print(app->canary, sizeof(app->canary), "%s-canary", app->workload);
 	if (traffic->service[0] == '\0')
@@ -110,6 +120,8 @@ finish_sides(const struct app *app, struct keys_at *at)
 {
 	const struct traffic_spec *traffic = &app->traffic;
 
+	if (app->rolls)
+		return;
 	if (traffic->mode == TRAFFIC_HOST && traffic->service[0] != '\0' &&
 	    strcmp(traffic->service, traffic->canary_service) == 0)
 		traffic_error(app, traffic->kind == TRAFFIC_SERVICE ? "preview" : "canaryService",
@@ -190,17 +202,37 @@ stage_gates(const struct app *app, const json_t *names, struct keys_at *at)
 static void
 stage_path(const struct draft *draft, int stage, const char *key, struct keys_at *at)
 {
-	const char *list = draft->short_form ? "weights" : "stages";
+	bool rolls = draft->app.rolls;
+	const char *list = !draft->short_form ? "stages" : rolls ? "batches" : "weights";
 
-	str_print(at->path, sizeof(at->path), "strategy.canary.%s[%d]%s%s", list, stage,
-	    draft->short_form ? "" : ".", draft->short_form ? "" : key);
+	str_print(at->path, sizeof(at->path), "strategy.%s.%s[%d]%s%s",
+	    rolls ? "rolling" : "canary", list, stage, draft->short_form ? "" : ".",
+	    draft->short_form ? "" : key);
+}
+
+/* Pods and percents can only be compared when the workload's size is known. */
+static void
+check_rise(const struct draft *draft, int i, struct keys_at *at)
+{
+	const struct stage_spec *stage = &draft->stages[i].spec;
+	const char *unit = !draft->app.rolls ? "" : stage->pods ? " pods" : "%";
+	int before = 0;
+
+	for (int k = 0; k < i; k++) {
+		const struct stage_spec *other = &draft->stages[k].spec;
+
+		if (other->pods == stage->pods && other->weight > before)
+			before = other->weight;
+	}
+	if (stage->weight != 0 && stage->weight <= before)
+		keys_error(at, "%s must rise, but %d%s comes after %d%s",
+		    draft->app.rolls ? "batches" : "weights", stage->weight, unit, before, unit);
 }
 
 static void
 finish_stages(struct draft *draft, struct keys_at *at)
 {
 	struct canary_spec *plan = &draft->app.plan;
-	int before = 0;
 
 	plan->stages = mem_array((size_t)draft->stage_count, sizeof(plan->stages[0]));
 	for (int i = 0; i < draft->stage_count; i++) {
@@ -208,11 +240,8 @@ finish_stages(struct draft *draft, struct keys_at *at)
 
 		stage_path(draft, i, "gates", at);
 		stage->gates = stage_gates(&draft->app, draft->stages[i].gates, at);
-		stage_path(draft, i, "weight", at);
-		if (stage->weight != 0 && stage->weight <= before)
-			keys_error(
-			    at, "weights must rise, but %d comes after %d", stage->weight, before);
-		before = stage->weight > before ? stage->weight : before;
+		stage_path(draft, i, draft->app.rolls ? "pods" : "weight", at);
+		check_rise(draft, i, at);
 		if (stage->hold_ms == DRAFT_UNSET)
 			stage->hold_ms = draft->hold_ms;
 		plan->stages[i] = *stage;
@@ -237,6 +266,30 @@ check_plan(const json_t *spec, struct keys_at *at)
 		    "is missing: give weights, such as [10, 25, 50, 100], or stages");
 	else if (json_is_array(stages) && json_array_size(stages) == 0)
 		error_at(at, "strategy.canary.stages", "needs at least one stage");
+}
+
+/* --- batches --------------------------------------------------------------------------------- */
+
+static void
+check_batches(const json_t *spec, struct app *app, struct keys_at *at)
+{
+	const json_t *rolling = jsonx_at(spec, "strategy.rolling");
+	const json_t *batches = json_object_get(rolling, "batches");
+	const json_t *stages = json_object_get(rolling, "stages");
+
+	if (!json_is_object(rolling))
+		return;
+	app->abort_capacity = 100;
+	if (batches != NULL && stages != NULL)
+		error_at(at, "strategy.rolling.batches", "give either batches or stages, not both");
+	else if (batches == NULL && stages == NULL)
+		error_at(at, "strategy.rolling.batches",
+		    "is missing: give batches, such as [1, 25%, 50%, 100%], or stages");
+	else if (json_is_array(stages) && json_array_size(stages) == 0)
+		error_at(at, "strategy.rolling.stages", "needs at least one stage");
+	if (app->batch.surge.number == 0 && app->batch.unavailable.number == 0)
+		error_at(at, "strategy.rolling.unavailable",
+		    "is 0, and surge too: then no pod could ever be replaced; give one of them");
 }
 
 /* --- colours --------------------------------------------------------------------------------- */
@@ -285,7 +338,7 @@ int
 app_workloads(const struct app *app, const char *names[APP_WORKLOADS])
 {
 	const char *all[] = {app->workload, app->canary, app->pair.first};
-	int count = app->colours && !app->sided ? 3 : 2;
+	int count = app->rolls ? 1 : app->colours && !app->sided ? 3 : 2;
 	int first = count == 3 && app->pair.named; /* the written name is no Deployment then */
 
 	for (int i = first; i < count; i++)
@@ -321,13 +374,21 @@ finish_strategy(const json_t *spec, struct app *app, struct keys_at *at)
 	bool canary = json_object_get(strategy, "canary") != NULL;
 	bool switches = app->traffic.kind == TRAFFIC_SERVICE;
 
-	app->strategy = strategy_find(app->colours ? "blueGreen" : "canary");
+	app->strategy = strategy_find(app->rolls     ? "rolling"
+				      : app->colours ? "blueGreen"
+						     : "canary");
 	if (!json_is_object(strategy))
 		return;
-	if (canary && app->colours)
-		error_at(at, "strategy.blueGreen", "give either canary or blueGreen, not both");
-	else if (!canary && !app->colours)
-		error_at(at, "strategy.canary", "is missing: give canary or blueGreen");
+	if (canary + app->colours + app->rolls > 1)
+		error_at(at, app->colours ? "strategy.blueGreen" : "strategy.rolling",
+		    "give either canary, blueGreen or rolling, not several");
+	else if (!canary && !app->colours && !app->rolls)
+		error_at(at, "strategy.canary", "is missing: give canary, blueGreen or rolling");
+	else if (app->rolls && app->traffic.kind != TRAFFIC_NONE)
+		error_at(at, "traffic",
+		    "a rolling release steers no traffic: give traffic.service, or no traffic");
+	else if (app->rolls && app->traffic.canary_service[0] != '\0')
+		error_at(at, "traffic.service.preview", "a rolling release has no preview");
 	else if (canary && switches)
 		error_at(at, "traffic.service",
 		    "a Service has no weights; a canary needs traffic.istio or traffic.gateway");
@@ -373,6 +434,7 @@ app_parse(const json_t *spec, struct errlist *errors)
 	finish_sides(&draft->app, &at);
 	check_gates(&draft->app, &at);
 	check_plan(spec, &at);
+	check_batches(spec, &draft->app, &at);
 	finish_stages(draft, &at);
 	finish_judging(draft, &at);
 	finish_strategy(spec, &draft->app, &at);

@@ -11,8 +11,9 @@
 #include "base/err.h"
 #include "model/app_strategy.h"
 
-/* Weights in a VirtualService or an HTTPRoute; or a Service's selector, which chooses a side. */
-enum traffic_kind { TRAFFIC_ISTIO, TRAFFIC_GATEWAY, TRAFFIC_SERVICE };
+/* Weights in a VirtualService or an HTTPRoute; or a Service's selector, which chooses a side; or
+ * nothing is steered: there is one side only. */
+enum traffic_kind { TRAFFIC_ISTIO, TRAFFIC_GATEWAY, TRAFFIC_SERVICE, TRAFFIC_NONE };
 enum traffic_mode { TRAFFIC_HOST, TRAFFIC_SUBSET };
 enum edit_policy { EDIT_HOLD, EDIT_REPAIR, EDIT_ABORT };	  /* a foreign edit was seen */
 enum start_policy { START_QUEUE, START_REFUSE, START_SUPERSEDE }; /* a second start came */
@@ -45,7 +46,9 @@ struct traffic_spec {
 	char (*rules)[APP_LABEL];
 	int rule_count;
 	enum traffic_mode mode;
-	char service[APP_NAME]; /* the stable host's Service; default: the workload's name */
+	/* The stable host's Service; default: the workload's name. Where nothing is steered: whose
+	 * endpoints count as ready; "": ready pods count. */
+	char service[APP_NAME];
 	/* Host mode; default SERVICE-canary. Of a Service's switch: its preview, SERVICE-preview.
 	 */
 	char canary_service[APP_NAME];
@@ -60,14 +63,16 @@ struct strategy; /* model/strategy.h */
 struct app {
 	char name[APP_LABEL], namespace[APP_LABEL], cluster[APP_LABEL];
 	char workload[APP_NAME]; /* the stable side's Deployment */
-	char canary[APP_NAME];	 /* WORKLOAD-canary; of two colours the idle one */
+	char canary[APP_NAME];	 /* WORKLOAD-canary; of two colours the idle one; "" if it rolls */
 	bool colours; /* both sides stay; which one serves is seen in the cluster, so that */
 	bool sided;   /* workload and canary are these two only when a rollout has begun */
-	struct colours_spec pair;  /* if colours */
+	struct colours_spec pair; /* if colours */
+	bool rolls; /* one workload takes the release in batches: there is no canary */
+	struct rolling_spec batch; /* if it rolls */
 	char container[APP_LABEL]; /* "" : the first */
 	struct traffic_spec traffic;
 	const struct strategy *strategy;
-	struct canary_spec plan; /* weights and their conditions */
+	struct canary_spec plan; /* weights, or batches, and their conditions */
 	struct gate_spec *gates; /* owned; at most APP_GATES */
 	int gate_count;
 	enum edit_policy on_edit;

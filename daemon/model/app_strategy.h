@@ -14,7 +14,8 @@
 #define APP_ROUTES 16
 
 struct stage_spec {
-	int weight; /* percent, 1..100 */
+	int weight; /* percent, 1..100; a batch's pods that run the release, in percent or */
+	bool pods;  /* as a number */
 	int64_t hold_ms;
 	bool approve;	/* a person must approve before the next stage */
 	uint32_t gates; /* bit i: gate i must pass to leave */
@@ -37,6 +38,17 @@ struct colours_spec {
 	int64_t watch_ms; /* after the switch, with everything that is needed to go back at once */
 	uint32_t watch;	  /* bit i: gate i judges then */
 	int64_t keep_ms;  /* after that: until the old one goes */
+};
+
+struct share_spec { /* pods of a workload */
+	int number;
+	bool percent; /* of its size */
+};
+
+/* One workload that takes the release batch by batch, while it serves. */
+struct rolling_spec {
+	struct share_spec surge;       /* pods above its size */
+	struct share_spec unavailable; /* pods that may be missing */
 };
 
 #endif

@@ -10,7 +10,7 @@
 #define HOURS (60 * MINUTES)
 #define DAYS (24 * HOURS)
 
-enum { QUERY_MAX = 8192 };
+enum { QUERY_MAX = 8192, SHARE_MAX = 10000 };
 
 /* --- types of this file's own ---------------------------------------------------------------- */
 
@@ -172,6 +172,72 @@ add_gate(void *record)
 	return gate;
 }
 
+/* "25%" or 3; false: it is neither, or out of its range. */
+static bool
+read_share(const json_t *value, int least, struct share_spec *to)
+{
+	const char *text = json_string_value(value);
+	char *end;
+	long number =
+	    text != NULL && text[0] >= '0' && text[0] <= '9' ? strtol(text, &end, 10) : -1;
+
+	*to = (struct share_spec){.percent = text != NULL};
+	if (text != NULL && (number < 0 || strcmp(end, "%") != 0 || number > 100))
+		return false;
+	if (json_is_integer(value) && json_integer_value(value) <= SHARE_MAX)
+		number = (long)json_integer_value(value);
+	to->number = (int)number;
+	return number >= least;
+}
+
+/* slot: the share_spec */
+static void
+parse_share(const struct key *key, const json_t *value, void *slot, struct keys_at *at)
+{
+	if (!read_share(value, 0, slot))
+		keys_wrong(at, key, value);
+}
+
+/* slot: the stage_spec */
+static void
+parse_pods(const struct key *key, const json_t *value, void *slot, struct keys_at *at)
+{
+	struct stage_spec *stage = slot;
+	struct share_spec share;
+
+	if (!read_share(value, 1, &share)) {
+		keys_wrong(at, key, value);
+		return;
+	}
+	stage->weight = share.number;
+	stage->pods = !share.percent;
+}
+
+static const struct key_type type_share = {
+    .name = "number of pods, or percent such as \"25%\"", .bare = true, .parse = parse_share};
+static const struct key_type type_pods = {
+    .name = "number of pods from 1, or percent such as \"25%\"", .bare = true, .parse = parse_pods};
+
+/* slot: the draft */
+static void
+parse_batches(const struct key *key, const json_t *value, void *slot, struct keys_at *at)
+{
+	const struct key item = {.type = &type_pods};
+	struct draft *draft = slot;
+
+	draft->short_form = true;
+	if (!is_list_for(key, value, at))
+		return;
+	for (size_t i = 0; i < json_array_size(value); i++) {
+		struct stage_draft *stage = add_stage(draft);
+		size_t mark = keys_enter_item(at, i);
+
+		if (stage != NULL)
+			parse_pods(&item, json_array_get(value, i), &stage->spec, at);
+		keys_leave(at, mark);
+	}
+}
+
 static const struct key_type type_query = {
     .name = "PromQL of at most 8192 bytes", .parse = parse_query};
 static const struct key_type type_condition = {
@@ -184,6 +250,10 @@ static const struct key_type type_rules = {
     .name = "list of 1 to 16 names of rules", .bare = true, .parse = parse_routes};
 static const struct key_type type_weights = {
     .name = "list of 1 to 32 whole numbers from 1 to 100", .bare = true, .parse = parse_weights};
+static const struct key_type type_batches = {
+    .name = "list of 1 to 32 numbers of pods, or percents such as \"25%\"",
+    .bare = true,
+    .parse = parse_batches};
 static const struct key_type type_gate_names = {
     .name = "list of names of gates", .bare = true, .parse = parse_gate_names};
 
@@ -321,11 +391,42 @@ static const struct key blue_green_keys[] = {
 	IN_APP(abort_capacity), .min = 1, .max = 100},
     END};
 
+static const struct key batch_keys[] = {
+    {"pods", &type_pods, NULL, "pods that run the release after it, as a number or in percent",
+	IN_STAGE(spec), .required = true},
+    {"hold", &keys_duration, NULL, "how long at least; when not given: the strategy's hold",
+	IN_STAGE(spec.hold_ms), .max = 30 * DAYS},
+    {"approve", &keys_bool, "false", "a person must approve before the next batch",
+	IN_STAGE(spec.approve)},
+    {"gates", &type_gate_names, NULL, "that must pass to leave; when not given: all",
+	IN_STAGE(gates)},
+    END};
+
+static const struct key rolling_keys[] = {
+    {"batches", &type_batches, NULL,
+	"pods that run the release after each batch, rising; short for stages", .max = APP_STAGES},
+    {"stages", &keys_list, NULL, "one for each batch, with conditions of its own",
+	.max = APP_STAGES, .inside = batch_keys, .add = add_stage},
+    {"hold", &keys_duration, "0s", "how long a batch lasts at least",
+	offsetof(struct draft, hold_ms), .max = 30 * DAYS},
+    {"surge", &type_share, "\"25%\"", "pods above the workload's size, at most",
+	IN_APP(batch.surge)},
+    {"unavailable", &type_share, "0", "pods of its size that may be missing, at most",
+	IN_APP(batch.unavailable)},
+    {"deadline", &keys_duration, "10m", "a stage that makes no progress for so long aborts",
+	IN_APP(deadline_ms), .min = SECONDS, .max = 30 * DAYS},
+    {"steady", &keys_duration, "3s",
+	"the release's pods must have been ready for so long before others follow",
+	IN_APP(steady_ms), .max = HOURS},
+    END};
+
 static const struct key strategy_keys[] = {
     {"canary", &keys_object, NULL, "a few pods take a growing share of the traffic",
 	.inside = canary_keys},
     {"blueGreen", &keys_object, NULL, "a second set of pods takes all of the traffic at once",
 	.inside = blue_green_keys},
+    {"rolling", &keys_object, NULL, "the pods of one workload are replaced, batch by batch",
+	.inside = rolling_keys},
     END};
 
 static const struct key subset_keys[] = {
@@ -380,7 +481,8 @@ static const struct key traffic_keys[] = {
     {"istio", &keys_object, NULL, "weights in a VirtualService", .inside = istio_keys},
     {"gateway", &keys_object, NULL, "weights in an HTTPRoute of the Gateway API",
 	.inside = gateway_keys},
-    {"service", &keys_object, NULL, "the selector of a Service, for blueGreen",
+    {"service", &keys_object, NULL,
+	"the selector of a Service, for blueGreen; for rolling: the Service whose endpoints count",
 	.inside = service_keys},
     END};
 
@@ -400,8 +502,8 @@ const struct key app_keys[] = {{"kind", &keys_choice, "App", "what this file des
     {"cluster", &keys_label, "default", "a cluster of the daemon's settings, by name",
 	IN_APP(cluster)},
     {"workload", &keys_object, NULL, "what is released", .inside = workload_keys, .required = true},
-    {"traffic", &keys_object, NULL, "how requests get to it", .inside = traffic_keys,
-	.required = true},
+    {"traffic", &keys_object, NULL, "how requests get to it; rolling needs none",
+	.inside = traffic_keys},
     {"strategy", &keys_object, NULL, "the way from the old version to the new one",
 	.inside = strategy_keys, .required = true},
     {"gates", &keys_list, NULL, "what must be true to go on", .max = APP_GATES, .inside = gate_keys,

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <string.h>
 #include "base/jsonx.h"
+#include "model/pace.h"
 
 void
 baseline_take(struct baseline *baseline, const struct observed *seen)
@@ -17,6 +18,7 @@ baseline_take(struct baseline *baseline, const struct observed *seen)
 	str_copy(baseline->uid, sizeof(baseline->uid), stable->uid);
 	/* Absent is not 1 (F35): then what runs is the size. */
 	baseline->replicas = stable->replicas >= 0 ? stable->replicas : stable->pods;
+	baseline->pace = stable->pace;
 	baseline->hpa_min = seen->hpa.exists ? seen->hpa.min : -1;
 	baseline->had_canary_destination = seen->route.names_canary;
 	baseline->had_stable_subset_named = seen->route.names_stable_subset;
@@ -65,6 +67,13 @@ sides_json(const struct baseline *baseline)
 	    baseline->canary_image, "canary_replicas", baseline->canary_replicas);
 }
 
+static json_t *
+pace_json(const struct pace *pace)
+{
+	return json_pack("{s:s, s:s, s:i, s:i}", "surge", pace->surge, "unavailable",
+	    pace->unavailable, "min_ready_s", pace->min_ready_s, "deadline_s", pace->deadline_s);
+}
+
 json_t *
 baseline_json(const struct baseline *baseline)
 {
@@ -84,6 +93,8 @@ baseline_json(const struct baseline *baseline)
 
 		json_object_set_new(json, masks[i].name, json_integer(*mask));
 	}
+	if (pace_is_known(&baseline->pace))
+		json_object_set_new(json, "pace", pace_json(&baseline->pace));
 	if (baseline->stable[0] != '\0')
 		json_object_set_new(json, "sides", sides_json(baseline));
 	return json;
@@ -155,6 +166,24 @@ read_sides(const json_t *json, struct baseline *to, struct err *e)
 	return 0;
 }
 
+/* Journals of before there was one have none. */
+static int
+read_pace(const json_t *json, struct pace *to, struct err *e)
+{
+	int64_t min_ready, deadline;
+
+	if (json == NULL)
+		return 0;
+	if (read_text(json, "surge", to->surge, sizeof(to->surge), e) < 0 ||
+	    read_text(json, "unavailable", to->unavailable, sizeof(to->unavailable), e) < 0 ||
+	    read_int(json, "min_ready_s", -1, INT_MAX, &min_ready, e) < 0 ||
+	    read_int(json, "deadline_s", -1, INT_MAX, &deadline, e) < 0)
+		return -1;
+	to->min_ready_s = (int)min_ready;
+	to->deadline_s = (int)deadline;
+	return 0;
+}
+
 int
 baseline_parse(const json_t *json, struct baseline *baseline, struct err *e)
 {
@@ -168,6 +197,7 @@ baseline_parse(const json_t *json, struct baseline *baseline, struct err *e)
 	    read_int(json, "replicas", 0, INT_MAX, &replicas, e) < 0 ||
 	    read_int(json, "hpa_min", -1, INT_MAX, &hpa_min, e) < 0 ||
 	    read_tables(json, &read, e) < 0 ||
+	    read_pace(json_object_get(json, "pace"), &read.pace, e) < 0 ||
 	    read_sides(json_object_get(json, "sides"), &read, e) < 0)
 		return -1;
 	read.replicas = (int)replicas;

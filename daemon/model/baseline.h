@@ -19,6 +19,7 @@ struct baseline {
 	/* The shape of each route of the app, as in struct route_seen: what goes back is what was
 	 * there. */
 	uint32_t bare, with_canary, with_subset;
+	struct pace pace; /* of a workload that rolls */
 	/* Two colours: which is which in this rollout, and how the idle one was. */
 	char stable[APP_NAME], canary[APP_NAME]; /* "": as the app says */
 	bool had_canary;

@@ -158,10 +158,13 @@ void
 converge(const struct view *v, struct step *step)
 {
 	*step = (struct step){.kind = STEP_SETTLED};
+	bool rolls = v->rollout->app->rolls;
 	bool decided = rule_rescue(v, step);
 	if (!decided && v->held)
 		return;
-	if (!decided)
+	if (!decided && rolls)
+		decided = rule_rolling(v, step);
+	else if (!decided)
 		decided = v->urgent ? go_home(v, step) : go_forward(v, step);
 	mark_urgent(v, step);
 }

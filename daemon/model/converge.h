@@ -50,8 +50,9 @@ bool act_goes_unwritten(const struct observed *seen, const struct act *act);
 int full_size(const struct view *view);		    /* what a whole side is, in endpoints, >= 1 */
 int size_for(const struct view *view, int percent); /* endpoints that carry percent, rounded up */
 int percent_of(const struct view *view, int ready); /* what ready endpoints carry, at most 100 */
-/* Ready canary pods; of a colour, which had others before, those that run the release's image. */
-int canary_ready_of(const struct rollout *rollout, const struct workload_seen *canary);
+/* Ready canary pods; of a colour, which had others before, those that run the release's image; of a
+ * workload that rolls those of its pods that do. */
+int canary_ready_of(const struct rollout *rollout, const struct observed *seen);
 /* Ready stable pods that run the release's image, or the one of the start. They may be the same
  * image (a restart): then each pod has the one that is asked for. */
 int stable_ready_of(const struct rollout *rollout, const struct workload_seen *stable, bool new);

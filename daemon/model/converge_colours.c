@@ -20,7 +20,7 @@ rule_idle_ready(const struct view *v, struct step *step, const struct target *ta
 {
 	int need = size_for(v, target->canary);
 	if (!v->rollout->app->colours || target->weight > 0 || target->canary == 0 ||
-	    canary_ready_of(v->rollout, &v->seen->canary) >= need)
+	    canary_ready_of(v->rollout, v->seen) >= need)
 		return false;
 	return step_pods(v, step, SIDE_CANARY, need);
 }

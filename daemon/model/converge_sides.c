@@ -3,8 +3,8 @@
 #include "base/str.h"
 #include "model/step.h"
 
-static bool
-prepare_hpa(const struct view *v, struct step *step)
+bool
+rule_hpa_floor(const struct view *v, struct step *step)
 {
 	const struct baseline *baseline = &v->rollout->baseline;
 	const struct hpa_seen *hpa = &v->seen->hpa;
@@ -40,7 +40,7 @@ prepare_subsets(const struct view *v, struct step *step)
 bool
 rule_prepare(const struct view *v, struct step *step)
 {
-	if (prepare_hpa(v, step))
+	if (rule_hpa_floor(v, step))
 		return true;
 	if (v->rollout->app->traffic.mode == TRAFFIC_SUBSET)
 		return prepare_subsets(v, step);

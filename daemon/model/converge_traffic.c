@@ -38,15 +38,18 @@ stable_ready_of(const struct rollout *r, const struct workload_seen *stable, boo
 }
 
 int
-canary_ready_of(const struct rollout *r, const struct workload_seen *canary)
+canary_ready_of(const struct rollout *r, const struct observed *seen)
 {
+	const struct workload_seen *canary = &seen->canary;
+	if (r->app->rolls)
+		return same_image(r) ? 0 : seen->stable.ready_new;
 	return r->app->colours ? canary->ready_new : canary->ready;
 }
 
 static int
 canary_ready(const struct view *v)
 {
-	return canary_ready_of(v->rollout, &v->seen->canary);
+	return canary_ready_of(v->rollout, v->seen);
 }
 
 /* Home means the old version: ready stable pods that still run the release are on their way out. */
@@ -102,6 +105,8 @@ bool
 act_is_safe(const struct view *v, const struct act *act)
 {
 	int weight = v->seen->route.weight;
+	if (act->kind == ACT_ROLL)
+		return roll_is_safe(v, act);
 	if (act->kind != ACT_WEIGHT || act->number == weight)
 		return true;
 	if (act->number > weight)

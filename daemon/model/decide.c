@@ -140,7 +140,8 @@ needs_verifying(const struct move *m, const struct act *act)
 	if (act->urgent || m->at->seen->verified_ms + VERIFIED_FOR_MS >= m->at->now_ms)
 		return false;
 	return act->kind == ACT_WEIGHT || act->kind == ACT_SET_IMAGE ||
-	       act->kind == ACT_DELETE_CANARY || act->kind == ACT_SCALE_STABLE;
+	       act->kind == ACT_DELETE_CANARY || act->kind == ACT_SCALE_STABLE ||
+	       act->kind == ACT_ROLL;
 }
 
 static void
@@ -239,8 +240,8 @@ collapse(struct move *m)
 	const struct workload_seen *canary = &m->at->seen->canary;
 	move_phase(m, PHASE_ABORTING,
 	    "Deployment %s/%s has the traffic and %d ready pods in stage \"%s\"%s%s",
-	    r->app->namespace, r->app->canary, canary_ready_of(r, canary), rollout_stage(r)->name,
-	    canary->problem.reason[0] ? ": " : "", canary->problem.reason);
+	    r->app->namespace, r->app->canary, canary_ready_of(r, m->at->seen),
+	    rollout_stage(r)->name, canary->problem.reason[0] ? ": " : "", canary->problem.reason);
 }
 
 static void
@@ -319,6 +320,9 @@ is_rescue(const struct move *m, const struct step *step)
 	bool stable = attempt->act.kind == ACT_SET_IMAGE || attempt->act.kind == ACT_SCALE_STABLE;
 	if (m->r->resized && !m->at->seen->fresh)
 		return false;
+	/* There is no other side: the old image is what reduces the risk. */
+	if (m->r->app->rolls)
+		return step->kind == STEP_ACT && step->act.kind == ACT_SET_IMAGE;
 	return step->kind == STEP_ACT && step->act.kind == ACT_WEIGHT &&
 	       step->act.number <= m->at->seen->route.weight && !(attempt->pending && stable);
 }
@@ -425,7 +429,8 @@ static bool
 stale(struct move *m)
 {
 	const struct observed *seen = m->at->seen;
-	if (seen->fresh || (m->r->phase == PHASE_ABORTING && seen->route.exists))
+	bool known = m->r->app->rolls ? seen->stable.exists : seen->route.exists;
+	if (seen->fresh || (m->r->phase == PHASE_ABORTING && known))
 		return false;
 	move_wait(m, 0, "Cluster", seen->stale,
 	    "goes on from there when it answers; nothing is torn down");

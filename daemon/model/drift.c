@@ -3,6 +3,7 @@
 #include <string.h>
 #include "base/str.h"
 #include "model/move.h"
+#include "model/pace.h"
 
 #define REPAIRS_MAX 3
 
@@ -43,8 +44,34 @@ image_edited(const struct move *m, struct edit *edit)
 	str_copy(edit->found, sizeof(edit->found), stable->image);
 	str_copy(edit->expected, sizeof(edit->expected), expected);
 	edit->by = stable->edited_by;
-	edit->repair = (struct act){.kind = ACT_SET_IMAGE};
+	edit->repair =
+	    (struct act){.kind = r->batch > 0 ? ACT_ROLL : ACT_SET_IMAGE, .number = r->batch};
 	str_copy(edit->repair.text, sizeof(edit->repair.text), expected);
+	str_print(edit->object, sizeof(edit->object), "Deployment %s/%s", r->app->namespace,
+	    r->app->workload);
+	return true;
+}
+
+/* What holds it in its batch. */
+static bool
+pace_edited(const struct move *m, struct edit *edit)
+{
+	const struct rollout *r = m->r;
+	const struct pace *pace = &m->at->seen->stable.pace;
+	if (!r->app->rolls ||
+	    (r->batch > 0 ? pace_new(pace) == r->batch : pace_same(pace, &r->baseline.pace)))
+		return false;
+	edit->what = "pace";
+	pace_text(pace, edit->found, sizeof(edit->found));
+	if (r->batch > 0)
+		str_print(edit->expected, sizeof(edit->expected), "it at %d new pods", r->batch);
+	else
+		pace_text(&r->baseline.pace, edit->expected, sizeof(edit->expected));
+	edit->by = m->at->seen->stable.edited_by;
+	edit->repair =
+	    (struct act){.kind = r->batch > 0 ? ACT_ROLL : ACT_SET_IMAGE, .number = r->batch};
+	str_copy(edit->repair.text, sizeof(edit->repair.text),
+	    r->stable_new ? r->release.image : r->baseline.image);
 	str_print(edit->object, sizeof(edit->object), "Deployment %s/%s", r->app->namespace,
 	    r->app->workload);
 	return true;
@@ -105,7 +132,8 @@ hold(struct move *m, const struct edit *edit)
 static bool
 find_edit(const struct move *m, struct edit *edit)
 {
-	return weight_edited(m, edit) || image_edited(m, edit) || canary_edited(m, edit);
+	return weight_edited(m, edit) || image_edited(m, edit) || pace_edited(m, edit) ||
+	       canary_edited(m, edit);
 }
 
 bool

@@ -122,7 +122,15 @@ take_effect(struct rollout *r, const struct act *act, int64_t at_ms, int64_t sen
 		r->canary = 0;
 		r->sides[SIDE_CANARY] = (struct side_facts){0, at_ms};
 		break;
+	case ACT_ROLL:
+		r->batch = act->number;
+		r->stable_new = true;
+		r->rolled = true;
+		r->peak = r->sides[SIDE_CANARY].ready;
+		r->progress_ms = at_ms;
+		break;
 	case ACT_SET_IMAGE:
+		r->batch = 0;
 		r->stable_new = strcmp(act->text, r->baseline.image) != 0;
 		r->rolled = true;
 		r->sides[SIDE_STABLE] = (struct side_facts){0, at_ms};
@@ -161,7 +169,7 @@ is_routing(enum act_kind kind)
 static void
 may_take_effect(struct rollout *r, const struct act *act, int64_t at_ms)
 {
-	if (act->kind == ACT_SET_IMAGE)
+	if (act->kind == ACT_SET_IMAGE || act->kind == ACT_ROLL)
 		r->rolled = true;
 	if (act->kind == ACT_SCALE_STABLE)
 		resize_stable(r, at_ms);

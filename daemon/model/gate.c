@@ -16,13 +16,25 @@ least(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* A preview has no weight; what is judged there is its pods. */
+/* A preview has no weight, nor has a batch; what is judged there is the pods. */
+static bool
+judges_pods(const struct rollout *r)
+{
+	const struct stage *stage = rollout_stage(r);
+	return stage != NULL &&
+	       (stage->target.batch > 0 || (stage->target.canary > 0 && stage->target.weight == 0));
+}
+
+int64_t
+gate_change_ms(const struct rollout *r)
+{
+	return r->app->rolls ? r->sides[SIDE_CANARY].since_ms : r->seen_ms;
+}
+
 int64_t
 gate_from_ms(const struct rollout *r)
 {
-	const struct stage *stage = rollout_stage(r);
-	bool preview = stage != NULL && stage->target.canary > 0 && stage->target.weight == 0;
-	if (preview)
+	if (judges_pods(r))
 		return rollout_taken(r, MESH_CANARY) ? r->mesh[MESH_CANARY].at_ms : 0;
 	return rollout_taken(r, MESH_WEIGHT) && r->taken > 0 ? r->mesh[MESH_WEIGHT].at_ms : 0;
 }

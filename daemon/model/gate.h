@@ -8,6 +8,8 @@
 /* Since when what the stage's gates judge is there: the weight is taken, or a preview's pods are
  * known; 0: it is not. */
 int64_t gate_from_ms(const struct rollout *rollout);
+/* When what it judges changed last: an answer to a question from before is of no use. */
+int64_t gate_change_ms(const struct rollout *rollout);
 /* Wall time at which gate i is to be asked next; 0: not now (nothing to be judged, not in this
  * stage). */
 int64_t gate_due_ms(const struct rollout *rollout, int gate);

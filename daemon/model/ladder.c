@@ -1,4 +1,5 @@
 /* A ladder as JSON for the journal, and back. */
+#include <limits.h>
 #include <string.h>
 #include "base/jsonx.h"
 #include "base/str.h"
@@ -31,6 +32,10 @@ stage_json(const struct stage *stage)
 	    (json_int_t)stage->watch, "serves", stage->serves);
 	if (target->retired)
 		json_object_set_new(json, "retired", json_true());
+	if (target->batch > 0) {
+		json_object_set_new(json, "batch", json_integer(target->batch));
+		json_object_set_new(json, "percent", json_boolean(target->percent));
+	}
 	return json;
 }
 
@@ -54,12 +59,16 @@ stage_parse(const json_t *json, struct stage *stage, struct err *e)
 {
 	int64_t weight = jsonx_int(json, "weight", 0), canary = jsonx_int(json, "canary", 0);
 	int64_t gates = jsonx_int(json, "gates", 0), watch = jsonx_int(json, "watch", 0);
+	int64_t batch = jsonx_int(json, "batch", 0);
+	bool percent = jsonx_bool(json, "percent", false);
 	const char *name = jsonx_text_or(json, "name", "");
 	*stage = (struct stage){
 	    .target = {.weight = (int)weight,
 		.canary = (int)canary,
 		.stable_new = jsonx_bool(json, "stable_new", false),
 		.home = jsonx_bool(json, "home", false),
+		.batch = (int)batch,
+		.percent = percent,
 		.retired = jsonx_bool(json, "retired", false)},
 	    .hold_ms = jsonx_int(json, "hold_ms", 0),
 	    .approve = jsonx_bool(json, "approve", false),
@@ -68,8 +77,9 @@ stage_parse(const json_t *json, struct stage *stage, struct err *e)
 	    .serves = jsonx_bool(json, "serves", false),
 	};
 	if (!str_copy(stage->name, sizeof(stage->name), name) || !is_between(weight, 0, 100) ||
-	    !is_between(canary, 0, 100) || !is_between(stage->hold_ms, 0, EVENT_MS_MAX) ||
-	    !is_between(gates, 0, UINT32_MAX) || !is_between(watch, 0, UINT32_MAX))
+	    !is_between(canary, 0, 100) || !is_between(batch, 0, percent ? 100 : INT_MAX) ||
+	    !is_between(stage->hold_ms, 0, EVENT_MS_MAX) || !is_between(gates, 0, UINT32_MAX) ||
+	    !is_between(watch, 0, UINT32_MAX))
 		return err_set(
 		    e, "stage \"%.60s\" of a ladder has a number out of its range", name);
 	return 0;

@@ -14,6 +14,10 @@ struct target {
 	int canary;	 /* the canary's size in percent of the stable side's; 0: it is gone */
 	bool stable_new; /* the stable workload runs the release's image */
 	bool home;	 /* routing and HPA as they were, nothing left over */
+	/* One workload that rolls: so many of its pods run the release; 0: it does not roll here.
+	 */
+	int batch;
+	bool percent; /* of its size, else pods */
 	bool retired; /* two colours: the stable side rests, and what was its follows the other */
 };
 

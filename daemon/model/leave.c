@@ -18,7 +18,9 @@ in_hold(struct move *m)
 	int64_t until_ms = held_until(r);
 	if (m->at->now_ms >= until_ms)
 		return false;
-	if (!r->app->colours)
+	if (r->app->rolls)
+		str_print(what, sizeof(what), "held: %d pods run the release", r->batch);
+	else if (!r->app->colours)
 		str_print(what, sizeof(what), "held at canary weight %d", target->weight);
 	else
 		str_print(what, sizeof(what), "held: %s %s", r->app->canary,

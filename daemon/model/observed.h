@@ -22,6 +22,13 @@ struct problem {
 /* What the Service of the idle colour selects. */
 enum preview_seen { PREVIEW_OTHER, PREVIEW_STABLE, PREVIEW_CANARY };
 
+/* How a Deployment rolls by itself. Amounts as they are written: 1 or "25%"; "" absent. */
+#define PACE_HELD_S 2147483646 /* never reached, and below what a deadline may be */
+struct pace {
+	char surge[24], unavailable[24];
+	int min_ready_s, deadline_s; /* minReadySeconds, progressDeadlineSeconds; -1 absent */
+};
+
 struct workload_seen {
 	char name[APP_NAME]; /* that was looked for */
 	bool exists, deleting;
@@ -35,8 +42,9 @@ struct workload_seen {
 	/* Endpoints that are ready in the side's Service and whose pod is ready; of two colours
 	 * ready pods that this Service would select. */
 	int ready;
-	int ready_new;		  /* of these, pods that run the release's image */
-	int terminating;	  /* pods that are still going */
+	int ready_new;	 /* of these, pods that run the release's image */
+	int terminating; /* pods that are still going */
+	struct pace pace;
 	char edited_by[APP_NAME]; /* field manager of the image (of a canary also of its size), if
 				   * not airisd; "" unknown */
 	struct problem problem;

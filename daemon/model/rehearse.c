@@ -2,6 +2,7 @@
 #include <string.h>
 #include "base/str.h"
 #include "model/gate.h"
+#include "model/pace.h"
 #include "model/rehearse.h"
 #include "model/strategy.h"
 
@@ -27,12 +28,23 @@ size_stable(struct observed *seen, int replicas)
 }
 
 static void
+roll(struct observed *seen, const struct rollout *r, const struct act *act)
+{
+	struct workload_seen *stable = &seen->stable;
+	str_copy(stable->image, sizeof(stable->image), act->text);
+	stable->pace = pace_hold(act->number, pace_share(&r->app->batch.surge, stable->replicas));
+	stable->updated = stable->ready_new = act->number;
+	stable->pods = stable->ready = stable->replicas - pace_gone(&stable->pace) + act->number;
+}
+
+static void
 set_image(struct observed *seen, const struct rollout *r, const struct act *act)
 {
 	struct workload_seen *stable = &seen->stable;
 	str_copy(stable->image, sizeof(stable->image), act->text);
 	stable->ready = stable->pods = stable->updated = stable->replicas;
 	stable->ready_new = strcmp(act->text, r->release.image) == 0 ? stable->replicas : 0;
+	stable->pace = r->baseline.pace;
 }
 
 void
@@ -91,6 +103,9 @@ rehearse_act(struct observed *seen, const struct rollout *r, const struct act *a
 		break;
 	case ACT_SCALE_STABLE:
 		size_stable(seen, act->number);
+		break;
+	case ACT_ROLL:
+		roll(seen, r, act);
 		break;
 	case ACT_NONE:
 	case ACT_KINDS:

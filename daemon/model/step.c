@@ -48,7 +48,7 @@ step_pods(const struct view *v, struct step *step, enum side side, int need)
 	step_object(object, sizeof(object), "Deployment", app,
 	    side == SIDE_CANARY ? app->canary : app->workload);
 	const char *next = v->urgent ? "goes on when they are ready" : "aborts at the deadline";
-	int ready = side == SIDE_CANARY ? canary_ready_of(v->rollout, seen) : seen->ready;
+	int ready = side == SIDE_CANARY ? canary_ready_of(v->rollout, v->seen) : seen->ready;
 	if (side == SIDE_STABLE && v->rollout->rolled)
 		ready = stable_ready_of(v->rollout, seen, v->target.stable_new);
 	const char *what =

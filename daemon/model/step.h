@@ -43,6 +43,12 @@ bool rule_canary(const struct view *v, struct step *step, int percent);
 bool rule_image(const struct view *v, struct step *step);
 bool rule_clean(const struct view *v, struct step *step);
 bool rule_hpa_floor_home(const struct view *v, struct step *step);
+bool rule_hpa_floor(const struct view *v, struct step *step); /* it does not scale down */
+/* converge_rolling.c: all of an app that rolls. */
+bool rule_rolling(const struct view *v, struct step *step);
+bool roll_is_safe(const struct view *v, const struct act *act);
+/* So many pods of the release at most, for now. */
+int roll_limit(const struct view *v);
 /* converge_colours.c: each does nothing unless there are two colours. */
 bool rule_hpa_follows(const struct view *v, struct step *step, enum side side);
 /* The colour that is judged before it gets traffic is whole. */

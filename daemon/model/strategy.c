@@ -2,7 +2,8 @@
 #include <string.h>
 #include "model/strategy.h"
 
-static const struct strategy *const strategies[] = {&strategy_canary, &strategy_blue_green};
+static const struct strategy *const strategies[] = {
+    &strategy_canary, &strategy_blue_green, &strategy_rolling};
 
 const struct strategy *
 strategy_find(const char *name)
@@ -16,5 +17,5 @@ strategy_find(const char *name)
 const char *
 strategy_names(void)
 {
-	return "canary, blueGreen";
+	return "canary, blueGreen, rolling";
 }

@@ -16,9 +16,9 @@ struct strategy {
 	    const struct app *app, const struct observed *seen, struct errlist *problems);
 };
 
-extern const struct strategy strategy_canary, strategy_blue_green;
+extern const struct strategy strategy_canary, strategy_blue_green, strategy_rolling;
 
 const struct strategy *strategy_find(const char *name); /* NULL: no such */
-const char *strategy_names(void);			/* for error texts: "canary, blueGreen" */
+const char *strategy_names(void); /* for error texts: "canary, blueGreen, rolling" */
 
 #endif

@@ -2,6 +2,7 @@
 #include <string.h>
 #include "base/str.h"
 #include "model/move.h"
+#include "model/pace.h"
 
 static bool
 track_weight(struct move *m)
@@ -83,7 +84,11 @@ has_effect(const struct act *act, const struct observed *seen, const struct base
 	case ACT_WEIGHT:
 		return route->exists && route->fits && route->even && route->weight == act->number;
 	case ACT_SET_IMAGE:
-		return seen->stable.exists && strcmp(seen->stable.image, act->text) == 0;
+		return seen->stable.exists && strcmp(seen->stable.image, act->text) == 0 &&
+		       !pace_is_held(&seen->stable.pace);
+	case ACT_ROLL:
+		return seen->stable.exists && strcmp(seen->stable.image, act->text) == 0 &&
+		       pace_new(&seen->stable.pace) == act->number;
 	case ACT_CREATE_CANARY:
 	case ACT_SCALE_CANARY:
 		return canary_is(&seen->canary, act);
@@ -175,7 +180,7 @@ static int
 stable_ready(const struct move *m)
 {
 	const struct workload_seen *stable = &m->at->seen->stable;
-	if (!m->r->rolled)
+	if (!m->r->rolled || m->r->app->rolls)
 		return stable->ready;
 	return stable_ready_of(m->r, stable, m->r->stable_new);
 }
@@ -195,7 +200,7 @@ track(struct move *m, bool waits)
 	any |= track_accepted(m);
 	for (int i = 0; i < MESH_SUBJECTS; i++)
 		any |= track_taken(m, (enum mesh_subject)i);
-	any |= track_side(m, SIDE_CANARY, canary_ready_of(m->r, &m->at->seen->canary), full);
+	any |= track_side(m, SIDE_CANARY, canary_ready_of(m->r, m->at->seen), full);
 	any |= track_side(m, SIDE_STABLE, stable_ready(m), full);
 	return any;
 }

@@ -5,6 +5,7 @@ import os
 from .colours import ColourShop
 from .daemon import Daemon
 from .process import SLOW
+from .rolling import RollingShop
 from .shop import Shop
 
 
@@ -34,6 +35,11 @@ class Scene:
 
     def colours(self, **more):
         made = ColourShop(self.lab, **more)
+        self.shops.append(made)
+        return made.create()
+
+    def rolling(self, **more):
+        made = RollingShop(self.lab, **more)
         self.shops.append(made)
         return made.create()
 

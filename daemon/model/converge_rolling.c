@@ -1,0 +1,183 @@
+/* One workload that takes the release in batches while it serves. What must hold on the way: no
+ * more pods of the release than the batch says, and so many ready ones as the app demands: the old
+ * pods that go are replaced by new ones that are ready already. */
+#include <string.h>
+#include "base/str.h"
+#include "model/pace.h"
+#include "model/step.h"
+
+static bool
+same_image(const struct rollout *r)
+{
+	return strcmp(r->release.image, r->baseline.image) == 0;
+}
+
+static bool
+has_release(const struct view *v)
+{
+	return strcmp(v->seen->stable.image, v->rollout->release.image) == 0;
+}
+
+/* Of the size that it has now: an HPA may have changed it. */
+static int
+size_now(const struct view *v)
+{
+	int replicas = v->seen->stable.replicas;
+
+	return replicas > 0 ? replicas : full_size(v);
+}
+
+static int
+wanted_pods(const struct view *v)
+{
+	struct share_spec share = {v->target.batch, v->target.percent};
+	int size = size_now(v), pods = pace_share(&share, size);
+
+	return pods > size ? size : pods;
+}
+
+static int
+allowed_now(const struct view *v)
+{
+	return has_release(v) ? pace_new(&v->seen->stable.pace) : 0;
+}
+
+/* Each pod that goes is made up for by one that is ready, or may be missing. */
+int
+roll_limit(const struct view *v)
+{
+	const struct rolling_spec *spec = &v->rollout->app->batch;
+	int size = size_now(v);
+	int now = has_release(v) ? v->seen->stable.ready_new : 0;
+
+	return now + pace_share(&spec->surge, size) + pace_share(&spec->unavailable, size);
+}
+
+/* Old pods that are not ready are replaced first, and nothing is lost with them. */
+static bool
+may_lose(const struct view *v, int next)
+{
+	const struct workload_seen *stable = &v->seen->stable;
+	const struct rolling_spec *spec = &v->rollout->app->batch;
+	int size = size_now(v), surge = pace_share(&spec->surge, size);
+	int gone = next > surge ? next - surge : 0;
+	int more = gone - (has_release(v) ? pace_gone(&stable->pace) : 0);
+	int fresh = has_release(v) ? stable->ready_new : 0;
+	int old = stable->pods - (has_release(v) ? stable->updated : 0);
+	int broken = old - (stable->ready - fresh);
+	int spare = stable->ready - (size - pace_share(&spec->unavailable, size));
+
+	return more <= 0 || more <= spare + (broken > 0 ? broken : 0);
+}
+
+static bool
+wait_for(const struct view *v, struct step *step, int need, const char *of)
+{
+	const struct app *app = v->rollout->app;
+	const struct workload_seen *stable = &v->seen->stable;
+	const struct problem *problem = &stable->problem;
+	char object[APP_NAME * 2];
+	int ready = canary_ready_of(v->rollout, v->seen);
+
+	step_object(object, sizeof(object), "Deployment", app, app->workload);
+	if (problem->reason[0] != '\0')
+		step_blocked(step, object, 0, "aborts at the deadline",
+		    "%d of %d pods of the %s ready; %s: %s: %s", ready, need, of, problem->object,
+		    problem->reason, problem->message);
+	else
+		step_blocked(step, object, 0, "aborts at the deadline",
+		    "%d of %d pods of the %s ready", ready, need, of);
+	step->on_pods = true;
+	str_copy(step->waiting.reason, sizeof(step->waiting.reason), problem->reason);
+	return true;
+}
+
+/* The controller has done what it was allowed to, and these pods are ready. */
+static bool
+at_rest(const struct view *v, int allowed)
+{
+	const struct workload_seen *stable = &v->seen->stable;
+
+	return stable->observed && stable->ready_new >= allowed &&
+	       stable->pods - stable->updated <= size_now(v) - pace_gone(&stable->pace);
+}
+
+/* Pods that crash after a moment were ready too. */
+static bool
+not_steady(const struct view *v, struct step *step)
+{
+	const struct rollout *r = v->rollout;
+	int64_t until_ms = r->sides[SIDE_CANARY].since_ms + r->app->steady_ms;
+	char object[APP_NAME * 2];
+
+	if (v->now_ms >= until_ms)
+		return false;
+	step_object(object, sizeof(object), "Deployment", r->app, r->app->workload);
+	return step_blocked(step, object, until_ms, "then the next pods follow",
+	    "the release's pods are ready; they must stay so for a moment (steady)");
+}
+
+static bool
+go_further(const struct view *v, struct step *step, int allowed, int wanted)
+{
+	int next = roll_limit(v);
+
+	if (next > wanted)
+		next = wanted;
+	if (allowed > 0 && not_steady(v, step))
+		return true;
+	if (next <= allowed || !may_lose(v, next))
+		return step_pods(v, step, SIDE_STABLE, size_now(v));
+	return step_act(step, ACT_ROLL, next, v->rollout->release.image);
+}
+
+bool
+roll_is_safe(const struct view *v, const struct act *act)
+{
+	return act->number <= allowed_now(v) ||
+	       (act->number <= roll_limit(v) && may_lose(v, act->number));
+}
+
+static bool
+rule_batch(const struct view *v, struct step *step)
+{
+	int wanted = wanted_pods(v), allowed = allowed_now(v);
+
+	if (same_image(v->rollout)) /* each pod has it already */
+		return false;
+	if (rule_hpa_floor(v, step))
+		return true;
+	if (allowed > 0 && !at_rest(v, allowed))
+		return wait_for(v, step, allowed < wanted ? allowed : wanted, "batch");
+	return allowed < wanted && go_further(v, step, allowed, wanted);
+}
+
+/* It rolls by itself again, or rolls back. */
+static bool
+rule_own_pace(const struct view *v, struct step *step)
+{
+	const struct pace *pace = &v->seen->stable.pace;
+
+	if (stable_has_image(v) && pace_same(pace, &v->rollout->baseline.pace))
+		return false;
+	return step_act(step, ACT_SET_IMAGE, 0, wanted_image(v));
+}
+
+static bool
+rule_all_ready(const struct view *v, struct step *step)
+{
+	return !stable_complete(v) && step_pods(v, step, SIDE_STABLE, size_now(v));
+}
+
+bool
+rule_rolling(const struct view *v, struct step *step)
+{
+	const struct rollout *r = v->rollout;
+
+	if (v->target.batch > 0)
+		return rule_batch(v, step);
+	if (v->seen->stable.exists && !v->adopt &&
+	    (rule_own_pace(v, step) || (r->rolled && rule_all_ready(v, step))))
+		return true;
+	return rule_clean(v, step);
+}

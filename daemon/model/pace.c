@@ -1,0 +1,81 @@
+/* A Deployment's pace: held, or its own. */
+#include "model/pace.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/str.h"
+
+bool
+pace_is_known(const struct pace *pace)
+{
+	return pace->surge[0] != '\0' || pace->unavailable[0] != '\0';
+}
+
+bool
+pace_is_held(const struct pace *pace)
+{
+	return pace->min_ready_s == PACE_HELD_S && strchr(pace->surge, '%') == NULL &&
+	       strchr(pace->unavailable, '%') == NULL;
+}
+
+static int
+amount(const char *text)
+{
+	long number = strtol(text, NULL, 10);
+
+	return number < 0 ? 0 : number > INT_MAX / 2 ? INT_MAX / 2 : (int)number;
+}
+
+int
+pace_new(const struct pace *pace)
+{
+	return pace_is_held(pace) ? amount(pace->surge) + amount(pace->unavailable) : 0;
+}
+
+int
+pace_gone(const struct pace *pace)
+{
+	return pace_is_held(pace) ? amount(pace->unavailable) : 0;
+}
+
+/* Absent is what the API server takes it for. */
+static int
+seconds(int given, int otherwise)
+{
+	return given < 0 ? otherwise : given;
+}
+
+bool
+pace_same(const struct pace *a, const struct pace *b)
+{
+	return strcmp(a->surge, b->surge) == 0 && strcmp(a->unavailable, b->unavailable) == 0 &&
+	       seconds(a->min_ready_s, 0) == seconds(b->min_ready_s, 0) &&
+	       seconds(a->deadline_s, 600) == seconds(b->deadline_s, 600);
+}
+
+int
+pace_share(const struct share_spec *spec, int size)
+{
+	int64_t pods = spec->percent ? ((int64_t)spec->number * size + 99) / 100 : spec->number;
+
+	return pods > INT_MAX ? INT_MAX : (int)pods;
+}
+
+struct pace
+pace_hold(int number, int surge)
+{
+	struct pace pace = {.min_ready_s = PACE_HELD_S, .deadline_s = INT_MAX};
+	int above = number < surge ? number : surge;
+
+	str_print(pace.surge, sizeof(pace.surge), "%d", above);
+	str_print(pace.unavailable, sizeof(pace.unavailable), "%d", number - above);
+	return pace;
+}
+
+void
+pace_text(const struct pace *pace, char *to, size_t size)
+{
+	str_print(to, size, "maxSurge %s, maxUnavailable %s, minReadySeconds %d", pace->surge,
+	    pace->unavailable, seconds(pace->min_ready_s, 0));
+}

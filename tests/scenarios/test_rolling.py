@@ -1,0 +1,157 @@
+"""Rolling releases of a Deployment: in batches, held while airisd is away, and back from each."""
+import time
+
+import pytest
+
+from harness.process import wait_for
+from harness.scene import acts, stages
+
+pytestmark = pytest.mark.together
+STAGES = ["preflight", "batch 1 pod", "batch 50%", "batch 100%", "finish"]
+NO_GATES = {"gates": []}
+
+
+def held(scene, shop, stage, tag="2.0", **app):
+    """A rollout whose batch `stage` (1, 2) is reached and held for long."""
+    batches = [{"pods": p, "hold": "60s" if i + 1 == stage else "0s"}
+               for i, p in enumerate([1, "50%", "100%"])]
+    spec = {"rolling": {"batches": None, "stages": batches, **app.pop("rolling", {})},
+            "gates": [], **app}
+    spec["rolling"] = {k: v for k, v in spec["rolling"].items() if v is not None}
+    whole = shop.app(**spec)
+    del whole["strategy"]["rolling"]["batches"]
+    scene.airisd.apply(whole)
+    rid = scene.airisd.start_rollout(shop.name, shop.image_of(tag))
+    scene.rollouts.append(rid)
+    scene.airisd.wait_blocked(rid, "held", 60)
+    return rid
+
+
+def abort(scene, rid):
+    answer = scene.airisd.command(rid, "abort", reason="the test says so")
+    assert answer.status == 200, answer.text
+
+
+def test_healthy(scene):
+    shop = scene.rolling()
+    rid = scene.begin(shop, "2.0")
+    scene.airisd.wait_phase(rid, "succeeded", 120)
+    shop.assert_runs("2.0")
+    events = scene.airisd.events(rid)
+    assert acts(events, "roll") == [1, 2, 3, 4]  # a surge of one: pod by pod
+    assert stages(events) == [1, 2, 3, 4]
+    ladder = scene.airisd.rollout(rid)["ladder"]
+    assert [s["name"] for s in ladder] == STAGES
+    assert ladder[1]["measured"][0]["verdict"] == "pass"
+    plan = scene.airisd.ctl("rollout", "plan", shop.name, "--image", shop.image_of("3.0")).stdout
+    assert f"image {shop.image_of('3.0')} on 1 pods" in plan, plan
+    assert "rolling as it did before" in plan, plan
+
+
+def test_a_batch_is_held_without_airisd(scene):
+    """The controller itself goes no further, so nothing happens while airisd is dead."""
+    shop = scene.rolling()
+    rid = held(scene, shop, 2)
+    scene.airisd.kill()
+    time.sleep(4)
+    assert shop.images() == {shop.image: 3, shop.image_of("2.0"): 2}
+    scene.airisd.start()
+    scene.airisd.wait_blocked(rid, "held", 30)
+    assert scene.airisd.command(rid, "promote").status == 200
+    scene.airisd.wait_phase(rid, "succeeded", 90)
+    shop.assert_runs("2.0")
+    assert acts(scene.airisd.events(rid), "roll") == [1, 2, 3, 4]
+
+
+def test_a_bad_release_stops_in_the_first_batch(scene):
+    shop = scene.rolling()
+    rid = scene.begin(shop, "2.0-err60")
+    ended = scene.airisd.wait_phase(rid, "aborted", 90)
+    assert "gate success-rate" in ended["reason"] and '"batch 1 pod"' in ended["reason"]
+    assert acts(scene.airisd.events(rid), "roll") == [1]
+    shop.assert_runs("1.0")
+
+
+@pytest.mark.parametrize("tag, says", [("nopull", "ImagePullBackOff"), ("crash", "CrashLoopBackOff"),
+                                       ("never", "0 of 1 pods of the batch ready")])
+def test_pods_that_never_come(scene, tag, says):
+    """One of them is all that there ever is; the old ones stay."""
+    shop = scene.rolling()
+    rid = scene.begin(shop, f"2.0-{tag}", rolling={"deadline": "8s", "steady": "3s"})
+    blocked = scene.airisd.wait_blocked(rid, says, 10)["blocked_on"]
+    assert shop.name in blocked["object"]
+    assert shop.images() == {shop.image: 4, shop.image_of(f"2.0-{tag}"): 1}
+    ended = scene.airisd.wait_phase(rid, "aborted", 60)
+    assert "no progress" in ended["reason"]
+    assert acts(scene.airisd.events(rid), "roll") == [1]
+    shop.assert_runs("1.0")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_abort_on_entering(scene, stage):
+    shop = scene.rolling()
+    rid = scene.begin(shop, "2.0", **NO_GATES)
+    scene.airisd.wait(rid, lambda r: STAGES.index((r["stage"] or {"name": "preflight"})["name"])
+                      >= STAGES.index(stage), 90, f"stage {stage}")
+    abort(scene, rid)
+    ended = scene.airisd.wait(rid, lambda r: r["phase"] in ("aborted", "succeeded"), 60, "its end")
+    shop.assert_runs("2.0" if ended["phase"] == "succeeded" else "1.0")
+
+
+@pytest.mark.parametrize("stage", [1, 2])
+def test_abort_in_a_batch(scene, stage):
+    shop = scene.rolling()
+    rid = held(scene, shop, stage)
+    abort(scene, rid)
+    scene.airisd.wait_phase(rid, "aborted", 60)
+    shop.assert_runs("1.0")
+
+
+@pytest.mark.parametrize("stage", STAGES[1:])
+def test_kill_9(scene, stage):
+    shop = scene.rolling()
+    rid = scene.begin(shop, "2.0", **NO_GATES)
+    scene.airisd.wait(rid, lambda r: r["stage"] and STAGES.index(r["stage"]["name"])
+                      >= STAGES.index(stage), 90, f"stage {stage}")
+    scene.airisd.kill()
+    scene.airisd.start()
+    scene.airisd.wait_phase(rid, "succeeded", 90)
+    shop.assert_runs("2.0")
+
+
+def test_a_foreign_image_is_held(scene):
+    shop = scene.rolling()
+    rid = held(scene, shop, 1)
+    image = {"spec": {"template": {"spec": {"containers": [
+        {"name": "app", "image": shop.image_of("9.9")}]}}}}
+    scene.kube.patch("Deployment", shop.namespace, shop.name, image, "somebody")
+    blocked = scene.airisd.wait_blocked(rid, "edited by somebody", 20)["blocked_on"]
+    assert "9.9" in blocked["what"]
+    assert scene.airisd.command(rid, "retry").status == 200
+    wait_for("the batch", lambda: shop.images() ==
+             {shop.image: 4, shop.image_of("2.0"): 1}, 30)
+    abort(scene, rid)
+    scene.airisd.wait_phase(rid, "aborted", 60)
+    shop.assert_runs("1.0")
+
+
+def test_an_hpa_scales_up_in_a_batch(scene):
+    """Its floor is held at the size; what it adds is spread, and the rest follows as percents."""
+    shop = scene.rolling()
+    hpa = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+           "metadata": {"name": shop.name, "namespace": shop.namespace},
+           "spec": {"minReplicas": 2, "maxReplicas": 8,
+                    "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment",
+                                       "name": shop.name}}}
+    scene.kube.create(hpa)
+    rid = held(scene, shop, 2)
+    assert scene.kube.get("HorizontalPodAutoscaler", shop.namespace, shop.name)["spec"][
+        "minReplicas"] == 4
+    scene.kube.patch("Deployment", shop.namespace, shop.name, {"spec": {"replicas": 6}}, "hpa")
+    wait_for("more pods", lambda: sum(shop.images().values()) >= 6, 20)
+    shop.replicas, shop.before["spec"]["replicas"] = 6, 6
+    assert scene.airisd.command(rid, "promote").status == 200
+    scene.airisd.wait_phase(rid, "succeeded", 90)
+    shop.assert_runs("2.0")
+    assert scene.kube.get("HorizontalPodAutoscaler", shop.namespace, shop.name)["spec"][
+        "minReplicas"] == 2
