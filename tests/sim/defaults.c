@@ -196,6 +196,22 @@ check_workload(const struct kind *k, const json_t *old, const json_t *next, stru
 }
 
 static int
+check_deployment(const struct kind *k, const json_t *old, const json_t *next, struct reply *r)
+{
+	int64_t deadline = jx_int(next, "spec.progressDeadlineSeconds", 600);
+	char text[96];
+
+	if (check_workload(k, old, next, r) < 0)
+		return -1;
+	if (deadline > jx_int(next, "spec.minReadySeconds", 0))
+		return 0;
+	snprintf(text, sizeof(text), "Invalid value: %lld: must be greater than minReadySeconds",
+	    (long long)deadline);
+	return fail_invalid(r, k, jx_str(next, "metadata.name"), "spec.progressDeadlineSeconds",
+	    "FieldValueInvalid", text);
+}
+
+static int
 check_hpa(const struct kind *k, const json_t *next, struct reply *r)
 {
 	const char *name = jx_str(next, "metadata.name");
@@ -250,7 +266,9 @@ defaults_check(const struct kind *k, const json_t *old, const json_t *next, stru
 		    "Invalid value: a lowercase RFC 1123 subdomain must consist of lower case "
 		    "alphanumeric characters, '-' or '.', and must start and end with an "
 		    "alphanumeric character");
-	if (k->id == K_DEPLOYMENT || k->id == K_REPLICASET)
+	if (k->id == K_DEPLOYMENT)
+		return check_deployment(k, old, next, r);
+	if (k->id == K_REPLICASET)
 		return check_workload(k, old, next, r);
 	if (k->id == K_HPA)
 		return check_hpa(k, next, r);
