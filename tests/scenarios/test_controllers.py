@@ -3,7 +3,7 @@ real control plane."""
 import pytest
 
 from harness.kube import Refused
-from harness.space import Space, workload
+from harness.space import Space, is_ready, workload
 
 FOR_EVER = {"minReadySeconds": 2147483646, "progressDeadlineSeconds": 2147483647}
 
@@ -82,3 +82,228 @@ def test_deployment_held_scales(space):
         space.until(f"{replicas} replicas", lambda p=(old, new): tuple(
             sets(space, "web")[r][0] for r in (1, 2)) == p)
         space.until_status("Deployment", "web", readyReplicas=old + new)
+
+
+def stateful(space, name="db", replicas=3, tag="1", policy="OrderedReady", **spec):
+    """Whole, and with its revision."""
+    space.create(workload("StatefulSet", name, tag, replicas=replicas, serviceName=name,
+                          podManagementPolicy=policy, **spec))
+    status = space.until_status("StatefulSet", name, readyReplicas=replicas,
+                                availableReplicas=replicas, currentReplicas=replicas,
+                                updatedReplicas=replicas)
+    assert status["currentRevision"] == status["updateRevision"]
+    return status["updateRevision"]
+
+
+def partition(ordinal):
+    return {"type": "RollingUpdate", "rollingUpdate": {"partition": ordinal}}
+
+
+def revisions(space, name):
+    """The revision that each pod is of."""
+    return {pod: p["metadata"]["labels"]["controller-revision-hash"]
+            for pod, p in space.pods(name).items()}
+
+
+def watch_order(space, name, done):
+    """Pods in the order in which they came up anew, until done()."""
+    first = {p: o["metadata"]["uid"] for p, o in space.pods(name).items()}
+    seen = []
+
+    def look():
+        for pod, o in space.pods(name).items():
+            if first.get(pod) != o["metadata"]["uid"] and pod not in seen:
+                seen.append(pod)
+        return done()
+    space.until("the end of the update", look, 40)
+    return seen
+
+
+def test_statefulset_starts_in_order(space):
+    most = []
+    space.create(workload("StatefulSet", "db", replicas=3, serviceName="db"))
+
+    def whole():
+        pods = space.pods("db")
+        unready = [name for name, p in pods.items() if not is_ready(p)]
+        most.append((sorted(pods), unready))
+        return len(pods) == 3 and not unready
+    space.until("all pods", whole)
+    assert max(len(unready) for _, unready in most) == 1
+    assert all(names == [f"db-{i}" for i in range(len(names))] for names, _ in most)
+    pod = space.get("Pod", "db-1")
+    labels, status = pod["metadata"]["labels"], space.status("StatefulSet", "db")
+    assert labels["statefulset.kubernetes.io/pod-name"] == "db-1"
+    assert labels["apps.kubernetes.io/pod-index"] == "1"
+    assert labels["controller-revision-hash"] == status["updateRevision"]
+    assert (pod["spec"]["hostname"], pod["spec"]["subdomain"]) == ("db-1", "db")
+    owner, = pod["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["name"], owner["controller"]) == ("StatefulSet", "db", True)
+    revision = space.get("ControllerRevision", status["updateRevision"])
+    assert revision["revision"] == 1
+    assert revision["data"]["spec"]["template"]["metadata"]["labels"] == {"app": "db"}
+
+
+def test_statefulset_starts_at_once(space):
+    space.create(workload("StatefulSet", "db", "1-slow", replicas=3, serviceName="db",
+                          podManagementPolicy="Parallel"))
+    space.until("all pods", lambda: len(space.pods("db")) == 3, 3)
+    space.until_status("StatefulSet", "db", replicas=3, readyReplicas=None, availableReplicas=0)
+
+
+@pytest.mark.parametrize("policy", ["OrderedReady", "Parallel"])
+def test_statefulset_rolls_from_above(space, policy):
+    """One pod at a time whatever the policy; the new revision is the current one in the end."""
+    old = stateful(space, policy=policy)
+    space.set_tag("StatefulSet", "db", "2")
+
+    def done():
+        assert sum(not is_ready(p) for p in space.pods("db").values()) <= 1
+        status = space.status("StatefulSet", "db")
+        return status["currentRevision"] == status["updateRevision"] != old
+    assert watch_order(space, "db", done) == ["db-2", "db-1", "db-0"]
+    assert set(space.tags("db").values()) == {"2"}
+    space.until_status("StatefulSet", "db", currentReplicas=3, updatedReplicas=3, readyReplicas=3)
+
+
+def test_statefulset_partition(space):
+    """Only ordinals from it on; a pod below comes again as what it was."""
+    old = stateful(space, updateStrategy=partition(2))
+    space.set_tag("StatefulSet", "db", "2")
+    status = space.until_status("StatefulSet", "db", updatedReplicas=1, currentReplicas=2,
+                                readyReplicas=3, currentRevision=old)
+    new = status["updateRevision"]
+    assert revisions(space, "db") == {"db-0": old, "db-1": old, "db-2": new}
+    uid = space.get("Pod", "db-0")["metadata"]["uid"]
+    space.kube.delete("Pod", space.name, "db-0")
+    space.until("db-0 again", lambda: space.get("Pod", "db-0")["metadata"]["uid"] != uid)
+    space.until_status("StatefulSet", "db", readyReplicas=3, replicas=3)
+    assert space.tags("db") == {"db-0": "1", "db-1": "1", "db-2": "2"}
+    space.patch("StatefulSet", "db", {"updateStrategy": partition(1)})
+    space.until_status("StatefulSet", "db", updatedReplicas=2, currentReplicas=1, readyReplicas=3)
+    assert revisions(space, "db") == {"db-0": old, "db-1": new, "db-2": new}
+    space.patch("StatefulSet", "db", {"updateStrategy": partition(2)})
+    space.until_status("StatefulSet", "db", updatedReplicas=2, currentRevision=old)
+    space.stays(lambda: revisions(space, "db")["db-1"] == new, 0.5)
+    space.patch("StatefulSet", "db", {"updateStrategy": partition(0)})
+    space.until_status("StatefulSet", "db", updatedReplicas=3, currentReplicas=3,
+                       currentRevision=new, readyReplicas=3)
+
+
+def test_statefulset_waits_to_be_available(space):
+    """Nothing moves until each pod is ready for minReadySeconds, the old ones too: none of a set
+    has a minReadySeconds of its own."""
+    stateful(space, replicas=2)
+    space.set_tag("StatefulSet", "db", "2", minReadySeconds=3600)
+    space.until_status("StatefulSet", "db", readyReplicas=2, updatedReplicas=None,
+                       currentReplicas=2, availableReplicas=0)
+    space.stays(lambda: space.tags("db") == {"db-0": "1", "db-1": "1"}, 1)
+    space.patch("StatefulSet", "db", {"minReadySeconds": 2})
+    space.until_status("StatefulSet", "db", updatedReplicas=1, readyReplicas=2,
+                       availableReplicas=1)
+    assert space.tags("db") == {"db-0": "1", "db-1": "2"}
+    space.until_status("StatefulSet", "db", updatedReplicas=2, availableReplicas=2)
+
+
+def test_statefulset_on_delete(space):
+    old = stateful(space, replicas=2, updateStrategy={"type": "OnDelete"})
+    space.set_tag("StatefulSet", "db", "2")
+    status = space.until_status("StatefulSet", "db", updatedReplicas=None, currentReplicas=2)
+    assert status["updateRevision"] != old
+    space.stays(lambda: space.tags("db") == {"db-0": "1", "db-1": "1"}, 1)
+    space.kube.delete("Pod", space.name, "db-0")
+    space.until("db-0 again", lambda: space.tags("db") == {"db-0": "2", "db-1": "1"})
+    space.until_status("StatefulSet", "db", updatedReplicas=1, currentReplicas=1, readyReplicas=2,
+                       currentRevision=old)
+    space.kube.delete("Pod", space.name, "db-1")
+    space.until("db-1 again", lambda: space.tags("db") == {"db-0": "2", "db-1": "2"})
+    # Nobody declares this complete: with OnDelete the current revision stays what it was.
+    space.until_status("StatefulSet", "db", updatedReplicas=2, currentReplicas=None,
+                       readyReplicas=2, currentRevision=old)
+
+
+@pytest.mark.parametrize("policy", ["OrderedReady", "Parallel"])
+def test_statefulset_back_from_bad(space, policy):
+    """In order, the bad pod is waited for although nothing wants it any more (k/k#67250), until
+    somebody deletes it; the revisions in the status are equal all the time."""
+    old = stateful(space, policy=policy)
+    space.set_tag("StatefulSet", "db", "2-never")
+    space.until("the bad pod", lambda: space.tags("db").get("db-2") == "2-never")
+    space.until_status("StatefulSet", "db", readyReplicas=2, updatedReplicas=1, replicas=3)
+    space.set_tag("StatefulSet", "db", "1")
+    space.until_status("StatefulSet", "db", updateRevision=old, currentRevision=old)
+    if policy == "OrderedReady":
+        space.stays(lambda: space.tags("db").get("db-2") == "2-never", 2)
+        space.until_status("StatefulSet", "db", readyReplicas=2, updatedReplicas=2)
+        space.kube.delete("Pod", space.name, "db-2")
+    space.until_status("StatefulSet", "db", readyReplicas=3, updatedReplicas=3)
+    assert space.tags("db")["db-2"] == "1"
+    assert space.get("ControllerRevision", old)["revision"] == 3
+
+
+def test_statefulset_scales(space):
+    """Up in order, down from above, and the claims stay."""
+    stateful(space, replicas=2, volumeClaimTemplates=[{
+        "metadata": {"name": "data"}, "spec": {
+            "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}}])
+    volumes = space.get("Pod", "db-1")["spec"]["volumes"]
+    assert {"name": "data", "persistentVolumeClaim": {"claimName": "data-db-1"}} in volumes
+    space.patch("StatefulSet", "db", {"replicas": 4})
+    space.until_status("StatefulSet", "db", readyReplicas=4, replicas=4)
+    space.patch("StatefulSet", "db", {"replicas": 1})
+
+    def from_above():
+        names = sorted(space.pods("db"))
+        assert names == [f"db-{i}" for i in range(len(names))]
+        return len(names) == 1
+    space.until("one pod", from_above)
+    space.until_status("StatefulSet", "db", readyReplicas=1, replicas=1, updatedReplicas=1)
+    assert {c["metadata"]["name"] for c in space.kube.list("PersistentVolumeClaim", space.name)} \
+        == {f"data-db-{i}" for i in range(4)}
+
+
+def test_statefulset_fixed_fields(space):
+    stateful(space, replicas=1)
+    with pytest.raises(Refused, match="are forbidden"):
+        space.patch("StatefulSet", "db", {"serviceName": "other"})
+
+
+@pytest.mark.parametrize("policy", ["Background", "Foreground", "Orphan"])
+def test_statefulset_deleted(space, policy):
+    """With its pods, or without; left alone they are taken over by the next one of that name."""
+    stateful(space, replicas=2)
+    uids = {n: p["metadata"]["uid"] for n, p in space.pods("db").items()}
+    space.kube.call("DELETE", space.kube.path("StatefulSet", space.name, "db"),
+                    {"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": policy})
+    space.until("the set's end", lambda: space.get("StatefulSet", "db") is None)
+    if policy != "Orphan":
+        space.until("the pods' end", lambda: space.kube.list("Pod", space.name) == [])
+        return
+    space.until("no owner", lambda: all("ownerReferences" not in p["metadata"]
+                                        for p in space.pods("db").values()))
+    stateful(space, replicas=2)
+    assert {n: p["metadata"]["uid"] for n, p in space.pods("db").items()} == uids
+
+
+def endpoints(space, service):
+    """hostname -> ready."""
+    return {e.get("hostname"): e["conditions"]["ready"]
+            for s in space.kube.list("EndpointSlice", space.name,
+                                     f"kubernetes.io/service-name={service}")
+            for e in s["endpoints"] or []}
+
+
+@pytest.mark.parametrize("unready", [False, True])
+def test_headless_service(space, unready):
+    """Each pod by its name, and with publishNotReadyAddresses before it is ready."""
+    space.create({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "db"},
+                  "spec": {"clusterIP": "None", "selector": {"app": "db"},
+                           "publishNotReadyAddresses": unready,
+                           "ports": [{"name": "tcp", "port": 9000}]}})
+    stateful(space, replicas=2)
+    space.until("both", lambda: endpoints(space, "db") == {"db-0": True, "db-1": True})
+    slices = space.kube.list("EndpointSlice", space.name, "service.kubernetes.io/headless")
+    assert len(slices) == 1
+    space.set_tag("StatefulSet", "db", "2-never")
+    space.until("the new pod", lambda: space.tags("db").get("db-1") == "2-never")
+    space.until("what it is", lambda: endpoints(space, "db") == {"db-0": True, "db-1": unready})

@@ -190,6 +190,7 @@ world_init(const struct world_settings *s)
 		pods_init(s->ready_after_ms);
 	sets_init();
 	deploys_init();
+	statefuls_init();
 	slices_init();
 	scalers_init();
 	if (!s->alive)
