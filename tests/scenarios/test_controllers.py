@@ -3,7 +3,7 @@ real control plane."""
 import pytest
 
 from harness.kube import Refused
-from harness.space import Space, is_ready, workload
+from harness.space import Space, is_ready, template, workload
 
 FOR_EVER = {"minReadySeconds": 2147483646, "progressDeadlineSeconds": 2147483647}
 
@@ -307,3 +307,172 @@ def test_headless_service(space, unready):
     space.set_tag("StatefulSet", "db", "2-never")
     space.until("the new pod", lambda: space.tags("db").get("db-1") == "2-never")
     space.until("what it is", lambda: endpoints(space, "db") == {"db-0": True, "db-1": unready})
+
+
+def daemons(space, name="agent", tag="1", nodes=3, **spec):
+    space.create(workload("DaemonSet", name, tag, **spec))
+    space.until_status("DaemonSet", name, desiredNumberScheduled=nodes, numberReady=nodes,
+                       currentNumberScheduled=nodes, updatedNumberScheduled=nodes,
+                       numberAvailable=nodes, numberUnavailable=None, numberMisscheduled=0)
+
+
+def bounds(surge, unavailable):
+    return {"type": "RollingUpdate",
+            "rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable}}
+
+
+def test_daemonset_on_every_node(space):
+    daemons(space)
+    nodes = [n["metadata"]["name"] for n in space.kube.list("Node", None)]
+    pods = space.pods("agent")
+    assert sorted(p["spec"]["nodeName"] for p in pods.values()) == sorted(nodes)
+    revision, = space.kube.list("ControllerRevision", space.name)
+    hashes = {p["metadata"]["labels"]["controller-revision-hash"] for p in pods.values()}
+    assert hashes == {revision["metadata"]["labels"]["controller-revision-hash"]}
+    assert revision["metadata"]["name"] == f"agent-{hashes.pop()}"
+    gone = pods.popitem()
+    space.kube.delete("Pod", space.name, gone[0])
+    space.until("another one there", lambda: gone[1]["spec"]["nodeName"] in [
+        p["spec"].get("nodeName") for n, p in space.pods("agent").items() if n != gone[0]])
+    space.until_status("DaemonSet", "agent", numberAvailable=3)
+
+
+def test_daemonset_by_label(space):
+    """Where the nodeSelector says so; elsewhere its pods go."""
+    one = {"topology.kubernetes.io/zone": "zone-a"}
+    daemons(space)
+    space.patch("DaemonSet", "agent", {"template": {"spec": {"nodeSelector": one}}})
+    space.until_status("DaemonSet", "agent", desiredNumberScheduled=1, currentNumberScheduled=1,
+                       numberMisscheduled=0, updatedNumberScheduled=1, numberAvailable=1)
+    pod, = space.pods("agent").values()
+    assert pod["spec"]["nodeName"] == "lab-a"
+
+
+@pytest.mark.parametrize("unavailable", [1, 2, "50%"])
+def test_daemonset_rolls(space, unavailable):
+    daemons(space, updateStrategy=bounds(0, unavailable))
+    space.set_tag("DaemonSet", "agent", "2")
+    most = 1 if unavailable == 1 else 2
+
+    def done():
+        ready = [p for p in space.pods("agent").values() if is_ready(p)]
+        assert len(ready) >= 3 - most
+        return set(space.tags("agent").values()) == {"2"} and len(ready) == 3
+    space.until("new pods everywhere", done, 30)
+    space.until_status("DaemonSet", "agent", updatedNumberScheduled=3, numberAvailable=3)
+
+
+def test_daemonset_held(space):
+    """A pod that never gets ready uses up its place; the good template heals it by itself."""
+    daemons(space, updateStrategy=bounds(0, 2))
+    space.set_tag("DaemonSet", "agent", "2-never")
+    space.until_status("DaemonSet", "agent", updatedNumberScheduled=2, numberUnavailable=2,
+                       numberReady=1, numberAvailable=1)
+    space.stays(lambda: sorted(space.tags("agent").values()) == ["1", "2-never", "2-never"], 1)
+    space.set_tag("DaemonSet", "agent", "1")
+    space.until_status("DaemonSet", "agent", updatedNumberScheduled=3, numberAvailable=3)
+    assert set(space.tags("agent").values()) == {"1"}
+
+
+def test_daemonset_waits_to_be_available(space):
+    """A pod that is too young is not available; old ones too are then no loss, all at once."""
+    daemons(space)
+    space.set_tag("DaemonSet", "agent", "2", minReadySeconds=3600)
+    space.until_status("DaemonSet", "agent", updatedNumberScheduled=3, numberReady=3,
+                       numberAvailable=None, numberUnavailable=3)
+
+
+def test_daemonset_surges(space):
+    """The new pod comes beside the old one, on one node at a time."""
+    daemons(space, updateStrategy=bounds(1, 0))
+    space.set_tag("DaemonSet", "agent", "2")
+    most = set()
+
+    def done():
+        pods = space.pods("agent").values()
+        assert {p["spec"]["nodeName"] for p in pods if is_ready(p)} == {"lab-a", "lab-b", "lab-c"}
+        most.add(len(pods))
+        return set(space.tags("agent").values()) == {"2"}
+    space.until("new pods everywhere", done, 30)
+    assert most == {3, 4}
+    space.until_status("DaemonSet", "agent", updatedNumberScheduled=3, numberAvailable=3)
+
+
+def test_daemonset_on_delete(space):
+    daemons(space, updateStrategy={"type": "OnDelete"})
+    space.set_tag("DaemonSet", "agent", "2")
+    space.until_status("DaemonSet", "agent", updatedNumberScheduled=None, numberAvailable=3)
+    space.stays(lambda: set(space.tags("agent").values()) == {"1"}, 1)
+    space.kube.delete("Pod", space.name, next(iter(space.pods("agent"))))
+    space.until_status("DaemonSet", "agent", updatedNumberScheduled=1, numberAvailable=3)
+    assert sorted(space.tags("agent").values()) == ["1", "1", "2"]
+
+
+def job(space, tag, name="move", **spec):
+    pod = template(name, tag, restartPolicy="Never")
+    return space.create({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name},
+                         "spec": {"template": pod, **spec}})
+
+
+def ended(space, kind, reason, name="move", timeout=20):
+    def there():
+        status = space.status("Job", name)
+        found = {c["type"]: (c["status"], c["reason"]) for c in status.get("conditions", [])}
+        assert found.get(kind) == ("True", reason), found
+        return status
+    return space.until(f"the job to be {kind}", there, timeout)
+
+
+def test_job_succeeds(space):
+    made = job(space, "1")
+    status = ended(space, "Complete", "CompletionsReached")
+    assert (status["succeeded"], status.get("failed"), status.get("active")) == (1, None, None)
+    assert status["completionTime"] and status["startTime"]
+    pod, = space.kube.list("Pod", space.name, "batch.kubernetes.io/job-name=move")
+    assert pod["status"]["phase"] == "Succeeded"
+    assert pod["metadata"]["ownerReferences"][0]["uid"] == made["metadata"]["uid"]
+    with pytest.raises(Refused, match="spec.template: Invalid value"):
+        space.set_tag("Job", "move", "2")
+
+
+def test_job_completions(space):
+    job(space, "1", completions=3, parallelism=2)
+    space.until("two at once", lambda: space.status("Job", "move").get("active") == 2)
+    assert ended(space, "Complete", "CompletionsReached")["succeeded"] == 3
+
+
+@pytest.mark.parametrize("limit", [0, 1])
+def test_job_fails(space, limit):
+    """Another pod after ten seconds, and no more of them than backoffLimit says."""
+    job(space, "1-fail", backoffLimit=limit)
+    status = ended(space, "Failed", "BackoffLimitExceeded", timeout=40)
+    assert (status["failed"], status.get("succeeded")) == (limit + 1, None)
+    space.stays(lambda: len(space.pods("move")) == limit + 1, 0.5)
+
+
+def test_job_too_long(space):
+    job(space, "1", completions=20, activeDeadlineSeconds=3)
+    status = ended(space, "Failed", "DeadlineExceeded")
+    assert status.get("active") is None
+    space.until("no pod that runs", lambda: {p["status"]["phase"] for p in space.pods(
+        "move").values()} == {"Succeeded"})
+
+
+def test_job_deleted(space):
+    """Its pods stay unless the request says otherwise: in batch/v1 only."""
+    job(space, "1")
+    job(space, "1", "other")
+    ended(space, "Complete", "CompletionsReached")
+    ended(space, "Complete", "CompletionsReached", "other")
+    space.kube.delete("Job", space.name, "move")
+    space.kube.call("DELETE", space.kube.path("Job", space.name, "other"),
+                    {"kind": "DeleteOptions", "apiVersion": "v1",
+                     "propagationPolicy": "Background"})
+    space.until("the other's pod to go", lambda: not space.pods("other"))
+    assert len(space.pods("move")) == 1
+
+
+def test_job_needs_restart_policy(space):
+    with pytest.raises(Refused, match="restartPolicy: Required value"):
+        space.create({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "move"},
+                      "spec": {"template": template("move", "1")}})

@@ -30,6 +30,22 @@ pod_of(const struct obj *owner, const json_t *template, const char *name)
 	    "Pending", "qosClass", "BestEffort");
 }
 
+const char *
+pod_node(const struct obj *pod)
+{
+	const char *name = jx_str(pod->json, "spec.nodeName");
+	json_t *term, *field;
+
+	if (name != NULL)
+		return name;
+	term = json_array_get(jx_at(pod->json, "spec.affinity.nodeAffinity."
+					       "requiredDuringSchedulingIgnoredDuringExecution."
+					       "nodeSelectorTerms"),
+	    0);
+	field = json_array_get(json_object_get(term, "matchFields"), 0);
+	return json_string_value(json_array_get(json_object_get(field, "values"), 0));
+}
+
 bool
 pod_going(const struct obj *pod)
 {

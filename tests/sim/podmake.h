@@ -8,6 +8,8 @@
 /* A pod that owner is to have, not stored yet; name NULL: "OWNER-" and a random end. What it
  * shares with the template is not owned: change it by jx_own alone. */
 json_t *pod_of(const struct obj *owner, const json_t *template, const char *name);
+/* The node it is on, or the only one that its affinity leaves it; NULL: any. */
+const char *pod_node(const struct obj *pod);
 bool pod_going(const struct obj *pod);
 /* Whether its phase is Succeeded or Failed. */
 bool pod_ended(const struct obj *pod);

@@ -191,6 +191,8 @@ world_init(const struct world_settings *s)
 	sets_init();
 	deploys_init();
 	statefuls_init();
+	daemons_init();
+	jobs_init();
 	slices_init();
 	scalers_init();
 	if (!s->alive)
