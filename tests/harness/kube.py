@@ -31,6 +31,7 @@ KINDS = {
     "Lease": ("/apis/coordination.k8s.io/v1", "leases", True),
     "VirtualService": ("/apis/networking.istio.io/v1", "virtualservices", True),
     "DestinationRule": ("/apis/networking.istio.io/v1", "destinationrules", True),
+    "PeerAuthentication": ("/apis/security.istio.io/v1", "peerauthentications", True),
     "HTTPRoute": ("/apis/gateway.networking.k8s.io/v1", "httproutes", True),
 }
 

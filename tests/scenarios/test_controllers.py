@@ -48,7 +48,7 @@ def test_deployment_held(space, surge, unavailable):
 
 
 def test_deployment_held_moves(space):
-    """Another maxUnavailable is another fixed point; a smaller one than before takes nothing back."""
+    """Another maxUnavailable is another fixed point; a smaller one takes nothing back."""
     held(space, "web", 2, 1)
     ever = FOR_EVER["minReadySeconds"]
     for unavailable, old in ((1, 5), (3, 3), (2, 3), (5, 1)):

@@ -265,6 +265,7 @@ defaults_add(const struct kind *k, json_t *root)
 	case K_LEASE:
 	case K_VS:
 	case K_DR:
+	case K_PEERAUTH:
 	case K_COUNT:
 		break;
 	}

@@ -15,7 +15,7 @@ struct group {
 
 static const struct group groups[] = {{"apps", {"v1"}}, {"autoscaling", {"v2"}}, {"batch", {"v1"}},
     {"policy", {"v1"}}, {"networking.k8s.io", {"v1"}}, {"storage.k8s.io", {"v1"}},
-    {"discovery.k8s.io", {"v1"}}, {"coordination.k8s.io", {"v1"}},
+    {"security.istio.io", {"v1"}}, {"discovery.k8s.io", {"v1"}}, {"coordination.k8s.io", {"v1"}},
     {"networking.istio.io", {"v1", "v1beta1", "v1alpha3"}},
     {"gateway.networking.k8s.io", {"v1", "v1beta1"}}, {"authorization.k8s.io", {"v1"}}};
 #define NGROUPS (sizeof(groups) / sizeof(groups[0]))

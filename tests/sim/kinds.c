@@ -48,6 +48,8 @@ const struct kind kinds[K_COUNT] = {
 	true, false, true},
     {K_DR, ISTIO, "v1", "destinationrules", "destinationrule", "DestinationRule", "dr", true, true,
 	true, false, true},
+    {K_PEERAUTH, "security.istio.io", "v1", "peerauthentications", "peerauthentication",
+	"PeerAuthentication", "pa", true, true, true, false, true},
     {K_HTTPROUTE, "gateway.networking.k8s.io", "v1", "httproutes", "httproute", "HTTPRoute", NULL,
 	true, true, true, false, true},
 };

@@ -29,6 +29,7 @@ enum kind_id {
 	K_LEASE,
 	K_VS,
 	K_DR,
+	K_PEERAUTH,
 	K_HTTPROUTE,
 	K_COUNT
 };
