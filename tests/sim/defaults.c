@@ -79,6 +79,110 @@ default_deployment(json_t *root)
 		json_object_del(meta, "annotations");
 }
 
+/* What every workload with a history and a template has. */
+static void
+default_history(json_t *root)
+{
+	json_t *spec = jx_own(root, "spec"), *meta;
+
+	number(spec, "revisionHistoryLimit", 10);
+	text(jx_own(spec, "updateStrategy"), "type", "RollingUpdate");
+	default_pod_spec(jx_own_path(spec, "template.spec"));
+	meta = jx_own_path(spec, "template.metadata");
+	if (json_object_size(json_object_get(meta, "annotations")) == 0)
+		json_object_del(meta, "annotations");
+}
+
+static bool
+is_rolling(const json_t *root)
+{
+	return strcmp(jx_str(root, "spec.updateStrategy.type"), "RollingUpdate") == 0;
+}
+
+static void
+default_claim(json_t *claim)
+{
+	text(jx_own(claim, "spec"), "volumeMode", "Filesystem");
+	text(jx_own(claim, "status"), "phase", "Pending");
+}
+
+static void
+default_statefulset(json_t *root)
+{
+	json_t *spec, *policy, *claim;
+	size_t i;
+
+	default_history(root);
+	spec = jx_own(root, "spec");
+	number(spec, "replicas", 1);
+	text(spec, "podManagementPolicy", "OrderedReady");
+	if (is_rolling(root))
+		number(jx_own_path(spec, "updateStrategy.rollingUpdate"), "partition", 0);
+	policy = jx_own(spec, "persistentVolumeClaimRetentionPolicy");
+	text(policy, "whenDeleted", "Retain");
+	text(policy, "whenScaled", "Retain");
+	json_array_foreach(jx_own_list(spec, "volumeClaimTemplates"), i, claim)
+	{
+		text(claim, "apiVersion", "v1");
+		text(claim, "kind", "PersistentVolumeClaim");
+		default_claim(claim);
+	}
+	number(jx_own(root, "status"), "replicas", 0);
+	number(jx_own(root, "status"), "availableReplicas", 0);
+}
+
+static void
+default_daemonset(json_t *root)
+{
+	static const char *const counts[] = {"currentNumberScheduled", "desiredNumberScheduled",
+	    "numberMisscheduled", "numberReady"};
+	json_t *rolling;
+
+	default_history(root);
+	if (is_rolling(root)) {
+		rolling = jx_own_path(root, "spec.updateStrategy.rollingUpdate");
+		if (json_object_get(rolling, "maxUnavailable") == NULL)
+			jx_set_int(rolling, "maxUnavailable", 1);
+		if (json_object_get(rolling, "maxSurge") == NULL)
+			jx_set_int(rolling, "maxSurge", 0);
+	}
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
+		number(jx_own(root, "status"), counts[i], 0);
+}
+
+/* A Job's pods are found by its uid, which nobody else can have. */
+static void
+default_job(json_t *root)
+{
+	const char *uid = jx_str(root, "metadata.uid"), *name = jx_str(root, "metadata.name");
+	json_t *spec = jx_own(root, "spec"), *labels;
+
+	number(spec, "parallelism", 1);
+	number(spec, "completions", 1);
+	number(spec, "backoffLimit", 6);
+	text(spec, "completionMode", "NonIndexed");
+	text(spec, "podReplacementPolicy", "TerminatingOrFailed");
+	if (json_object_get(spec, "suspend") == NULL)
+		json_object_set_new(spec, "suspend", json_false());
+	default_pod_spec(jx_own_path(spec, "template.spec"));
+	if (uid == NULL || json_object_get(spec, "selector") != NULL)
+		return;
+	json_object_set_new(spec, "selector",
+	    json_pack("{s:{s:s}}", "matchLabels", "batch.kubernetes.io/controller-uid", uid));
+	labels = jx_own_path(spec, "template.metadata.labels");
+	jx_set_str(labels, "batch.kubernetes.io/controller-uid", uid);
+	jx_set_str(labels, "batch.kubernetes.io/job-name", name);
+	jx_set_str(labels, "controller-uid", uid);
+	jx_set_str(labels, "job-name", name);
+}
+
+static void
+default_storage(json_t *root)
+{
+	text(root, "reclaimPolicy", "Delete");
+	text(root, "volumeBindingMode", "Immediate");
+}
+
 static void
 default_service(json_t *root)
 {
@@ -95,8 +199,10 @@ default_service(json_t *root)
 		snprintf(ip, sizeof(ip), "10.%u.%u.%u", 96 + next_ip / 65536 % 16,
 		    next_ip / 256 % 256, next_ip % 256);
 		jx_set_str(spec, "clusterIP", ip);
-		json_object_set_new(spec, "clusterIPs", json_pack("[s]", ip));
 	}
+	if (json_object_get(spec, "clusterIPs") == NULL)
+		json_object_set_new(
+		    spec, "clusterIPs", json_pack("[s]", jx_str(spec, "clusterIP")));
 	json_array_foreach(ports, i, port)
 	{
 		text(port, "protocol", "TCP");
@@ -116,6 +222,21 @@ defaults_add(const struct kind *k, json_t *root)
 		number(jx_own(root, "spec"), "replicas", 1);
 		default_pod_spec(jx_own_path(root, "spec.template.spec"));
 		break;
+	case K_STATEFULSET:
+		default_statefulset(root);
+		break;
+	case K_DAEMONSET:
+		default_daemonset(root);
+		break;
+	case K_JOB:
+		default_job(root);
+		break;
+	case K_CLAIM:
+		default_claim(root);
+		break;
+	case K_STORAGE:
+		default_storage(root);
+		break;
 	case K_POD:
 		default_pod_spec(jx_own(root, "spec"));
 		text(jx_own(root, "status"), "phase", "Pending");
@@ -134,12 +255,17 @@ defaults_add(const struct kind *k, json_t *root)
 		break;
 	case K_NODE:
 	case K_EVENT:
+	case K_REVISION:
+	case K_CRONJOB:
+	case K_PDB:
+	case K_NETPOL:
 	case K_CONFIGMAP:
 	case K_QUOTA:
 	case K_SLICE:
 	case K_LEASE:
 	case K_VS:
 	case K_DR:
+	case K_PEERAUTH:
 	case K_COUNT:
 		break;
 	}
@@ -193,6 +319,70 @@ check_workload(const struct kind *k, const json_t *old, const json_t *next, stru
 	    k, name, "spec.template.spec.containers[0].image", "FieldValueRequired",
 	    "Required value");
 	return 0;
+}
+
+static int
+check_deployment(const struct kind *k, const json_t *old, const json_t *next, struct reply *r)
+{
+	int64_t deadline = jx_int(next, "spec.progressDeadlineSeconds", 600);
+	char text[96];
+
+	if (check_workload(k, old, next, r) < 0)
+		return -1;
+	if (deadline > jx_int(next, "spec.minReadySeconds", 0))
+		return 0;
+	snprintf(text, sizeof(text), "Invalid value: %lld: must be greater than minReadySeconds",
+	    (long long)deadline);
+	return fail_invalid(r, k, jx_str(next, "metadata.name"), "spec.progressDeadlineSeconds",
+	    "FieldValueInvalid", text);
+}
+
+/* Whether something other than these keys of the spec differs. */
+static bool
+changed_but(const json_t *old, const json_t *next, const char *const *free_keys)
+{
+	json_t *a = json_copy(json_object_get(old, "spec"));
+	json_t *b = json_copy(json_object_get(next, "spec"));
+	bool differ;
+
+	for (; *free_keys != NULL; free_keys++) {
+		json_object_del(a, *free_keys);
+		json_object_del(b, *free_keys);
+	}
+	differ = !json_equal(a, b);
+	json_decref(a);
+	json_decref(b);
+	return differ;
+}
+
+static int
+check_statefulset(const struct kind *k, const json_t *old, const json_t *next, struct reply *r)
+{
+	static const char *const free_keys[] = {"replicas", "ordinals", "template",
+	    "updateStrategy", "revisionHistoryLimit", "persistentVolumeClaimRetentionPolicy",
+	    "minReadySeconds", NULL};
+
+	if (old != NULL && changed_but(old, next, free_keys))
+		return fail_invalid(r, k, jx_str(next, "metadata.name"), "spec",
+		    "FieldValueForbidden",
+		    "Forbidden: updates to statefulset spec for fields other than 'replicas', "
+		    "'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', "
+		    "'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden");
+	return check_workload(k, old, next, r);
+}
+
+static int
+check_job(const struct kind *k, const json_t *old, const json_t *next, struct reply *r)
+{
+	const char *name = jx_str(next, "metadata.name");
+
+	if (strcmp(jx_str(next, "spec.template.spec.restartPolicy"), "Always") == 0)
+		return fail_invalid(r, k, name, "spec.template.spec.restartPolicy",
+		    "FieldValueRequired", "Required value: valid values: \"OnFailure\", \"Never\"");
+	if (old != NULL && !json_equal(jx_at(old, "spec.template"), jx_at(next, "spec.template")))
+		return fail_invalid(r, k, name, "spec.template", "FieldValueInvalid",
+		    "Invalid value: \"template\": field is immutable");
+	return check_workload(k, old, next, r);
 }
 
 static int
@@ -250,7 +440,13 @@ defaults_check(const struct kind *k, const json_t *old, const json_t *next, stru
 		    "Invalid value: a lowercase RFC 1123 subdomain must consist of lower case "
 		    "alphanumeric characters, '-' or '.', and must start and end with an "
 		    "alphanumeric character");
-	if (k->id == K_DEPLOYMENT || k->id == K_REPLICASET)
+	if (k->id == K_DEPLOYMENT)
+		return check_deployment(k, old, next, r);
+	if (k->id == K_STATEFULSET)
+		return check_statefulset(k, old, next, r);
+	if (k->id == K_JOB)
+		return check_job(k, old, next, r);
+	if (k->id == K_REPLICASET || k->id == K_DAEMONSET)
 		return check_workload(k, old, next, r);
 	if (k->id == K_HPA)
 		return check_hpa(k, next, r);

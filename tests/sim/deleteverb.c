@@ -38,6 +38,8 @@ read_wish(struct req *q, struct reply *r, struct wish *w)
 	if (jx_str(w->body, "propagationPolicy") != NULL)
 		policy = jx_str(w->body, "propagationPolicy");
 	w->how = read_policy(policy);
+	if (policy == NULL && q->kind->id == K_JOB)
+		w->how = ORPHAN; /* as batch/v1 has it, and nothing else */
 	if (jx_at(w->body, "orphanDependents") != NULL && jx_bool(w->body, "orphanDependents"))
 		w->how = ORPHAN;
 	w->grace =

@@ -38,18 +38,6 @@ roll_total(const struct roll *r)
 	return sum;
 }
 
-static int64_t
-share(const json_t *v, int64_t of, bool up)
-{
-	const char *text = json_string_value(v);
-	int64_t percent;
-
-	if (text == NULL)
-		return json_integer_value(v);
-	percent = strtoll(text, NULL, 10);
-	return (percent * of + (up ? 99 : 0)) / 100;
-}
-
 static int
 by_age(const void *a, const void *b)
 {
@@ -84,8 +72,8 @@ look(struct roll *r, struct obj *d)
 	json_t *rolling = jx_at(d->json, "spec.strategy.rollingUpdate");
 
 	*r = (struct roll){.d = d, .replicas = jx_int(d->json, "spec.replicas", 1)};
-	r->surge = share(json_object_get(rolling, "maxSurge"), r->replicas, true);
-	r->unavailable = share(json_object_get(rolling, "maxUnavailable"), r->replicas, false);
+	r->surge = jx_share(json_object_get(rolling, "maxSurge"), r->replicas, true);
+	r->unavailable = jx_share(json_object_get(rolling, "maxUnavailable"), r->replicas, false);
 	if (rolling == NULL)
 		r->unavailable = r->replicas;
 	if (rolling != NULL && r->surge == 0 && r->unavailable == 0)

@@ -13,8 +13,9 @@ struct group {
 	const char *versions[3];
 };
 
-static const struct group groups[] = {{"apps", {"v1"}}, {"autoscaling", {"v2"}},
-    {"discovery.k8s.io", {"v1"}}, {"coordination.k8s.io", {"v1"}},
+static const struct group groups[] = {{"apps", {"v1"}}, {"autoscaling", {"v2"}}, {"batch", {"v1"}},
+    {"policy", {"v1"}}, {"networking.k8s.io", {"v1"}}, {"storage.k8s.io", {"v1"}},
+    {"security.istio.io", {"v1"}}, {"discovery.k8s.io", {"v1"}}, {"coordination.k8s.io", {"v1"}},
     {"networking.istio.io", {"v1", "v1beta1", "v1alpha3"}},
     {"gateway.networking.k8s.io", {"v1", "v1beta1"}}, {"authorization.k8s.io", {"v1"}}};
 #define NGROUPS (sizeof(groups) / sizeof(groups[0]))
@@ -31,6 +32,15 @@ verbs(const char *list)
 		list += n + (list[n] == ' ');
 	}
 	return out;
+}
+
+/* What "kubectl get all" shows. */
+static bool
+in_all(enum kind_id id)
+{
+	return id == K_POD || id == K_SERVICE || id == K_DEPLOYMENT || id == K_REPLICASET ||
+	       id == K_STATEFULSET || id == K_DAEMONSET || id == K_JOB || id == K_CRONJOB ||
+	       id == K_HPA;
 }
 
 static json_t *
@@ -51,8 +61,7 @@ resource(const struct kind *k, const char *sub)
 	}
 	if (sub == NULL && k->short_name != NULL)
 		json_object_set_new(out, "shortNames", json_pack("[s]", k->short_name));
-	if (sub == NULL && (k->id == K_POD || k->id == K_SERVICE || k->id == K_DEPLOYMENT ||
-			       k->id == K_REPLICASET || k->id == K_HPA))
+	if (sub == NULL && in_all(k->id))
 		json_object_set_new(out, "categories", json_pack("[s]", "all"));
 	if (sub == NULL && k->id == K_HTTPROUTE)
 		json_object_set_new(out, "categories", json_pack("[s]", "gateway-api"));

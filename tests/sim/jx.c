@@ -37,6 +37,16 @@ jx_int(const json_t *o, const char *path, int64_t otherwise)
 	return otherwise;
 }
 
+int64_t
+jx_share(const json_t *v, int64_t of, bool up)
+{
+	const char *text = json_string_value(v);
+
+	if (text == NULL)
+		return json_integer_value(v);
+	return (strtoll(text, NULL, 10) * of + (up ? 99 : 0)) / 100;
+}
+
 bool
 jx_bool(const json_t *o, const char *path)
 {

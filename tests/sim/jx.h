@@ -12,6 +12,8 @@ json_t *jx_at(const json_t *o, const char *path);
 /* The same as text, or NULL; as integer, or what is given. */
 const char *jx_str(const json_t *o, const char *path);
 int64_t jx_int(const json_t *o, const char *path, int64_t otherwise);
+/* A number, or a percentage ("25%") of something, rounded up or down; 0 if it is neither. */
+int64_t jx_share(const json_t *v, int64_t of, bool up);
 bool jx_bool(const json_t *o, const char *path);
 /* An annotation or a label, or NULL. */
 const char *jx_annotation(const json_t *o, const char *name);

@@ -35,14 +35,16 @@
  *	GET /sim/gateway      whether it is there, its name, and how late it is
  *	POST /sim/gateway     any of {"controller": "up" | "down", "accept_delay_ms": 100}
  *
- * Served: namespaces, nodes, pods, services, events, configmaps,
- * resourcequotas (only spec.hard.pods counts), deployments, replicasets, HPAs, endpointslices,
- * leases, virtualservices, destinationrules, httproutes, selfsubjectaccessreviews.
+ * Served: namespaces, nodes, pods, services, events, configmaps, resourcequotas (only
+ * spec.hard.pods counts), deployments, replicasets, statefulsets, daemonsets,
+ * controllerrevisions, jobs, HPAs, endpointslices, leases, virtualservices, destinationrules,
+ * httproutes, selfsubjectaccessreviews; and only stored: cronjobs, poddisruptionbudgets,
+ * networkpolicies, persistentvolumeclaims, storageclasses, peerauthentications.
  *
- * Pods, by their image's tag: -nopull -crash -never -slow -flap -nosched -errN -latN.
- * Annotations: pod lab/ready-after, pod lab/rps (capacity), Service lab/rps (traffic without a
- * route), VirtualService and HTTPRoute lab/headers, and, only here, their lab/rps (traffic instead
- * of -rps; 0: none) and HPA lab/hpa-desired (what it would scale to).
+ * Pods, by their image's tag: -nopull -crash -never -slow -flap -nosched -errN -latN; of a Job,
+ * -fail alone. Annotations: pod lab/ready-after, pod lab/rps (capacity), Service lab/rps (traffic
+ * without a route), VirtualService and HTTPRoute lab/headers, and, only here, their lab/rps
+ * (traffic instead of -rps; 0: none) and HPA lab/hpa-desired (what it would scale to).
  *
  * -reporters: who counts in istio_requests_total, the pods that answered (reporter="destination"),
  * the proxies that sent (source), or both.

@@ -49,9 +49,11 @@ static json_t *
 index_of_documents(void)
 {
 	static const char *const names[] = {"api/v1", "apis/apps/v1", "apis/autoscaling/v2",
-	    "apis/discovery.k8s.io/v1", "apis/coordination.k8s.io/v1",
-	    "apis/networking.istio.io/v1", "apis/networking.istio.io/v1beta1",
-	    "apis/gateway.networking.k8s.io/v1", "apis/gateway.networking.k8s.io/v1beta1"};
+	    "apis/batch/v1", "apis/policy/v1", "apis/networking.k8s.io/v1",
+	    "apis/storage.k8s.io/v1", "apis/security.istio.io/v1", "apis/discovery.k8s.io/v1",
+	    "apis/coordination.k8s.io/v1", "apis/networking.istio.io/v1",
+	    "apis/networking.istio.io/v1beta1", "apis/gateway.networking.k8s.io/v1",
+	    "apis/gateway.networking.k8s.io/v1beta1"};
 	json_t *paths = json_object();
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -4,10 +4,12 @@
  *	…-nopull  ImagePullBackOff            …-crash    CrashLoopBackOff, restarting
  *	…-never   running, never ready        …-slow     ready after 5 s
  *	…-flap    ready on and off, 4 s each  …-nosched  no node fits it
+ *	…-fail    of a Job: fails, where it would succeed, after 1 s
  *
  * Any other pod is ready after the setting, or after its annotation lab/ready-after. */
 #include "jx.h"
 #include "plan.h"
+#include "podmake.h"
 #include "pods.h"
 #include "util.h"
 #include "world.h"
@@ -62,6 +64,18 @@ conditions_of(bool ready, const char *now)
 }
 
 static json_t *
+how_it_is(const struct state *s, const char *now)
+{
+	if (s->waiting != NULL)
+		return json_pack(
+		    "{s:{s:s, s:s}}", "waiting", "reason", s->waiting, "message", s->message);
+	if (strcmp(s->phase, "Succeeded") == 0 || strcmp(s->phase, "Failed") == 0)
+		return json_pack("{s:{s:i, s:s}}", "terminated", "exitCode",
+		    strcmp(s->phase, "Failed") == 0, "finishedAt", now);
+	return json_pack("{s:{s:s}}", "running", "startedAt", now);
+}
+
+static json_t *
 container_statuses(const struct obj *o, const struct state *s, const char *now)
 {
 	json_t *list = json_array(), *c, *row;
@@ -70,10 +84,7 @@ container_statuses(const struct obj *o, const struct state *s, const char *now)
 	json_array_foreach(jx_at(o->json, "spec.containers"), i, c)
 	{
 		const char *image = jx_str(c, "image");
-		json_t *how = s->waiting != NULL
-				  ? json_pack("{s:{s:s, s:s}}", "waiting", "reason", s->waiting,
-					"message", s->message)
-				  : json_pack("{s:{s:s}}", "running", "startedAt", now);
+		json_t *how = how_it_is(s, now);
 
 		row = json_pack("{s:s, s:o, s:{}, s:b, s:i, s:s, s:s, s:b}", "name",
 		    jx_str(c, "name"), "state", how, "lastState", "ready", (int)s->ready,
@@ -128,13 +139,15 @@ bind(struct obj *o)
 	struct podx *x = pods_ext(o);
 	json_t *next;
 	uint64_t turn = ++turns;
+	const char *node;
 
 	snprintf(x->ip, sizeof(x->ip), "10.%u.%u.%u", (unsigned)(244 + turn / 62500 % 10),
 	    (unsigned)(turn / 250 % 250), (unsigned)(turn % 250 + 1));
 	if (jx_str(o->json, "spec.nodeName") != NULL)
 		return;
 	next = json_copy(o->json);
-	jx_set_str(jx_own(next, "spec"), "nodeName", node_names[turn % 3]);
+	node = pod_node(o);
+	jx_set_str(jx_own(next, "spec"), "nodeName", node != NULL ? node : node_names[turn % 3]);
 	store_put(o->kind, o, next);
 }
 
@@ -166,6 +179,28 @@ step_good(struct obj *o, const char *image, int step)
 		plan_task(o, T_STEP, (uint64_t)after);
 }
 
+static bool
+is_of_job(const struct obj *o)
+{
+	const char *kind =
+	    jx_str(json_array_get(jx_at(o->json, "metadata.ownerReferences"), 0), "kind");
+
+	return kind != NULL && strcmp(kind, "Job") == 0;
+}
+
+static void
+step_job(struct obj *o, const char *image, int step)
+{
+	bool fails = strstr(image, "-fail") != NULL;
+
+	if (step == 0) {
+		set_state(o, &(struct state){"Running", true, NULL, NULL, 0});
+		plan_task(o, T_STEP, 1000);
+	} else {
+		set_state(o, &(struct state){fails ? "Failed" : "Succeeded", false, NULL, NULL, 0});
+	}
+}
+
 static void
 live(struct obj *o)
 {
@@ -182,7 +217,9 @@ live(struct obj *o)
 	}
 	if (step == 0)
 		bind(o);
-	if (strstr(image, "-nopull") != NULL) {
+	if (is_of_job(o)) {
+		step_job(o, image, step);
+	} else if (strstr(image, "-nopull") != NULL) {
 		snprintf(message, sizeof(message), "Back-off pulling image %.200s", image);
 		set_state(o, &(struct state){"Pending", false, "ImagePullBackOff", message, 0});
 	} else if (strstr(image, "-crash") != NULL) {

@@ -60,37 +60,49 @@ portion(const struct roll *r, const struct obj *set, int64_t add, int64_t added)
 	return part > add - added ? part : add - added;
 }
 
+/* Largest first; of two as large the newer one for a growth, the older one for a cut. */
+static void
+by_size(const struct roll *r, bool newer, size_t *order)
+{
+	for (size_t k = 0; k < r->n; k++) {
+		size_t i = newer ? r->n - 1 - k : k, at = k;
+
+		for (; at > 0 && set_replicas(r->sets[order[at - 1]]) < set_replicas(r->sets[i]);
+		     at--)
+			order[at] = order[at - 1];
+		order[at] = i;
+	}
+}
+
 static void
 spread(struct roll *r)
 {
 	int64_t allowed = r->replicas > 0 ? r->replicas + r->surge : 0;
 	int64_t add = allowed - roll_total(r), added = 0;
 	int64_t *size = xalloc(r->n * sizeof(*size));
-	size_t first = r->n;
+	size_t *order = xalloc(r->n * sizeof(*order));
 
-	for (size_t k = r->n; k > 0; k--) { /* newest first */
-		size_t i = k - 1;
+	by_size(r, add > 0, order);
+	for (size_t k = 0; k < r->n; k++) {
+		size_t i = order[k];
 
 		size[i] = set_replicas(r->sets[i]);
-		if (size[i] == 0)
-			continue;
-		if (first == r->n)
-			first = i;
-		if (add != 0) {
+		if (size[i] > 0 && add != 0) {
 			int64_t part = portion(r, r->sets[i], add, added);
 
 			size[i] += part;
 			added += part;
 		}
 	}
-	if (first < r->n && add != 0) {
-		size[first] += add - added;
-		if (size[first] < 0)
-			size[first] = 0;
+	if (r->n > 0 && size[order[0]] > 0 && add != 0) {
+		size[order[0]] += add - added;
+		if (size[order[0]] < 0)
+			size[order[0]] = 0;
 	}
 	for (size_t i = 0; i < r->n; i++)
 		if (set_replicas(r->sets[i]) > 0)
 			roll_resize(r, r->sets[i], size[i]);
+	free(order);
 	free(size);
 }
 

@@ -85,6 +85,13 @@ progressed(const json_t *old, const struct counts *c)
 	       c->available > jx_int(old, "availableReplicas", 0);
 }
 
+/* The largest number of seconds stands for no deadline, and then nothing is said of progress. */
+static bool
+has_deadline(const json_t *d)
+{
+	return jx_int(d, "spec.progressDeadlineSeconds", INT32_MAX) != INT32_MAX;
+}
+
 static int64_t
 seconds_left(const struct roll *r, const json_t *progressing)
 {
@@ -134,6 +141,10 @@ progress(const struct roll *r, json_t *status, const struct counts *c)
 {
 	json_t *now = find(status, "Progressing");
 
+	if (!has_deadline(r->d->json)) {
+		drop(json_object_get(status, "conditions"), "Progressing");
+		return;
+	}
 	if (jx_bool(r->d->json, "spec.paused")) {
 		if (!reason_is(now, "ProgressDeadlineExceeded"))
 			set(status, "Progressing", "Unknown", "DeploymentPaused",

@@ -4,6 +4,7 @@
 #include "gc.h"
 #include "jx.h"
 #include "plan.h"
+#include "podmake.h"
 #include "pods.h"
 #include "util.h"
 #include "world.h"
@@ -18,66 +19,25 @@ struct tally {
 	uint64_t next_ms; /* when the next one becomes available, 0: none waits */
 };
 
-static bool
-active(const struct obj *o)
-{
-	const char *phase = jx_str(o->json, "status.phase");
-
-	if (o->kind->id != K_POD || jx_str(o->json, "metadata.deletionTimestamp") != NULL)
-		return false;
-	return phase == NULL || (strcmp(phase, "Succeeded") != 0 && strcmp(phase, "Failed") != 0);
-}
-
 static void
 count_pods(const struct obj *set, struct tally *t)
 {
-	uint64_t min_ms = (uint64_t)jx_int(set->json, "spec.minReadySeconds", 0) * 1000;
-	uint64_t now = now_ms();
+	int64_t min_s = jx_int(set->json, "spec.minReadySeconds", 0);
 
 	*t = (struct tally){.pods = xalloc(set->nkids * sizeof(*t->pods))};
 	for (size_t i = 0; i < set->nkids; i++) {
 		struct obj *pod = set->kids[i];
-		uint64_t since;
 
-		if (pod->kind->id == K_POD &&
-		    jx_str(pod->json, "metadata.deletionTimestamp") != NULL)
-			t->going++;
-		if (!active(pod))
+		if (pod->kind->id != K_POD)
+			continue;
+		t->going += pod_going(pod);
+		if (pod_going(pod) || pod_ended(pod))
 			continue;
 		t->pods[t->n++] = pod;
-		since = pods_ext(pod)->ready_ms;
-		if (!ends_pod_ready(pod->json))
-			continue;
-		t->ready++;
-		if (since + min_ms <= now)
-			t->available++;
-		else if (t->next_ms == 0 || since + min_ms - now < t->next_ms)
-			t->next_ms = since + min_ms - now;
+		t->ready += ends_pod_ready(pod->json);
+		t->available += pod_available(pod, min_s, &t->next_ms);
 	}
 	t->labelled = t->n;
-}
-
-static void
-create_pod(struct obj *set)
-{
-	char suffix[6], *name;
-	json_t *meta, *pod, *template = jx_at(set->json, "spec.template");
-
-	rnd_suffix(suffix, 5);
-	name = xfmt("%s-%s", set->name, suffix);
-	meta = world_metadata(set->ns, name);
-	free(name);
-	name = xfmt("%s-", set->name);
-	jx_set_str(meta, "generateName", name);
-	free(name);
-	json_object_set(meta, "labels", jx_at(template, "metadata.labels"));
-	if (jx_at(template, "metadata.annotations") != NULL)
-		json_object_set(meta, "annotations", jx_at(template, "metadata.annotations"));
-	json_object_set_new(meta, "ownerReferences", world_owned_by(set));
-	pod = json_pack("{s:s, s:s, s:o, s:O, s:{s:s, s:s}}", "kind", "Pod", "apiVersion", "v1",
-	    "metadata", meta, "spec", json_object_get(template, "spec"), "status", "phase",
-	    "Pending", "qosClass", "BestEffort");
-	store_put(&kinds[K_POD], NULL, pod);
 }
 
 /* How much a pod deserves to stay; the least goes first. */
@@ -125,7 +85,8 @@ scale(struct obj *set, struct tally *t)
 	for (int64_t i = t->n; i < want; i++) {
 		if (!world_quota(set->ns, &why))
 			return why;
-		create_pod(set);
+		store_put(
+		    &kinds[K_POD], NULL, pod_of(set, jx_at(set->json, "spec.template"), NULL));
 	}
 	if (t->n > want) {
 		qsort(t->pods, (size_t)t->n, sizeof(*t->pods), by_worth);

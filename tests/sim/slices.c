@@ -78,20 +78,28 @@ plan_services(const struct obj *pod, const json_t *json)
 }
 
 static json_t *
-endpoint_of(const struct endpoint *e)
+endpoint_of(const struct obj *svc, const struct endpoint *e)
 {
 	const json_t *pod = e->pod->json;
 	const char *node = jx_str(pod, "spec.nodeName"), *ip = jx_str(pod, "status.podIP");
 	char zone[16];
+	const char *host = jx_str(pod, "spec.hostname"), *under = jx_str(pod, "spec.subdomain");
+	const char *phase = jx_str(pod, "status.phase");
 	bool serving = ends_pod_ready(pod);
+	bool any = jx_bool(svc->json, "spec.publishNotReadyAddresses");
+	json_t *out;
 
-	if (node == NULL || ip == NULL || !e->alive)
+	if (node == NULL || ip == NULL || !e->alive || strcmp(phase, "Succeeded") == 0 ||
+	    strcmp(phase, "Failed") == 0)
 		return NULL;
 	snprintf(zone, sizeof(zone), "zone-%c", node[strlen(node) - 1]);
-	return json_pack("{s:[s], s:{s:b, s:b, s:b}, s:{s:s, s:s, s:s, s:s}, s:s, s:s}",
-	    "addresses", ip, "conditions", "ready", (int)e->ready, "serving", (int)serving,
+	out = json_pack("{s:[s], s:{s:b, s:b, s:b}, s:{s:s, s:s, s:s, s:s}, s:s, s:s}", "addresses",
+	    ip, "conditions", "ready", (int)(e->ready || any), "serving", (int)serving,
 	    "terminating", (int)e->going, "targetRef", "kind", "Pod", "namespace", e->pod->ns,
 	    "name", e->pod->name, "uid", e->pod->uid, "nodeName", node, "zone", zone);
+	if (host != NULL && under != NULL && strcmp(under, svc->name) == 0)
+		jx_set_str(out, "hostname", host);
+	return out;
 }
 
 static int
@@ -111,7 +119,7 @@ endpoints_of(struct obj *svc)
 	if (n > 0)
 		qsort(found, n, sizeof(*found), by_name);
 	for (size_t i = 0; i < n; i++)
-		if ((e = endpoint_of(found[i])) != NULL)
+		if ((e = endpoint_of(svc, found[i])) != NULL)
 			json_array_append_new(list, e);
 	return list;
 }
@@ -148,6 +156,14 @@ chunk(const json_t *all, size_t i)
 	return json_null();
 }
 
+static bool
+is_headless(const struct obj *svc)
+{
+	const char *ip = jx_str(svc->json, "spec.clusterIP");
+
+	return ip != NULL && strcmp(ip, "None") == 0;
+}
+
 static void
 make_slice(struct obj *svc, json_t *endpoints, json_t *ports)
 {
@@ -163,6 +179,8 @@ make_slice(struct obj *svc, json_t *endpoints, json_t *ports)
 	json_object_set_new(meta, "labels",
 	    json_pack("{s:s, s:s}", "endpointslice.kubernetes.io/managed-by",
 		"endpointslice-controller.k8s.io", "kubernetes.io/service-name", svc->name));
+	if (is_headless(svc))
+		jx_set_str(json_object_get(meta, "labels"), "service.kubernetes.io/headless", "");
 	json_object_set_new(meta, "ownerReferences", world_owned_by(svc));
 	slice = json_pack("{s:s, s:s, s:o, s:s, s:O, s:O}", "kind", "EndpointSlice", "apiVersion",
 	    "discovery.k8s.io/v1", "metadata", meta, "addressType", "IPv4", "endpoints", endpoints,

@@ -23,7 +23,7 @@ static struct shelf shelves[K_COUNT];
 static size_t ring_cap;
 static uint64_t last_rv;
 static struct map by_uid;
-enum { LISTENERS = 16 };
+enum { LISTENERS = 24 };
 static change_fn *listeners[LISTENERS];
 static size_t nlisteners;
 

@@ -190,6 +190,9 @@ world_init(const struct world_settings *s)
 		pods_init(s->ready_after_ms);
 	sets_init();
 	deploys_init();
+	statefuls_init();
+	daemons_init();
+	jobs_init();
 	slices_init();
 	scalers_init();
 	if (!s->alive)

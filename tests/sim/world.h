@@ -40,6 +40,9 @@ void world_event(
 void pods_init(uint64_t ready_after_ms);
 void sets_init(void);
 void deploys_init(void);
+void statefuls_init(void);
+void daemons_init(void);
+void jobs_init(void);
 void slices_init(void);
 void scalers_init(void);
 void ends_init(uint64_t delay_ms);

@@ -1,0 +1,73 @@
+"""config/airis-mon: the platform as it is before anything is released can be set up as it is."""
+import glob
+import os
+
+import pytest
+import yaml
+
+from harness.kube import KINDS, Refused
+from harness.process import ROOT
+from harness.space import Space
+
+# How many pods each service has.
+SIZES = {"api-gateway": 3, "data-ingestion": 2, "analytics-engine": 2, "session-replay": 2,
+         "aiops": 1, "nlp-search": 2, "ui": 2}
+STORES = {"clickhouse": 3, "kafka": 3, "zookeeper": 3, "redis": 1}
+
+
+def documents(namespace):
+    for path in sorted(glob.glob(os.path.join(ROOT, "config/airis-mon/*.yaml"))):
+        with open(path, encoding="utf-8") as file:
+            for body in yaml.safe_load_all(file):
+                if "namespace" in body["metadata"]:
+                    body["metadata"]["namespace"] = namespace
+                yield body
+
+
+@pytest.fixture
+def space(lab):
+    space = Space(lab)
+    for body in documents(space.name):
+        try:
+            if body["kind"] != "Namespace":
+                space.kube.create(body)
+        except Refused as e:
+            # A StorageClass is of the whole cluster.
+            if e.status != 409 or KINDS[body["kind"]][2]:
+                raise
+    return space
+
+
+def test_platform_gets_ready(space):
+    for name, replicas in SIZES.items():
+        space.until_status("Deployment", name, 60, replicas=replicas, updatedReplicas=replicas,
+                           availableReplicas=replicas)
+    for name, replicas in STORES.items():
+        space.until_status("StatefulSet", name, 90, replicas=replicas, readyReplicas=replicas,
+                           updatedReplicas=replicas, availableReplicas=replicas)
+        claims = {c["metadata"]["name"] for c in
+                  space.kube.list("PersistentVolumeClaim", space.name, f"app={name}")}
+        assert claims == {f"data-{name}-{i}" for i in range(replicas)}
+    backup = space.get("CronJob", "clickhouse-backup")["spec"]["jobTemplate"]["spec"]
+    space.create({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "now"},
+                  "spec": backup})
+    space.until("a backup", lambda: space.status("Job", "now").get("succeeded") == 1)
+
+
+def test_platform_keeps_to_its_rules():
+    """Of every pod, whatever makes it; and one budget for whatever has more than one pod."""
+    budgets, sizes = set(), {**SIZES, **STORES}
+    for body in documents("airis-mon"):
+        spec, name = body.get("spec", {}), body["metadata"]["name"]
+        spec = spec.get("jobTemplate", {}).get("spec", spec)
+        if body["kind"] == "PodDisruptionBudget":
+            budgets.add(spec["selector"]["matchLabels"]["app"])
+        if "template" not in spec:
+            continue
+        assert spec.get("replicas") == sizes.get(name), name
+        pod = spec["template"]["spec"]
+        assert pod["securityContext"]["runAsNonRoot"], name
+        assert pod["securityContext"]["runAsUser"] == 1000, name
+        for container in pod["containers"]:
+            assert container["securityContext"]["allowPrivilegeEscalation"] is False, name
+    assert budgets == {name for name, n in sizes.items() if n > 1}
