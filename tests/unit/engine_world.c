@@ -235,6 +235,7 @@ apply(struct world *w, const struct act *act)
 	case ACT_POINT_SERVICE:
 	case ACT_FOLLOW_HPA:
 	case ACT_SCALE_STABLE:
+	case ACT_ROLL:
 	case ACT_KINDS:
 		break;
 	}
