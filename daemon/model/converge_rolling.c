@@ -163,10 +163,16 @@ rule_own_pace(const struct view *v, struct step *step)
 	return step_act(step, ACT_SET_IMAGE, 0, wanted_image(v));
 }
 
+/* By the images of the pods, too: the Deployment's numbers may be newer than what is known of its
+ * pods, and one that is about to go would count. */
 static bool
 rule_all_ready(const struct view *v, struct step *step)
 {
-	return !stable_complete(v) && step_pods(v, step, SIDE_STABLE, size_now(v));
+	int right = stable_ready_of(v->rollout, &v->seen->stable, v->target.stable_new);
+
+	if (stable_complete(v) && right >= v->seen->stable.replicas)
+		return false;
+	return step_pods(v, step, SIDE_STABLE, size_now(v));
 }
 
 bool

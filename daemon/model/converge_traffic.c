@@ -42,7 +42,7 @@ canary_ready_of(const struct rollout *r, const struct observed *seen)
 {
 	const struct workload_seen *canary = &seen->canary;
 	if (r->app->rolls)
-		return same_image(r) ? 0 : seen->stable.ready_new;
+		return seen->stable.ready_new;
 	return r->app->colours ? canary->ready_new : canary->ready;
 }
 

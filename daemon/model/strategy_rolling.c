@@ -4,15 +4,6 @@
 #include "model/pace.h"
 #include "model/strategy.h"
 
-static int
-pods_of(const struct stage_spec *spec, int size)
-{
-	struct share_spec share = {spec->weight, !spec->pods};
-	int pods = pace_share(&share, size);
-
-	return pods > size ? size : pods;
-}
-
 static struct stage *
 add_batch(struct ladder *ladder, const struct stage_spec *spec, uint32_t all)
 {
@@ -29,30 +20,23 @@ add_batch(struct ladder *ladder, const struct stage_spec *spec, uint32_t all)
 	return stage;
 }
 
-/* Of a small workload two batches may be the same pods: then the later one is the stage, with its
- * conditions. */
+/* Two batches may be the same pods of a small workload: each keeps its own conditions. */
 static void
 compile(const struct app *app, const struct baseline *baseline, struct ladder *ladder)
 {
 	const struct canary_spec *plan = &app->plan;
+	const struct stage_spec *last = &plan->stages[plan->stage_count - 1];
 	uint32_t all = app->gate_count == 0 ? 0 : UINT32_MAX >> (32 - app->gate_count);
-	int size = baseline->replicas;
 
 	*ladder = (struct ladder){0};
 	ladder_append(ladder, "preflight", (struct target){.home = true});
-	for (int i = 0; i < plan->stage_count; i++) {
-		const struct stage_spec *next =
-		    i + 1 < plan->stage_count ? &plan->stages[i + 1] : NULL;
-
-		if (next == NULL || pods_of(next, size) > pods_of(&plan->stages[i], size))
-			add_batch(ladder, &plan->stages[i], all);
-	}
-	struct target *last = &ladder->stages[ladder->count - 1].target;
-	if (last->batch == 0 || (last->percent ? last->batch < 100 : last->batch < size)) {
+	for (int i = 0; i < plan->stage_count; i++)
+		add_batch(ladder, &plan->stages[i], all);
+	if (last->weight < (last->pods ? baseline->replicas : 100)) {
 		struct stage_spec rest = {.weight = 100};
+		struct stage *stage = add_batch(ladder, &rest, all);
 
-		str_copy(
-		    add_batch(ladder, &rest, all)->name, sizeof(ladder->stages[0].name), "all");
+		str_copy(stage->name, sizeof(stage->name), "all");
 	}
 	ladder->full = ladder->count - 1;
 	ladder_append(ladder, "finish", (struct target){.stable_new = true, .home = true});

@@ -75,7 +75,8 @@ static bool
 comes_too_late(const struct world *w, const struct act_sent *x)
 {
 	bool given_up = x->life != w->life || (x->outcome == ACT_UNKNOWN && x->answered);
-	return x->act.kind == ACT_SET_IMAGE && !x->act.urgent && given_up;
+	bool forth = x->act.kind == ACT_ROLL || (x->act.kind == ACT_SET_IMAGE && !x->act.urgent);
+	return forth && given_up;
 }
 
 static void
@@ -130,7 +131,9 @@ is_answered_here(const struct world *w, int app, const struct act *act, enum act
 	return (act->kind == ACT_WEIGHT && seen->route.weight == act->number &&
 		   seen->route.names_canary) ||
 	       (act->kind == ACT_DELETE_CANARY && (!canary->exists || canary->deleting)) ||
-	       (act->kind == ACT_SET_IMAGE &&
+	       (act->kind == ACT_SET_IMAGE && seen->deployments[OF_STABLE].held == 0 &&
+		   seen->deployments[OF_STABLE].image == image_of(act->text)) ||
+	       (act->kind == ACT_ROLL && seen->deployments[OF_STABLE].held == act->number &&
 		   seen->deployments[OF_STABLE].image == image_of(act->text)) ||
 	       (act->kind == ACT_POINT_SERVICE && seen->service.exists &&
 		   seen->service.on_canary == (act->number != 0)) ||

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/str.h"
+#include "model/pace.h"
 #include "rooms.h"
 
 int
@@ -181,14 +182,30 @@ set_image(struct world *w, struct act_sent *x)
 	struct deployment *d = deployment_of(w, x);
 	if (!d->exists)
 		return ACT_CONFLICT;
-	if (d->image == image_of(x->act.text))
+	if (d->image == image_of(x->act.text) && d->held == 0)
 		return ACT_ALREADY;
+	d->held = 0;
 	/* What takes back a change of others rolls because of them. */
 	d->image_by_others = d->image_by_others && d->image == OTHERS_IMAGE;
 	d->image = image_of(x->act.text);
 	d->version++;
 	deployment_changed(w, x);
 	return ACT_DONE;
+}
+
+static enum act_outcome
+roll(struct world *w, struct act_sent *x)
+{
+	struct deployment *d = deployment_of(w, x);
+	const struct share_spec *surge = &w->apps[x->app].spec->batch.surge;
+	enum act_outcome outcome;
+	if (!d->exists)
+		return ACT_CONFLICT;
+	outcome = set_image(w, x);
+	d->held = x->act.number;
+	d->surge = pace_share(surge, d->size);
+	deployment_changed(w, x);
+	return outcome == ACT_ALREADY ? ACT_DONE : outcome;
 }
 
 static enum act_outcome
@@ -352,6 +369,8 @@ apply_act(struct world *w, struct act_sent *x)
 		return follow_hpa(w, x);
 	case ACT_SCALE_STABLE:
 		return scale_stable(w, x);
+	case ACT_ROLL:
+		return roll(w, x);
 	case ACT_NONE:
 	case ACT_KINDS:
 		break;

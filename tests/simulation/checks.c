@@ -159,6 +159,10 @@ what_stands(const struct world *w, int app, const struct rollout_known *r, const
 	if (phase_forward(r->phase) && gates_rest(w, app, r))
 		return "its gates are not asked";
 	*law = "I4";
+	const struct deployment *stable = &a->truth.deployments[OF_STABLE];
+	if (r->phase == PHASE_ABORTING && w->plan->apps[app].rolls && stable->exists &&
+	    stable->image != a->image_home && !stable->image_by_others)
+		return "an abort leaves the release in its place";
 	if (r->phase == PHASE_ABORTING && carried)
 		return "an abort leaves weight on the canary";
 	*law = "I2";
@@ -263,6 +267,9 @@ check_home(struct world *w)
 		    (a->truth.deployments[OF_CANARY].exists || pods_ready(a, OF_CANARY) > 0))
 			world_violated(w, "home", "app%d: the canary is left over", app);
 		check_routing(w, app);
+		if (stable->held != 0)
+			world_violated(
+			    w, "home", "app%d: it is held at %d pods", app, stable->held);
 		if (!a->image_by_others && stable->image != a->image_end)
 			world_violated(w, "home", "app%d: the image is %d, it should be %d", app,
 			    stable->image, a->image_end);

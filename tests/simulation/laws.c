@@ -1,6 +1,7 @@
 /* The laws at the moment of a write: by what was there when it was decided (sent), and by what is
  * there when it counts (its effect). What airisd could not have known a moment ago is not held
  * against it; what others did to the same object is theirs. */
+#include "model/pace.h"
 #include "rooms.h"
 
 #define MOMENT_MS 8000
@@ -202,6 +203,47 @@ check_rest(struct world *w, int app)
 		world_violated(w, "I5", "app%d: the only healthy colour goes to rest", app);
 }
 
+/* What an HPA changes meanwhile is spread over both. */
+static int
+batch_limit(const struct world *w, int app)
+{
+	const struct app_world *a = &w->apps[app];
+	const struct rollout_known *r = rollout_active(w, app);
+	const struct canary_spec *plan = &a->spec->plan;
+	int size = a->truth.deployments[OF_STABLE].size;
+	if (r == NULL || w->plan->apps[app].hpa || r->stage < 1 || r->stage > plan->stage_count)
+		return PODS;
+	const struct stage_spec *stage = &plan->stages[r->stage - 1];
+	struct share_spec share = {stage->weight, !stage->pods};
+	return pace_share(&share, size);
+}
+
+/* Each pod of the release that follows others is made up for by one that is ready; and it is given
+ * no more pods than its stage says. */
+static void
+check_roll(struct world *w, int app, const struct act *act)
+{
+	struct app_world *a = &w->apps[app];
+	const struct deployment *d = &a->truth.deployments[OF_STABLE];
+	const struct rolling_spec *batch = &a->spec->batch;
+	int spare = pace_share(&batch->surge, d->size) + pace_share(&batch->unavailable, d->size);
+	int most = 0;
+	a->in_place_ms = w->now_ms;
+	for (int i = 0; i < PODS; i++)
+		most += a->pods[i].there && a->pods[i].was_ready && !a->pods[i].canary &&
+			a->pods[i].image == d->image;
+	if (act->kind != ACT_ROLL || d->image_by_others)
+		return;
+	if (act->number > batch_limit(w, app))
+		world_violated(w, "I7", "app%d: %d pods of the release, its stage allows %d", app,
+		    act->number, batch_limit(w, app));
+	if (troubled(w))
+		return;
+	if (act->number > most + spare)
+		world_violated(w, "I2", "app%d: %d pods of the release with %d that were ready",
+		    app, act->number, most);
+}
+
 void
 check_effect(struct world *w, const struct act_sent *x)
 {
@@ -210,7 +252,9 @@ check_effect(struct world *w, const struct act_sent *x)
 	const struct app_world *a = &w->apps[app];
 	if (a->broken || x->turned)
 		return;
-	if (act->kind == ACT_SCALE_STABLE && act->number == 0)
+	if (w->plan->apps[app].rolls)
+		check_roll(w, app, act);
+	else if (act->kind == ACT_SCALE_STABLE && act->number == 0)
 		check_rest(w, app);
 	else if (act->kind == ACT_CREATE_CANARY && act->urgent && a->rest.exists)
 		check_drained(w, app, a->no_weight_ms, "the idle colour goes back to rest");

@@ -221,6 +221,21 @@ cause_of(const struct app_world *a, int side, bool rolls)
 	return rolls && d->image_by_others ? CAUSE_OTHERS : rolls ? CAUSE_IN_PLACE : CAUSE_AIRISD;
 }
 
+/* New pods never count as available: so many old ones are left, and the rest is new. */
+static bool
+roll_held(struct world *w, int app, int side)
+{
+	struct app_world *a = &w->apps[app];
+	const struct deployment *d = &a->truth.deployments[side];
+	int all = count(a, side, false, 0), right = count(a, side, false, d->image);
+	int above = d->held < d->surge ? d->held : d->surge, left = d->size - (d->held - above);
+	if (all - right > (left > 0 ? left : 0))
+		return remove_pod(w, app, side, d->image, cause_of(a, side, true));
+	if (right > d->size)
+		return remove_pod(w, app, side, 0, cause_of(a, side, false));
+	return right < d->size && all < d->size + above && add_pod(w, app, side);
+}
+
 /* One step of the controllers; true if there was something to do. */
 static bool
 roll(struct world *w, int app, int side)
@@ -229,8 +244,10 @@ roll(struct world *w, int app, int side)
 	const struct deployment *d = &a->truth.deployments[side];
 	int size = d->exists && !d->deleting ? d->size : 0;
 	int all = count(a, side, false, 0), right = count(a, side, false, d->image);
-	int wrong = all - right, surge = (size + 3) / 4;
+	int wrong = all - right, surge = d->held > 0 ? d->surge : (size + 3) / 4;
 	int ready = count(a, side, true, 0);
+	if (d->held > 0 && size > 0)
+		return roll_held(w, app, side);
 	bool unready = wrong > ready - count(a, side, true, d->image);
 	if (wrong > 0 && (size == 0 || unready || ready > size - size / 4))
 		return remove_pod(w, app, side, size == 0 ? 0 : d->image,

@@ -70,7 +70,8 @@ make_app(struct making *m, struct app_plan *app)
 	app->colours = pick(m, 2) == 0 && !m->s->asks;
 	app->judged = pick(m, 2) == 0;
 	app->keep = pick(m, 2) == 0;
-	app->subset &= !app->colours;
+	app->rolls = pick(m, 3) == 0 && !m->s->asks && !app->colours;
+	app->subset &= !app->colours && !app->rolls;
 }
 
 static void
@@ -182,7 +183,7 @@ add_colours(struct str *to, const struct app_plan *app)
 static void
 add_traffic(struct str *to, const struct app_plan *app, int i)
 {
-	if (app->colours)
+	if (app->colours || app->rolls)
 		str_addf(to, "traffic: {service: {name: app%d}}\n", i);
 	else
 		str_addf(to, "traffic: {istio: {virtualService: app%d, mode: %s}}\n", i,
@@ -193,13 +194,16 @@ static void
 add_stages(struct str *to, const struct schedule *s, int app)
 {
 	const int *list = schedule_weights(s, app);
-	str_add(to, "strategy: {canary: {stages: [");
+	bool rolls = s->apps[app].rolls;
+	str_addf(to, "strategy: {%s: {stages: [", rolls ? "rolling" : "canary");
 	for (int i = 0; list[i] != 0; i++)
-		str_addf(to, "%s{weight: %d%s}", i > 0 ? ", " : "", list[i],
-		    i == 0 && s->apps[app].approve ? ", approve: true" : "");
-	str_addf(to, "], hold: %ldms, deadline: %ldms, drain: %ldms}}\n",
-	    (long)s->apps[app].hold_ms, (long)s->apps[app].deadline_ms,
-	    (long)s->apps[app].drain_ms);
+		str_addf(to, rolls ? "%s{pods: '%d%%'%s}" : "%s{weight: %d%s}", i > 0 ? ", " : "",
+		    list[i], i == 0 && s->apps[app].approve ? ", approve: true" : "");
+	str_addf(to, "], hold: %ldms, deadline: %ldms", (long)s->apps[app].hold_ms,
+	    (long)s->apps[app].deadline_ms);
+	if (!rolls)
+		str_addf(to, ", drain: %ldms", (long)s->apps[app].drain_ms);
+	str_add(to, "}}\n");
 }
 
 static void

@@ -97,6 +97,7 @@ struct item {
 struct app_plan {
 	bool subset, own_rule; /* own_rule: the DestinationRule is the user's */
 	bool colours;	       /* blue-green behind a Service, not a canary in a mesh */
+	bool rolls;	       /* one workload that takes the release in batches */
 	bool judged, keep;     /* its preview has gates; the old colour is kept for a while */
 	bool hpa, approve;
 	int replicas, hpa_min, hpa_max;

@@ -2,6 +2,7 @@
  * late, in an outage nothing, after a direct read all of it. */
 #include <string.h>
 #include "base/str.h"
+#include "model/pace.h"
 #include "rooms.h"
 
 static int
@@ -190,6 +191,9 @@ see_side(const struct app_world *a, int side, int image, struct workload_seen *s
 	    .ready_new = counts->ready_of[image],
 	    .terminating = counts->going};
 	str_print(seen->uid, sizeof(seen->uid), "u%u", d->uid);
+	seen->pace = (struct pace){"25%", "25%", -1, 600};
+	if (d->held > 0)
+		seen->pace = pace_hold(d->held, d->surge);
 	image_text(d->image, seen->image, sizeof(seen->image));
 	if (d->image_by_others || (side == OF_CANARY && d->size_by_others))
 		str_copy(seen->edited_by, sizeof(seen->edited_by), "kubectl");

@@ -162,7 +162,7 @@ furnish(struct world *w, int app)
 	a->truth.deployments[OF_STABLE] = (struct deployment){
 	    .exists = true, .version = 1, .image = 1, .size = plan->replicas, .uid = ++w->uids};
 	a->truth.route =
-	    (struct route){.exists = true, .version = 1, .names_canary = plan->colours};
+	    (struct route){.exists = !plan->rolls, .version = 1, .names_canary = plan->colours};
 	a->truth.rule.exists = plan->subset && plan->own_rule;
 	if (plan->hpa) {
 		a->truth.hpa =
@@ -296,7 +296,9 @@ end(struct world *w)
 	airisd_end(w);
 	w->counters->seeds++;
 	for (int i = 0; i < w->plan->app_count; i++)
-		*(w->plan->apps[i].colours ? &w->counters->colours : &w->counters->canaries) += 1;
+		*(w->plan->apps[i].colours   ? &w->counters->colours
+		    : w->plan->apps[i].rolls ? &w->counters->rolling
+					     : &w->counters->canaries) += 1;
 	w->counters->simulated_ms += (uint64_t)w->now_ms;
 	free(w->heap);
 }

@@ -39,7 +39,8 @@ struct deployment {
 	bool exists, ours, deleting;
 	int version, image, size;
 	bool size_by_others, image_by_others, mended;
-	bool sized; /* two colours: airisd gave the stable side its size */
+	int held, surge; /* it rolls: at so many new pods, so many above its size; 0: by itself */
+	bool sized;	 /* two colours: airisd gave the stable side its size */
 	unsigned uid;
 };
 
@@ -220,7 +221,7 @@ struct violation {
 };
 
 struct counters { /* of many worlds */
-	uint64_t seeds, canaries, colours, events, decisions, commits, acts, crashes;
+	uint64_t seeds, canaries, colours, rolling, events, decisions, commits, acts, crashes;
 	uint64_t hits[ITEM_KINDS]; /* how often each kind did what it does */
 	uint64_t phases[PHASE_FAILED + 1];
 	uint64_t simulated_ms;

@@ -104,6 +104,8 @@ delete_routing(struct world *w, int app, int64_t for_ms, int which)
 {
 	struct truth *t = &w->apps[app].truth;
 	bool subset = w->plan->apps[app].subset;
+	if (w->plan->apps[app].rolls)
+		return;
 	if (which == 0) {
 		t->route.exists = false;
 		t->route.version++;
