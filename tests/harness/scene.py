@@ -6,6 +6,7 @@ from .colours import ColourShop
 from .daemon import Daemon
 from .process import SLOW
 from .shop import Shop
+from .weighted import WeightedShop
 
 
 class Scene:
@@ -34,6 +35,11 @@ class Scene:
 
     def colours(self, **more):
         made = ColourShop(self.lab, **more)
+        self.shops.append(made)
+        return made.create()
+
+    def weighted(self, **more):
+        made = WeightedShop(self.lab, **more)
         self.shops.append(made)
         return made.create()
 
