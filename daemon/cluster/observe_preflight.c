@@ -171,10 +171,6 @@ check_route(const struct check *c, struct err *e)
 		return err_set(e, "%s %s/%s does not exist", kind, c->app->namespace, name);
 	if (!route->fits)
 		return err_set(e, "%s", route->why_not);
-	if (route->weight > 0 && c->app->colours)
-		return err_set(e,
-		    "%s %s gives weight to both Services, %s and %s: give one of them all", kind,
-		    name, c->app->traffic.service, c->app->traffic.canary_service);
 	if (route->weight > 0)
 		return err_set(e,
 		    "%s %s already gives %d %% to the canary: give the stable side all", kind, name,

@@ -79,6 +79,11 @@ preflight(const struct app *app, const struct observed *seen, struct errlist *pr
 		errlist_add(problems, "traffic", "%s", route->why_not);
 	else if (app->traffic.kind == TRAFFIC_SERVICE)
 		check_preview(app, seen, problems);
+	else if (route->weight > 0)
+		errlist_add(problems, key,
+		    "%s %s/%s gives weight to both Services, %s and %s: give one of them all",
+		    app_route_kind(app), app->namespace, app->traffic.route, app->traffic.service,
+		    app->traffic.canary_service);
 	else if (app->traffic.kind == TRAFFIC_GATEWAY && !route->accepted)
 		errlist_add(problems, key, "%s %s/%s: %s", app_route_kind(app), app->namespace,
 		    app->traffic.route, route->unaccepted);

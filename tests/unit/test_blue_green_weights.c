@@ -154,6 +154,23 @@ by_weights_both_services_stay(void **state)
 	app_free(app);
 }
 
+static void
+weight_on_both_is_refused(void **state)
+{
+	struct app *app = app_of(BY_WEIGHTS(""));
+	struct observed seen;
+	struct plan plan;
+	struct err e;
+	(void)state;
+	see_green(&seen);
+	seen.route.weight = 70;
+	assert_int_equal(plan_make(app, &release, &seen, 1000000, &plan, &e), 0);
+	assert_string_equal(plan.problems.items[0].path, "traffic.istio.virtualService");
+	assert_non_null(strstr(plan.problems.items[0].text, "give one of them all"));
+	plan_done(&plan);
+	app_free(app);
+}
+
 static struct step
 go_home(const struct rollout *rollout, const struct observed *seen)
 {
@@ -202,6 +219,7 @@ main(void)
 	    cmocka_unit_test(each_mistake_says_what_to_do),
 	    cmocka_unit_test(services_go_with_their_colours),
 	    cmocka_unit_test(by_weights_both_services_stay),
+	    cmocka_unit_test(weight_on_both_is_refused),
 	    cmocka_unit_test(what_was_there_of_a_route_stays),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
