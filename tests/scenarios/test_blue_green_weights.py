@@ -165,6 +165,39 @@ def test_foreign_weights_are_held(scene, mode):
     shop.assert_home()
 
 
+def test_pods_that_crash_after_the_switch(scene):
+    """It goes back once. All crash in one moment, so what comes until that is seen is lost: less
+    than a second of a hundred a second."""
+    shop = scene.weighted()
+    rid = scene.begin(shop, "2.0-crash", blue_green={"steady": "0s", "watch": "60s"}, gates=[])
+    ended = scene.airisd.wait_phase(rid, "aborted", 60)
+    if SLOW > 1 and acts(scene.airisd.events(rid), "weight") == []:  # they crash before it
+        assert "no progress" in ended["reason"]
+        shop.assert_home()
+        return
+    assert f"{shop.green} has the traffic and" in ended["reason"]
+    assert acts(scene.airisd.events(rid), "weight") == [100, 0]
+    shop.assert_home(lost=100 * SLOW)
+
+
+@pytest.mark.parametrize("mode", HOST_MODES)
+def test_the_hpa_follows(scene, mode):
+    """Its floor holds both colours up, and it scales the one that has the weight."""
+    shop = scene.weighted(mode=mode)
+    scene.kube.create({
+        "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": shop.name, "namespace": shop.namespace},
+        "spec": {"minReplicas": 4, "maxReplicas": 8,
+                 "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment",
+                                    "name": shop.name}}})
+    rid = scene.begin(shop, "2.0", **QUICK)
+    scene.airisd.wait_phase(rid, "succeeded", 90)
+    shop.assert_active(shop.green, shop.image_of("2.0"))
+    spec = scene.kube.get("HorizontalPodAutoscaler", shop.namespace, shop.name)["spec"]
+    assert (spec["scaleTargetRef"]["name"], spec["minReplicas"]) == (shop.green, 4)
+    assert acts(scene.airisd.events(rid), "follow_hpa") == [100]
+
+
 @pytest.mark.parametrize("mode", HOST_MODES)
 def test_given_services_stay_as_they_were(scene, mode):
     """The user made both and named both in the route; the idle colour's image goes home too."""
