@@ -485,7 +485,7 @@ plan_route(struct act_plan *plan, const struct wish *w)
 		not_there(plan);
 		return;
 	}
-	if (app->colours) {
+	if (app->traffic.kind == TRAFFIC_SERVICE) {
 		plan_switch(plan, w);
 		return;
 	}

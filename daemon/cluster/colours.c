@@ -21,21 +21,47 @@ labels_of(const json_t *deployment)
 	return jsonx_at(deployment, "spec.template.metadata.labels");
 }
 
+static bool
+selector_is_second(const json_t *service, const json_t *first, const json_t *second)
+{
+	return workload_selects(selector_of(service), labels_of(second)) &&
+	       !workload_selects(selector_of(service), labels_of(first));
+}
+
+/* With these sides: is the stable one all that has weight? */
+static bool
+stable_has_all(const struct app *app, const json_t *route)
+{
+	struct route_seen seen = {.exists = false};
+
+	route_look(app, route, -1, &seen);
+	return seen.fits && seen.even && seen.weight == 0;
+}
+
+/* One that is neither's is refused before a start; until then it counts as the first's. */
+static bool
+weights_are_second(const struct app *app, const char *first, const json_t *route)
+{
+	struct app turned = *app;
+
+	app_take_sides(&turned, app->pair.second, first);
+	return !stable_has_all(app, route) && stable_has_all(&turned, route);
+}
+
 void
-colours_take_sides(struct app *app, const json_t *service,
+colours_take_sides(struct app *app, const json_t *route,
     const json_t *(*get)(void *ctx, const char *name), void *ctx)
 {
-	const struct colours_spec *pair = &app->pair;
-	bool adopted = !pair->named && get(ctx, app->workload) != NULL;
+	const char *second = app->pair.second;
+	bool adopted = !app->pair.named && get(ctx, app->workload) != NULL;
 	char first[APP_NAME];
-	bool second;
+	bool turned;
 
-	str_copy(first, sizeof(first), adopted ? app->workload : pair->first);
-	second = workload_selects(selector_of(service), labels_of(get(ctx, pair->second))) &&
-		 !workload_selects(selector_of(service), labels_of(get(ctx, first)));
-	str_copy(app->workload, sizeof(app->workload), second ? pair->second : first);
-	str_copy(app->canary, sizeof(app->canary), second ? first : pair->second);
-	app->sided = true;
+	str_copy(first, sizeof(first), adopted ? app->workload : app->pair.first);
+	turned = app->traffic.kind == TRAFFIC_SERVICE
+		     ? selector_is_second(route, get(ctx, first), get(ctx, second))
+		     : weights_are_second(app, first, route);
+	app_take_sides(app, turned ? second : first, turned ? first : second);
 }
 
 /* --- labels --- */
@@ -93,7 +119,9 @@ colours_labels(const struct app *app, const struct observe_objects *objects, str
 		return NULL;
 	value = json_string_value(json_object_get(selector, key));
 	changed = other_value(value != NULL ? value : "", second);
-	bool given = theirs != NULL && !workload_is_ours(theirs, app->name);
+	/* By weights that Service stays, whoever made it. */
+	bool given = theirs != NULL &&
+		     (app->traffic.kind != TRAFFIC_SERVICE || !workload_is_ours(theirs, app->name));
 	if (given && json_object_size(selector_of(theirs)) == 0)
 		err_set(e, "Service %s has no selector that could choose the idle colour",
 		    app->traffic.canary_service);
@@ -161,6 +189,55 @@ colours_selector(
 		return selector_of_clone(app, objects, e);
 	return select_by(app, selector_of(objects->service), labels_of(deployment),
 	    canary ? app->canary : app->workload, e);
+}
+
+/* Between two Services that weights choose from. */
+static int
+check_pair(const struct app *app, const struct observe_objects *objects, const json_t *theirs,
+    const json_t *pods, struct err *e)
+{
+	const struct traffic_spec *traffic = &app->traffic;
+
+	if (workload_selects(selector_of(objects->service), pods))
+		return err_set(e,
+		    "Service %s would select the pods of Deployment %s too: add a label to its "
+		    "selector that tells the colours apart",
+		    traffic->service, app->canary);
+	if (!workload_selects(theirs, pods))
+		return err_set(e, "Service %s does not select the pods of Deployment %s",
+		    traffic->canary_service, app->canary);
+	if (workload_selects(theirs, labels_of(objects->stable)))
+		return err_set(e,
+		    "Service %s selects the pods of Deployment %s too: add a label to its "
+		    "selector that tells the colours apart",
+		    traffic->canary_service, app->workload);
+	return 0;
+}
+
+int
+colours_check_services(const struct app *app, const struct observe_objects *objects, struct err *e)
+{
+	json_t *theirs = json_incref((json_t *)selector_of(objects->canary_service));
+	json_t *pods = json_incref((json_t *)labels_of(objects->canary)), *labels = NULL;
+	int result = -1;
+
+	if (objects->canary == NULL) {
+		labels = colours_labels(app, objects, e);
+		if (labels == NULL)
+			goto out;
+		pods = clone_pod_labels(objects->stable, labels);
+	}
+	if (objects->canary_service == NULL) {
+		theirs = colours_selector(app, objects, true, e);
+		if (theirs == NULL)
+			goto out;
+	}
+	result = check_pair(app, objects, theirs, pods, e);
+out:
+	json_decref(labels);
+	json_decref(pods);
+	json_decref(theirs);
+	return result;
 }
 
 /* --- looking --- */

@@ -72,7 +72,7 @@ ready_in(const struct app *app, const struct observe_objects *objects, bool cana
 {
 	bool own = canary && app->traffic.mode == TRAFFIC_HOST;
 
-	if (app->colours)
+	if (app->traffic.kind == TRAFFIC_SERVICE)
 		return colours_endpoints(app, objects, canary);
 	if (app->traffic.service[0] == '\0')
 		return NULL;
@@ -129,8 +129,10 @@ look_services(const struct app *app, const struct observe_objects *objects, stru
 	seen->canary_service = objects->canary_service != NULL;
 	seen->canary_service_ours =
 	    seen->canary_service && workload_is_ours(objects->canary_service, app->name);
-	if (app->colours)
+	if (app->traffic.kind == TRAFFIC_SERVICE)
 		seen->preview = colours_preview(app, objects);
+	else if (app->colours)
+		seen->preview = PREVIEW_CANARY; /* it is that side's own */
 	else
 		seen->service_selects_canary = selects_canary(app, objects);
 }
@@ -156,7 +158,7 @@ observe_look(const struct app *app, const char *new_image, const struct observe_
 	memset(seen, 0, sizeof(*seen));
 	look_workloads(app, new_image, objects, seen);
 	look_services(app, objects, seen);
-	if (app->colours)
+	if (app->traffic.kind == TRAFFIC_SERVICE)
 		colours_look(app, objects, &seen->route);
 	else if (!app->rolls)
 		route_look(app, objects->route, asked, &seen->route);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/jsonx.h"
 #include "cluster/clone.h"
+#include "cluster/colours.h"
 #include "cluster/route.h"
 #include "cluster/workload.h"
 #include "model/pace.h"
@@ -55,9 +56,11 @@ check_service(const struct check *c, struct err *e)
 	const struct app *app = c->app;
 	const json_t *service = c->objects->service;
 	const json_t *labels = jsonx_at(c->objects->stable, "spec.template.metadata.labels");
+	bool switches = app->traffic.kind == TRAFFIC_SERVICE;
+	const char *by = app->colours ? "services" : "service";
 	char key[64];
 
-	app_traffic_key(app, "service", key, sizeof(key));
+	app_traffic_key(app, switches ? NULL : by, key, sizeof(key));
 	if (service == NULL)
 		return err_set(e, "Service %s/%s does not exist: set %s", app->namespace,
 		    app->traffic.service, key);
@@ -152,6 +155,8 @@ check_colours(const struct check *c, struct err *e)
 	if (jsonx_bool(c->objects->canary, "spec.paused", false))
 		return err_set(
 		    e, "Deployment %s is paused (spec.paused): resume it first", c->app->canary);
+	if (c->app->traffic.kind != TRAFFIC_SERVICE)
+		return colours_check_services(c->app, c->objects, e);
 	return route->fits ? 0 : err_set(e, "%s", route->why_not);
 }
 
@@ -172,6 +177,9 @@ check_route(const struct check *c, struct err *e)
 		    "%s %s already gives %d %% to the canary: give the stable side all", kind, name,
 		    route->weight);
 	route_view(c->app, c->objects->route, &view);
+	if (c->app->colours &&
+	    route_leaves_out(c->app, c->objects->route, &view, text, sizeof(text)))
+		return err_set(e, "%s", text);
 	if (route_too_coarse(c->app, &view, text, sizeof(text)))
 		return err_set(e, "%s", text);
 	return 0;
@@ -214,14 +222,20 @@ observe_preflight(const struct app *app, const struct observe_objects *objects,
 	    check_subsets, check_clones, check_selection, check_route, NULL};
 	static check_one *const colours[] = {
 	    check_workload, check_hpas, check_service, check_clones, check_colours, NULL};
+	static check_one *const weighed[] = {check_workload, check_hpas, check_service,
+	    check_clones, check_colours, check_route, NULL};
 	static check_one *const rolling[] = {
 	    check_workload, check_hpas, check_endpoints, check_size, NULL};
-	check_one *const *list = app->colours ? colours : app->rolls ? rolling : checks;
+	bool switches = app->traffic.kind == TRAFFIC_SERVICE;
+	check_one *const *check = app->rolls	  ? rolling
+				  : !app->colours ? checks
+				  : switches	  ? colours
+						  : weighed;
 	const struct check c = {app, objects, seen};
 	struct err e = {""};
 
 	to[0] = '\0';
-	for (check_one *const *check = list; *check != NULL; check++) {
+	for (; *check != NULL; check++) {
 		if ((*check)(&c, &e) == 0)
 			continue;
 		str_copy(to, size, e.text);

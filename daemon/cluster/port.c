@@ -316,13 +316,13 @@ static const struct app *
 with_sides(const struct cluster *cluster, const struct app *app, struct app *room)
 {
 	struct named in = {cluster, app};
-	const json_t *service;
+	const json_t *route;
 
 	if (!app->colours || app->sided)
 		return app;
 	*room = *app;
-	service = kube_get(cluster->kube, KUBE_SERVICES, app->namespace, app->traffic.service);
-	colours_take_sides(room, service, get_deployment, &in);
+	route = kube_get(cluster->kube, route_form(app)->kind, app->namespace, app->traffic.route);
+	colours_take_sides(room, route, get_deployment, &in);
 	return room;
 }
 

@@ -284,6 +284,53 @@ route_view(const struct app *app, const json_t *route, struct route_view *view)
 	}
 }
 
+static bool
+has_rule(const struct route_view *view, int index)
+{
+	for (int i = 0; i < view->count; i++)
+		if (view->pairs[i].rule == index)
+			return true;
+	return false;
+}
+
+static const char *
+side_named(const struct app *app, const json_t *rules, int index)
+{
+	const struct route_form *form = route_form(app);
+	const json_t *backend;
+	size_t i;
+
+	json_array_foreach(backends_of(form, rules, index), i, backend)
+	{
+		if (form->side(app, backend) != ROUTE_OTHER)
+			return form->name(backend);
+	}
+	return NULL;
+}
+
+bool
+route_leaves_out(const struct app *app, const json_t *route, const struct route_view *view,
+    char *to, size_t size)
+{
+	const struct route_form *form = route_form(app);
+	const json_t *rules = jsonx_at(route, form->rules);
+	char title[128];
+
+	for (int i = 0; i < (int)json_array_size(rules); i++) {
+		const char *name = has_rule(view, i) ? NULL : side_named(app, rules, i);
+
+		if (name == NULL)
+			continue;
+		rule_title(form, rules, i, title, sizeof(title));
+		str_print(to, size,
+		    "%s %s, %s leads to %s too, and its requests would be lost when that colour "
+		    "rests: name it in %s",
+		    app_route_kind(app), app->traffic.route, title, name, form->names);
+		return true;
+	}
+	return false;
+}
+
 /* --- what is seen --- */
 
 static int

@@ -38,6 +38,9 @@ void route_look(const struct app *app, const json_t *route, int asked, struct ro
 int route_part(int total, int weight);
 /* Is a pair's total too small for a weight of the plan? Then the text says so; forbids a start. */
 bool route_too_coarse(const struct app *app, const struct route_view *view, char *to, size_t size);
+/* Does another rule than the app's lead to one of its sides, by name? Then the text says which. */
+bool route_leaves_out(const struct app *app, const json_t *route, const struct route_view *view,
+    char *to, size_t size);
 /* Gateway API: have the controllers of all parents accepted it as it is now? Else why says who has
  * not. */
 bool route_accepted(const json_t *route, char *why, size_t size);

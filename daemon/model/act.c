@@ -113,6 +113,10 @@ weight_text(const struct act *act, const struct app *app, char *to, size_t size)
 	if (app->traffic.kind == TRAFFIC_SERVICE)
 		str_print(to, size, "Service %s/%s: select the pods of %s", app->namespace,
 		    app->traffic.service, act->number == 0 ? app->workload : app->canary);
+	else if (app->colours)
+		str_print(to, size, "%s %s/%s: weight %d for Service %s, %d for %s",
+		    app_route_kind(app), app->namespace, app->traffic.route, act->number,
+		    app->traffic.canary_service, 100 - act->number, app->traffic.service);
 	else
 		str_print(to, size, "%s %s/%s: canary weight %d, stable %d", app_route_kind(app),
 		    app->namespace, app->traffic.route, act->number, 100 - act->number);

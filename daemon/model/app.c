@@ -79,6 +79,40 @@ traffic_error(const struct app *app, const char *name, struct keys_at *at, const
 	error_at(at, path, text);
 }
 
+static void
+finish_service(const struct app *app, const char *key, const char *given, const char *workload,
+    char *service, struct keys_at *at)
+{
+	str_copy(service, APP_NAME, given[0] != '\0' ? given : workload);
+	if (service[0] != '\0' && !str_is_dns_label(service))
+		traffic_error(app, key, at,
+		    "is missing: the Deployment's name is no name for a Service (63 characters, no "
+		    "dots); name the Service here");
+}
+
+/* By weights each colour has a Service of its own, which stays. */
+static void
+finish_services(struct app *app, struct keys_at *at)
+{
+	static const char one[] =
+	    "is for a canary: blueGreen has a Service per colour, give services: {blue, green}";
+	const struct colours_spec *pair = &app->pair;
+	struct traffic_spec *traffic = &app->traffic;
+
+	if (traffic->mode == TRAFFIC_SUBSET)
+		traffic_error(app, "mode", at,
+		    "blueGreen moves the weights of two Services, one per colour: mode must be "
+		    "host");
+	if (traffic->service[0] != '\0')
+		traffic_error(app, "service", at, one);
+	if (traffic->canary_service[0] != '\0')
+		traffic_error(app, "canaryService", at, one);
+	finish_service(app, "services.blue", pair->first_service,
+	    pair->named ? pair->first : app->workload, traffic->service, at);
+	finish_service(
+	    app, "services.green", pair->second_service, pair->second, traffic->canary_service, at);
+}
+
 /* Names that follow from others. */
 static void
 finish_names(struct app *app, struct keys_at *at)
@@ -89,6 +123,10 @@ finish_names(struct app *app, struct keys_at *at)
 
 	if (app->rolls)
 		return;
+	if (app->colours && !switches) {
+		finish_services(app, at);
+		return;
+	}
 	if (!app->colours)
 		str_print(app->canary, sizeof(app->canary), "%s-canary", app->workload);
 	if (traffic->service[0] == '\0')
@@ -120,10 +158,15 @@ finish_sides(const struct app *app, struct keys_at *at)
 {
 	const struct traffic_spec *traffic = &app->traffic;
 
+	bool same = traffic->mode == TRAFFIC_HOST && traffic->service[0] != '\0' &&
+		    strcmp(traffic->service, traffic->canary_service) == 0;
+
 	if (app->rolls)
 		return;
-	if (traffic->mode == TRAFFIC_HOST && traffic->service[0] != '\0' &&
-	    strcmp(traffic->service, traffic->canary_service) == 0)
+	if (same && app->colours && traffic->kind != TRAFFIC_SERVICE)
+		traffic_error(app, "services.green", at,
+		    "is the other colour's Service; each colour needs its own");
+	else if (same)
 		traffic_error(app, traffic->kind == TRAFFIC_SERVICE ? "preview" : "canaryService",
 		    at,
 		    traffic->kind == TRAFFIC_SERVICE
@@ -346,6 +389,23 @@ app_workloads(const struct app *app, const char *names[APP_WORKLOADS])
 	return count - first;
 }
 
+void
+app_take_sides(struct app *app, const char *stable, const char *canary)
+{
+	struct traffic_spec *traffic = &app->traffic;
+	bool second = strcmp(stable, app->pair.second) == 0;
+	char name[APP_NAME];
+
+	str_copy(app->workload, sizeof(app->workload), stable);
+	str_copy(app->canary, sizeof(app->canary), canary);
+	app->sided = true;
+	if (!second || traffic->kind == TRAFFIC_SERVICE)
+		return;
+	str_copy(name, sizeof(name), traffic->service);
+	str_copy(traffic->service, sizeof(traffic->service), traffic->canary_service);
+	str_copy(traffic->canary_service, sizeof(traffic->canary_service), name);
+}
+
 struct app *
 app_with_sides(const struct app *app, const char *stable, const char *canary)
 {
@@ -358,9 +418,7 @@ app_with_sides(const struct app *app, const char *stable, const char *canary)
 	sided = app_parse(app->spec, &errors);
 	errlist_done(&errors);
 	assert(sided != NULL); /* it was parsed from this before */
-	str_copy(sided->workload, sizeof(sided->workload), stable);
-	str_copy(sided->canary, sizeof(sided->canary), canary);
-	sided->sided = true;
+	app_take_sides(sided, stable, canary);
 	return sided;
 }
 
@@ -373,6 +431,7 @@ finish_strategy(const json_t *spec, struct app *app, struct keys_at *at)
 	const json_t *strategy = json_object_get(spec, "strategy");
 	bool canary = json_object_get(strategy, "canary") != NULL;
 	bool switches = app->traffic.kind == TRAFFIC_SERVICE;
+	bool services = app->pair.first_service[0] != '\0' || app->pair.second_service[0] != '\0';
 
 	app->strategy = strategy_find(app->rolls     ? "rolling"
 				      : app->colours ? "blueGreen"
@@ -392,10 +451,10 @@ finish_strategy(const json_t *spec, struct app *app, struct keys_at *at)
 	else if (canary && switches)
 		error_at(at, "traffic.service",
 		    "a Service has no weights; a canary needs traffic.istio or traffic.gateway");
-	else if (app->colours && !switches && json_is_object(json_object_get(spec, "traffic")))
-		error_at(at,
-		    app->traffic.kind == TRAFFIC_ISTIO ? "traffic.istio" : "traffic.gateway",
-		    "blue-green switches the selector of a Service: give traffic.service instead");
+	else if (canary && services)
+		traffic_error(app, "services", at,
+		    "is for blueGreen, of which each colour has a Service; a canary has service "
+		    "and canaryService");
 }
 
 /* --- the door -------------------------------------------------------------------------------- */

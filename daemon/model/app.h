@@ -93,6 +93,8 @@ struct app *app_parse(const json_t *spec, struct errlist *errors);
 struct app *app_share(const struct app *app);
 /* The same app, of two colours, for a rollout that began with these sides; or one more holder. */
 struct app *app_with_sides(const struct app *app, const char *stable, const char *canary);
+/* The app, which has no sides yet, gets these; by weights with the Service of each. */
+void app_take_sides(struct app *app, const char *stable, const char *canary);
 /* Every Deployment that can be a side of it. */
 #define APP_WORKLOADS 3
 int app_workloads(const struct app *app, const char *names[APP_WORKLOADS]);

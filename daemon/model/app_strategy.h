@@ -32,6 +32,9 @@ struct colours_spec {
 	 * Deployment, else WORKLOAD-blue. */
 	char first[APP_NAME], second[APP_NAME];
 	bool named;
+	/* By weights: a Service of each, as written. Whichever is the stable side's now: traffic.
+	 */
+	char first_service[APP_NAME], second_service[APP_NAME];
 	char label[APP_NAME]; /* the pod label that tells them apart; "": one of the Service's */
 	int preview; /* while it is judged: the idle one's size in percent of the active one's */
 	struct stage_spec judge; /* before the switch */

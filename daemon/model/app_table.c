@@ -435,6 +435,15 @@ static const struct key subset_keys[] = {
     {"canary", &keys_label, "canary", "the subset of the canary", IN_APP(traffic.canary_subset)},
     END};
 
+static const struct key colour_service_keys[] = {
+    {"blue", &keys_label, NULL,
+	"the first Deployment's Service; when not given: colours.blue, else the workload's name",
+	IN_APP(pair.first_service)},
+    {"green", &keys_label, NULL,
+	"the second Deployment's, made if there is none; when not given: that Deployment's name",
+	IN_APP(pair.second_service)},
+    END};
+
 static const struct key istio_keys[] = {
     {"virtualService", &keys_name, NULL, "the VirtualService whose weights are set",
 	IN_APP(traffic.route), .max = APP_NAME, .required = true},
@@ -448,6 +457,8 @@ static const struct key istio_keys[] = {
     {"canaryService", &keys_label, NULL,
 	"host mode: the canary's Service; when not given: SERVICE-canary",
 	IN_APP(traffic.canary_service)},
+    {"services", &keys_object, NULL, "for blueGreen: a Service per colour; both stay",
+	.inside = colour_service_keys},
     {"destinationRule", &keys_name, NULL, "subset mode: when not given: the service's name",
 	IN_APP(traffic.destination_rule), .max = APP_NAME},
     {"subsets", &keys_object, "{}", "subset mode: names of the subsets", .inside = subset_keys},
@@ -466,6 +477,8 @@ static const struct key gateway_keys[] = {
 	IN_APP(traffic.service)},
     {"canaryService", &keys_label, NULL, "the canary's Service; when not given: SERVICE-canary",
 	IN_APP(traffic.canary_service)},
+    {"services", &keys_object, NULL, "for blueGreen: a Service per colour; both stay",
+	.inside = colour_service_keys},
     END};
 
 static const struct key service_keys[] = {

@@ -32,13 +32,16 @@ baseline_take(struct baseline *baseline, const struct observed *seen)
 }
 
 void
-baseline_take_sides(struct baseline *baseline, const struct observed *seen)
+baseline_take_sides(struct baseline *baseline, const struct app *app, const struct observed *seen)
 {
 	const struct workload_seen *canary = &seen->canary;
 
 	str_copy(baseline->stable, sizeof(baseline->stable), seen->stable.name);
 	str_copy(baseline->canary, sizeof(baseline->canary), canary->name);
 	baseline->had_canary = canary->exists;
+	/* By weights it stays, whoever made it: it serves every other release. */
+	if (app->traffic.kind != TRAFFIC_SERVICE)
+		baseline->had_canary_service = seen->canary_service;
 	str_copy(baseline->canary_image, sizeof(baseline->canary_image), canary->image);
 	baseline->canary_replicas = canary->replicas >= 0 ? canary->replicas : canary->pods;
 }

@@ -30,7 +30,8 @@ struct baseline {
 /* What is ours from an earlier rollout counts as not there: it is to go. */
 void baseline_take(struct baseline *baseline, const struct observed *seen);
 /* Of two colours also the sides. */
-void baseline_take_sides(struct baseline *baseline, const struct observed *seen);
+void baseline_take_sides(
+    struct baseline *baseline, const struct app *app, const struct observed *seen);
 json_t *baseline_json(const struct baseline *baseline); /* new reference */
 must_check int baseline_parse(const json_t *json, struct baseline *baseline, struct err *e);
 

@@ -98,7 +98,8 @@ static bool
 leave_preview(const struct view *v, struct step *step)
 {
 	const struct observed *seen = v->seen;
-	if (!seen->canary_service)
+	/* By weights it is what serves now. */
+	if (!seen->canary_service || v->rollout->app->traffic.kind != TRAFFIC_SERVICE)
 		return false;
 	if (seen->canary_service_ours)
 		return step_act(step, ACT_DELETE_SERVICE, 0, NULL);

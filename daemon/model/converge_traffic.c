@@ -87,7 +87,7 @@ stable_carries_in_need(const struct view *v)
 	return percent > 100 ? 100 : percent;
 }
 
-/* What the stable side carries now. A Service's selector moves all or nothing. */
+/* What the stable side carries now. Of two colours one has everything. */
 static int
 stable_carries(const struct view *v)
 {

@@ -77,7 +77,7 @@ compile(struct move *m)
 	struct ladder ladder;
 	baseline_take(&baseline, m->at->seen);
 	if (app->colours)
-		baseline_take_sides(&baseline, m->at->seen);
+		baseline_take_sides(&baseline, app, m->at->seen);
 	app->strategy->compile(app, &baseline, &ladder);
 	move_event(m, EVENT_COMPILED,
 	    json_pack("{s:o, s:o}", "baseline", baseline_json(&baseline), "ladder",

@@ -24,7 +24,9 @@ in_hold(struct move *m)
 		str_print(what, sizeof(what), "held at canary weight %d", target->weight);
 	else
 		str_print(what, sizeof(what), "held: %s %s", r->app->canary,
-		    target->weight == 0 ? "is shown by the preview" : "has the traffic");
+		    target->weight != 0			      ? "has the traffic"
+		    : r->app->traffic.kind == TRAFFIC_SERVICE ? "is shown by the preview"
+							      : "is reached by its own Service");
 	move_wait(
 	    m, until_ms, "Stage", what, "then its gates decide; `rollout promote` skips the hold");
 	return true;

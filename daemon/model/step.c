@@ -119,9 +119,11 @@ void
 step_weight(const struct view *v, int weight, char *to, size_t size)
 {
 	const struct app *app = v->rollout->app;
-	if (app->colours)
-		str_print(
-		    to, size, "the Service selects %s", weight == 0 ? app->workload : app->canary);
+	const char *colour = weight == 0 ? app->workload : app->canary;
+	if (app->traffic.kind == TRAFFIC_SERVICE)
+		str_print(to, size, "the Service selects %s", colour);
+	else if (app->colours)
+		str_print(to, size, "all weight for %s is written", colour);
 	else
 		str_print(to, size, "canary weight %d is written", weight);
 }

@@ -36,15 +36,16 @@ static void
 check_active(const struct app *app, const struct observed *seen, struct errlist *problems)
 {
 	const struct workload_seen *active = &seen->stable;
+	bool switches = app->traffic.kind == TRAFFIC_SERVICE;
 	if (!active->exists)
 		errlist_add(problems, "workload", "Deployment %s/%s does not exist; apply it first",
 		    app->namespace, active->name);
 	else if (active->replicas == 0)
 		errlist_add(problems, "workload",
-		    "Deployment %s/%s has 0 replicas, and Service %s selects it: there is no "
-		    "colour "
-		    "to go home to; scale it to 1 or more first",
-		    app->namespace, active->name, app->traffic.service);
+		    "Deployment %s/%s has 0 replicas, and %s %s %s it: there is no colour to go "
+		    "home to; scale it to 1 or more first",
+		    app->namespace, active->name, app_route_kind(app), app->traffic.route,
+		    switches ? "selects" : "sends to");
 	else if (active->ready == 0)
 		errlist_add(problems, "workload",
 		    "Deployment %s/%s has no ready pod that Service %s selects; see kubectl get "
@@ -68,14 +69,24 @@ static void
 preflight(const struct app *app, const struct observed *seen, struct errlist *problems)
 {
 	const struct route_seen *route = &seen->route;
+	char key[64];
+	app_traffic_key(app, NULL, key, sizeof(key));
 	check_active(app, seen, problems);
 	if (!route->exists)
-		errlist_add(problems, "traffic.service.name", "Service %s/%s does not exist",
-		    app->namespace, app->traffic.service);
+		errlist_add(problems, key, "%s %s/%s does not exist", app_route_kind(app),
+		    app->namespace, app->traffic.route);
 	else if (!route->fits)
-		errlist_add(problems, "traffic.service", "%s", route->why_not);
-	else
+		errlist_add(problems, "traffic", "%s", route->why_not);
+	else if (app->traffic.kind == TRAFFIC_SERVICE)
 		check_preview(app, seen, problems);
+	else if (route->weight > 0)
+		errlist_add(problems, key,
+		    "%s %s/%s gives weight to both Services, %s and %s: give one of them all",
+		    app_route_kind(app), app->namespace, app->traffic.route, app->traffic.service,
+		    app->traffic.canary_service);
+	else if (app->traffic.kind == TRAFFIC_GATEWAY && !route->accepted)
+		errlist_add(problems, key, "%s %s/%s: %s", app_route_kind(app), app->namespace,
+		    app->traffic.route, route->unaccepted);
 	if (problems->count == 0 && seen->preflight[0] != '\0')
 		errlist_add(problems, "", "%s", seen->preflight);
 }

@@ -7,6 +7,7 @@ from .daemon import Daemon
 from .process import SLOW
 from .rolling import RollingShop
 from .shop import Shop
+from .weighted import WeightedShop
 
 
 class Scene:
@@ -40,6 +41,11 @@ class Scene:
 
     def rolling(self, **more):
         made = RollingShop(self.lab, **more)
+        self.shops.append(made)
+        return made.create()
+
+    def weighted(self, **more):
+        made = WeightedShop(self.lab, **more)
         self.shops.append(made)
         return made.create()
 

@@ -71,9 +71,9 @@ static char *
 colours_spec(const struct config *config)
 {
 	return str_format("{kind: App, name: web, namespace: shop, workload: {name: web},\n"
-			  " traffic: {service: {}}, strategy: {blueGreen: {watch: 1h, drain: 1h,\n"
+			  " traffic: {%s}, strategy: {blueGreen: {watch: 1h, drain: 1h,\n"
 			  "  keep: 1h, deadline: 10h}}, %s}",
-	    config->more);
+	    config->weighs ? "istio: {virtualService: web}" : "service: {}", config->more);
 }
 
 static char *

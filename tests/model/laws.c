@@ -13,6 +13,13 @@
 #include "reduce.h"
 #include "world.h"
 
+/* A Service is switched, which is no preview and in no route. */
+static bool
+switches(const struct lab *lab)
+{
+	return lab->config->colours && !lab->config->weighs;
+}
+
 /* What airisd can know when it chooses: the cluster as it sees it. */
 static const struct cluster *
 in_view(const struct state *s)
@@ -119,9 +126,9 @@ check_raise(struct lab *lab, const struct state *s, int weight)
 	const struct cluster *c = in_view(s);
 	int need = pods_for(lab, weight);
 	/* A selector names nothing that could be missing. */
-	bool routed = lab->config->subset    ? s->m.subsets && s->m.names_stable
-		      : lab->config->colours ? true
-					     : s->m.service;
+	bool routed = lab->config->subset ? s->m.subsets && s->m.names_stable
+		      : switches(lab)	  ? true
+					  : s->m.service;
 	if (c->canary != THERE || c->canary_ready < need)
 		lab_bad(lab, "law 1, I2: weight %d with %d ready endpoints of %d", weight,
 		    c->canary_ready, need);
@@ -266,7 +273,7 @@ check_removal(struct lab *lab, const struct state *s, enum act_kind kind)
 	    lab->config->subset && !s->k.blind && (s->m.canary_ends > 0 || s->m.canary_dead);
 	bool pods = c->canary != GONE || known;
 	bool named = c->names_canary || s->m.names_canary || s->m.weight > 0;
-	if (edited(lab, s) || lab->config->colours) /* the preview is in no route */
+	if (edited(lab, s) || switches(lab)) /* the preview is in no route */
 		return;
 	if (kind == ACT_ROUTE_HOME && (c->weight > 0 || s->m.weight > 0 || pods))
 		lab_bad(lab, "law 3: the route goes home before traffic and pods are gone");
@@ -384,14 +391,25 @@ laws_landed(struct state *s, const struct act *act, int weight_before, enum act_
 		s->k.alone = 1;
 }
 
+/* By weights the second colour's Service stays where it serves; a preview never does. */
+static bool
+routed_at_rest(const struct lab *lab, const struct cluster *c, bool turned)
+{
+	if (switches(lab))
+		return !c->service;
+	return turned ? c->service && c->names_canary : !c->service && !c->names_canary;
+}
+
 /* Turned, or as it was before the first colour had a second one. */
 static bool
 at_rest(const struct lab *lab, const struct state *s, bool turned)
 {
 	const struct cluster *c = &s->c;
 	int full = lab->config->full;
-	if (c->service || edited(lab, s))
-		return !c->service;
+	if (edited(lab, s))
+		return !switches(lab) || !c->service;
+	if (!routed_at_rest(lab, c, turned))
+		return false;
 	if (turned)
 		return c->weight == 100 && c->canary == THERE && c->canary_size == full &&
 		       c->stable_size == 0 && c->old_pods == 0;
@@ -417,7 +435,7 @@ static void
 check_traffic(struct lab *lab, const struct state *s)
 {
 	const struct data_plane *m = &s->m;
-	bool known = lab->config->subset ? m->subsets : m->service || lab->config->colours;
+	bool known = lab->config->subset ? m->subsets : m->service || switches(lab);
 	if (m->weight > 0 && !known)
 		lab_bad(lab, "requests are lost: the mesh sends to what it does not know (law 2)");
 	else if (m->names_stable && !m->subsets)

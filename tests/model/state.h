@@ -89,6 +89,7 @@ struct config {
 	int full;		 /* pods of the stable side */
 	bool subset, hpa, asks;	 /* asks: the mesh confirms; else time is the answer */
 	bool colours;		 /* blue-green; the second colour is not there at first */
+	bool weighs;		 /* by weights, and its Service is not there either */
 	bool never_canary, never_stable, fatal; /* new pods of that side never get ready */
 	bool gate, commands;			/* commands: pause, resume, promote too */
 	uint8_t budget[BUDGETS];

@@ -12,7 +12,7 @@ world_begin(const struct config *config, struct state *s)
 	*s = (struct state){0};
 	s->c =
 	    (struct cluster){.old_pods = full, .old_ready = full, .stable_size = full, .route = 1};
-	s->c.names_canary = s->m.names_canary = config->colours;
+	s->c.names_canary = s->m.names_canary = config->colours && !config->weighs;
 	s->c.hpa_min = config->hpa ? 1 : 0;
 	s->m.old_ends = full;
 	memcpy(s->left, config->budget, sizeof(s->left));

@@ -48,6 +48,34 @@ def test_api_server_gone(scene, how, mode):
     assert acts(airisd.events(second), "weight") == [50, 100, 0]
 
 
+@pytest.mark.parametrize("mode", HOST_MODES)
+@pytest.mark.parametrize("how", ["stopped", "killed"])
+def test_api_server_gone_under_two_colours(scene, how, mode):
+    """For 10 s, one between preview and switch, one in the watch, which is aborted then."""
+    lab, airisd = scene.lab, scene.airisd
+    busy, doomed = scene.weighted(mode=mode), scene.weighted(mode=mode)
+    plan = {"deadline": "3m", "watch": "60s"}
+    last = scene.begin(doomed, "2.0", blue_green=plan, gates=[])
+    airisd.wait(last, lambda r: r["weight"]["taken"] == 100, 60, "the switch")
+    first = scene.begin(busy, "2.0", blue_green={**plan, "watch": "2s", "steady": "3s"}, gates=[])
+    airisd.wait(first, lambda r: r["canary"] and r["canary"]["ready"] == 4, 30, "its second colour")
+    begin = time.monotonic()
+    lab.freeze_api() if how == "stopped" else lab.kill_api()
+    try:
+        airisd.wait_blocked(first, "Cluster", 20)
+        assert airisd.command(last, "abort").status == 200
+        time.sleep(max(0.0, begin + 10 - time.monotonic()))
+        assert airisd.rollout(first)["phase"] == "progressing"
+        assert airisd.rollout(last)["phase"] == "aborting"
+    finally:
+        lab.thaw_api() if how == "stopped" else lab.revive_api()
+    airisd.wait_phase(last, "aborted", 180)
+    airisd.wait_phase(first, "succeeded", 180)
+    doomed.assert_home()
+    busy.assert_active(busy.green, busy.image_of("2.0"))
+    assert acts(airisd.events(first), "weight") == [100]
+
+
 @pytest.mark.together
 @pytest.mark.parametrize("mode", HOST_MODES)
 def test_prometheus_gone(scene, mode):

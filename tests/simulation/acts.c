@@ -113,13 +113,13 @@ is_answered_here(const struct world *w, int app, const struct act *act, enum act
 	bool named = host ? seen->service.exists : seen->rule.stable && seen->rule.canary;
 	enum part part = apply_part(act->kind, false);
 	const struct counts *sides = w->apps[app].cached.sides;
-	bool colours = colours_of(&w->apps[app]);
+	bool switches = switches_of(&w->apps[app]);
 	*outcome = ACT_CONFLICT;
 	if (part == PART_ROUTE && !seen->route.exists)
 		return true;
-	if (act->kind == ACT_WEIGHT && act->number > 0 && !named && !colours)
+	if (act->kind == ACT_WEIGHT && act->number > 0 && !named && !switches)
 		return true;
-	if (act->kind == ACT_WEIGHT && colours &&
+	if (act->kind == ACT_WEIGHT && switches &&
 	    sides[act->number == 0 ? OF_STABLE : OF_CANARY].ready == 0)
 		return true;
 	if (act->kind == ACT_SCALE_CANARY && !canary->exists)

@@ -242,7 +242,9 @@ name_route(struct world *w, struct act_sent *x)
 static enum act_outcome
 service(struct world *w, struct act_sent *x, bool create)
 {
-	struct service *s = &w->apps[x->app].truth.service;
+	struct truth *t = &w->apps[x->app].truth;
+	bool other = x->turned && t->stable_service.exists;
+	struct service *s = other ? &t->stable_service : &t->service;
 	if (s->exists == create)
 		return create ? ACT_ALREADY : ACT_DONE;
 	s->exists = s->ours = create;

@@ -222,8 +222,12 @@ check_colours(struct world *w, int app)
 	if (!rests && !a->forgotten && !idle->size_by_others && !idle->image_by_others)
 		world_violated(w, "home", "app%d: the idle colour has %d pods of image %d", app,
 		    idle->size, idle->image);
-	if (t->service.exists)
+	if (switches_of(a) && t->service.exists)
 		world_violated(w, "home", "app%d: the preview is left over", app);
+	if (!switches_of(a) && !a->ended_well && !a->forgotten &&
+	    t->service.exists != a->rest_service)
+		world_violated(w, "home", "app%d: the idle colour's Service is %s", app,
+		    a->rest_service ? "gone" : "left over");
 	if (t->hpa.exists &&
 	    (t->hpa.on_canary != a->ended_well || t->hpa.min != w->plan->apps[app].hpa_min))
 		world_violated(w, "home", "app%d: the HPA is not as it was", app);

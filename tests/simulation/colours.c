@@ -8,6 +8,12 @@
 bool
 colours_of(const struct app_world *a)
 {
+	return a->spec != NULL && a->spec->colours;
+}
+
+bool
+switches_of(const struct app_world *a)
+{
 	return a->spec != NULL && a->spec->traffic.kind == TRAFFIC_SERVICE;
 }
 
@@ -62,6 +68,8 @@ turn_truth(struct truth *t)
 	t->route.weight = 100 - t->route.weight;
 	t->route.followed = 100 - t->route.followed;
 	t->service.on_canary = !t->service.on_canary;
+	if (t->stable_service.exists)
+		SWAP(struct service, t->service, t->stable_service);
 	t->hpa.on_canary = !t->hpa.on_canary;
 }
 
@@ -80,15 +88,22 @@ turn_records(struct app_world *a)
 	a->own_weight = 100 - a->own_weight;
 }
 
+/* The side that served was known, so what is the canary now is. */
+static void
+turn_config(struct config *config)
+{
+	config->weight = 100 - config->weight;
+	config->canary_cluster = true;
+}
+
 static void
 turn_proxies(struct world *w, int app)
 {
 	for (int i = 0; i < PROXIES; i++) {
 		struct proxy *proxy = &w->mesh.proxies[i];
-		proxy->has[app].weight = 100 - proxy->has[app].weight;
+		turn_config(&proxy->has[app]);
 		for (int n = 0; n < RESOURCES; n++)
-			proxy->coming[n].configs[app].weight =
-			    100 - proxy->coming[n].configs[app].weight;
+			turn_config(&proxy->coming[n].configs[app]);
 	}
 }
 
@@ -110,6 +125,7 @@ colours_take_sides(struct world *w, int app, const char *stable)
 	}
 	a->image_home = a->truth.deployments[OF_STABLE].image;
 	a->rest = a->truth.deployments[OF_CANARY];
+	a->rest_service = a->truth.service.exists;
 }
 
 /* --- a Service's endpoints -------------------------------------------------------------------- */
@@ -129,6 +145,6 @@ follow(struct world *w, int app, int b)
 void
 colours_followed(struct world *w, int app)
 {
-	if (colours_of(&w->apps[app]))
+	if (switches_of(&w->apps[app]))
 		event_at(w, w->now_ms + world_between(w, 20, 900), follow, app, 0, false);
 }

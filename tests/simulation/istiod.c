@@ -13,14 +13,14 @@ mesh_config(const struct world *w, int app, struct config *config)
 	const struct app_world *a = &w->apps[app];
 	const struct truth *t = &a->truth;
 	bool host = a->spec->traffic.mode == TRAFFIC_HOST, route = t->route.exists;
-	*config = (struct config){.canary_cluster = colours_of(a) ? true
-						    : host	  ? t->service.exists
+	*config = (struct config){.canary_cluster = switches_of(a) ? true
+						    : host	   ? t->service.exists
 							   : t->rule.exists && t->rule.canary,
 	    .names_stable = route && t->route.names_stable,
 	    .by_others = !route || t->route.by_others,
-	    .weight = !route	      ? 0
-		      : colours_of(a) ? t->route.followed
-				      : t->route.weight,
+	    .weight = !route	       ? 0
+		      : switches_of(a) ? t->route.followed
+				       : t->route.weight,
 	    .version = t->route.version,
 	    .ends = pods_ends(a, OF_STABLE) | pods_ends(a, OF_CANARY)};
 }

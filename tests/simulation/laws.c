@@ -53,9 +53,9 @@ check_raise(struct world *w, int app, int number)
 	const struct app_world *a = &w->apps[app];
 	int ready = ready_within(w, a, OF_CANARY, troubled(w) ? LONG_MS : MOMENT_MS, true);
 	bool host = a->spec->traffic.mode == TRAFFIC_HOST;
-	bool there = colours_of(a) ? true
-		     : host	   ? a->truth.service.exists
-				   : a->truth.rule.canary && a->truth.rule.stable;
+	bool there = switches_of(a) ? true
+		     : host	    ? a->truth.service.exists
+				    : a->truth.rule.canary && a->truth.rule.stable;
 	bool by_others = a->truth.service.gone_by_others || a->truth.rule.gone_by_others;
 	if (number * a->load > ready * 100)
 		world_violated(
@@ -205,7 +205,7 @@ check_rest(struct world *w, int app)
 
 /* What an HPA changes meanwhile is spread over both. */
 static int
-batch_limit(const struct world *w, int app)
+batch_limit(struct world *w, int app)
 {
 	const struct app_world *a = &w->apps[app];
 	const struct rollout_known *r = rollout_active(w, app);
@@ -263,7 +263,7 @@ check_effect(struct world *w, const struct act_sent *x)
 	else if (act->kind == ACT_SET_IMAGE)
 		check_image(w, app, act);
 	else if ((act->kind == ACT_DELETE_SERVICE || act->kind == ACT_REMOVE_SUBSETS) &&
-		 a->truth.route.exists && a->truth.route.names_canary && !colours_of(a) &&
+		 a->truth.route.exists && a->truth.route.names_canary && !switches_of(a) &&
 		 !others_weighed(w, a))
 		world_violated(
 		    w, "I3", "app%d: %s while the route names it", app, act_name(act->kind));

@@ -33,6 +33,7 @@ bool watch_fresh(const struct world *w, int app);
 
 /* colours.c: two colours, whose sides change places from rollout to rollout */
 bool colours_of(const struct app_world *a);
+bool switches_of(const struct app_world *a); /* behind a Service; others are weighed in the mesh */
 const char *colours_name(const struct app_world *a, int side, char *to, size_t size);
 /* For that app, as airisd has it, the sides are the other way round. */
 bool colours_turned(const struct app_world *a, const struct app *spec);

@@ -66,8 +66,11 @@ make_app(struct making *m, struct app_plan *app)
 	app->on_deadline = pick(m, 2);
 	app->every_ms = (20 + 10 * pick(m, 3)) * SECOND;
 	app->gate_deadline_ms = (1 + pick(m, 4)) * MINUTE;
+	app->weighs = pick(m, 2) == 0;
+	app->given = pick(m, 2) == 0;
 	/* Nobody can be asked what a Service's clients have taken. */
-	app->colours = pick(m, 2) == 0 && !m->s->asks;
+	app->colours = pick(m, 2) == 0 && (app->weighs || !m->s->asks);
+	app->weighs &= app->colours;
 	app->judged = pick(m, 2) == 0;
 	app->keep = pick(m, 2) == 0;
 	app->rolls = pick(m, 3) == 0 && !m->s->asks && !app->colours;
@@ -183,7 +186,9 @@ add_colours(struct str *to, const struct app_plan *app)
 static void
 add_traffic(struct str *to, const struct app_plan *app, int i)
 {
-	if (app->colours || app->rolls)
+	if (app->weighs)
+		str_addf(to, "traffic: {istio: {virtualService: app%d}}\n", i);
+	else if (app->colours || app->rolls)
 		str_addf(to, "traffic: {service: {name: app%d}}\n", i);
 	else
 		str_addf(to, "traffic: {istio: {virtualService: app%d, mode: %s}}\n", i,

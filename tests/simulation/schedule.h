@@ -96,7 +96,8 @@ struct item {
 
 struct app_plan {
 	bool subset, own_rule; /* own_rule: the DestinationRule is the user's */
-	bool colours;	       /* blue-green behind a Service, not a canary in a mesh */
+	bool colours;	       /* blue-green, not a canary: behind a Service, or if it weighs */
+	bool weighs, given;    /* in the mesh; the user has made both Services */
 	bool rolls;	       /* one workload that takes the release in batches */
 	bool judged, keep;     /* its preview has gates; the old colour is kept for a while */
 	bool hpa, approve;

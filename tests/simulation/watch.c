@@ -26,7 +26,7 @@ watch_take(struct world *w, int app, enum part part)
 		to->deployments[side] = from->deployments[side];
 		pods_count(a, side, &a->cached.sides[side]);
 	} else if (part == PART_SERVICE)
-		to->service = from->service;
+		to->service = from->service, to->stable_service = from->stable_service;
 	else if (part == PART_ROUTE)
 		to->route = from->route;
 	else if (part == PART_RULE)
@@ -210,9 +210,13 @@ see_routing(const struct app_world *a, bool turned, struct observed *seen)
 	const struct truth *t = &a->cached.truth;
 	bool subset = a->spec->traffic.mode == TRAFFIC_SUBSET;
 	seen->service = true;
-	seen->canary_service = seen->canary_service_ours = t->service.exists;
-	seen->canary_service_ours &= t->service.ours;
-	if (colours_of(a) && t->service.exists)
+	const struct service *service =
+	    turned && !switches_of(a) ? &t->stable_service : &t->service;
+	seen->canary_service = service->exists;
+	seen->canary_service_ours = service->exists && service->ours;
+	if (colours_of(a) && !switches_of(a))
+		seen->preview = PREVIEW_CANARY;
+	else if (colours_of(a) && t->service.exists)
 		seen->preview = t->service.on_canary != turned ? PREVIEW_CANARY : PREVIEW_STABLE;
 	seen->route = (struct route_seen){.exists = t->route.exists,
 	    .fits = t->route.exists,

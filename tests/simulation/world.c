@@ -161,8 +161,11 @@ furnish(struct world *w, int app)
 	a->image_home = 1;
 	a->truth.deployments[OF_STABLE] = (struct deployment){
 	    .exists = true, .version = 1, .image = 1, .size = plan->replicas, .uid = ++w->uids};
-	a->truth.route =
-	    (struct route){.exists = !plan->rolls, .version = 1, .names_canary = plan->colours};
+	a->truth.route = (struct route){.exists = !plan->rolls,
+	    .version = 1,
+	    .names_canary = plan->colours && (!plan->weighs || plan->given)};
+	a->truth.service.exists = plan->weighs && plan->given;
+	a->truth.stable_service.exists = plan->weighs;
 	a->truth.rule.exists = plan->subset && plan->own_rule;
 	if (plan->hpa) {
 		a->truth.hpa =
@@ -299,6 +302,8 @@ end(struct world *w)
 		*(w->plan->apps[i].colours   ? &w->counters->colours
 		    : w->plan->apps[i].rolls ? &w->counters->rolling
 					     : &w->counters->canaries) += 1;
+	for (int i = 0; i < w->plan->app_count; i++)
+		w->counters->weighed += w->plan->apps[i].weighs;
 	w->counters->simulated_ms += (uint64_t)w->now_ms;
 	free(w->heap);
 }

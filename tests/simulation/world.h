@@ -64,7 +64,8 @@ struct service {
 
 struct truth { /* what the API server has of one app */
 	struct deployment deployments[SIDES];
-	struct service service; /* the canary's */
+	struct service service;	       /* the canary's */
+	struct service stable_service; /* two colours by weights; there in every such world */
 	struct route route;
 	struct rule rule;
 	struct hpa_seen hpa;
@@ -161,8 +162,9 @@ struct app_world {
 	 * before it, and whether it came to its end. */
 	bool turned, ended_well;
 	struct deployment rest;
-	bool forgotten; /* so it was at a crash: what it left nobody knows of */
-	bool unwritten; /* what was done last is not in the journal: an abort on a full disk */
+	bool rest_service; /* by weights: the other one's Service was there */
+	bool forgotten;	   /* so it was at a crash: what it left nobody knows of */
+	bool unwritten;	   /* what was done last is not in the journal: an abort on a full disk */
 };
 
 struct rollout_known { /* of what is durable */
@@ -221,7 +223,8 @@ struct violation {
 };
 
 struct counters { /* of many worlds */
-	uint64_t seeds, canaries, colours, rolling, events, decisions, commits, acts, crashes;
+	uint64_t seeds, canaries, colours, weighed, rolling, events, decisions, commits, acts;
+	uint64_t crashes;
 	uint64_t hits[ITEM_KINDS]; /* how often each kind did what it does */
 	uint64_t phases[PHASE_FAILED + 1];
 	uint64_t simulated_ms;

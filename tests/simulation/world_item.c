@@ -72,7 +72,7 @@ reapplied(struct world *w, int app, int b)
 		route->weight = colours_of(a) && a->ended_well ? 100 : 0;
 	*route = (struct route){.exists = true,
 	    .version = route->version + 1,
-	    .names_canary = colours_of(a),
+	    .names_canary = colours_of(a) && (switches_of(a) || a->truth.service.exists),
 	    .weight = route->weight,
 	    .followed = route->weight,
 	    .by_others = true};
@@ -116,7 +116,7 @@ delete_routing(struct world *w, int app, int64_t for_ms, int which)
 		t->rule.gone_by_others = true;
 		t->rule.version++;
 		watch_changed(w, app, PART_RULE);
-	} else if (!subset && t->service.exists) {
+	} else if (!subset && t->service.exists && !t->stable_service.exists) {
 		t->service.exists = false;
 		t->service.gone_by_others = true;
 		t->service.version++;
@@ -220,7 +220,9 @@ edit_weight(struct world *w, const struct item *item)
 {
 	const struct app_world *a = &w->apps[item->app];
 	const struct route *route = &a->truth.route;
-	int weight = !colours_of(a) ? item->arg : item->arg % 2 == 0 ? 0 : 100;
+	bool both = pods_ready(a, OF_STABLE) > 0 && pods_ready(a, OF_CANARY) > 0;
+	bool any = !colours_of(a) || (!switches_of(a) && both);
+	int weight = any ? item->arg : item->arg % 2 == 0 ? 0 : 100;
 	if (!route->exists || !route->names_canary || route->weight == weight)
 		return;
 	if (colours_of(a) && pods_ready(a, weight == 0 ? OF_STABLE : OF_CANARY) == 0)

@@ -56,10 +56,6 @@ each_mistake_says_what_to_do(void **state)
 		const char *text, *path, *says;
 	} cases[] = {
 	    {WITH("service: {}", "canary: {weights: [100]}"), "traffic.service", "no weights"},
-	    {WITH("istio: {virtualService: web}", "blueGreen: {}"), "traffic.istio",
-		"give traffic.service"},
-	    {WITH("gateway: {httpRoute: web}", "blueGreen: {}"), "traffic.gateway",
-		"give traffic.service"},
 	    {WITH("service: {}", "blueGreen: {}, canary: {weights: [100]}"), "strategy.blueGreen",
 		"not both"},
 	    {WITH("service: {name: a, preview: a}", "blueGreen: {}"), "traffic.service.preview",
@@ -197,7 +193,7 @@ setup(void **state)
 	rollout = (struct rollout){.app = app, .release = release, .weight = 100, .seen = 100};
 	see_green(&seen);
 	baseline_take(&rollout.baseline, &seen);
-	baseline_take_sides(&rollout.baseline, &seen);
+	baseline_take_sides(&rollout.baseline, app, &seen);
 	seen.route.weight = 100;
 	seen.canary.replicas = seen.canary.pods = seen.canary.ready = seen.canary.ready_new = 4;
 	str_copy(seen.canary.image, APP_IMAGE, "web:2");

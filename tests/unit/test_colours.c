@@ -292,6 +292,137 @@ a_selector_of_others_is_set_whole_or_not_at_all(void **state)
 	act_plan_done(&plan);
 }
 
+/* --- by weights --- */
+
+static void
+by_weights(const char *http)
+{
+	app.traffic.kind = TRAFFIC_ISTIO;
+	str_copy(app.traffic.canary_service, sizeof(app.traffic.canary_service), "web-green");
+	json_decref(o.route);
+	o.route = web_routes(http);
+}
+
+#define TO(host, weight) "{'destination': {'host': '" host "'}, 'weight': " weight "}"
+#define BOTH(blue, green) "[{'route': [" TO("web", blue) ", " TO("web-green", green) "]}]"
+
+static void
+set_green_service(const char *label)
+{
+	json_decref(o.canary_service);
+	o.canary_service = J("{'metadata': {'name': 'web-green', " OURS "}, 'spec': {}}");
+	json_object_set_new(json_object_get(o.canary_service, "spec"), "selector",
+	    json_pack("{s:s}", "app", label));
+}
+
+static void
+expect_turned(const char *http, bool turned)
+{
+	json_t *route = web_routes(http);
+	struct app unsided = app;
+	unsided.sided = false;
+	colours_take_sides(&unsided, route, get, NULL);
+	assert_string_equal(unsided.workload, turned ? "web-green" : "web-blue");
+	assert_string_equal(unsided.canary, turned ? "web-blue" : "web-green");
+	assert_string_equal(unsided.traffic.service, turned ? "web-green" : "web");
+	assert_string_equal(unsided.traffic.canary_service, turned ? "web" : "web-green");
+	json_decref(route);
+}
+
+static void
+the_colour_with_the_weight_is_the_stable_side(void **state)
+{
+	(void)state;
+	by_weights(BOTH("100", "0"));
+	expect_turned(BOTH("100", "0"), false);
+	expect_turned(BOTH("0", "100"), true);
+	expect_turned("[{'route': [{'destination': {'host': 'web-green'}}]}]", true);
+	expect_turned("[{'route': [{'destination': {'host': 'web'}}]}]", false);
+	expect_turned(BOTH("30", "70"), false); /* preflight refuses it */
+	expect_turned("[]", false);
+}
+
+/* The weights are set, the destination is added, and no selector is touched. */
+static void
+the_weights_are_what_is_switched(void **state)
+{
+	(void)state;
+	by_weights("[{'route': [{'destination': {'host': 'web'}}]}]");
+	set_green_service("web-green");
+	struct observed seen = look();
+	assert_string_equal(seen.preflight, "");
+	assert_true(seen.route.fits && seen.route.weight == 0 && !seen.route.names_canary);
+	assert_int_equal(seen.preview, PREVIEW_CANARY);
+	struct act_plan plan = plan_of(ACT_WEIGHT, 100);
+	assert_int_equal(plan.kind, KUBE_VIRTUALSERVICES);
+	assert_patch(json_incref(plan.body), "868",
+	    "[{'op': 'add', 'path': '/spec/http/0/route/0/weight', 'value': 0},"
+	    " {'op': 'add', 'path': '/spec/http/0/route/-', 'value': " TO("web-green", "100") "}]");
+	act_plan_done(&plan);
+}
+
+/* Each by the endpoints of its own Service. */
+static void
+ready_is_what_the_own_service_has(void **state)
+{
+	(void)state;
+	by_weights(BOTH("100", "0"));
+	o.canary = J(GREEN);
+	set(&o.stable_pods, "[" POD("p1", "r", "web", "True") "]");
+	set(&o.canary_pods,
+	    "[" POD("g1", "s", "web-green", "True") "," POD("g2", "s", "web-green", "True") "]");
+	set(&o.slices, "[{'endpoints': [{'targetRef': {'uid': 'p1'}}]}]");
+	assert_int_equal(look().stable.ready, 1);
+	assert_int_equal(look().canary.ready_new, 0);
+	set(&o.canary_slices, "[{'endpoints': [{'targetRef': {'uid': 'g1'}}]}]");
+	assert_int_equal(look().canary.ready_new, 1);
+}
+
+static void
+expect_refused(const char *why)
+{
+	struct observed seen = look();
+	if (strstr(seen.preflight, why) == NULL)
+		fail_msg("%s", seen.preflight);
+}
+
+static void
+services_that_do_not_tell_colours_apart_are_refused(void **state)
+{
+	(void)state;
+	by_weights(BOTH("100", "0"));
+	o.canary = J(GREEN);
+	set_green_service("web-green");
+	assert_string_equal(look().preflight, "");
+	set_green_service("other");
+	expect_refused("Service web-green does not select the pods of Deployment web-green");
+	set_green_service("web-green");
+	json_object_set_new(
+	    jsonx_at(o.canary, "spec.template.metadata.labels"), "app", json_string("web"));
+	expect_refused("Service web would select the pods of Deployment web-green too");
+	json_object_clear(jsonx_at(o.canary_service, "spec.selector"));
+	json_object_set_new(jsonx_at(o.canary_service, "spec.selector"), "team", json_string("a"));
+	json_object_set_new(
+	    jsonx_at(o.canary, "spec.template.metadata.labels"), "app", json_string("web-green"));
+	json_object_set_new(
+	    jsonx_at(o.canary, "spec.template.metadata.labels"), "team", json_string("a"));
+	json_object_set_new(
+	    jsonx_at(o.stable, "spec.template.metadata.labels"), "team", json_string("a"));
+	expect_refused("Service web-green selects the pods of Deployment web too");
+}
+
+static void
+weights_that_leave_a_colour_in_doubt_are_refused(void **state)
+{
+	(void)state;
+	by_weights(BOTH("30", "70"));
+	set_green_service("web-green");
+	expect_refused("already gives 70 % to the canary");
+	by_weights("[{'name': 'a', 'route': [" TO("web", "1") "]}, {'name': 'b', 'route': [" TO(
+	    "web-green", "1") "]}]");
+	expect_refused("http route \"b\" leads to web-green too");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -308,6 +439,11 @@ main(void)
 	    TEST(the_switch_writes_what_differs),
 	    TEST(a_resting_colour_is_brought_back_though_the_user_made_it),
 	    TEST(the_hpa_and_the_preview_change_sides),
+	    TEST(the_colour_with_the_weight_is_the_stable_side),
+	    TEST(the_weights_are_what_is_switched),
+	    TEST(ready_is_what_the_own_service_has),
+	    TEST(services_that_do_not_tell_colours_apart_are_refused),
+	    TEST(weights_that_leave_a_colour_in_doubt_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
