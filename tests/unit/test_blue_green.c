@@ -57,7 +57,7 @@ each_mistake_says_what_to_do(void **state)
 	} cases[] = {
 	    {WITH("service: {}", "canary: {weights: [100]}"), "traffic.service", "no weights"},
 	    {WITH("service: {}", "blueGreen: {}, canary: {weights: [100]}"), "strategy.blueGreen",
-		"not both"},
+		"not several"},
 	    {WITH("service: {name: a, preview: a}", "blueGreen: {}"), "traffic.service.preview",
 		"needs its own"},
 	    {WITH("service: {}", "blueGreen: {colours: {blue: a}}"),
