@@ -476,3 +476,36 @@ def test_job_needs_restart_policy(space):
     with pytest.raises(Refused, match="restartPolicy: Required value"):
         space.create({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "move"},
                       "spec": {"template": template("move", "1")}})
+
+
+def budget(space, name, **spec):
+    space.create({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+                  "metadata": {"name": name},
+                  "spec": {"selector": {"matchLabels": {"app": name}}, **spec}})
+
+
+def allows(space, name, allowed, healthy, desired, expected):
+    space.until_status("PodDisruptionBudget", name, disruptionsAllowed=allowed,
+                       currentHealthy=healthy, desiredHealthy=desired, expectedPods=expected)
+
+
+@pytest.mark.parametrize("rule", [{"minAvailable": 2}, {"maxUnavailable": 1},
+                                  {"minAvailable": "50%"}, {"maxUnavailable": "25%"}])
+def test_disruption_budget(space, rule):
+    """A pod that is away uses it up, whoever took it."""
+    budget(space, "db", **rule)
+    allows(space, "db", 0, 0, 2 if rule == {"minAvailable": 2} else 0, 0)
+    stateful(space)
+    allows(space, "db", 1, 3, 2, 3)
+    space.set_tag("StatefulSet", "db", "2-never")
+    allows(space, "db", 0, 2, 2, 3)
+    condition, = space.status("PodDisruptionBudget", "db")["conditions"]
+    assert (condition["type"], condition["status"], condition["reason"]) == \
+        ("DisruptionAllowed", "False", "InsufficientPods")
+
+
+def test_disruption_budget_of_deployment(space):
+    """With maxUnavailable its replicas count, not the pods beside them in a rollout."""
+    budget(space, "web", maxUnavailable=1)
+    held(space, "web", 2, 1, replicas=4)
+    allows(space, "web", 3, 6, 3, 4)

@@ -37,9 +37,10 @@
  *
  * Served: namespaces, nodes, pods, services, events, configmaps, resourcequotas (only
  * spec.hard.pods counts), deployments, replicasets, statefulsets, daemonsets,
- * controllerrevisions, jobs, HPAs, endpointslices, leases, virtualservices, destinationrules,
- * httproutes, selfsubjectaccessreviews; and only stored: cronjobs, poddisruptionbudgets,
- * networkpolicies, persistentvolumeclaims, storageclasses, peerauthentications.
+ * controllerrevisions, jobs, poddisruptionbudgets (their status; there is no eviction), HPAs,
+ * endpointslices, leases, virtualservices, destinationrules, httproutes,
+ * selfsubjectaccessreviews; and only stored: cronjobs, networkpolicies, persistentvolumeclaims,
+ * storageclasses, peerauthentications.
  *
  * Pods, by their image's tag: -nopull -crash -never -slow -flap -nosched -errN -latN; of a Job,
  * -fail alone. Annotations: pod lab/ready-after, pod lab/rps (capacity), Service lab/rps (traffic

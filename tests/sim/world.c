@@ -193,6 +193,7 @@ world_init(const struct world_settings *s)
 	statefuls_init();
 	daemons_init();
 	jobs_init();
+	budgets_init();
 	slices_init();
 	scalers_init();
 	if (!s->alive)

@@ -43,6 +43,7 @@ void deploys_init(void);
 void statefuls_init(void);
 void daemons_init(void);
 void jobs_init(void);
+void budgets_init(void);
 void slices_init(void);
 void scalers_init(void);
 void ends_init(uint64_t delay_ms);
