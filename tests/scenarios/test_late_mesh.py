@@ -29,3 +29,17 @@ def test_abort_in_hold(slow_scene, weight, mode):
 @pytest.mark.parametrize("stage", ["canary 10%", "canary 25%", "promote", "return", "clean"])
 def test_abort_on_entering(slow_scene, stage, mode):
     abort_at(slow_scene, stage, mode)
+
+
+@pytest.mark.parametrize("mode", HOST_MODES)
+def test_two_colours_by_weights(slow_scene, mode):
+    """There, and back from the next one by an abort in its watch."""
+    shop, airisd = slow_scene.weighted(mode=mode), slow_scene.airisd
+    rid = slow_scene.begin(shop, "2.0", blue_green={"watch": "1s"}, gates=[])
+    airisd.wait_phase(rid, "succeeded", 120)
+    shop.assert_active(shop.green, shop.image_of("2.0"))
+    rid = slow_scene.begin(shop, "3.0", blue_green={"watch": "60s"}, gates=[])
+    airisd.wait(rid, lambda r: r["weight"]["taken"] == 100, 60, "the switch")
+    assert airisd.command(rid, "abort").status == 200
+    airisd.wait_phase(rid, "aborted", 120)
+    shop.assert_active(shop.green, shop.image_of("2.0"))
