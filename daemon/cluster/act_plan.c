@@ -173,17 +173,23 @@ set_seconds(json_t *patch, const json_t *deployment, const char *key, int second
 	free(path);
 }
 
+static json_t *
+amount_json(const char *text)
+{
+	if (text[0] == '\0')
+		return NULL;
+	return strchr(text, '%') != NULL ? json_string(text)
+					 : json_integer(strtoll(text, NULL, 10));
+}
+
 static void
 set_amount(json_t *patch, const json_t *deployment, const char *key, const char *text)
 {
 	const json_t *rolling = jsonx_at(deployment, "spec.strategy.rollingUpdate");
 	const json_t *old = json_object_get(rolling, key);
 	char *pointer = str_format("/spec/strategy/rollingUpdate/%s", key);
-	json_t *value = NULL;
+	json_t *value = amount_json(text);
 
-	if (text[0] != '\0')
-		value = strchr(text, '%') != NULL ? json_string(text)
-						  : json_integer(strtoll(text, NULL, 10));
 	if (value != NULL && !json_equal(value, old))
 		route_patch_add(patch, "add", pointer, json_incref(value));
 	else if (value == NULL && old != NULL)
@@ -192,14 +198,31 @@ set_amount(json_t *patch, const json_t *deployment, const char *key, const char 
 	free(pointer);
 }
 
+/* One that somebody made Recreate meanwhile rolls again, as it did before. */
+static void
+set_amounts(json_t *patch, const json_t *deployment, const struct pace *pace)
+{
+	json_t *surge, *unavailable;
+
+	if (jsonx_at(deployment, "spec.strategy.rollingUpdate") != NULL) {
+		set_amount(patch, deployment, "maxSurge", pace->surge);
+		set_amount(patch, deployment, "maxUnavailable", pace->unavailable);
+		return;
+	}
+	surge = amount_json(pace->surge);
+	unavailable = amount_json(pace->unavailable);
+	route_patch_add(patch, "add", "/spec/strategy",
+	    json_pack("{s:s, s:{s:o*, s:o*}}", "type", "RollingUpdate", "rollingUpdate", "maxSurge",
+		surge, "maxUnavailable", unavailable));
+}
+
 /* In one write with the image: alone, the old pods' ReplicaSet would take it. */
 static void
 set_pace(json_t *patch, const json_t *deployment, const struct pace *pace)
 {
 	set_seconds(patch, deployment, "minReadySeconds", pace->min_ready_s);
 	set_seconds(patch, deployment, "progressDeadlineSeconds", pace->deadline_s);
-	set_amount(patch, deployment, "maxSurge", pace->surge);
-	set_amount(patch, deployment, "maxUnavailable", pace->unavailable);
+	set_amounts(patch, deployment, pace);
 }
 
 static bool
@@ -248,7 +271,7 @@ plan_set_image(struct act_plan *plan, const struct wish *w)
 	}
 	patch = route_patch_of(stable);
 	set_image(patch, w, stable);
-	if (w->app->rolls && jsonx_at(stable, "spec.strategy.rollingUpdate") != NULL)
+	if (w->app->rolls && pace_is_known(&w->baseline->pace))
 		set_pace(patch, stable, &w->baseline->pace);
 	send_built(plan, ACT_PATCH, stable, route_patch_end(patch), NULL);
 }

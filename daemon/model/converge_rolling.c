@@ -92,14 +92,16 @@ wait_for(const struct view *v, struct step *step, int need, const char *of)
 	return true;
 }
 
-/* The controller has done what it was allowed to, and these pods are ready. */
+/* The controller has done what it was allowed to, and these pods are ready. An HPA may have made
+ * the workload smaller than the batch. */
 static bool
 at_rest(const struct view *v, int allowed)
 {
 	const struct workload_seen *stable = &v->seen->stable;
+	int size = size_now(v), left = size - pace_gone(&stable->pace);
 
-	return stable->observed && stable->ready_new >= allowed &&
-	       stable->pods - stable->updated <= size_now(v) - pace_gone(&stable->pace);
+	return stable->observed && stable->ready_new >= (allowed < size ? allowed : size) &&
+	       stable->pods - stable->updated <= (left > 0 ? left : 0);
 }
 
 /* Pods that crash after a moment were ready too. */

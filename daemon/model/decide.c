@@ -225,11 +225,13 @@ view_of(const struct move *m, bool held, struct view *view)
 }
 
 /* A stage that had been reached and is not any more has to be reached again. */
-static void
+static bool
 unsettle(struct move *m)
 {
-	if (m->r->records[m->r->stage].settled_ms != 0)
+	bool lost = m->r->records[m->r->stage].settled_ms != 0;
+	if (lost)
 		move_event(m, EVENT_UNSETTLED, NULL);
+	return lost;
 }
 
 /* To switch to it again and again would be worse than to go back once. */
@@ -256,8 +258,8 @@ go_on(struct move *m, bool held)
 		return;
 	}
 	if (step.kind != STEP_SETTLED) {
-		unsettle(m);
-		if (past_deadline(m, &step))
+		/* Its deadline begins with this; the last progress was before the hold (F40). */
+		if (!unsettle(m) && past_deadline(m, &step))
 			return;
 	}
 	if (step.kind == STEP_ACT)

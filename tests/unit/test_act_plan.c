@@ -109,6 +109,122 @@ test_set_image(void **state)
 	scene_end(s);
 }
 
+/* A scene whose app rolls; its Deployment has a pace of its own, without minReadySeconds. */
+static struct scene *
+rolling_scene(void)
+{
+	struct scene *s = scene(TRAFFIC_HOST);
+	json_t *spec = json_object_get(s->objects.stable, "spec");
+
+	s->app.rolls = true;
+	s->app.batch.surge = (struct share_spec){1, false};
+	str_copy(s->baseline.image, sizeof(s->baseline.image), "web:v1");
+	s->baseline.pace = (struct pace){"25%", "1", -1, 600};
+	json_object_del(spec, "minReadySeconds");
+	json_object_set_new(spec, "progressDeadlineSeconds", json_integer(600));
+	json_object_set_new(spec, "strategy",
+	    J("{'type': 'RollingUpdate', 'rollingUpdate': {'maxSurge': '25%', 'maxUnavailable': "
+	      "1}}"));
+	return s;
+}
+
+/* What was sent is what there is now. */
+static void
+hold_at(struct scene *s, const char *image, const char *pace)
+{
+	json_t *spec = json_object_get(s->objects.stable, "spec");
+	json_t *containers = jsonx_at(s->objects.stable, "spec.template.spec.containers"), *more;
+
+	json_object_set_new(json_array_get(containers, 0), "image", json_string(image));
+	more = J(pace);
+	json_object_update(spec, more);
+	json_decref(more);
+}
+
+#define HELD                                                                                       \
+	"{'minReadySeconds': 2147483646, 'progressDeadlineSeconds': 2147483647,"                   \
+	" 'strategy': {'type': 'RollingUpdate', 'rollingUpdate': {'maxSurge': 1, "                 \
+	"'maxUnavailable': 1}}}"
+#define IMAGE(image)                                                                               \
+	"{'op': 'replace', 'path': '/spec/template/spec/containers/0/image', 'value': '" image "'" \
+											       "}"
+
+/* Image and pace in one write; then the pace alone. */
+static void
+test_roll(void **state)
+{
+	struct scene *s = rolling_scene();
+
+	(void)state;
+	plan(s, ACT_ROLL, 1, "web:v2");
+	assert_sends_patch(s, KUBE_DEPLOYMENTS, "web", "831",
+	    "[" IMAGE(
+		"web:v2") ","
+			  " {'op': 'add', 'path': '/spec/minReadySeconds', 'value': 2147483646},"
+			  " {'op': 'add', 'path': '/spec/progressDeadlineSeconds', 'value': "
+			  "2147483647},"
+			  " {'op': 'add', 'path': '/spec/strategy/rollingUpdate/maxSurge', "
+			  "'value': 1},"
+			  " {'op': 'add', 'path': '/spec/strategy/rollingUpdate/maxUnavailable', "
+			  "'value': 0}]");
+	hold_at(s, "web:v2", HELD);
+	plan(s, ACT_ROLL, 3, "web:v2");
+	assert_sends_patch(s, KUBE_DEPLOYMENTS, "web", "831",
+	    "[{'op': 'add', 'path': '/spec/strategy/rollingUpdate/maxUnavailable', 'value': 2}]");
+	plan(s, ACT_ROLL, 2, "web:v2");
+	assert_not_sent(s, ACT_ALREADY, "");
+	scene_end(s);
+}
+
+static void
+test_roll_is_refused(void **state)
+{
+	struct scene *s = rolling_scene();
+
+	(void)state;
+	plan(s, ACT_ROLL, 1, "web:v1");
+	assert_not_sent(s, ACT_REFUSED, "run this image already");
+	hold_at(s, "web:v1", "{'strategy': {'type': 'Recreate'}}");
+	plan(s, ACT_ROLL, 1, "web:v2");
+	assert_not_sent(s, ACT_REFUSED, "no strategy RollingUpdate");
+	str_copy(s->baseline.uid, sizeof(s->baseline.uid), "d-old");
+	plan(s, ACT_ROLL, 1, "web:v2");
+	assert_not_sent(s, ACT_REFUSED, "not the one this rollout began with");
+	json_decref(s->objects.stable);
+	s->objects.stable = NULL;
+	plan(s, ACT_ROLL, 1, "web:v2");
+	assert_not_sent(s, ACT_CONFLICT, "Deployment web does not exist");
+	scene_end(s);
+}
+
+/* Back from a batch: what was absent is absent again. */
+static void
+test_set_image_restores_the_pace(void **state)
+{
+	struct scene *s = rolling_scene();
+
+	(void)state;
+	plan(s, ACT_SET_IMAGE, 0, "web:v1");
+	assert_not_sent(s, ACT_ALREADY, "");
+	hold_at(s, "web:v2", HELD);
+	plan(s, ACT_SET_IMAGE, 0, "web:v1");
+	assert_sends_patch(s, KUBE_DEPLOYMENTS, "web", "831",
+	    "[" IMAGE(
+		"web:v1") ","
+			  " {'op': 'remove', 'path': '/spec/minReadySeconds'},"
+			  " {'op': 'add', 'path': '/spec/progressDeadlineSeconds', 'value': 600},"
+			  " {'op': 'add', 'path': '/spec/strategy/rollingUpdate/maxSurge', "
+			  "'value': '25%'}]");
+	hold_at(s, "web:v1", "{'strategy': {'type': 'Recreate'}}");
+	plan(s, ACT_SET_IMAGE, 0, "web:v1");
+	assert_sends_patch(s, KUBE_DEPLOYMENTS, "web", "831",
+	    "[{'op': 'remove', 'path': '/spec/minReadySeconds'},"
+	    " {'op': 'add', 'path': '/spec/progressDeadlineSeconds', 'value': 600},"
+	    " {'op': 'add', 'path': '/spec/strategy', 'value': {'type': 'RollingUpdate',"
+	    "  'rollingUpdate': {'maxSurge': '25%', 'maxUnavailable': 1}}}]");
+	scene_end(s);
+}
+
 /* F67: a Deployment of the same name with another uid is another one. */
 static void
 test_F67_another_workload(void **state)
@@ -445,6 +561,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_set_image),
+	    cmocka_unit_test(test_roll),
+	    cmocka_unit_test(test_roll_is_refused),
+	    cmocka_unit_test(test_set_image_restores_the_pace),
 	    cmocka_unit_test(test_F67_another_workload),
 	    cmocka_unit_test(test_create_canary),
 	    cmocka_unit_test(test_subset_canary_has_its_labels),

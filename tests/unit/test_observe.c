@@ -204,6 +204,45 @@ test_preflight_route(void **state)
 	assert_forbidden(&app, &o, "too coarse for 10 %");
 }
 
+static struct app
+rolling_app(const char *service)
+{
+	struct app app = app_of(TRAFFIC_HOST);
+
+	app.rolls = true;
+	app.canary[0] = '\0';
+	app.batch.surge = (struct share_spec){25, true};
+	app.traffic = (struct traffic_spec){.kind = TRAFFIC_NONE};
+	str_copy(app.traffic.service, sizeof(app.traffic.service), service);
+	return app;
+}
+
+/* One side, no route; its Service's endpoints count, if it has one. */
+static void
+test_rolling(void **state)
+{
+	struct app app = rolling_app(""), served = rolling_app("web");
+	struct observe_objects o = objects_of();
+	struct observed seen;
+
+	(void)state;
+	set(&o.stable_pods, PODS("p1", "r", "web:v1"));
+	seen = look(&app, &o);
+	assert_string_equal(seen.preflight, "");
+	assert_false(seen.route.exists || seen.canary.exists);
+	assert_int_equal(seen.stable.ready, 1);
+	o = objects_of();
+	set(&o.stable_pods, PODS("p1", "r", "web:v1"));
+	seen = look(&served, &o);
+	assert_int_equal(seen.stable.ready, 0); /* it is in no slice */
+	o = objects_of();
+	app.batch.surge = (struct share_spec){0};
+	assert_forbidden(&app, &o, "no pod of 3 can be replaced");
+	o = objects_of();
+	set(&o.service, "{'metadata': {'name': 'web'}, 'spec': {}}");
+	assert_forbidden(&served, &o, "select");
+}
+
 int
 main(void)
 {
@@ -211,6 +250,7 @@ main(void)
 	    cmocka_unit_test(test_host_at_rest),
 	    cmocka_unit_test(test_host_sides_have_their_own_endpoints),
 	    cmocka_unit_test(test_subset_sides_share_a_service),
+	    cmocka_unit_test(test_rolling),
 	    cmocka_unit_test(test_preflight_workload),
 	    cmocka_unit_test(test_preflight_services),
 	    cmocka_unit_test(test_preflight_route),

@@ -3,6 +3,7 @@
 
 #include "cluster/observe_fields.h"
 #include "cluster/workload.h"
+#include "model/pace.h"
 
 #define OWNED(uid)                                                                                 \
 	"'ownerReferences': [{'kind': 'ReplicaSet', 'uid': '" uid "', 'controller': true}]"
@@ -115,6 +116,62 @@ test_counts(void **state)
 	assert_string_equal(seen.uid, "d-web");
 	assert_string_equal(seen.edited_by, "helm");
 	assert_string_equal(seen.problem.reason, "");
+}
+
+/* How it rolls by itself, as it is written. */
+static struct pace
+pace_of(const char *spec)
+{
+	json_t *deployment = web_deployment(), *more = J(spec);
+
+	json_object_del(json_object_get(deployment, "spec"), "minReadySeconds");
+	json_object_update(json_object_get(deployment, "spec"), more);
+	json_decref(more);
+	return look(deployment, json_array(), "[]").pace;
+}
+
+static void
+test_pace(void **state)
+{
+	struct pace pace = pace_of("{}");
+
+	(void)state;
+	assert_false(pace_is_known(&pace));
+	assert_true(pace.min_ready_s == -1 && pace.deadline_s == -1);
+	pace = pace_of("{'strategy': {'type': 'Recreate'}, 'minReadySeconds': 5}");
+	assert_false(pace_is_known(&pace));
+	assert_int_equal(pace.min_ready_s, 5);
+	pace = pace_of("{'progressDeadlineSeconds': 600, 'minReadySeconds': 2147483646, 'strategy':"
+		       " {'rollingUpdate': {'maxSurge': '25%', 'maxUnavailable': 2}}}");
+	assert_string_equal(pace.surge, "25%");
+	assert_string_equal(pace.unavailable, "2");
+	assert_int_equal(pace.deadline_s, 600);
+	assert_false(pace_is_held(&pace));
+	pace = pace_of("{'minReadySeconds': 2147483646, 'strategy': {'rollingUpdate': {'maxSurge':"
+		       " 1, 'maxUnavailable': 2}}}");
+	assert_true(pace_is_held(&pace));
+	assert_int_equal(pace_new(&pace), 3);
+}
+
+/* An app that steers nothing need not have a Service. */
+static void
+test_ready_pods_without_a_service(void **state)
+{
+	struct app app = app_of(TRAFFIC_HOST);
+	json_t *deployment = web_deployment(), *set_list = sets(), *pods = json_array();
+	struct workload_side side = {deployment, set_list, pods, NULL};
+	struct workload_seen seen = {0};
+
+	(void)state;
+	json_array_append_new(pods, pod("1", "web:v1", READY));
+	json_array_append_new(pods, pod("2", "web:v2", READY));
+	json_array_append_new(pods, pod("3", "web:v2", UNREADY));
+	workload_look(&side, &app, "web:v2", &seen);
+	assert_int_equal(seen.ready, 2);
+	assert_int_equal(seen.ready_new, 1);
+	json_decref(deployment);
+	json_decref(set_list);
+	json_decref(pods);
 }
 
 /* Counts that no cluster has are as good as none: they never become other numbers. */
@@ -334,6 +391,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_container_and_labels),
 	    cmocka_unit_test(test_counts),
+	    cmocka_unit_test(test_pace),
+	    cmocka_unit_test(test_ready_pods_without_a_service),
 	    cmocka_unit_test(test_odd_counts),
 	    cmocka_unit_test(test_F60_old_status),
 	    cmocka_unit_test(test_problem_of_pods),
