@@ -167,7 +167,7 @@ rule_rescue(const struct view *v, struct step *step)
 	const struct workload_seen *canary = &v->seen->canary, *stable = &v->seen->stable;
 	if (!v->seen->route.fits || weight == 0)
 		return false;
-	int carries = canary->exists && is_named(v) ? percent_of(v, canary_ready(v)) : 0;
+	int carries = canary->exists && is_named(v) ? percent_of(v, canary->ready) : 0;
 	if (v->rollout->app->colours)
 		return rescue_whole(v, step, carries);
 	if (carries >= weight || (carries > 0 && !stable_complete(v)) || stable->ready == 0)
@@ -213,7 +213,7 @@ lower(const struct view *v, struct step *step, int wanted)
 	/* Moving would only mix versions on pods that are about to go. */
 	if (stable_is_mixed(v) && canary_can_carry(v, weight))
 		return step_pods(v, step, SIDE_STABLE, full_size(v));
-	if (canary_ready(v) == 0 && stable_left(v) > 0)
+	if (v->seen->canary.ready == 0 && stable_left(v) > 0)
 		lowest = 0;
 	if (lowest > wanted && !v->urgent)
 		return step_pods(v, step, SIDE_STABLE, size_for(v, 100 - wanted));

@@ -83,6 +83,9 @@ check_side(struct world *w, int app, const struct proxy *proxy, const struct pod
 	const struct deployment *d = &a->truth.deployments[side];
 	if (percent == 0 || d->size_by_others || d->image_by_others)
 		return;
+	/* The other colour was taken by others: what is there has to do. */
+	if (side == OF_STABLE && colours_of(a) && a->truth.deployments[OF_CANARY].size_by_others)
+		return;
 	if (dead > 0 || (alive + theirs) * 200 < percent * a->load)
 		world_violated(w, "requests",
 		    "app%d: the %s has %d%% of the requests and %d pods of %d alive, %d ended by "

@@ -218,6 +218,9 @@ cause_of(const struct app_world *a, int side, bool rolls)
 		return CAUSE_OTHERS;
 	if (side == OF_STABLE && !rolls && !d->sized)
 		return CAUSE_OTHERS; /* only others change its size */
+	if (!rolls && a->truth.hpa.exists && a->truth.hpa.on_canary == (side == OF_CANARY) &&
+	    colours_of(a) && d->size > 0)
+		return CAUSE_OTHERS; /* so does an HPA */
 	return rolls && d->image_by_others ? CAUSE_OTHERS : rolls ? CAUSE_IN_PLACE : CAUSE_AIRISD;
 }
 

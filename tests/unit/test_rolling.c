@@ -141,9 +141,9 @@ batches_become_stages(void **state)
 {
 	(void)state;
 	expect_stages(SPEC, 4, "preflight, batch 1 pod, batch 50%, batch 100%, finish, ");
-	expect_stages(SPEC, 2, "preflight, batch 50%, batch 100%, finish, ");
-	expect_stages(SPEC, 1, "preflight, batch 100%, finish, ");
-	expect_stages(BATCHES("[2, 25%]"), 8, "preflight, batch 25%, all, finish, ");
+	expect_stages(SPEC, 2, "preflight, batch 1 pod, batch 50%, batch 100%, finish, ");
+	expect_stages(SPEC, 1, "preflight, batch 1 pod, batch 50%, batch 100%, finish, ");
+	expect_stages(BATCHES("[2, 25%]"), 8, "preflight, batch 2 pods, batch 25%, all, finish, ");
 	expect_stages(BATCHES("[2, 3]"), 3, "preflight, batch 2 pods, batch 3 pods, finish, ");
 	expect_stages(BATCHES("[2, 3]"), 4, "preflight, batch 2 pods, batch 3 pods, all, finish, ");
 }
