@@ -154,8 +154,8 @@ still_asked(const struct entry *entry, const struct ask *ask)
 {
 	const struct rollout *r = entry->rollout;
 	bool old = engine_now_ms(entry->engine) > ask->asked_ms + ANSWERED_MS;
-	return !entry->doomed && !old && r->stage == ask->stage && gate_change_ms(r) == ask->seen_ms &&
-	       phase_forward(r->phase);
+	return !entry->doomed && !old && r->stage == ask->stage &&
+	       gate_change_ms(r) == ask->seen_ms && phase_forward(r->phase);
 }
 
 /* What cannot be written down waits in memory, so only what may end the rollout is kept. */

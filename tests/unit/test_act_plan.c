@@ -147,7 +147,7 @@ hold_at(struct scene *s, const char *image, const char *pace)
 	"'maxUnavailable': 1}}}"
 #define IMAGE(image)                                                                               \
 	"{'op': 'replace', 'path': '/spec/template/spec/containers/0/image', 'value': '" image "'" \
-											       "}"
+	"}"
 
 /* Image and pace in one write; then the pace alone. */
 static void
