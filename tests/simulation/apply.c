@@ -352,6 +352,7 @@ apply_act(struct world *w, struct act_sent *x)
 		return follow_hpa(w, x);
 	case ACT_SCALE_STABLE:
 		return scale_stable(w, x);
+	case ACT_ROLL: /* no app rolls here */
 	case ACT_NONE:
 	case ACT_KINDS:
 		break;
