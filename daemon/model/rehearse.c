@@ -47,10 +47,24 @@ set_image(struct observed *seen, const struct rollout *r, const struct act *act)
 	stable->pace = r->baseline.pace;
 }
 
+static void
+route_home(struct observed *seen, const struct baseline *baseline)
+{
+	seen->route.names_canary = baseline->had_canary_destination;
+	seen->route.names_stable_subset = baseline->had_stable_subset_named;
+}
+
+static void
+subsets_home(struct observed *seen, const struct baseline *baseline)
+{
+	seen->subsets.exists = baseline->had_destination_rule;
+	seen->subsets.canary = baseline->had_canary_subset;
+	seen->subsets.stable = baseline->had_stable_subset;
+}
+
 void
 rehearse_act(struct observed *seen, const struct rollout *r, const struct act *act)
 {
-	const struct baseline *baseline = &r->baseline;
 	switch (act->kind) {
 	case ACT_HPA_FLOOR:
 		seen->hpa.min = act->number;
@@ -81,16 +95,13 @@ rehearse_act(struct observed *seen, const struct rollout *r, const struct act *a
 		set_image(seen, r, act);
 		break;
 	case ACT_ROUTE_HOME:
-		seen->route.names_canary = baseline->had_canary_destination;
-		seen->route.names_stable_subset = baseline->had_stable_subset_named;
+		route_home(seen, &r->baseline);
 		break;
 	case ACT_DELETE_CANARY:
 		seen->canary = (struct workload_seen){0};
 		break;
 	case ACT_REMOVE_SUBSETS:
-		seen->subsets.exists = baseline->had_destination_rule;
-		seen->subsets.canary = baseline->had_canary_subset;
-		seen->subsets.stable = baseline->had_stable_subset;
+		subsets_home(seen, &r->baseline);
 		break;
 	case ACT_DELETE_SERVICE:
 		seen->canary_service = seen->canary_service_ours = false;

@@ -14,6 +14,7 @@
 #include "cluster/route.h"
 #include "cluster/route_form.h"
 #include "cluster/workload.h"
+#include "model/pace.h"
 #include "mutate.h"
 #include "patch.h"
 
@@ -34,6 +35,10 @@ static const char *const texts[] = {
     APP_OF("gateway: {httpRoute: web, rules: [main, beta]}"),
     "{kind: App, name: shop, namespace: prod, workload: {name: web}, traffic: {service: {}},"
     " strategy: {blueGreen: {}}}",
+    "{kind: App, name: shop, namespace: prod, workload: {name: web}, traffic: {service: {name: "
+    "web}}, strategy: {rolling: {batches: [1, 50%]}}}",
+    "{kind: App, name: shop, namespace: prod, workload: {name: web},"
+    " strategy: {rolling: {batches: [1, 50%], surge: 0, unavailable: 2}}}",
 };
 #define APPS (sizeof(texts) / sizeof(texts[0]))
 
@@ -68,6 +73,32 @@ struct slot {
 	bool list;
 };
 
+/* 3 or "25%", or it is not there. */
+static bool
+is_amount(const json_t *value)
+{
+	const char *text = json_string_value(value), *end = text;
+
+	if (value == NULL || text == NULL)
+		return value == NULL || (json_is_integer(value) && json_integer_value(value) >= 0 &&
+					    json_integer_value(value) <= INT32_MAX);
+	while (*end >= '0' && *end <= '9')
+		end++;
+	return end > text && end - text <= 3 && strcmp(end, "%") == 0;
+}
+
+static bool
+is_strategy(const json_t *spec)
+{
+	const json_t *strategy = json_object_get(spec, "strategy");
+	const json_t *rolling = json_object_get(strategy, "rollingUpdate");
+
+	return (strategy == NULL || json_is_object(strategy)) &&
+	       (rolling == NULL || json_is_object(rolling)) &&
+	       is_amount(json_object_get(rolling, "maxSurge")) &&
+	       is_amount(json_object_get(rolling, "maxUnavailable"));
+}
+
 /* The API server lets nothing in without these. */
 static bool
 is_stored(const json_t *value)
@@ -81,7 +112,8 @@ is_stored(const json_t *value)
 			return false;
 	}
 	return json_is_object(json_object_get(value, "metadata")) &&
-	       json_is_object(json_object_get(value, "spec"));
+	       json_is_object(json_object_get(value, "spec")) &&
+	       is_strategy(json_object_get(value, "spec"));
 }
 
 static json_t *
@@ -208,6 +240,7 @@ subject_of(const struct done *d, struct observe_objects *o)
 		return &o->canary;
 	case ACT_SET_IMAGE:
 	case ACT_SCALE_STABLE:
+	case ACT_ROLL:
 		return &o->stable;
 	case ACT_NONE:
 	case ACT_KINDS:
@@ -233,6 +266,8 @@ check_patch(const struct done *d, const json_t *object)
 	    "/spec/replicas", "/spec/minReplicas", "/spec/template/spec/containers/", NULL};
 	static const char *const of_colours[] = {
 	    "/spec/selector", "/spec/scaleTargetRef/name", NULL};
+	static const char *const of_rolling[] = {
+	    "/spec/minReadySeconds", "/spec/progressDeadlineSeconds", "/spec/strategy", NULL};
 	const json_t *step;
 	size_t i;
 
@@ -243,7 +278,8 @@ check_patch(const struct done *d, const json_t *object)
 
 		if (i > 0) {
 			assert(is_one_of(path, allowed) ||
-			       (d->app->colours && is_one_of(path, of_colours)));
+			       (d->app->colours && is_one_of(path, of_colours)) ||
+			       (d->app->rolls && is_one_of(path, of_rolling)));
 			continue;
 		}
 		assert(strcmp(path, "/metadata/resourceVersion") == 0);
@@ -345,6 +381,12 @@ check_after(const struct done *d, const struct observed *after, const json_t *ob
 		break;
 	case ACT_SET_IMAGE:
 		assert(strcmp(after->stable.image, d->act.text) == 0);
+		assert(!d->app->rolls || !pace_is_known(&d->baseline->pace) ||
+		       pace_same(&after->stable.pace, &d->baseline->pace));
+		break;
+	case ACT_ROLL:
+		assert(strcmp(after->stable.image, d->act.text) == 0);
+		assert(pace_new(&after->stable.pace) == d->act.number);
 		break;
 	case ACT_ADD_SUBSETS:
 		assert(after->subsets.stable && after->subsets.canary);
@@ -443,6 +485,10 @@ is_of_mode(const struct app *app, enum act_kind kind)
 {
 	bool host = app->traffic.mode == TRAFFIC_HOST;
 
+	if (app->rolls)
+		return kind == ACT_ROLL || kind == ACT_SET_IMAGE || kind == ACT_HPA_FLOOR;
+	if (kind == ACT_ROLL)
+		return false;
 	if (kind == ACT_CREATE_SERVICE || kind == ACT_DELETE_SERVICE)
 		return host;
 	if (kind == ACT_ADD_SUBSETS || kind == ACT_REMOVE_SUBSETS || kind == ACT_NAME_STABLE)
@@ -503,6 +549,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (int kind = ACT_NONE + 1; kind < ACT_KINDS; kind++) {
 		struct act act = {.kind = (enum act_kind)kind, .number = data[1] % 101};
 
+		if (act.kind == ACT_ROLL && act.number == 0)
+			act.number = 1;
 		str_copy(act.text, sizeof(act.text), "web:2");
 		check_act(app, &baseline, &seen, &objects, act);
 	}
