@@ -61,7 +61,7 @@ each_mistake_says_what_to_do(void **state)
 	    {WITH("gateway: {httpRoute: web}", "blueGreen: {}"), "traffic.gateway",
 		"give traffic.service"},
 	    {WITH("service: {}", "blueGreen: {}, canary: {weights: [100]}"), "strategy.blueGreen",
-		"not both"},
+		"not several"},
 	    {WITH("service: {name: a, preview: a}", "blueGreen: {}"), "traffic.service.preview",
 		"needs its own"},
 	    {WITH("service: {}", "blueGreen: {colours: {blue: a}}"),
