@@ -32,7 +32,7 @@ from run import CRASH_BUILD, Run  # noqa: E402
 AT_ONCE = int(os.environ.get("AIRIS_TOGETHER", "12" if KIND == "sim" else "6"))
 LABS = AT_ONCE if KIND == "sim" else 1
 PLAYS = [("healthy", "host"), ("bad", "host"), ("abort", "host"), ("mishaps", "host"),
-         ("upgrade", "host"), ("copied", "host"), ("colours", "service"),
+         ("upgrade", "host"), ("copied", "host"), ("colours", "service"), ("batches", "batches"),
          ("healthy", "subset"), ("bad", "subset"), ("abort", "subset")]
 PLAYS += [("healthy", "gateway"), ("bad", "gateway"), ("abort", "gateway")] if KIND == "sim" else []
 LIVES = 3  # at most, in a run without a crash

@@ -17,6 +17,7 @@ from harness.colours import ColourShop
 from harness.daemon import Daemon
 from harness.kube import without_noise
 from harness.process import BUILD, SLOW
+from harness.rolling import RollingShop
 from harness.shop import Shop
 from watching import Watching
 
@@ -54,8 +55,8 @@ class Run:
     # --- the shop ---
 
     def __enter__(self):
-        kind = ColourShop if self.mode == "service" else Shop
-        more = {"colour": True} if self.mode == "service" else {"mode": self.mode}
+        kind = {"service": ColourShop, "batches": RollingShop}.get(self.mode, Shop)
+        more = {"service": {"colour": True}, "batches": {}}.get(self.mode, {"mode": self.mode})
         self.shop = kind(self.lab, replicas=4, pod_rps=200, **more)
         self.shop.create()
         self.kube.create({
@@ -361,6 +362,12 @@ class Run:
         must(shop.image_in(shop.green) == shop.image_of("2.0") and
              shop.image_in(shop.name) == shop.image, "another image")
         must(shop.lost() == {}, f"lost requests: {shop.lost()}")
+
+    def check_batches(self, batches):
+        """It was held at each of them once, and rolled by itself before and after."""
+        self.watching.catch_up()
+        found = self.watching.batches()
+        must(found == batches, f"batches {found}, not {batches}")
 
     def check_nothing_left(self):
         """At once, but for pods that a controller made as their Deployment went: the garbage

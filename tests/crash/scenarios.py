@@ -104,6 +104,30 @@ def colours(run):
     run.finish([first, second])
 
 
+def batches(run):
+    """One Deployment, pod by pod to the release; and the next one back from its first batch."""
+    run.start()
+    strategy = {"batches": None, "stages": [{"pods": 1, "approve": True}, {"pods": "100%"}],
+                "surge": 2, "steady": "100ms", "deadline": "30s"}
+    app = run.shop.app(rolling=strategy, gates=[])
+    del app["strategy"]["rolling"]["batches"]
+    run.apply(app)
+    first = run.begin(run.shop.image_of("2.0"), "first")
+    run.wait_blocked(first, "approve")
+    run.command(first, "approve")
+    run.wait_phase(first, "succeeded")
+    run.check_history(first, "succeeded", 4)
+    run.check_home(run.shop.image_of("2.0"))
+    second = run.begin(run.shop.image_of("3.0"), "second")
+    run.wait_blocked(second, "approve")
+    run.command(second, "abort")
+    run.wait_phase(second, "aborted")
+    run.check_home(run.shop.image_of("2.0"))
+    run.check_batches([("1.0", 0), ("2.0", 1), ("2.0", 3), ("2.0", 4), ("2.0", 0), ("3.0", 1),
+                       ("2.0", 0)])
+    run.finish([first, second])
+
+
 def switch(run, rid):
     """The preview is approved, and all requests go to the other colour, which is watched."""
     run.wait_blocked(rid, "approve")

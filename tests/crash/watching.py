@@ -96,6 +96,18 @@ class Watching:
                        for what, o in self.watches["Deployment"].of(self.shop.name)
                        if what != "DELETED")
 
+    def batches(self):
+        """(image's tag, how many pods it is held at; 0: it rolls by itself), when it changed."""
+        found = []
+        for what, o in self.watches["Deployment"].of(self.shop.name):
+            spec = o["spec"]
+            tag = spec["template"]["spec"]["containers"][0]["image"].rsplit(":")[-1]
+            bounds = spec["strategy"]["rollingUpdate"].values()
+            held = spec.get("minReadySeconds", 0) > 0
+            if what != "DELETED":
+                found.append((tag, sum(bounds) if held else 0))
+        return changes(found)
+
     def floors(self):
         return changes(o["spec"].get("minReplicas")
                        for what, o in self.watches["HorizontalPodAutoscaler"].of(self.shop.name)

@@ -40,6 +40,13 @@ class RollingShop(Shop):
             container.pop("image")
         return deployment
 
+    def weights(self, route="primary", of=None):
+        """Nothing is steered: all requests go to the one side."""
+        return 100, 0
+
+    def leftovers(self):
+        return []
+
     def images(self):
         """How many of its pods have which image, those that are going aside."""
         found = {}
