@@ -104,19 +104,25 @@ at_rest(const struct view *v, int allowed)
 	       stable->pods - stable->updated <= (left > 0 ? left : 0);
 }
 
-/* Pods that crash after a moment were ready too. */
+/* Pods that crash after a moment were ready too; and until it is known who has the requests, the
+ * old pods do. */
 static bool
-not_steady(const struct view *v, struct step *step)
+not_steady(const struct view *v, struct step *step, const char *next)
 {
 	const struct rollout *r = v->rollout;
-	int64_t until_ms = r->sides[SIDE_CANARY].since_ms + r->app->steady_ms;
+	int64_t until_ms = r->sides[SIDE_CANARY].since_ms + r->app->steady_ms, taken_ms = 0;
+	bool taken = mesh_took(v, MESH_CANARY, &taken_ms);
 	char object[APP_NAME * 2];
 
-	if (v->now_ms >= until_ms)
+	if (taken && v->now_ms >= until_ms)
 		return false;
 	step_object(object, sizeof(object), "Deployment", r->app, r->app->workload);
-	return step_blocked(step, object, until_ms, "then the next pods follow",
-	    "the release's pods are ready; they must stay so for a moment (steady)");
+	if (v->now_ms < until_ms)
+		return step_blocked(step, object, until_ms, next,
+		    "the release's pods are ready; they must stay so for a moment (steady)");
+	return step_blocked(step, object, taken_ms, next,
+	    "the release's pods are ready; they count as known to those who send requests after "
+	    "mesh.settle");
 }
 
 static bool
@@ -126,7 +132,7 @@ go_further(const struct view *v, struct step *step, int allowed, int wanted)
 
 	if (next > wanted)
 		next = wanted;
-	if (allowed > 0 && not_steady(v, step))
+	if (allowed > 0 && not_steady(v, step, "then the next pods follow"))
 		return true;
 	if (next <= allowed || !may_lose(v, next))
 		return step_pods(v, step, SIDE_STABLE, size_now(v));
@@ -162,6 +168,8 @@ rule_own_pace(const struct view *v, struct step *step)
 
 	if (stable_has_image(v) && pace_same(pace, &v->rollout->baseline.pace))
 		return false;
+	if (!v->urgent && not_steady(v, step, "then the last old pods go"))
+		return true;
 	return step_act(step, ACT_SET_IMAGE, 0, wanted_image(v));
 }
 

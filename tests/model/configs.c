@@ -56,6 +56,18 @@ static const struct config configs[] = {
 	.asks = true, .budget = {[EDITS] = 1}},
     {"colours by weights, commands", "", .full = 2, .colours = true, .weighs = true, .asks = true,
 	.commands = true, .budget = {[COMMANDS] = 2}},
+    /* one that rolls */
+    {"rolls", "", .full = 2, .rolls = true, .budget = {[CRASHES] = 1, [ANSWERS] = 1}},
+    {"rolls, three pods", "", .full = 3, .rolls = true, .budget = {[CRASHES] = 1}},
+    {"rolls, one pod", "", .full = 1, .rolls = true, .budget = {[ANSWERS] = 1, [FLIPS] = 1}},
+    {"rolls, pods die", "", .full = 2, .rolls = true, .budget = {[FLIPS] = 1}},
+    {"rolls, the release never gets ready", "", .full = 2, .rolls = true, .never_stable = true,
+	.budget = {[CRASHES] = 1, [ANSWERS] = 1, [FLIPS] = 1}},
+    {"rolls, outage", "", .full = 2, .rolls = true, .budget = {[OUTAGES] = 1, [ANSWERS] = 1}},
+    {"rolls, edits are held", HOLD, .full = 2, .rolls = true, .budget = {[EDITS] = 1}},
+    {"rolls, edits are repaired", REPAIR, .full = 2, .rolls = true, .budget = {[EDITS] = 1}},
+    {"rolls, edits abort", ABORT, .full = 2, .rolls = true, .budget = {[EDITS] = 1}},
+    {"rolls, commands", "", .full = 2, .rolls = true, .commands = true, .budget = {[COMMANDS] = 2}},
     /* two things at once: the long form */
     {"host, three pods", "", .full = 3, .asks = true, .budget = {[CRASHES] = 1, [ANSWERS] = 1},
 	.full_only = true},

@@ -89,10 +89,21 @@ canary_spec(const struct config *config)
 			 : "");
 }
 
+static char *
+rolling_spec(const struct config *config)
+{
+	return str_format("{kind: App, name: web, namespace: shop, workload: {name: web},\n"
+			  " strategy: {rolling: {batches: [1, 100%%], surge: 1, hold: 1h,\n"
+			  "  deadline: 10h}}, %s}",
+	    config->more);
+}
+
 static json_t *
 make_spec(const struct config *config)
 {
-	char *text = config->colours ? colours_spec(config) : canary_spec(config);
+	char *text = config->colours ? colours_spec(config)
+		     : config->rolls ? rolling_spec(config)
+				     : canary_spec(config);
 	json_t *spec;
 	struct err e;
 	if (yaml_parse(text, strlen(text), &spec, NULL, &e) < 0)

@@ -74,7 +74,8 @@ void
 laws_event(struct lab *lab, struct state *s, const struct event *event)
 {
 	/* "Read back: it took effect", whoever did it: airisd counts it as its own. */
-	if (event->kind == EVENT_ACTED && lab->r->attempt.act.kind == ACT_SET_IMAGE)
+	enum act_kind kind = lab->r->attempt.act.kind;
+	if (event->kind == EVENT_ACTED && (kind == ACT_SET_IMAGE || kind == ACT_ROLL))
 		s->k.rolled = 1;
 	if (event->kind != EVENT_STAGE)
 		return;
@@ -333,6 +334,12 @@ laws_after_look(struct lab *lab, struct state *s)
 	if (s->down || lab->r->phase != PHASE_ABORTING || !s->k.fresh_abort)
 		return;
 	const struct attempt *attempt = &lab->r->attempt;
+	bool back = attempt->pending && attempt->act.kind == ACT_SET_IMAGE;
+	if (lab->config->rolls && c->image == IMAGE_NEW && !back && !edited(lab, s) &&
+	    attempt->retry_ms <= NOW_MS && !phase_final(lab->r->phase) &&
+	    !(attempt->pending && attempt->act.urgent))
+		lab_bad(lab, "law 4: an abort waits (%s: %s) instead of going back",
+		    lab->waiting.object, lab->waiting.what);
 	bool answer =
 	    attempt->pending && (attempt->act.urgent || attempt->act.kind == ACT_SET_IMAGE ||
 				    attempt->act.kind == ACT_SCALE_STABLE);
@@ -340,6 +347,50 @@ laws_after_look(struct lab *lab, struct state *s)
 	if (lowest_at_once(lab, s) < c->weight && !answer && attempt->retry_ms <= NOW_MS)
 		lab_bad(lab, "law 4: an abort waits (%s: %s) instead of moving traffic to %d",
 		    lab->waiting.object, lab->waiting.what, lowest_at_once(lab, s));
+}
+
+/* --- batches ---------------------------------------------------------------------------------
+ */
+
+/* No more pods of the release than the stage says, and each that follows the first is made up for
+ * by one that is ready. Back it goes in one act. */
+static void
+check_roll(struct lab *lab, const struct state *s, const struct act *act)
+{
+	const struct cluster *c = in_view(s);
+	const struct target *target = &rollout_stage(lab->r)->target;
+	int most = target->percent ? pods_for(lab, target->batch) : target->batch;
+	int ready = c->image == IMAGE_NEW ? c->new_ready : 0;
+	if (act->kind == ACT_SET_IMAGE && going_home(lab)) {
+		if (reduce_image(act->text) != IMAGE_OLD)
+			lab_bad(lab, "I4: an abort sets the new image");
+	} else if (act->kind == ACT_SET_IMAGE) {
+		bool all = c->held >= lab->config->full && c->new_ready >= lab->config->full;
+		if (!all && !edited(lab, s) && !hurt(lab, s))
+			lab_bad(lab, "I7: it rolls by itself at %d of %d pods", c->held,
+			    lab->config->full);
+	} else if (act->kind != ACT_ROLL || going_home(lab)) {
+		lab_bad(lab, "%s in an app that rolls", act_name(act->kind));
+	} else if (act->number > most && act->number != lab->r->batch) {
+		lab_bad(lab, "I7: %d pods in stage %d", act->number, lab->r->stage);
+	} else if (act->number > ready + 1 && !edited(lab, s)) {
+		lab_bad(lab, "law 1: %d pods of the release, %d are ready", act->number, ready);
+	}
+}
+
+/* Never more than its batch, never fewer ready than its size. */
+static void
+check_batch(struct lab *lab, const struct state *s)
+{
+	const struct cluster *c = &s->c;
+	int most = c->held > 0 ? c->held : lab->config->full;
+	if (edited(lab, s))
+		return;
+	if (c->held > 0 && c->new_pods > most)
+		lab_bad(lab, "I7: %d pods run the release, %d are allowed", c->new_pods, most);
+	if (!hurt(lab, s) && world_stable_ready(c) < lab->config->full)
+		lab_bad(
+		    lab, "I2: %d of %d pods are ready", world_stable_ready(c), lab->config->full);
 }
 
 /* --- where they are called --------------------------------------------------------------------
@@ -350,7 +401,9 @@ laws_choice(struct lab *lab, struct state *s, const struct act *act)
 {
 	if (lab->r->phase == PHASE_ABORTING)
 		check_abort(lab, s, act);
-	if (act->kind == ACT_WEIGHT)
+	if (lab->config->rolls)
+		check_roll(lab, s, act);
+	else if (act->kind == ACT_WEIGHT)
 		check_weight(lab, s, act);
 	else if (act->kind == ACT_SET_IMAGE)
 		check_image(lab, s, act);
@@ -384,7 +437,8 @@ void
 laws_landed(struct state *s, const struct act *act, int weight_before, enum act_outcome outcome)
 {
 	/* Also if somebody set the same image a moment before: airisd counts it as its own then. */
-	if (act->kind == ACT_SET_IMAGE && s->c.image == reduce_image(act->text))
+	bool sets = act->kind == ACT_SET_IMAGE || act->kind == ACT_ROLL;
+	if (sets && s->c.image == reduce_image(act->text))
 		s->k.rolled = 1;
 	if (outcome == ACT_DONE && act->kind == ACT_WEIGHT && act->urgent &&
 	    act->number != weight_before)
@@ -424,6 +478,8 @@ at_home(const struct lab *lab, const struct state *s, enum image image)
 	bool routed = c->route && (c->weight > 0 || c->names_canary || c->names_stable);
 	if (lab->config->colours)
 		return at_rest(lab, s, image == IMAGE_NEW);
+	if (c->held > 0 && !edited(lab, s))
+		return false;
 	if (c->canary != GONE || c->service || c->subsets || routed)
 		return false;
 	if (lab->config->hpa && c->hpa_min != 1)
@@ -468,6 +524,8 @@ laws_state(struct lab *lab, struct state *s)
 {
 	if (!edited(lab, s))
 		check_traffic(lab, s);
+	if (lab->config->rolls)
+		check_batch(lab, s);
 	struct state later = *s;
 	if (phase_final(lab->r->phase) && later.adrift.act != ACT_NONE)
 		lab_adrift_lands(lab, &later);

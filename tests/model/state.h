@@ -17,6 +17,7 @@ enum budget { CRASHES, ANSWERS, EDITS, FLIPS, OUTAGES, COMMANDS, BUDGETS };
 
 struct cluster {       /* what the API server has; what airisd sees when it looks */
 	uint8_t image; /* of the stable template */
+	uint8_t held;  /* it rolls: at so many new pods; 0: by itself */
 	uint8_t stable_size;
 	uint8_t old_pods, old_ready, new_pods, new_ready; /* the stable side's, by image */
 	uint8_t canary;					  /* enum presence */
@@ -41,7 +42,7 @@ struct reduced_late {			     /* may: it may still come */
 
 struct reduced { /* the rollout: see reduce.c */
 	uint8_t phase, stage, skip;
-	uint8_t weight, stable_new, rolled, resized, canary;
+	uint8_t weight, stable_new, rolled, resized, canary, batch;
 	uint8_t seen, seen_in_phase, had_weight;
 	uint8_t taken[MESH_SUBJECTS], settled_mesh[MESH_SUBJECTS]; /* fact; mesh.settle is over */
 	uint8_t ready[2], steady;
@@ -90,6 +91,7 @@ struct config {
 	bool subset, hpa, asks;	 /* asks: the mesh confirms; else time is the answer */
 	bool colours;		 /* blue-green; the second colour is not there at first */
 	bool weighs;		 /* by weights, and its Service is not there either */
+	bool rolls;		 /* one Deployment, in batches, with one pod above its size */
 	bool never_canary, never_stable, fatal; /* new pods of that side never get ready */
 	bool gate, commands;			/* commands: pause, resume, promote too */
 	uint8_t budget[BUDGETS];

@@ -315,6 +315,18 @@ edits_image(struct lab *lab, struct state *s, int argument)
 }
 
 static bool
+edits_pace(struct lab *lab, struct state *s, int argument)
+{
+	(void)lab;
+	(void)argument;
+	if (s->c.held == 0)
+		return false;
+	s->c.held = 0;
+	edit(s, ON_STABLE);
+	return true;
+}
+
+static bool
 edits_size(struct lab *lab, struct state *s, int argument)
 {
 	int size = s->c.canary_size + argument;
@@ -470,6 +482,7 @@ static const struct happening steps[] = {
     {"FAULT: somebody sets weight 50", FAULT, EDITS, 50, edits_weight, NO_WAIT},
     {"FAULT: somebody sets weight 100", FAULT, EDITS, 100, edits_weight, NO_WAIT},
     {"FAULT: somebody changes the stable image", FAULT, EDITS, 0, edits_image, NO_WAIT},
+    {"FAULT: somebody lets it roll by itself", FAULT, EDITS, 0, edits_pace, NO_WAIT},
     {"FAULT: somebody makes the canary larger", FAULT, EDITS, 1, edits_size, NO_WAIT},
     {"FAULT: somebody makes the canary smaller", FAULT, EDITS, -1, edits_size, NO_WAIT},
     {"FAULT: somebody deletes the canary", FAULT, EDITS, 0, deletes_canary, NO_WAIT},

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "base/str.h"
+#include "model/pace.h"
 #include "reduce.h"
 
 void
@@ -10,8 +11,8 @@ world_begin(const struct config *config, struct state *s)
 {
 	uint8_t full = (uint8_t)config->full;
 	*s = (struct state){0};
-	s->c =
-	    (struct cluster){.old_pods = full, .old_ready = full, .stable_size = full, .route = 1};
+	s->c = (struct cluster){.old_pods = full, .old_ready = full, .stable_size = full};
+	s->c.route = !config->rolls;
 	s->c.names_canary = s->m.names_canary = config->colours && !config->weighs;
 	s->c.hpa_min = config->hpa ? 1 : 0;
 	s->m.old_ends = full;
@@ -58,6 +59,9 @@ world_look(const struct config *config, const struct cluster *c, bool fresh, str
 	    .updated = c->image == IMAGE_NEW ? c->new_pods : c->old_pods,
 	    .ready = world_stable_ready(c),
 	    .ready_new = c->new_ready};
+	seen->stable.pace = (struct pace){"25%", "25%", -1, 600};
+	if (c->held > 0)
+		seen->stable.pace = pace_hold(c->held, 1);
 	str_copy(seen->stable.image, APP_IMAGE, image_text((enum image)c->image));
 	look_canary(config, c, &seen->canary);
 	seen->canary_service = seen->canary_service_ours = c->service;
@@ -67,7 +71,7 @@ world_look(const struct config *config, const struct cluster *c, bool fresh, str
 	    .canary = c->subsets,
 	    .stable_fits = true};
 	seen->route.exists = seen->route.fits = c->route;
-	seen->route.even = seen->route.accepted = true;
+	seen->route.even = seen->route.accepted = c->route;
 	seen->preview = c->service ? PREVIEW_CANARY : PREVIEW_OTHER;
 	seen->route.weight = c->weight;
 	seen->route.names_canary = c->names_canary;
@@ -171,6 +175,15 @@ apply_route(struct state *s, const struct act *act)
 	return memcmp(&before, c, sizeof(before)) == 0 ? ACT_ALREADY : ACT_DONE;
 }
 
+static enum act_outcome
+apply_image(struct state *s, const struct act *act)
+{
+	int held = act->kind == ACT_ROLL ? act->number : 0;
+	bool same = change(&s->c.held, held) == ACT_ALREADY;
+	enum act_outcome outcome = change(&s->c.image, reduce_image(act->text));
+	return same ? outcome : ACT_DONE;
+}
+
 enum act_outcome
 world_apply(const struct config *config, struct state *s, const struct act *act)
 {
@@ -188,7 +201,7 @@ world_apply(const struct config *config, struct state *s, const struct act *act)
 	case ON_STABLE:
 		if (act->kind == ACT_SCALE_STABLE)
 			return resize_stable(s, act->number);
-		return change(&c->image, reduce_image(act->text));
+		return apply_image(s, act);
 	case ON_HPA:
 		return c->hpa_min == 0 ? ACT_ALREADY : change(&c->hpa_min, act->number);
 	case NO_OBJECT:
@@ -208,12 +221,19 @@ world_roll(const struct config *config, struct state *s)
 	uint8_t *wrong_ready = new ? &c->old_ready : &c->new_ready;
 	uint8_t *wrong_ends = new ? &s->m.old_ends : &s->m.new_ends;
 	int full = c->stable_size, ready = world_stable_ready(c);
+	int above = c->held == 0 ? *wrong > 0 : 1, left = full - (c->held > 0 ? c->held - 1 : 0);
 	(void)config;
-	if (*right < full && *right + *wrong < full + (*wrong > 0)) {
+	/* New pods never count as available there: all but so many of the old ones stay. */
+	if (c->held > 0 && *wrong <= left && *right + *wrong >= full + above)
+		return false;
+	if (c->held > 0 && *wrong > left)
+		ready = full + 1;
+	if (*right < full && *right + *wrong < full + above) {
 		++*right;
 		return true;
 	}
-	if (*wrong == 0 || (*wrong == *wrong_ready && ready <= full))
+	if (*wrong == 0 || (c->held > 0 && *wrong <= left) ||
+	    (*wrong == *wrong_ready && ready <= full))
 		return false;
 	if (*wrong == *wrong_ready) {
 		--*wrong_ready;
@@ -297,7 +317,7 @@ world_take_ends(struct state *s, bool canary)
 	enum mesh_subject subject = canary ? MESH_CANARY : MESH_STABLE;
 	if (world_has_taken(s, subject))
 		return false;
-	if (canary) {
+	if (canary && s->c.held == 0) {
 		s->m.canary_ends = s->c.canary_ready;
 		s->m.canary_dead = 0;
 	} else {
@@ -316,7 +336,9 @@ world_has_taken(const struct state *s, enum mesh_subject subject)
 	case MESH_ROUTING:
 		return route_is_taken(s) && s->m.service == s->c.service &&
 		       s->m.subsets == s->c.subsets;
-	case MESH_CANARY:
+	case MESH_CANARY: /* the release's pods, where it rolls */
+		if (s->c.held > 0)
+			return s->m.new_ends == s->c.new_ready;
 		return s->m.canary_ends == s->c.canary_ready && !s->m.canary_dead;
 	case MESH_STABLE:
 		return s->m.old_ends == s->c.old_ready && s->m.new_ends == s->c.new_ready;
