@@ -54,7 +54,7 @@ print_line(const struct work *work, const struct found *found)
 	grouped(found->states, states, sizeof(states));
 	grouped(found->transitions, transitions, sizeof(transitions));
 	configs_budget(work->config, budget, sizeof(budget));
-	printf("model: %d canary %s (%s): %s states, %s transitions, longest way home %u steps, "
+	printf("model: %d, %s (%s): %s states, %s transitions, longest way home %u steps, "
 	       "%d violations%s\n",
 	    work->number, work->config->name, budget, states, transitions, found->longest,
 	    found->bad, found->whole ? "" : "; NOT EXPLORED TO ITS END");
