@@ -269,6 +269,19 @@ an_abort_grows_the_old_colour_first(void **state)
 	expect_act(look(target_home(), true), ACT_WEIGHT, 0);
 }
 
+/* Others gave it an image: whatever that is, it serves, and one pod of four does not. */
+static void
+an_abort_does_not_leave_what_serves_for_one_pod(void **state)
+{
+	(void)state;
+	rollout.resized = true;
+	seen.stable.ready = 1;
+	seen.canary.ready_new = 0;
+	assert_int_equal(look(target_home(), true).kind, STEP_BLOCKED);
+	seen.canary.ready = 0;
+	expect_act(look(target_home(), true), ACT_WEIGHT, 0);
+}
+
 /* It was told to go a moment ago, and its pods are ready still. */
 static void
 pods_that_are_about_to_go_carry_nothing(void **state)
@@ -488,6 +501,8 @@ main(void)
 	    cmocka_unit_test(what_forbids_a_start),
 	    cmocka_unit_test_setup_teardown(an_abort_switches_back_in_one_write, setup, teardown),
 	    cmocka_unit_test_setup_teardown(an_abort_grows_the_old_colour_first, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+		an_abort_does_not_leave_what_serves_for_one_pod, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		pods_that_are_about_to_go_carry_nothing, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
