@@ -47,7 +47,10 @@ add_row(struct table *table, const json_t *one, int64_t now_ms)
 	table_add(table, BOLD, name);
 	table_add(table, phase_style(phase), phase);
 	table_add(table, PLAIN, jsonx_text_or(one, "stage", ""));
-	table_addf(table, PLAIN, "%lld%%", (long long)jsonx_int(one, "weight", 0));
+	if (json_is_integer(jsonx_at(one, "weight")))
+		table_addf(table, PLAIN, "%lld%%", (long long)jsonx_int(one, "weight", 0));
+	else
+		table_add(table, DIM, "-"); /* it rolls: no traffic is steered */
 	table_addf(table, DIM, "%s%s", age, *age == '\0' ? "" : " ago");
 	table_add(table, DIM, took);
 	table_add(table, PLAIN, jsonx_text_or(one, "id", "?"));

@@ -105,6 +105,18 @@ tell_stage(const struct story *story)
 }
 
 static void
+tell_stale(const struct story *story, struct str *text)
+{
+	const char *stale = jsonx_text_or(story->rollout, "stale", "");
+
+	if (*stale == '\0')
+		return;
+	str_clear(text);
+	str_addf(text, "What is known may be old: %s.", stale);
+	sentence(story, 0, text);
+}
+
+static void
 tell_weight(const struct story *story)
 {
 	const json_t *weight = jsonx_at(story->rollout, "weight");
@@ -129,12 +141,27 @@ tell_weight(const struct story *story)
 		    jsonx_text(weight, "missing"));
 		sentence(story, 0, &text);
 	}
-	if (*jsonx_text_or(story->rollout, "stale", "") != '\0') {
-		str_clear(&text);
-		str_addf(
-		    &text, "What is known may be old: %s.", jsonx_text(story->rollout, "stale"));
-		sentence(story, 0, &text);
-	}
+	tell_stale(story, &text);
+	str_done(&text);
+}
+
+static void
+tell_batch(const struct story *story)
+{
+	const json_t *batch = jsonx_at(story->rollout, "batch");
+	long long allowed = jsonx_int(batch, "allowed", 0);
+	struct str text;
+
+	if (!json_is_object(batch))
+		return;
+	str_init(&text, 0);
+	str_addf(&text, "%lld of %lld pods run the release and are ready",
+	    (long long)jsonx_int(batch, "ready", 0), (long long)jsonx_int(batch, "size", 0));
+	if (allowed > 0)
+		str_addf(&text, "; the Deployment is held at %lld", allowed);
+	str_add(&text, ".");
+	sentence(story, 0, &text);
+	tell_stale(story, &text);
 	str_done(&text);
 }
 
@@ -177,6 +204,7 @@ show_explain(const struct paint *paint, const json_t *rollout, const json_t *eve
 	if (jsonx_text(rollout, "ended") == NULL)
 		tell_stage(&story);
 	tell_weight(&story);
+	tell_batch(&story);
 	if (json_array_size(gates) > 0)
 		paint_add(paint, to, BOLD, "Gates"), str_add(to, "\n");
 	json_array_foreach(gates, i, gate) tell_gate(&story, gate);

@@ -129,7 +129,11 @@ add_step(const struct page *page, struct table *table, const json_t *step)
 	table_add(table, look.mark_style, paint_mark(page->paint, look.mark));
 	table_addf(table, DIM, "%lld", (long long)jsonx_int(step, "index", 0));
 	table_add(table, look.name_style, jsonx_text_or(step, "name", "?"));
-	table_addf(table, look.name_style, "%lld%%", (long long)jsonx_int(step, "weight", 0));
+	if (json_is_integer(jsonx_at(step, "weight")))
+		table_addf(
+		    table, look.name_style, "%lld%%", (long long)jsonx_int(step, "weight", 0));
+	else
+		table_add(table, look.name_style, jsonx_text_or(step, "batch", ""));
 	table_add(table, str_equal(state, "current") ? PLAIN : DIM, str_text(&note));
 	str_done(&note);
 }

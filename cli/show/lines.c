@@ -132,12 +132,29 @@ moved(const struct lines *lines, const json_t *r, const char *path)
 }
 
 static void
+say_batch(const struct lines *lines, const json_t *r)
+{
+	if (!json_is_object(jsonx_at(r, "batch")))
+		return;
+	if (moved(lines, r, "batch.allowed"))
+		say(lines, "held at %lld pods of the release",
+		    (long long)jsonx_int(r, "batch.allowed", 0));
+	if (changed(lines, r, "batch.ready") || changed(lines, r, "stable.ready"))
+		say(lines, "ready: %lld/%lld of the release, %lld in all",
+		    (long long)jsonx_int(r, "batch.ready", 0),
+		    (long long)jsonx_int(r, "batch.size", 0),
+		    (long long)jsonx_int(r, "stable.ready", 0));
+}
+
+static void
 say_weight(const struct lines *lines, const json_t *r)
 {
 	const char *known = jsonx_text_or(r, "weight.known", "");
 	long long written = jsonx_int(r, "weight.written", 0),
 		  taken = jsonx_int(r, "weight.taken", 0);
 
+	if (!json_is_object(jsonx_at(r, "weight")))
+		return;
 	if (moved(lines, r, "weight.written"))
 		say(lines, "canary weight %lld%% written", written);
 	if (moved(lines, r, "weight.taken"))
@@ -223,6 +240,7 @@ on_state(void *ctx, const json_t *rollout)
 		say_phase(lines, rollout);
 	say_stage(lines, rollout);
 	say_weight(lines, rollout);
+	say_batch(lines, rollout);
 	say_gates(lines, rollout);
 	say_blocked(lines, rollout);
 	if (ended)

@@ -12,7 +12,10 @@ add_stage(const struct paint *paint, const json_t *stage, size_t index, struct s
 	size_t i;
 
 	str_init(&facts, 0);
-	str_addf(&facts, "weight %lld%%", (long long)jsonx_int(stage, "weight", 0));
+	if (json_is_integer(jsonx_at(stage, "weight")))
+		str_addf(&facts, "weight %lld%%", (long long)jsonx_int(stage, "weight", 0));
+	else
+		str_addf(&facts, "pods %s", jsonx_text_or(stage, "batch", "as they are"));
 	if (!str_equal(hold, "0s") && *hold != '\0')
 		str_addf(&facts, ", hold %s", hold);
 	if (jsonx_bool(stage, "approve", false))

@@ -187,6 +187,26 @@ add_weight(const struct page *page, struct str *to)
 	str_add(to, "\n");
 }
 
+/* One workload that rolls. */
+static void
+add_batch(const struct page *page, struct str *to)
+{
+	const json_t *batch = jsonx_at(page->rollout, "batch");
+	long long allowed = jsonx_int(batch, "allowed", 0), ready = jsonx_int(batch, "ready", 0);
+	long long size = jsonx_int(batch, "size", 0);
+
+	if (!json_is_object(batch))
+		return;
+	add_label(page, to, DIM, "release");
+	if (size > 0)
+		add_bar(page, to, 100 * ready / size, 100 * allowed / size);
+	paint_addf(page->paint, to, BOLD, "  %lld of %lld", ready, size);
+	str_add(to, " pods ready");
+	if (allowed > 0)
+		paint_addf(page->paint, to, DIM, ", held at %lld", allowed);
+	str_add(to, "\n");
+}
+
 static void
 add_side(const struct page *page, struct str *to, const char *name)
 {
@@ -355,6 +375,7 @@ page_add(const struct page *page, struct str *to)
 		str_add(to, "\n");
 	}
 	add_weight(page, to);
+	add_batch(page, to);
 	add_side(page, to, "stable");
 	add_side(page, to, "canary");
 	add_gates(page, to);

@@ -106,16 +106,33 @@ acts_json(const struct app *app, const struct plan *plan, int stage)
 }
 
 json_t *
+api_weight_json(const struct app *app, const struct target *target)
+{
+	return app->rolls ? json_null() : json_integer(target->weight);
+}
+
+json_t *
+api_batch_json(const struct target *target)
+{
+	char text[24];
+	if (target->batch == 0)
+		return json_null();
+	str_print(text, sizeof(text), "%d%s", target->batch, target->percent ? "%" : "");
+	return json_string(text);
+}
+
+json_t *
 api_plan_json(const struct app *app, const char *image, const struct plan *plan)
 {
 	json_t *stages = json_array(), *problems = json_array();
 	for (int i = 0; i < plan->ladder.count; i++) {
 		const struct stage *stage = &plan->ladder.stages[i];
 		json_array_append_new(stages,
-		    json_pack("{s:s, s:i, s:o, s:b, s:o, s:o}", "name", stage->name, "weight",
-			stage->target.weight, "hold", api_hold_json(stage->hold_ms), "approve",
-			stage->approve, "gates", api_gates_json(app, stage->gates), "acts",
-			acts_json(app, plan, i)));
+		    json_pack("{s:s, s:o, s:o, s:o, s:b, s:o, s:o}", "name", stage->name, "weight",
+			api_weight_json(app, &stage->target), "batch",
+			api_batch_json(&stage->target), "hold", api_hold_json(stage->hold_ms),
+			"approve", stage->approve, "gates", api_gates_json(app, stage->gates),
+			"acts", acts_json(app, plan, i)));
 	}
 	for (size_t i = 0; i < plan->problems.count; i++)
 		json_array_append_new(problems, api_text_json(plan->problems.items[i].text));

@@ -13,6 +13,10 @@ json_t *api_event_json(const struct journal_row *row);
 json_t *api_row_json(const struct journal_row *row);	       /* its text; {} if that is damaged */
 json_t *api_page_json(json_t *items, json_t *next);	       /* takes both */
 json_t *api_gates_json(const struct app *app, uint32_t gates); /* names of those in the mask */
+/* Of one that rolls: null, there is no weight; and so many pods, "3" or "25%", of the others null.
+ */
+json_t *api_weight_json(const struct app *app, const struct target *target);
+json_t *api_batch_json(const struct target *target);
 json_t *api_rollout_json(const struct engine_look *look);
 json_t *api_plan_json(const struct app *app, const char *image, const struct plan *plan);
 

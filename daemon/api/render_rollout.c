@@ -83,14 +83,15 @@ ladder_part(const struct rollout *r)
 		const struct stage *stage = &r->ladder.stages[i];
 		const struct stage_record *record = &r->records[i];
 		bool end = i == r->stage && r->phase == PHASE_SUCCEEDED;
-		json_array_append_new(
-		    list, json_pack("{s:i, s:s, s:i, s:o, s:b, s:o, s:s, s:o, s:o, s:o}", "index",
-			      i, "name", stage->name, "weight", stage->target.weight, "hold",
-			      api_hold_json(stage->hold_ms), "approve", stage->approve, "gates",
-			      api_gates_json(r->app, stage->gates), "state", stage_state(r, i),
-			      "entered", api_time_json(record->entered_ms), "left",
-			      api_time_json(end ? r->ended_ms : record->left_ms), "measured",
-			      measured_part(r, i)));
+		json_array_append_new(list,
+		    json_pack("{s:i, s:s, s:o, s:o, s:o, s:b, s:o, s:s, s:o, s:o, s:o}", "index", i,
+			"name", stage->name, "weight", api_weight_json(r->app, &stage->target),
+			"batch", api_batch_json(&stage->target), "hold",
+			api_hold_json(stage->hold_ms), "approve", stage->approve, "gates",
+			api_gates_json(r->app, stage->gates), "state", stage_state(r, i), "entered",
+			api_time_json(record->entered_ms), "left",
+			api_time_json(end ? r->ended_ms : record->left_ms), "measured",
+			measured_part(r, i)));
 	}
 	return list;
 }
@@ -101,6 +102,8 @@ weight_part(const struct rollout *r)
 	const struct stage *stage = rollout_stage(r);
 	int target = stage == NULL || goes_home(r->phase) ? 0 : stage->target.weight;
 	const struct mesh_fact *fact = &r->mesh[MESH_WEIGHT];
+	if (r->app->rolls)
+		return json_null();
 	return json_pack("{s:i, s:i, s:i, s:o, s:o, s:o}", "target", target, "written", r->weight,
 	    "taken", r->taken, "known", api_text_json(fact->known), "since",
 	    api_time_json(fact->at_ms), "missing", api_text_json(fact->missing));
@@ -139,10 +142,26 @@ stable_part(const struct engine_look *look)
 	return side_json(&side);
 }
 
+/* One workload that rolls: on how many of its pods the release may be now, and is ready. */
+static json_t *
+batch_part(const struct engine_look *look)
+{
+	const struct rollout *r = look->rollout;
+	bool seen = look->seen.fresh || look->seen.stable.exists;
+	if (!r->app->rolls)
+		return json_null();
+	return json_pack("{s:i, s:i, s:i}", "allowed", r->batch, "ready",
+	    seen ? look->seen.stable.ready_new : r->sides[SIDE_CANARY].ready, "size",
+	    seen && look->seen.stable.replicas >= 0 ? look->seen.stable.replicas
+						    : r->baseline.replicas);
+}
+
 static json_t *
 canary_part(const struct engine_look *look)
 {
 	const struct rollout *r = look->rollout;
+	if (r->app->rolls)
+		return json_null();
 	struct side_part side = {.image = r->canary > 0 ? r->release.image : "",
 	    .size = r->canary,
 	    .ready = r->canary > 0 ? r->sides[SIDE_CANARY].ready : 0};
@@ -204,6 +223,7 @@ api_rollout_json(const struct engine_look *look)
 	json_object_set_new(json, "weight", weight_part(r));
 	json_object_set_new(json, "stable", stable_part(look));
 	json_object_set_new(json, "canary", canary_part(look));
+	json_object_set_new(json, "batch", batch_part(look));
 	json_object_set_new(json, "gates", gates_part(r));
 	json_object_set_new(json, "blocked_on", blocked_part(&look->waiting));
 	json_object_set_new(json, "started", api_time_json(r->created_ms));

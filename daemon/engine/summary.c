@@ -17,11 +17,12 @@ char *
 summary_text(const struct rollout *r)
 {
 	const struct stage *stage = rollout_stage(r);
-	json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:i, s:s, s:o, s:o}",
+	json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:o, s:s, s:o, s:o}",
 	    "id", r->id, "app", r->app->name, "namespace", r->app->namespace, "cluster",
 	    r->app->cluster, "release", r->release.number, "image", r->release.image, "phase",
-	    phase_name(r->phase), "stage", stage ? stage->name : "", "weight", r->seen, "reason",
-	    r->reason, "started", time_json(r->created_ms), "ended", time_json(r->ended_ms));
+	    phase_name(r->phase), "stage", stage ? stage->name : "", "weight",
+	    r->app->rolls ? json_null() : json_integer(r->seen), "reason", r->reason, "started",
+	    time_json(r->created_ms), "ended", time_json(r->ended_ms));
 	char *text = jsonx_dump(json);
 	json_decref(json);
 	return text;

@@ -48,6 +48,26 @@ def test_healthy(scene):
     assert "rolling as it did before" in plan, plan
 
 
+def test_what_people_see(scene):
+    """No weight where none is steered: so many pods, in every face."""
+    shop = scene.rolling()
+    rid = held(scene, shop, 2)
+    r = scene.airisd.rollout(rid)
+    assert (r["weight"], r["canary"]) == (None, None)
+    assert r["batch"] == {"allowed": 2, "ready": 2, "size": 4}
+    assert [s["batch"] for s in r["ladder"]] == [None, "1", "50%", "100%", None]
+    page = scene.airisd.ctl("rollout", "status", rid).stdout
+    assert "2 of 4 pods ready, held at 2" in page and "canary" not in page, page
+    told = scene.airisd.ctl("rollout", "explain", rid).stdout
+    assert "2 of 4 pods run the release" in told, told
+    assert "canary" not in told.partition("Last events")[0], told
+    assert "batch 50%       -  " in scene.airisd.ctl("rollout", "list").stdout
+    assert "pods 50%" in scene.airisd.ctl("rollout", "plan", rid).stdout
+    abort(scene, rid)
+    scene.airisd.wait_phase(rid, "aborted", 60)
+    shop.assert_runs("1.0")
+
+
 def test_a_batch_is_held_without_airisd(scene):
     """The controller itself goes no further, so nothing happens while airisd is dead."""
     shop = scene.rolling()

@@ -101,8 +101,8 @@ static void
 test_the_rollout_object(void **state)
 {
 	static const char *const keys[] = {"id", "app", "namespace", "cluster", "phase", "reason",
-	    "release", "stage", "ladder", "weight", "stable", "canary", "gates", "blocked_on",
-	    "started", "ended", "superseded_by", "cursor", "stale"};
+	    "release", "stage", "ladder", "weight", "stable", "canary", "batch", "gates",
+	    "blocked_on", "started", "ended", "superseded_by", "cursor", "stale"};
 	char id[ID_SIZE];
 	(void)state;
 	(void)put_app("web", HELD, GATED);
