@@ -2,6 +2,7 @@
 #include <string.h>
 #include "base/str.h"
 #include "model/gate.h"
+#include "model/preflight.h"
 #include "model/rehearse.h"
 #include "model/strategy.h"
 
@@ -204,7 +205,7 @@ plan_make(const struct app *app, const struct release *release, const struct obs
 	struct rehearsal x = {.seen = *seen, .now_ms = now_ms, .plan = plan};
 	*plan = (struct plan){0};
 	errlist_init(&plan->problems);
-	app->strategy->preflight(app, seen, &plan->problems);
+	preflight_find(app, seen, &plan->problems);
 	if (plan->problems.count > 0)
 		return 0;
 	x.seen.fresh = true;

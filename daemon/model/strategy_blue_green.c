@@ -76,8 +76,6 @@ preflight(const struct app *app, const struct observed *seen, struct errlist *pr
 		errlist_add(problems, "traffic.service", "%s", route->why_not);
 	else
 		check_preview(app, seen, problems);
-	if (problems->count == 0 && seen->preflight[0] != '\0')
-		errlist_add(problems, "", "%s", seen->preflight);
 }
 
 const struct strategy strategy_blue_green = {
