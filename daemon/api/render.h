@@ -14,6 +14,8 @@ json_t *api_row_json(const struct journal_row *row);	       /* its text; {} if t
 json_t *api_page_json(json_t *items, json_t *next);	       /* takes both */
 json_t *api_gates_json(const struct app *app, uint32_t gates); /* names of those in the mask */
 json_t *api_rollout_json(const struct engine_look *look);
+/* active: the rollout that is under way, or NULL. */
+json_t *api_preflight_json(const struct app *app, const char *active, const struct plan *plan);
 json_t *api_plan_json(const struct app *app, const char *image, const struct plan *plan);
 
 #endif

@@ -56,6 +56,6 @@ preflight_reason(const struct errlist *problems, char *to, size_t size)
 		length = strlen(to);
 	}
 	if (said < problems->count)
-		str_print(to + length, size - length, "%s%zu more: see its plan",
+		str_print(to + length, size - length, "%s%zu more: see airisctl app preflight",
 		    said > 0 ? "; and " : "", problems->count - said);
 }

@@ -38,3 +38,20 @@ def test_a_start_is_refused_with_all_reasons(quick, shops):
     told = quick.ctl("rollout", "status", rid).stdout
     for text in FOUND:
         assert text in " ".join(told.split()), told
+
+
+def test_alone_it_says_the_same_and_starts_nothing(quick, shops):
+    shop = broken(quick, shops)
+    done = quick.ctl("app", "preflight", shop.name, check=6)
+    assert done.stdout.startswith(f"{shop.name} would not be released now:\n"), done.stdout
+    for text in FOUND:
+        assert text in " ".join(done.stdout.split()), done.stdout
+    answer = quick.call("POST", f"/v1/apps/{shop.name}/preflight", {})
+    assert answer.status == 200 and answer.json["ok"] is False
+    assert {f["severity"] for f in answer.json["findings"]} == {"blocks"}
+    shop.kube.delete("HorizontalPodAutoscaler", shop.namespace, "two")
+    shop.kube.patch("Deployment", shop.namespace, shop.name,
+                    {"spec": {"replicas": 2, "paused": None}})
+    wait_for("pods", lambda: shop.endpoints(shop.name) == 2, 20)
+    wait_for("a yes", lambda: quick.ctl("app", "preflight", shop.name).returncode == 0, 10)
+    assert quick.call("GET", f"/v1/rollouts?app={shop.name}").json["items"] == []

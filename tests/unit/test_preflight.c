@@ -117,7 +117,7 @@ one_text_of_all(void **state)
 	preflight_reason(&found, text, sizeof(text));
 	assert_string_equal(text,
 	    "(1) the first; (2) the second; (3) one of those that there is no room for, number 0; "
-	    "and 7 more: see its plan");
+	    "and 7 more: see airisctl app preflight");
 	errlist_done(&found);
 }
 
