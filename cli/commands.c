@@ -3,7 +3,8 @@
 #include "cli.h"
 #include "command.h"
 
-extern const struct command cmd_app_apply, cmd_app_get, cmd_app_list, cmd_app_delete;
+extern const struct command cmd_app_apply, cmd_app_get, cmd_app_list, cmd_app_delete,
+    cmd_app_preflight;
 extern const struct command cmd_rollout_start, cmd_rollout_status, cmd_rollout_watch,
     cmd_rollout_list, cmd_rollout_explain, cmd_rollout_history, cmd_rollout_plan,
     cmd_rollout_promote, cmd_rollout_approve, cmd_rollout_pause, cmd_rollout_resume,
@@ -15,6 +16,7 @@ const struct command *const commands[] = {
     &cmd_app_apply,
     &cmd_app_get,
     &cmd_app_list,
+    &cmd_app_preflight,
     &cmd_app_delete,
     &cmd_rollout_start,
     &cmd_rollout_status,

@@ -13,5 +13,7 @@ void show_explain(const struct paint *paint, const json_t *rollout, const json_t
     int64_t now_ms, struct str *to);
 /* Every act, by stage; and what forbids a start. */
 void show_plan(const struct paint *paint, const json_t *plan, struct str *to);
+/* What forbids a start and what to know before one. */
+void show_preflight(const struct paint *paint, const json_t *preflight, struct str *to);
 
 #endif

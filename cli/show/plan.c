@@ -62,3 +62,24 @@ show_plan(const struct paint *paint, const json_t *plan, struct str *to)
 		paint_wrap(paint, to, 4, 4, json_is_string(one) ? json_string_value(one) : "?");
 	}
 }
+
+void
+show_preflight(const struct paint *paint, const json_t *preflight, struct str *to)
+{
+	const json_t *list = jsonx_at(preflight, "findings"), *one;
+	bool ok = jsonx_bool(preflight, "ok", false);
+	size_t i;
+
+	paint_add(paint, to, BOLD, jsonx_text_or(preflight, "app", "?"));
+	paint_addf(paint, to, ok ? GREEN : RED, " %s",
+	    ok ? "could be released now" : "would not be released now:");
+	str_add(to, "\n");
+	json_array_foreach(list, i, one)
+	{
+		bool blocks = str_equal(jsonx_text(one, "severity"), "blocks");
+
+		paint_addf(paint, to, blocks ? RED : YELLOW, "  %s ",
+		    paint_mark(paint, blocks ? MARK_FAIL : MARK_UNKNOWN));
+		paint_wrap(paint, to, 4, 4, jsonx_text_or(one, "text", "?"));
+	}
+}

@@ -14,7 +14,10 @@ on_plan(void *ctx, uint64_t number, const struct app *app, const struct plan *pl
 	struct pending *pending = api_pended(api, number);
 	if (pending == NULL)
 		return;
-	if (plan != NULL)
+	if (plan != NULL && pending->image[0] == '\0')
+		api_answer(api, number, 200,
+		    api_preflight_json(app, engine_app_active(api->engine, app->name), plan));
+	else if (plan != NULL)
 		api_answer(api, number, 200, api_plan_json(app, pending->image, plan));
 	else if (app == NULL)
 		api_problem(api, number, CODE_NOT_FOUND, "no plan can be made: %s", why);
@@ -68,6 +71,16 @@ api_make_plan(struct call *call)
 	struct plan_body body = {0};
 	if (api_ask_body(call, plan_keys, &body, false))
 		plan_release(call, body.app, body.image);
+}
+
+static const struct key preflight_keys[] = {{.name = NULL}};
+
+void
+api_make_preflight(struct call *call)
+{
+	int nothing;
+	if (api_ask_body(call, preflight_keys, &nothing, true))
+		plan_release(call, call->arg, "");
 }
 
 /* --- of a rollout ----------------------------------------------------------------------------- */

@@ -105,6 +105,29 @@ acts_json(const struct app *app, const struct plan *plan, int stage)
 	return acts;
 }
 
+static void
+add_finding(json_t *to, const char *severity, const char *text)
+{
+	json_array_append_new(
+	    to, json_pack("{s:s, s:o}", "severity", severity, "text", api_text_json(text)));
+}
+
+json_t *
+api_preflight_json(const struct app *app, const char *active, const struct plan *plan)
+{
+	json_t *findings = json_array();
+	bool ok = plan->problems.count == 0;
+	char text[ID_SIZE + 128];
+	for (size_t i = 0; i < plan->problems.count; i++)
+		add_finding(findings, "blocks", plan->problems.items[i].text);
+	if (active != NULL) {
+		str_print(text, sizeof(text),
+		    "rollout %s is under way: what it has changed is found here too", active);
+		add_finding(findings, "warns", text);
+	}
+	return json_pack("{s:s, s:b, s:o}", "app", app->name, "ok", ok, "findings", findings);
+}
+
 json_t *
 api_weight_json(const struct app *app, const struct target *target)
 {

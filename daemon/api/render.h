@@ -18,6 +18,8 @@ json_t *api_gates_json(const struct app *app, uint32_t gates); /* names of those
 json_t *api_weight_json(const struct app *app, const struct target *target);
 json_t *api_batch_json(const struct target *target);
 json_t *api_rollout_json(const struct engine_look *look);
+/* active: the rollout that is under way, or NULL. */
+json_t *api_preflight_json(const struct app *app, const char *active, const struct plan *plan);
 json_t *api_plan_json(const struct app *app, const char *image, const struct plan *plan);
 
 #endif

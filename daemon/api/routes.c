@@ -17,6 +17,7 @@ const struct api_route api_routes[] = {
     {"PUT", "/v1/apps/{app}", api_put_app, .acts = true, .query = "", .max_body = BODY_APP},
     {"DELETE", "/v1/apps/{app}", api_delete_app, .acts = true, .query = "", .max_body = BODY},
     {"GET", "/v1/apps/{app}/releases", api_list_releases, .query = "limit before"},
+    {"POST", "/v1/apps/{app}/preflight", api_make_preflight, .query = "", .max_body = BODY},
     {"GET", "/v1/rollouts", api_list_rollouts, .query = "app phase cluster live limit before"},
     {"POST", "/v1/rollouts", api_start_rollout, .acts = true, .query = "", .max_body = BODY},
     {"GET", "/v1/rollouts/{id}", api_get_rollout, .query = ""},

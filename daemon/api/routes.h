@@ -38,6 +38,7 @@ void api_get_rollout(struct call *call);
 void api_get_events(struct call *call);
 void api_get_plan(struct call *call);
 void api_make_plan(struct call *call);
+void api_make_preflight(struct call *call);
 void api_give_command(struct call *call); /* the last part of the path says which */
 
 #endif

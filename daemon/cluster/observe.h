@@ -26,7 +26,7 @@ void observe_look(const struct app *app, const char *new_image,
 /* The labels that canary pods get in place of the stable ones. A new reference; NULL: e. */
 must_check json_t *observe_canary_labels(
     const struct app *app, const struct observe_objects *objects, struct err *e);
-/* What forbids a start: the first reason, or "". */
+/* What forbids a start: one thing a line, "" none. */
 void observe_preflight(const struct app *app, const struct observe_objects *objects,
     const struct observed *seen, char *to, size_t size);
 

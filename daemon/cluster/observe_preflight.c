@@ -1,5 +1,6 @@
 /* What forbids a start. Looked for on every observation, because it is cheap and the plan wants it
- * too; only a start asks. The first reason found is told, the most basic first. */
+ * too; only a start asks. Everything found is told at once; what the strategy says of the same in
+ * the same words is told once (model/preflight.h). */
 #include "cluster/observe.h"
 
 #include <string.h>
@@ -67,7 +68,8 @@ check_service(const struct check *c, struct err *e)
 	if (str_equal(jsonx_text(service, "spec.type"), "ExternalName"))
 		return err_set(e, "Service %s is an ExternalName, which has no pods to weight",
 		    app->traffic.service);
-	if (!workload_selects(jsonx_at(service, "spec.selector"), labels))
+	if (c->objects->stable != NULL &&
+	    !workload_selects(jsonx_at(service, "spec.selector"), labels))
 		return err_set(e, "Service %s does not select the pods of Deployment %s",
 		    app->traffic.service, app->workload);
 	return 0;
@@ -80,9 +82,8 @@ check_canary(const struct check *c, struct err *e)
 
 	if (c->objects->canary == NULL || c->seen->canary.ours)
 		return 0;
-	return err_set(e,
-	    "Deployment %s exists and was not created by airisd for app %s: rename or delete it",
-	    app->canary, app->name);
+	return err_set(e, "Deployment %s/%s exists and airisd did not make it; rename or delete it",
+	    app->namespace, app->canary);
 }
 
 /* Can the clones be made at all? Says so before anything is written; once the canary is there it
@@ -172,10 +173,14 @@ check_route(const struct check *c, struct err *e)
 		return err_set(e, "%s %s/%s does not exist", kind, c->app->namespace, name);
 	if (!route->fits)
 		return err_set(e, "%s", route->why_not);
-	if (route->weight > 0)
+	if (route->weight > 0 && c->app->colours)
 		return err_set(e,
-		    "%s %s already gives %d %% to the canary: give the stable side all", kind, name,
-		    route->weight);
+		    "%s %s/%s gives weight to both Services, %s and %s: give one of them all", kind,
+		    c->app->namespace, name, c->app->traffic.service,
+		    c->app->traffic.canary_service);
+	if (route->weight > 0)
+		return err_set(e, "%s %s/%s already gives the canary %d percent; set it to 0 first",
+		    kind, c->app->namespace, name, route->weight);
 	route_view(c->app, c->objects->route, &view);
 	if (c->app->colours &&
 	    route_leaves_out(c->app, c->objects->route, &view, text, sizeof(text)))
@@ -214,31 +219,54 @@ check_size(const struct check *c, struct err *e)
 	    e, "with surge and unavailable no pod of %d can be replaced: give one of them", size);
 }
 
+/* In this order: a step that builds on the others is asked only if none before found anything, or
+ * it would say the same again in other words. */
+struct check_step {
+	check_one *check;
+	bool builds;
+};
+
+static const struct check_step checks[] = {{check_workload, false}, {check_service, false},
+    {check_subsets, false}, {check_clones, true}, {check_selection, true}, {check_hpas, false},
+    {check_canary, false}, {check_route, false}, {NULL, false}};
+static const struct check_step colours[] = {{check_workload, false}, {check_service, false},
+    {check_clones, true}, {check_hpas, false}, {check_colours, false}, {NULL, false}};
+static const struct check_step weighed[] = {{check_workload, false}, {check_service, false},
+    {check_clones, true}, {check_hpas, false}, {check_colours, false}, {check_route, false},
+    {NULL, false}};
+static const struct check_step rolling[] = {{check_workload, false}, {check_endpoints, false},
+    {check_hpas, false}, {check_size, false}, {NULL, false}};
+
+static const struct check_step *
+steps_of(const struct app *app)
+{
+	if (app->rolls)
+		return rolling;
+	if (!app->colours)
+		return checks;
+	return app->traffic.kind == TRAFFIC_SERVICE ? colours : weighed;
+}
+
+/* A whole line, or none: half of one may say the opposite. */
+static void
+add_line(const char *line, char *to, size_t size)
+{
+	size_t length = strlen(to);
+
+	if (length + strlen(line) + 2 <= size)
+		str_print(to + length, size - length, "%s%s", length > 0 ? "\n" : "", line);
+}
+
 void
 observe_preflight(const struct app *app, const struct observe_objects *objects,
     const struct observed *seen, char *to, size_t size)
 {
-	static check_one *const checks[] = {check_workload, check_hpas, check_service, check_canary,
-	    check_subsets, check_clones, check_selection, check_route, NULL};
-	static check_one *const colours[] = {
-	    check_workload, check_hpas, check_service, check_clones, check_colours, NULL};
-	static check_one *const weighed[] = {check_workload, check_hpas, check_service,
-	    check_clones, check_colours, check_route, NULL};
-	static check_one *const rolling[] = {
-	    check_workload, check_hpas, check_endpoints, check_size, NULL};
-	bool switches = app->traffic.kind == TRAFFIC_SERVICE;
-	check_one *const *check = app->rolls	  ? rolling
-				  : !app->colours ? checks
-				  : switches	  ? colours
-						  : weighed;
+	const struct check_step *step = steps_of(app);
 	const struct check c = {app, objects, seen};
 	struct err e = {""};
 
 	to[0] = '\0';
-	for (; *check != NULL; check++) {
-		if ((*check)(&c, &e) == 0)
-			continue;
-		str_copy(to, size, e.text);
-		return;
-	}
+	for (; step->check != NULL; step++)
+		if (!(step->builds && to[0] != '\0') && step->check(&c, &e) < 0)
+			add_line(e.text, to, size);
 }

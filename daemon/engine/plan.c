@@ -1,5 +1,5 @@
 /* Plans of releases that are not started: the app is followed for a moment, looked at, and
- * rehearsed. */
+ * rehearsed. A preflight alone is one that is not rehearsed. */
 #include <string.h>
 #include "base/str.h"
 #include "engine/engine_room.h"
@@ -44,6 +44,12 @@ rehearse(struct plan_wait *wait, const struct app *app, const struct observed *s
 	struct release release = {.number = 1};
 	struct plan plan;
 	struct err e;
+	if (wait->image[0] == '\0') {
+		plan_preflight(app, seen, &plan);
+		finish(wait, app, &plan, "");
+		plan_done(&plan);
+		return;
+	}
 	str_copy(release.app, sizeof(release.app), wait->app);
 	str_copy(release.image, sizeof(release.image), wait->image);
 	if (plan_make(app, &release, seen, engine_now_ms(wait->engine), &plan, &e) < 0) {

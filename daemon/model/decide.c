@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "model/gate.h"
 #include "model/move.h"
+#include "model/preflight.h"
 #include "model/strategy.h"
 
 #define VERIFIED_FOR_MS 3000
@@ -104,6 +105,7 @@ static void
 begin(struct move *m)
 {
 	struct errlist problems;
+	char reason[sizeof(m->r->reason) - 16];
 	if (!m->at->seen->fresh) {
 		move_wait(m, 0, "Cluster", m->at->seen->stale, "then it begins");
 		return;
@@ -111,11 +113,11 @@ begin(struct move *m)
 	if (fenced(m))
 		return;
 	errlist_init(&problems);
-	m->r->app->strategy->preflight(m->r->app, m->at->seen, &problems);
-	if (problems.count > 0)
-		move_phase(m, PHASE_ABORTING, "preflight: %s%s", problems.items[0].text,
-		    problems.count > 1 ? " (and more; see plan)" : "");
-	else
+	preflight_find(m->r->app, m->at->seen, &problems);
+	if (problems.count > 0) {
+		preflight_reason(&problems, reason, sizeof(reason));
+		move_phase(m, PHASE_ABORTING, "preflight: %s", reason);
+	} else
 		compile(m);
 	errlist_done(&problems);
 }

@@ -104,9 +104,9 @@ struct observed {
 	struct workload_seen stable, canary;
 	bool service, canary_service, canary_service_ours; /* host mode: the canary's */
 	enum preview_seen preview;			   /* two colours: of that Service */
-	bool service_selects_canary;   /* host mode: the stable Service would catch canary pods */
-	char preflight[OBSERVED_TEXT]; /* something that forbids a start, found while looking; ""
-					  none */
+	bool service_selects_canary; /* host mode: the stable Service would catch canary pods */
+	char preflight[OBSERVED_TEXT * 6]; /* what forbids a start, found while looking: one
+					      thing a line; "" none */
 	struct route_seen route;
 	struct subsets_seen subsets;
 	struct hpa_seen hpa;

@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "model/gate.h"
 #include "model/pace.h"
+#include "model/preflight.h"
 #include "model/rehearse.h"
 #include "model/strategy.h"
 
@@ -223,14 +224,20 @@ start(struct rehearsal *x, const struct app *app, const struct release *release,
 	    json_pack("{s:O, s:o}", "app", app->spec, "release", release_json(release)), e);
 }
 
+void
+plan_preflight(const struct app *app, const struct observed *seen, struct plan *plan)
+{
+	*plan = (struct plan){0};
+	errlist_init(&plan->problems);
+	preflight_find(app, seen, &plan->problems);
+}
+
 int
 plan_make(const struct app *app, const struct release *release, const struct observed *seen,
     int64_t now_ms, struct plan *plan, struct err *e)
 {
 	struct rehearsal x = {.seen = *seen, .now_ms = now_ms, .plan = plan};
-	*plan = (struct plan){0};
-	errlist_init(&plan->problems);
-	app->strategy->preflight(app, seen, &plan->problems);
+	plan_preflight(app, seen, plan);
 	if (plan->problems.count > 0)
 		return 0;
 	x.seen.fresh = true;

@@ -23,6 +23,8 @@ struct plan {
 /* 0, or -1 if the rehearsal does not end (a bug, or an app that cannot be released). */
 must_check int plan_make(const struct app *app, const struct release *release,
     const struct observed *seen, int64_t now_ms, struct plan *plan, struct err *e);
+/* What forbids a start, and nothing of the rest: no release is asked for. */
+void plan_preflight(const struct app *app, const struct observed *seen, struct plan *plan);
 void plan_done(struct plan *plan);
 
 #endif

@@ -17,7 +17,7 @@ struct rollout {
 	struct app *app; /* as it was at the start; shared with others that have the same */
 	struct release release;
 	enum phase phase;
-	char reason[640]; /* of the phase; "" none */
+	char reason[1600]; /* of the phase; "" none */
 	char superseded_by[ID_SIZE];
 	int64_t created_ms, started_ms, ended_ms, phase_ms;
 	bool compiled;

@@ -11,7 +11,7 @@ struct strategy {
 	const char *name; /* its key under `strategy:` */
 	void (*compile)(
 	    const struct app *app, const struct baseline *baseline, struct ladder *ladder);
-	/* What forbids a start; each problem is one sentence for people. */
+	/* What of the observed forbids a start; each problem is one sentence for people. */
 	void (*preflight)(
 	    const struct app *app, const struct observed *seen, struct errlist *problems);
 };

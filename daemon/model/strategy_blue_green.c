@@ -87,8 +87,6 @@ preflight(const struct app *app, const struct observed *seen, struct errlist *pr
 	else if (app->traffic.kind == TRAFFIC_GATEWAY && !route->accepted)
 		errlist_add(problems, key, "%s %s/%s: %s", app_route_kind(app), app->namespace,
 		    app->traffic.route, route->unaccepted);
-	if (problems->count == 0 && seen->preflight[0] != '\0')
-		errlist_add(problems, "", "%s", seen->preflight);
 }
 
 const struct strategy strategy_blue_green = {

@@ -95,8 +95,6 @@ preflight(const struct app *app, const struct observed *seen, struct errlist *pr
 {
 	check_workload(app, seen, problems);
 	check_traffic(app, seen, problems);
-	if (seen->preflight[0] != '\0')
-		errlist_add(problems, "", "%s", seen->preflight);
 }
 
 const struct strategy strategy_canary = {

@@ -77,8 +77,6 @@ preflight(const struct app *app, const struct observed *seen, struct errlist *pr
 	if (app->traffic.service[0] != '\0' && !seen->service)
 		errlist_add(problems, "traffic.service.name", "Service %s/%s does not exist",
 		    app->namespace, app->traffic.service);
-	if (problems->count == 0 && seen->preflight[0] != '\0')
-		errlist_add(problems, "", "%s", seen->preflight);
 }
 
 const struct strategy strategy_rolling = {

@@ -352,6 +352,8 @@ class FakeApi:
             return 200, {"items": [{"app": name, "number": 41, "image": "registry.local/web:1.9",
                                     "who": "bob", "why": "", "commit": "", "at": stamp(-3600)}],
                          "next": None}
+        if parts[1:] == ["preflight"]:
+            return 200, dict(self.plans["preflight"], app=name)
         if method == "DELETE":
             del self.apps[name]
             return 204, b""

@@ -153,6 +153,30 @@ def test_a_server_that_repeats_its_cursor_ends_the_list(api, env):
     assert len(api.requests) == 2
 
 
+def test_preflight(api, env):
+    run(env, "app", "apply", "-f", "-", text="name: web")
+    api.plans["preflight"] = {"ok": True, "findings": [
+        {"severity": "warns", "text": "PodDisruptionBudget web allows nothing"}]}
+    done = run(env, "app", "preflight", "web")
+    assert (done.code, done.err) == (OK, "")
+    assert api.requests[-1][:2] == ("POST", "/v1/apps/web/preflight")
+    assert done.out == ("web could be released now\n"
+                        "  ? PodDisruptionBudget web allows nothing\n")
+    api.plans["preflight"] = {"ok": False, "findings": [
+        {"severity": "blocks", "text": "Deployment shop/web does not exist"},
+        {"severity": "blocks", "text": "Service shop/web does not exist"}]}
+    done = run(env, "app", "preflight", "web")
+    assert done.code == REFUSED
+    assert done.out == ("web would not be released now:\n"
+                        "  ✗ Deployment shop/web does not exist\n"
+                        "  ✗ Service shop/web does not exist\n")
+    done = run(env, "-o", "json", "app", "preflight", "web")
+    assert done.code == REFUSED
+    assert json.loads(done.out) == dict(api.plans["preflight"], app="web")
+    assert run(env, "app", "preflight", "nix").code == REFUSED
+    assert "preflight" in run(env, "completion", "bash").out
+
+
 def test_delete(api, env):
     run(env, "app", "apply", "-f", "-", text="name: web")
     done = run(env, "app", "delete", "web")

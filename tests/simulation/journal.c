@@ -352,7 +352,9 @@ journal_durable(void *ctx, const struct journal_row *row)
 		break;
 	case EVENT_SETTLED:
 		r->still_ms = w->now_ms;
-		r->late = journal_was_ill(w, 30000);
+		/* Or it slept before it was written down. */
+		r->late =
+		    journal_was_ill(w, 30000) || row->at_ms < w->now_ms + w->wall_offset_ms - 1000;
 		r->late_first = r->settled_ms ? r->late_first : r->late;
 		r->settled_ms = r->settled_ms ? r->settled_ms : w->now_ms;
 		break;

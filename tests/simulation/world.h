@@ -174,7 +174,7 @@ struct rollout_known { /* of what is durable */
 	int stage, fails[2];
 	bool begun, skips, approved;
 	int64_t settled_ms, still_ms; /* of its stage, first and last; 0: not yet */
-	bool paused, late;	      /* in this stage; late: the disk was when it settled */
+	bool paused, late;	      /* in this stage; late: its settling was written late */
 	bool late_first;	      /* so it was at the first time */
 	bool acknowledged;	      /* its start was answered with yes */
 	bool abort_acknowledged;

@@ -377,6 +377,39 @@ test_plan(void **state)
 }
 
 static void
+test_preflight(void **state)
+{
+	char id[ID_SIZE];
+	static const char *const path = "/v1/apps/web/preflight";
+	(void)state;
+	(void)post(path, "{}");
+	expect_problem(404, "not_found", "\"web\"");
+	(void)put_app("web", HELD, "");
+	int wrote = world.wrote;
+	assert_int_equal(post(path, "{}"), 200);
+	expect_same("app", "\"web\"");
+	expect_same("ok", "true");
+	expect_same("findings", "[]");
+	(void)post(path, "{\"image\":\"web:2\"}");
+	expect_error("image", 0, "");
+	lab_app_of("web")->seen.stable.replicas = 0;
+	lab_app_of("web")->seen.service = false;
+	assert_int_equal(post(path, "{}"), 200);
+	expect_same("ok", "false");
+	assert_int_equal(json_array_size(jsonx_at(got.json, "findings")), 2);
+	expect_same("findings.0.severity", "\"blocks\"");
+	assert_non_null(strstr(text_at("findings.0.text"), "0 replicas"));
+	assert_non_null(strstr(text_at("findings.1.text"), "Service shop/web does not exist"));
+	assert_int_equal(world.wrote, wrote);
+	lab_app_of("web")->seen.stable.replicas = 4;
+	lab_app_of("web")->seen.service = true;
+	start("web", "web:2", id);
+	await(id, PHASE_PROGRESSING, "canary 25%");
+	assert_int_equal(post(path, "{}"), 200);
+	assert_non_null(strstr(got.body, "is under way: what it has changed"));
+}
+
+static void
 test_plan_of_one_that_waits(void **state)
 {
 	char first[ID_SIZE], id[ID_SIZE];
@@ -420,7 +453,7 @@ main(void)
 	    T(test_start_is_checked), T(test_idempotency), T(test_the_rollout_object),
 	    T(test_gates_are_shown), T(test_to_the_end_and_back), T(test_commands),
 	    T(test_abort_is_idempotent), T(test_lists), T(test_plan),
-	    T(test_plan_of_one_that_waits), T(test_too_many_plans)};
+	    T(test_plan_of_one_that_waits), T(test_preflight), T(test_too_many_plans)};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	json_decref(got.json);
 	return failed;

@@ -417,7 +417,7 @@ weights_that_leave_a_colour_in_doubt_are_refused(void **state)
 	(void)state;
 	by_weights(BOTH("30", "70"));
 	set_green_service("web-green");
-	expect_refused("already gives 70 % to the canary");
+	expect_refused("gives weight to both Services, web and web-green");
 	by_weights("[{'name': 'a', 'route': [" TO("web", "1") "]}, {'name': 'b', 'route': [" TO(
 	    "web-green", "1") "]}]");
 	expect_refused("http route \"b\" leads to web-green too");

@@ -143,7 +143,7 @@ test_preflight_workload(void **state)
 	assert_forbidden(&app, &o, "several HorizontalPodAutoscalers");
 	o = objects_of();
 	o.canary = web_deployment();
-	assert_forbidden(&app, &o, "web-canary exists and was not created by airisd");
+	assert_forbidden(&app, &o, "web-canary exists and airisd did not make it");
 	o = objects_of();
 	memset(app.canary, 'a', 70);
 	assert_forbidden(&app, &o, "70 characters");
@@ -197,7 +197,7 @@ test_preflight_route(void **state)
 	json_decref(o.route);
 	o.route = web_routes("[{'route': [{'destination': {'host': 'web'}, 'weight': 80},"
 			     " {'destination': {'host': 'web-canary'}, 'weight': 20}]}]");
-	assert_forbidden(&app, &o, "already gives 20 % to the canary");
+	assert_forbidden(&app, &o, "already gives the canary 20 percent");
 	o = objects_of();
 	json_decref(o.route);
 	o.route = web_routes("[{'route': [{'destination': {'host': 'web'}, 'weight': 1}]}]");
@@ -243,6 +243,28 @@ test_rolling(void **state)
 	assert_forbidden(&served, &o, "select");
 }
 
+/* All at once, one a line; what builds on a broken part is not judged. */
+static void
+test_preflight_all_at_once(void **state)
+{
+	struct app app = app_of(TRAFFIC_HOST);
+	struct observe_objects o = objects_of();
+	struct observed seen;
+
+	(void)state;
+	json_object_set_new(json_object_get(o.stable, "spec"), "paused", json_true());
+	json_object_set_new(json_object_get(o.service, "spec"), "selector", J("{'app': 'other'}"));
+	set(&o.hpas, "[{}, {}]");
+	set(&o.route, "{'spec': {'http': []}}");
+	seen = look(&app, &o);
+	for (const char *const *text = (const char *const[]){"is paused", "does not select",
+		 "several HorizontalPodAutoscalers", "no http route", NULL};
+	     *text != NULL; text++)
+		if (strstr(seen.preflight, *text) == NULL)
+			fail_msg("\"%s\" does not say \"%s\"", seen.preflight, *text);
+	assert_null(strstr(seen.preflight, "would select"));
+}
+
 int
 main(void)
 {
@@ -254,6 +276,7 @@ main(void)
 	    cmocka_unit_test(test_preflight_workload),
 	    cmocka_unit_test(test_preflight_services),
 	    cmocka_unit_test(test_preflight_route),
+	    cmocka_unit_test(test_preflight_all_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

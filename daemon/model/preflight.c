@@ -1,0 +1,61 @@
+/* Preflight: the strategy's findings and the cluster room's become one list. */
+#include <stdlib.h>
+#include <string.h>
+#include "base/str.h"
+#include "model/preflight.h"
+#include "model/strategy.h"
+
+#define MORE_BYTES 64 /* room to say how many did not fit */
+
+/* Two rooms may see the same; the one that says more of it may be either. */
+static bool
+is_said(const struct errlist *problems, const char *line)
+{
+	for (size_t i = 0; i < problems->count; i++)
+		if (strstr(problems->items[i].text, line) != NULL ||
+		    strstr(line, problems->items[i].text) != NULL)
+			return true;
+	return false;
+}
+
+static void
+add_lines(struct errlist *problems, const char *lines)
+{
+	while (*lines != '\0') {
+		size_t length = strcspn(lines, "\n");
+		char *line = str_format("%.*s", (int)length, lines);
+		if (length > 0 && !is_said(problems, line))
+			errlist_add(problems, "", "%s", line);
+		free(line);
+		lines += length + (lines[length] == '\n');
+	}
+}
+
+void
+preflight_find(const struct app *app, const struct observed *seen, struct errlist *problems)
+{
+	app->strategy->preflight(app, seen, problems);
+	add_lines(problems, seen->preflight);
+}
+
+void
+preflight_reason(const struct errlist *problems, char *to, size_t size)
+{
+	size_t length = 0, said = 0;
+	to[0] = '\0';
+	if (problems->count == 1) {
+		str_copy(to, size, problems->items[0].text);
+		return;
+	}
+	for (; said < problems->count; said++) {
+		const char *text = problems->items[said].text;
+		if (length + strlen(text) + MORE_BYTES >= size)
+			break;
+		str_print(
+		    to + length, size - length, "%s(%zu) %s", said > 0 ? "; " : "", said + 1, text);
+		length = strlen(to);
+	}
+	if (said < problems->count)
+		str_print(to + length, size - length, "%s%zu more: see airisctl app preflight",
+		    said > 0 ? "; and " : "", problems->count - said);
+}

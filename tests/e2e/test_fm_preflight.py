@@ -1,0 +1,57 @@
+"""Preflight: everything that forbids a start is said at once, before anything is written."""
+import fm
+from harness.process import wait_for
+
+
+FOUND = ("0 replicas", "is paused", "several HorizontalPodAutoscalers")
+
+
+def hpa(shop, name):
+    return {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": name, "namespace": shop.namespace},
+            "spec": {"minReplicas": 1, "maxReplicas": 4, "scaleTargetRef": {
+                "apiVersion": "apps/v1", "kind": "Deployment", "name": shop.name}}}
+
+
+def broken(quick, shops):
+    shop = shops(replicas=2).create()
+    for name in ("one", "two"):
+        shop.kube.create(hpa(shop, name))
+    shop.kube.patch("Deployment", shop.namespace, shop.name,
+                    {"spec": {"replicas": 0, "paused": True}})
+    wait_for("no pods", lambda: shop.endpoints(shop.name) == 0, 10)
+    quick.apply(fm.quick(shop))
+    return shop
+
+
+def test_a_start_is_refused_with_all_reasons(quick, shops):
+    shop = broken(quick, shops)
+    rid = quick.start_rollout(shop.name, shop.image_of("2.0"))
+    ended = quick.wait_phase(rid, "aborted")
+    assert ended["reason"].startswith("preflight: (1) "), ended["reason"]
+    for text in FOUND:
+        assert text in ended["reason"], ended["reason"]
+    assert fm.acts(quick, rid) == []
+    plan = quick.call("POST", "/v1/plan", {"app": shop.name, "image": shop.image_of("2.0")})
+    for text in FOUND:
+        assert any(text in line for line in plan.json["preflight"]), plan.text
+    told = quick.ctl("rollout", "status", rid).stdout
+    for text in FOUND:
+        assert text in " ".join(told.split()), told
+
+
+def test_alone_it_says_the_same_and_starts_nothing(quick, shops):
+    shop = broken(quick, shops)
+    done = quick.ctl("app", "preflight", shop.name, check=6)
+    assert done.stdout.startswith(f"{shop.name} would not be released now:\n"), done.stdout
+    for text in FOUND:
+        assert text in " ".join(done.stdout.split()), done.stdout
+    answer = quick.call("POST", f"/v1/apps/{shop.name}/preflight", {})
+    assert answer.status == 200 and answer.json["ok"] is False
+    assert {f["severity"] for f in answer.json["findings"]} == {"blocks"}
+    shop.kube.delete("HorizontalPodAutoscaler", shop.namespace, "two")
+    shop.kube.patch("Deployment", shop.namespace, shop.name,
+                    {"spec": {"replicas": 2, "paused": None}})
+    wait_for("pods", lambda: shop.endpoints(shop.name) == 2, 20)
+    wait_for("a yes", lambda: quick.ctl("app", "preflight", shop.name).returncode == 0, 10)
+    assert quick.call("GET", f"/v1/rollouts?app={shop.name}").json["items"] == []
