@@ -120,6 +120,8 @@ api_preflight_json(const struct app *app, const char *active, const struct plan 
 	char text[ID_SIZE + 128];
 	for (size_t i = 0; i < plan->problems.count; i++)
 		add_finding(findings, "blocks", plan->problems.items[i].text);
+	for (size_t i = 0; i < plan->warnings.count; i++)
+		add_finding(findings, "warns", plan->warnings.items[i].text);
 	if (active != NULL) {
 		str_print(text, sizeof(text),
 		    "rollout %s is under way: what it has changed is found here too", active);

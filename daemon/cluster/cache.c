@@ -358,6 +358,15 @@ cache_find(const struct cache *cache, const char *key, size_t *count)
 	return bucket ? bucket->objects : NULL;
 }
 
+json_t *
+cache_next(const struct cache *cache, size_t *cursor)
+{
+	void *entry;
+
+	return map_next(cache->entries, cursor, NULL, &entry) ? ((struct entry *)entry)->object
+							      : NULL;
+}
+
 size_t
 cache_count(const struct cache *cache)
 {

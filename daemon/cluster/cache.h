@@ -36,6 +36,8 @@ void cache_seen(struct cache *cache, const char *version);
 
 json_t *cache_get(const struct cache *cache, const char *name); /* borrowed; NULL: not there */
 json_t *const *cache_find(const struct cache *cache, const char *key, size_t *count);
+/* One after the other; *cursor is 0 at first; borrowed; NULL: that was all. */
+json_t *cache_next(const struct cache *cache, size_t *cursor);
 size_t cache_count(const struct cache *cache);
 
 #endif

@@ -74,6 +74,8 @@ struct kube_found {
  * name of their Service, HPAs by "Deployment/NAME" (their target). Other kinds have no index. */
 struct kube_found kube_find(
     const struct kube *kube, enum kube_kind kind, const char *ns, const char *key);
+/* All of a kind in a namespace, as cache_next. */
+json_t *kube_next(const struct kube *kube, enum kube_kind kind, const char *ns, size_t *cursor);
 
 /* What a write answered, so that the next look sees it; older watch events are ignored from then
  * on. No effect when nothing is cached for its kind and namespace. */

@@ -218,6 +218,14 @@ kube_find(const struct kube *kube, enum kube_kind kind, const char *ns, const ch
 	return found;
 }
 
+json_t *
+kube_next(const struct kube *kube, enum kube_kind kind, const char *ns, size_t *cursor)
+{
+	struct kube_cache *cache = kube_cache_find(kube, kind, ns);
+
+	return cache ? cache_next(cache->store, cursor) : NULL;
+}
+
 void
 kube_put(struct kube *kube, enum kube_kind kind, json_t *object)
 {

@@ -13,8 +13,8 @@ static json_t **
 array_slot(struct observe_objects *objects, int i)
 {
 	json_t **const slots[] = {&objects->hpas, &objects->stable_sets, &objects->stable_pods,
-	    &objects->canary_sets, &objects->canary_pods, &objects->slices,
-	    &objects->canary_slices};
+	    &objects->canary_sets, &objects->canary_pods, &objects->slices, &objects->canary_slices,
+	    &objects->routes, &objects->canary_hpas};
 
 	return i < (int)(sizeof(slots) / sizeof(slots[0])) ? slots[i] : NULL;
 }
@@ -165,5 +165,5 @@ observe_look(const struct app *app, const char *new_image, const struct observe_
 	istio_rule_look(app, objects->rule, objects->stable, objects->canary, objects->stable_pods,
 	    &seen->subsets);
 	look_hpa(app, objects, &seen->hpa);
-	observe_preflight(app, objects, seen, seen->preflight, sizeof(seen->preflight));
+	observe_preflight(app, objects, seen);
 }

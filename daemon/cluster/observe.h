@@ -16,6 +16,8 @@ struct observe_objects {		  /* all are references of its own; NULL: not there */
 	json_t *hpas; /* arrays from here on, never NULL after _init */
 	json_t *stable_sets, *stable_pods, *canary_sets, *canary_pods;
 	json_t *slices, *canary_slices; /* of the two Services */
+	json_t *routes;			/* before a start: the namespace's other VirtualServices */
+	json_t *canary_hpas;		/* no colours: those on a Deployment of the canary's name */
 };
 void observe_init(struct observe_objects *objects);
 void observe_done(struct observe_objects *objects);
@@ -26,8 +28,8 @@ void observe_look(const struct app *app, const char *new_image,
 /* The labels that canary pods get in place of the stable ones. A new reference; NULL: e. */
 must_check json_t *observe_canary_labels(
     const struct app *app, const struct observe_objects *objects, struct err *e);
-/* What forbids a start: one thing a line, "" none. */
-void observe_preflight(const struct app *app, const struct observe_objects *objects,
-    const struct observed *seen, char *to, size_t size);
+/* What forbids a start, and what to know before one: seen->preflight and ->warnings. */
+void observe_preflight(
+    const struct app *app, const struct observe_objects *objects, struct observed *seen);
 
 #endif

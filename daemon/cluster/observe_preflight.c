@@ -7,6 +7,7 @@
 #include "base/jsonx.h"
 #include "cluster/clone.h"
 #include "cluster/colours.h"
+#include "cluster/observe_checks.h"
 #include "cluster/route.h"
 #include "cluster/workload.h"
 #include "model/pace.h"
@@ -219,6 +220,54 @@ check_size(const struct check *c, struct err *e)
 	    e, "with surge and unavailable no pod of %d can be replaced: give one of them", size);
 }
 
+static int
+check_ports(const struct check *c, struct err *e)
+{
+	return observe_check_ports(c->app, c->objects, e);
+}
+
+static int
+check_hosts(const struct check *c, struct err *e)
+{
+	return observe_check_hosts(c->app, c->objects, true, e);
+}
+
+/* --- what to know before one --- */
+
+static int
+warn_hosts(const struct check *c, struct err *e)
+{
+	return observe_check_hosts(c->app, c->objects, false, e);
+}
+
+/* Two would size one Deployment. */
+static int
+warn_canary_hpa(const struct check *c, struct err *e)
+{
+	const json_t *hpa = json_array_get(c->objects->canary_hpas, 0);
+
+	if (hpa == NULL)
+		return 0;
+	return err_set(e,
+	    "HorizontalPodAutoscaler %s scales Deployment %s, which airisd makes and sizes: "
+	    "delete it",
+	    jsonx_text_or(hpa, "metadata.name", "?"), c->app->canary);
+}
+
+/* Its floor is held at the size that runs, which cannot be above its ceiling. */
+static int
+warn_hpa_ceiling(const struct check *c, struct err *e)
+{
+	const struct hpa_seen *hpa = &c->seen->hpa;
+
+	if (!hpa->exists || c->seen->stable.replicas <= hpa->max)
+		return 0;
+	return err_set(e,
+	    "HorizontalPodAutoscaler %s allows %d pods and Deployment %s has %d: raise "
+	    "maxReplicas, or it is shrunk during the rollout",
+	    hpa->name, hpa->max, c->seen->stable.name, c->seen->stable.replicas);
+}
+
 /* In this order: a step that builds on the others is asked only if none before found anything, or
  * it would say the same again in other words. */
 struct check_step {
@@ -228,14 +277,17 @@ struct check_step {
 
 static const struct check_step checks[] = {{check_workload, false}, {check_service, false},
     {check_subsets, false}, {check_clones, true}, {check_selection, true}, {check_hpas, false},
-    {check_canary, false}, {check_route, false}, {NULL, false}};
-static const struct check_step colours[] = {{check_workload, false}, {check_service, false},
-    {check_clones, true}, {check_hpas, false}, {check_colours, false}, {NULL, false}};
-static const struct check_step weighed[] = {{check_workload, false}, {check_service, false},
-    {check_clones, true}, {check_hpas, false}, {check_colours, false}, {check_route, false},
+    {check_ports, false}, {check_hosts, false}, {check_canary, false}, {check_route, false},
     {NULL, false}};
+static const struct check_step colours[] = {{check_workload, false}, {check_service, false},
+    {check_clones, true}, {check_hpas, false}, {check_ports, false}, {check_colours, false},
+    {NULL, false}};
+
+static const struct check_step weighed[] = {{check_workload, false}, {check_service, false},
+    {check_clones, true}, {check_hpas, false}, {check_ports, false}, {check_hosts, false},
+    {check_colours, false}, {check_route, false}, {NULL, false}};
 static const struct check_step rolling[] = {{check_workload, false}, {check_endpoints, false},
-    {check_hpas, false}, {check_size, false}, {NULL, false}};
+    {check_hpas, false}, {check_ports, false}, {check_size, false}, {NULL, false}};
 
 static const struct check_step *
 steps_of(const struct app *app)
@@ -247,6 +299,9 @@ steps_of(const struct app *app)
 	return app->traffic.kind == TRAFFIC_SERVICE ? colours : weighed;
 }
 
+static const struct check_step warnings[] = {
+    {warn_hosts, false}, {warn_canary_hpa, false}, {warn_hpa_ceiling, false}, {NULL, false}};
+
 /* A whole line, or none: half of one may say the opposite. */
 static void
 add_line(const char *line, char *to, size_t size)
@@ -257,16 +312,23 @@ add_line(const char *line, char *to, size_t size)
 		str_print(to + length, size - length, "%s%s", length > 0 ? "\n" : "", line);
 }
 
-void
-observe_preflight(const struct app *app, const struct observe_objects *objects,
-    const struct observed *seen, char *to, size_t size)
+static void
+run(const struct check_step *step, const struct check *c, char *to, size_t size)
 {
-	const struct check_step *step = steps_of(app);
-	const struct check c = {app, objects, seen};
 	struct err e = {""};
 
 	to[0] = '\0';
 	for (; step->check != NULL; step++)
-		if (!(step->builds && to[0] != '\0') && step->check(&c, &e) < 0)
+		if (!(step->builds && to[0] != '\0') && step->check(c, &e) < 0)
 			add_line(e.text, to, size);
+}
+
+void
+observe_preflight(
+    const struct app *app, const struct observe_objects *objects, struct observed *seen)
+{
+	const struct check c = {app, objects, seen};
+
+	run(steps_of(app), &c, seen->preflight, sizeof(seen->preflight));
+	run(warnings, &c, seen->warnings, sizeof(seen->warnings));
 }

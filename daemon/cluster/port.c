@@ -327,6 +327,19 @@ with_sides(const struct cluster *cluster, const struct app *app, struct app *roo
 }
 
 static void
+find_other_routes(
+    const struct cluster *cluster, const struct app *app, const json_t *ours, json_t *to)
+{
+	size_t cursor = 0;
+	json_t *route;
+
+	while ((route = kube_next(cluster->kube, KUBE_VIRTUALSERVICES, app->namespace, &cursor)) !=
+	       NULL)
+		if (route != ours)
+			json_array_append(to, route);
+}
+
+static void
 gather(const struct cluster *cluster, const struct app *app, struct observe_objects *o)
 {
 	const struct traffic_spec *traffic = &app->traffic;
@@ -346,8 +359,7 @@ gather(const struct cluster *cluster, const struct app *app, struct observe_obje
 	}
 	find(cluster, KUBE_ENDPOINTSLICES, app, traffic->service, o->slices);
 	find_hpas(cluster, app, app->workload, o->hpas);
-	if (app->colours)
-		find_hpas(cluster, app, app->canary, o->hpas);
+	find_hpas(cluster, app, app->canary, app->colours ? o->hpas : o->canary_hpas);
 	find_owned(cluster, app, o->stable, o->stable_sets, o->stable_pods);
 	find_owned(cluster, app, o->canary, o->canary_sets, o->canary_pods);
 }
@@ -403,6 +415,9 @@ port_observe(void *ctx, const struct app *app, const char *new_image, struct obs
 
 	app = with_sides(cluster, app, &room);
 	gather(cluster, app, &objects);
+	/* Only a start asks, and there may be hundreds. */
+	if (app->traffic.kind == TRAFFIC_ISTIO && (followed == NULL || followed->asked < 0))
+		find_other_routes(cluster, app, objects.route, objects.routes);
 	observe_look(app, new_image, &objects, followed != NULL ? followed->asked : -1, seen);
 	observe_done(&objects);
 	look_freshness(cluster, app, followed, seen);

@@ -107,6 +107,7 @@ struct observed {
 	bool service_selects_canary; /* host mode: the stable Service would catch canary pods */
 	char preflight[OBSERVED_TEXT * 6]; /* what forbids a start, found while looking: one
 					      thing a line; "" none */
+	char warnings[OBSERVED_TEXT * 4];  /* likewise, what to know before one */
 	struct route_seen route;
 	struct subsets_seen subsets;
 	struct hpa_seen hpa;

@@ -39,6 +39,12 @@ preflight_find(const struct app *app, const struct observed *seen, struct errlis
 }
 
 void
+preflight_warn(const struct observed *seen, struct errlist *warnings)
+{
+	add_lines(warnings, seen->warnings);
+}
+
+void
 preflight_reason(const struct errlist *problems, char *to, size_t size)
 {
 	size_t length = 0, said = 0;

@@ -10,6 +10,8 @@
 
 /* Adds what forbids a start, each thing once. */
 void preflight_find(const struct app *app, const struct observed *seen, struct errlist *problems);
+/* Adds what does not, but should be known before one. */
+void preflight_warn(const struct observed *seen, struct errlist *warnings);
 /* All of them in one text; how many did not fit is said. */
 void preflight_reason(const struct errlist *problems, char *to, size_t size);
 

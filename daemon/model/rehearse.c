@@ -229,7 +229,9 @@ plan_preflight(const struct app *app, const struct observed *seen, struct plan *
 {
 	*plan = (struct plan){0};
 	errlist_init(&plan->problems);
+	errlist_init(&plan->warnings);
 	preflight_find(app, seen, &plan->problems);
+	preflight_warn(seen, &plan->warnings);
 }
 
 int
@@ -263,5 +265,6 @@ plan_done(struct plan *plan)
 	app_free(plan->app);
 	free(plan->steps);
 	errlist_done(&plan->problems);
+	errlist_done(&plan->warnings);
 	*plan = (struct plan){0};
 }

@@ -19,6 +19,7 @@ struct plan {
 	struct plan_step *steps;
 	int count;
 	struct errlist problems; /* what forbids the start; then there are no steps */
+	struct errlist warnings; /* what does not */
 };
 /* 0, or -1 if the rehearsal does not end (a bug, or an app that cannot be released). */
 must_check int plan_make(const struct app *app, const struct release *release,

@@ -1,4 +1,6 @@
 """Preflight: everything that forbids a start is said at once, before anything is written."""
+import time
+
 import fm
 from harness.process import wait_for
 
@@ -55,3 +57,56 @@ def test_alone_it_says_the_same_and_starts_nothing(quick, shops):
     wait_for("pods", lambda: shop.endpoints(shop.name) == 2, 20)
     wait_for("a yes", lambda: quick.ctl("app", "preflight", shop.name).returncode == 0, 10)
     assert quick.call("GET", f"/v1/rollouts?app={shop.name}").json["items"] == []
+
+
+def claim(shop, name):
+    """A VirtualService that has the app's host too."""
+    return {"apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+            "metadata": {"name": name, "namespace": shop.namespace},
+            "spec": {"hosts": [f"{shop.name}.{shop.namespace}.svc"],
+                     "http": [{"route": [{"destination": {"host": shop.name}}]}]}}
+
+
+def texts(quick, shop, severity):
+    answer = quick.call("POST", f"/v1/apps/{shop.name}/preflight", {})
+    return "\n".join(f["text"] for f in answer.json["findings"] if f["severity"] == severity)
+
+
+def test_ports_that_do_not_agree(quick, shops):
+    shop = shops(replicas=2).create()
+    quick.apply(fm.quick(shop))
+    shop.kube.patch("Service", shop.namespace, shop.name,
+                    {"spec": {"ports": [{"name": "http", "port": 80, "targetPort": "web"}]}})
+    wait_for("the finding", lambda: "the port named \"web\", which no container"
+             in texts(quick, shop, "blocks"), 10)
+    rid = quick.start_rollout(shop.name, shop.image_of("2.0"))
+    assert "the port named" in quick.wait_phase(rid, "aborted")["reason"]
+    assert fm.acts(quick, rid) == []
+
+
+def test_another_virtual_service_of_the_host(quick, shops):
+    """A younger one loses in the mesh: it is said, and keeps nothing from starting."""
+    shop = shops(replicas=2).create()
+    quick.apply(fm.quick(shop))
+    assert texts(quick, shop, "warns") == ""
+    time.sleep(1.1)  # creationTimestamp has whole seconds
+    shop.kube.create(claim(shop, "younger"))
+    wait_for("the warning", lambda: f"VirtualService younger has host {shop.name} at gateway mesh"
+             in texts(quick, shop, "warns"), 10)
+    done = quick.ctl("app", "preflight", shop.name, check=0)
+    assert "  ? VirtualService younger has host" in done.stdout, done.stdout
+    shop.kube.delete("VirtualService", shop.namespace, shop.name)
+    time.sleep(1.1)
+    shop.kube.create(shop.virtual_service())
+    wait_for("the finding", lambda: "is older, so sidecars use it" in texts(quick, shop, "blocks"),
+             10)
+
+
+def test_hpas_in_the_way(quick, shops):
+    shop = shops(replicas=2).create()
+    quick.apply(fm.quick(shop))
+    scaler = hpa(shop, "canary")
+    scaler["spec"]["scaleTargetRef"]["name"] = f"{shop.name}-canary"
+    shop.kube.create(scaler)
+    wait_for("the warning", lambda: "which airisd makes and sizes" in texts(quick, shop, "warns"),
+             10)

@@ -35,6 +35,14 @@ assert_forbidden(const struct app *app, struct observe_objects *objects, const c
 		fail_msg("\"%s\" does not say \"%s\"", seen.preflight, text);
 }
 
+static void
+assert_allowed(const struct app *app, struct observe_objects *objects)
+{
+	struct observed seen = look(app, objects);
+
+	assert_string_equal(seen.preflight, "");
+}
+
 #define PODS(uid, set, image)                                                                      \
 	"[{'metadata': {'name': '" uid "', 'uid': '" uid "', 'labels': {'track': 'main'}},"        \
 	" 'spec': {'containers': [{'name': 'c', 'image': '" image "'}]},"                          \
@@ -243,6 +251,126 @@ test_rolling(void **state)
 	assert_forbidden(&served, &o, "select");
 }
 
+static void
+set_ports(json_t *service, const char *ports)
+{
+	json_object_set_new(json_object_get(service, "spec"), "ports", J(ports));
+}
+
+static void
+test_preflight_ports(void **state)
+{
+	struct app app = app_of(TRAFFIC_HOST);
+	struct observe_objects o = objects_of();
+
+	(void)state;
+	json_decref(o.route);
+	o.route = web_routes("[{'route': [{'destination': {'host': 'web.prod.svc', 'port': "
+			     "{'number': 81}}}]}]");
+	assert_forbidden(
+	    &app, &o, "VirtualService web leads to port 81 of Service web, which has 80");
+	o = objects_of();
+	json_decref(o.route);
+	o.route = web_routes(
+	    "[{'route': [{'destination': {'host': 'web', 'port': {'number': 80}}, 'weight': 100},"
+	    " {'destination': {'host': 'else', 'port': {'number': 9}}, 'weight': 0}]}]");
+	assert_allowed(&app, &o);
+	o = objects_of();
+	set_ports(o.service, "[{'port': 80, 'targetPort': 'http'}]");
+	assert_forbidden(
+	    &app, &o, "the port named \"http\", which no container of Deployment web has");
+	o = objects_of();
+	set_ports(o.service, "[{'port': 80, 'targetPort': 'http'}]");
+	json_object_set_new(json_array_get(jsonx_at(o.stable, "spec.template.spec.containers"), 1),
+	    "ports", J("[{'name': 'http', 'containerPort': 8080}]"));
+	assert_allowed(&app, &o);
+	/* A canary Service of the user's. */
+	o = objects_of();
+	o.canary_service =
+	    J("{'spec': {'selector': {'app': 'web-next'}, 'ports': [{'port': 81}]}}");
+	assert_forbidden(&app, &o, "Service web has port 80 and Service web-canary has 81");
+	o = objects_of();
+	o.canary_service =
+	    J("{'spec': {'selector': {'app': 'web-next'}, 'ports': [{'port': 80}]}}");
+	assert_allowed(&app, &o);
+}
+
+/* A VirtualService beside the app's: its spec but for the http routes, and its age. */
+static json_t *
+beside(const char *spec, const char *created)
+{
+	char *text =
+	    str_format("[{'metadata': {'name': 'other', 'creationTimestamp': '%s'}, 'spec': %s}]",
+		created, spec);
+	json_t *list = J(text);
+
+	free(text);
+	return list;
+}
+
+#define OLDER "2026-01-01T00:00:00Z"
+#define YOUNGER "2026-12-01T00:00:00Z"
+
+static struct observed
+look_beside(const char *ours, const char *theirs, const char *created)
+{
+	struct app app = app_of(TRAFFIC_HOST);
+	struct observe_objects o = objects_of();
+
+	json_object_set_new(json_object_get(o.route, "metadata"), "creationTimestamp",
+	    json_string("2026-06-01T00:00:00Z"));
+	json_object_update_new(json_object_get(o.route, "spec"), J(ours));
+	json_decref(o.routes);
+	o.routes = beside(theirs, created);
+	return look(&app, &o);
+}
+
+static void
+test_preflight_hosts(void **state)
+{
+	struct observed seen = look_beside("{}", "{'hosts': ['x', 'web.prod.svc']}", OLDER);
+
+	(void)state;
+	assert_non_null(
+	    strstr(seen.preflight, "VirtualService other has host web at gateway mesh too "
+				   "and is older"));
+	assert_string_equal(seen.warnings, "");
+	seen = look_beside("{}", "{'hosts': ['web']}", YOUNGER);
+	assert_string_equal(seen.preflight, "");
+	assert_non_null(strstr(seen.warnings, "VirtualService other has host web at gateway mesh"));
+	seen = look_beside("{}", "{'hosts': ['web'], 'exportTo': ['x']}", OLDER);
+	assert_string_equal(seen.preflight, "");
+	assert_non_null(strstr(seen.warnings, "other"));
+	/* Gateways put several together; of another one, or another host, nothing is said. */
+	seen = look_beside(
+	    "{'gateways': ['prod/edge']}", "{'hosts': ['web'], 'gateways': ['edge']}", OLDER);
+	assert_string_equal(seen.preflight, "");
+	assert_non_null(strstr(seen.warnings, "at gateway edge too"));
+	seen = look_beside("{'gateways': ['edge']}", "{'hosts': ['web']}", OLDER);
+	assert_true(seen.preflight[0] == '\0' && seen.warnings[0] == '\0');
+	seen = look_beside("{}", "{'hosts': ['web.other', '*']}", OLDER);
+	assert_true(seen.preflight[0] == '\0' && seen.warnings[0] == '\0');
+}
+
+static void
+test_warns_of_hpas(void **state)
+{
+	struct app app = app_of(TRAFFIC_HOST);
+	struct observe_objects o = objects_of();
+	struct observed seen;
+
+	(void)state;
+	set(&o.hpas, "[{'metadata': {'name': 'h'}, 'spec': {'maxReplicas': 2}}]");
+	set(&o.canary_hpas, "[{'metadata': {'name': 'c'}}]");
+	seen = look(&app, &o);
+	assert_string_equal(seen.preflight, "");
+	assert_non_null(
+	    strstr(seen.warnings, "HorizontalPodAutoscaler c scales Deployment web-canary"));
+	assert_non_null(
+	    strstr(seen.warnings, "HorizontalPodAutoscaler h allows 2 pods and Deployment "
+				  "web has 3"));
+}
+
 /* All at once, one a line; what builds on a broken part is not judged. */
 static void
 test_preflight_all_at_once(void **state)
@@ -276,6 +404,9 @@ main(void)
 	    cmocka_unit_test(test_preflight_workload),
 	    cmocka_unit_test(test_preflight_services),
 	    cmocka_unit_test(test_preflight_route),
+	    cmocka_unit_test(test_preflight_ports),
+	    cmocka_unit_test(test_preflight_hosts),
+	    cmocka_unit_test(test_warns_of_hpas),
 	    cmocka_unit_test(test_preflight_all_at_once),
 	};
 
