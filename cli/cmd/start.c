@@ -163,5 +163,7 @@ const struct command cmd_rollout_undo = {.group = "rollout",
     .flags = FLAG(TO) | FLAG(KEY) | FLAG(WAIT),
     .summary = "release an earlier release of an app again",
     .text = "Starts a rollout to the release before the one that runs, or to the one that --to "
-	    "names; `airisctl app get APP` lists them.",
+	    "names; `airisctl app get APP` lists them. It goes by the app's own strategy; one that "
+	    "was good within the app's rollbackWindow is not held, and its gates are measured but "
+	    "not waited for.",
     .run = run_undo};

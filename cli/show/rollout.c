@@ -97,6 +97,8 @@ add_head(const struct page *page, struct str *to)
 	str_done(&by);
 	add_fact(page, to, "", jsonx_text(r, "id"));
 	add_fact(page, to, "by ", jsonx_text(r, "release.who"));
+	if (jsonx_bool(r, "release.known_good", false))
+		add_fact(page, to, "", "known good: no holds");
 	str_add(to, "\n");
 }
 

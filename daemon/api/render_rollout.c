@@ -26,10 +26,10 @@ goes_home(enum phase phase)
 static json_t *
 release_part(const struct release *release)
 {
-	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o}", "number", release->number, "image",
+	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:b}", "number", release->number, "image",
 	    api_text_json(release->image), "who", api_text_json(release->who), "why",
 	    api_text_json(release->why), "commit", api_text_json(release->commit), "at",
-	    api_time_json(release->at_ms));
+	    api_time_json(release->at_ms), "known_good", release->known_good);
 }
 
 static json_t *

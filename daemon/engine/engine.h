@@ -63,6 +63,7 @@ struct engine_start {
 	const char *key; /* Idempotency-Key; NULL: none */
 	bool undo;	 /* image is not given: the one before, or release `to` */
 	int to;		 /* 0: the one before */
+	bool known_good; /* set by undo */
 };
 void engine_start(
     struct engine *engine, const struct engine_start *start, const struct engine_reply *reply);

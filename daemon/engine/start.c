@@ -99,7 +99,8 @@ write_release(struct entry *entry)
 static void
 fill_release(const struct engine_start *start, int number, int64_t now_ms, struct release *release)
 {
-	*release = (struct release){.number = number, .at_ms = now_ms};
+	*release =
+	    (struct release){.number = number, .at_ms = now_ms, .known_good = start->known_good};
 	str_copy(release->app, sizeof(release->app), start->app);
 	str_copy(release->image, sizeof(release->image), start->image);
 	str_copy(release->who, sizeof(release->who), start->actor);
@@ -205,10 +206,11 @@ note_last(void *ctx, const struct journal_row *row)
 	return false;
 }
 
-/* The image to go back to: of a release that succeeded, or the one that ran before the last. */
+/* The image to go back to: of a release that succeeded, or the one that ran before the last; and
+ * when that was, at the latest. */
 static int
-find_image(
-    struct engine *engine, const struct engine_start *start, char image[APP_IMAGE], struct err *e)
+find_image(struct engine *engine, const struct engine_start *start, char image[APP_IMAGE],
+    int64_t *good_ms, struct err *e)
 {
 	const struct journal_port *journal = &engine->ports.journal;
 	struct journal_filter filter = {.app = start->app, .phase = "succeeded", .limit = 500};
@@ -226,6 +228,7 @@ find_image(
 	if (recover_rollout(&engine->ports.journal, u.last, &last, e) < 0)
 		return -1;
 	str_copy(image, APP_IMAGE, start->to ? last->release.image : last->baseline.image);
+	*good_ms = last->ended_ms;
 	rollout_free(last);
 	return 0;
 }
@@ -237,11 +240,13 @@ undo(struct engine *engine, struct app_entry *app, const struct engine_start *st
 	char image[APP_IMAGE], why[160];
 	struct err e;
 	struct engine_start with_image = *start;
-	if (find_image(engine, start, image, &e) < 0) {
+	int64_t good_ms = 0;
+	if (find_image(engine, start, image, &good_ms, &e) < 0) {
 		reply_later(engine, reply, ENGINE_REFUSED, start->app, e.text);
 		return;
 	}
 	with_image.image = image;
+	with_image.known_good = engine_now_ms(engine) < good_ms + app->app->rollback_ms;
 	if (start->why == NULL || start->why[0] == '\0') {
 		str_print(why, sizeof(why), "undo to %s",
 		    start->to ? "an earlier release" : "the image before");

@@ -77,6 +77,7 @@ struct app {
 	int gate_count;
 	enum edit_policy on_edit;
 	enum start_policy on_start;
+	int64_t rollback_ms; /* undo to what ran within that time does not wait for verdicts */
 	int64_t deadline_ms; /* a stage that makes no progress for so long aborts; default 10m */
 	int64_t steady_ms;   /* ready for so long before it gets more traffic; default 3s */
 	int64_t drain_ms;    /* after weight 0 was taken; default 30s */

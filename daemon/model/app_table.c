@@ -525,6 +525,10 @@ const struct key app_keys[] = {{"kind", &keys_choice, "App", "what this file des
 	IN_APP(on_edit), CHOICES("hold", "repair", "abort")},
     {"onStart", &keys_choice, "queue", "a second start comes while a rollout is under way",
 	IN_APP(on_start), CHOICES("queue", "refuse", "supersede")},
+    {"rollbackWindow", &keys_duration, "0s",
+	"undo to a release that was good within this time skips holds, approvals and the wait for "
+	"gates, not the safety; 0s: never",
+	IN_APP(rollback_ms), .max = 365 * DAYS},
     END};
 
 const struct key *

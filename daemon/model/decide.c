@@ -80,6 +80,8 @@ compile(struct move *m)
 	if (app->colours)
 		baseline_take_sides(&baseline, app, m->at->seen);
 	app->strategy->compile(app, &baseline, &ladder);
+	if (m->r->release.known_good)
+		ladder_hasten(&ladder);
 	move_event(m, EVENT_COMPILED,
 	    json_pack("{s:o, s:o}", "baseline", baseline_json(&baseline), "ladder",
 		ladder_json(&ladder)));

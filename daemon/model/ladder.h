@@ -39,6 +39,9 @@ struct ladder {
 
 /* One more stage at its end; for who compiles it. */
 struct stage *ladder_append(struct ladder *ladder, const char *name, struct target target);
+/* Nobody is asked, and nothing is held: gates are measured and may abort, no stage waits for them.
+ */
+void ladder_hasten(struct ladder *ladder);
 json_t *ladder_json(const struct ladder *ladder); /* new reference */
 must_check int ladder_parse(const json_t *json, struct ladder *ladder, struct err *e);
 struct target target_home(void); /* where an abort goes */

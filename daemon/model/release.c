@@ -6,16 +6,20 @@
 json_t *
 release_json(const struct release *release)
 {
-	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:I}", "app", release->app, "number",
-	    release->number, "image", release->image, "who", release->who, "why", release->why,
-	    "commit", release->commit, "at_ms", (json_int_t)release->at_ms);
+	json_t *json = json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:I}", "app", release->app,
+	    "number", release->number, "image", release->image, "who", release->who, "why",
+	    release->why, "commit", release->commit, "at_ms", (json_int_t)release->at_ms);
+	if (release->known_good)
+		json_object_set_new(json, "known_good", json_true());
+	return json;
 }
 
 int
 release_parse(const json_t *json, struct release *release, struct err *e)
 {
-	struct release parsed = {
-	    .number = jsonx_count(json, "number", 0), .at_ms = jsonx_int(json, "at_ms", 0)};
+	struct release parsed = {.number = jsonx_count(json, "number", 0),
+	    .at_ms = jsonx_int(json, "at_ms", 0),
+	    .known_good = jsonx_bool(json, "known_good", false)};
 	bool whole =
 	    str_copy(parsed.app, sizeof(parsed.app), jsonx_text_or(json, "app", "")) &&
 	    str_copy(parsed.image, sizeof(parsed.image), jsonx_text_or(json, "image", "")) &&

@@ -12,6 +12,7 @@ struct release {
 	char why[512];
 	char commit[128];
 	int64_t at_ms;
+	bool known_good; /* it was good within the app's rollbackWindow: nobody has to judge it */
 };
 bool image_ok(const char *image); /* a reference that Kubernetes would take */
 

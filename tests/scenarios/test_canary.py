@@ -1,4 +1,5 @@
 """Canaries from start to end, on whichever lab (AIRIS_LAB)."""
+import json
 import pytest
 
 from harness.scene import acts, stages
@@ -60,3 +61,19 @@ def test_pods_that_never_come(scene, tag, says, mode):
     assert "no progress" in ended["reason"]
     shop.assert_home()
     assert acts(scene.airisd.events(rid), "weight") == []
+
+
+def test_undo_within_the_window_is_not_held(scene):
+    """F48: what ran a moment ago comes back without holds and verdicts, but loses no request."""
+    shop = scene.shop()
+    rid = scene.begin(shop, "2.0", canary={"hold": "0s"}, gates=[], rollbackWindow="1h")
+    scene.airisd.wait_phase(rid, "succeeded", 90)
+    scene.airisd.apply(shop.app(canary={"hold": "10m"}, rollbackWindow="1h"))
+    undone = scene.airisd.ctl("rollout", "undo", shop.name, "--output", "json")
+    assert undone.returncode == 0, undone.stderr
+    rid = json.loads(undone.stdout)["id"]
+    scene.airisd.wait_phase(rid, "succeeded", 90)
+    r = scene.airisd.rollout(rid)
+    assert r["release"]["known_good"] and r["release"]["image"] == shop.image
+    assert [s["hold"] for s in r["ladder"]] == ["0s"] * len(r["ladder"])
+    shop.assert_home()

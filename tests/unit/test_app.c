@@ -291,6 +291,7 @@ static const struct mistake {
     {"gates.0.onDeadline", "'fail'", "gates[0].onDeadline", "pause | abort"},
     {"onEdit", "'ignore'", "onEdit", "hold | repair | abort"},
     {"onStart", "1", "onStart", "queue | refuse | supersede"},
+    {"rollbackWindow", "'366d'", "rollbackWindow", "to 365d"},
 };
 
 static bool

@@ -320,6 +320,34 @@ undo_goes_back_to_what_ran_before(void **state) /* F47 */
 	world_free(w);
 }
 
+/* What ran a moment ago is not held and judged again, but gets traffic no sooner than its pods are
+ * ready; what ran long ago is. */
+static void
+undo_within_the_window_holds_nothing(void **state) /* F48 */
+{
+	(void)state;
+	for (int late = 0; late < 2; late++) {
+		struct world *w = world_new(1, "rollbackWindow: 2h");
+		char id[ID_SIZE];
+		str_copy(id, sizeof(id), world_start(w, "web:2"));
+		world_until_phase(w, id, PHASE_SUCCEEDED);
+		if (late)
+			world_run(w, INT64_C(3) * 3600000);
+		int undone = world_undo(w, 0);
+		expect(w, undone, ENGINE_CREATED);
+		const struct rollout *r = world_rollout(w, w->replies[undone].id);
+		assert_int_equal(r->release.known_good, !late);
+		world_crash(w);
+		world_until_phase(w, w->replies[undone].id, PHASE_SUCCEEDED);
+		world_home(w, "web:1");
+		r = world_rollout(w, w->replies[undone].id);
+		for (int i = 0; i < r->ladder.count; i++)
+			if (r->ladder.stages[i].serves)
+				assert_int_equal(r->ladder.stages[i].hold_ms > 0, late);
+		world_free(w);
+	}
+}
+
 static void
 a_rollout_keeps_the_app_that_it_began_with(void **state)
 {
@@ -430,6 +458,7 @@ main(void)
 	    cmocka_unit_test(superseding_one_that_is_just_ending_does_no_harm),
 	    cmocka_unit_test(a_verdict_on_one_release_is_never_applied_to_the_next),
 	    cmocka_unit_test(undo_goes_back_to_what_ran_before),
+	    cmocka_unit_test(undo_within_the_window_holds_nothing),
 	    cmocka_unit_test(a_rollout_keeps_the_app_that_it_began_with),
 	    cmocka_unit_test(an_app_is_not_deleted_under_its_rollout),
 	    cmocka_unit_test(an_app_made_anew_goes_on_counting_its_releases),
