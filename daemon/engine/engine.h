@@ -60,10 +60,9 @@ struct engine_reply {
 
 struct engine_start {
 	const char *app, *image, *why, *commit, *actor;
-	const char *key; /* Idempotency-Key; NULL: none */
-	bool undo;	 /* image is not given: the one before, or release `to` */
-	int to;		 /* 0: the one before */
-	bool known_good; /* set by undo */
+	const char *key;       /* Idempotency-Key; NULL: none */
+	bool undo, known_good; /* image is not given: the one before, or release `to` */
+	int to;		       /* 0: the one before */
 };
 void engine_start(
     struct engine *engine, const struct engine_start *start, const struct engine_reply *reply);
