@@ -63,7 +63,7 @@ class RollingShop(Shop):
         """All of its pods run this, it is otherwise as it was, and no request was lost."""
         assert self.own() == self.before
         assert self.images() == {self.image_of(tag): self.replicas}
-        assert self.ready(self.name) == self.replicas
+        assert self.endpoints(self.name) == self.replicas  # the Deployment's numbers come later
         assert self.lost() == {}
 
     def delete(self):
