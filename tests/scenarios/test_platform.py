@@ -24,8 +24,7 @@ def documents(namespace):
                 yield body
 
 
-@pytest.fixture
-def space(lab):
+def platform(lab):
     space = Space(lab)
     for body in documents(space.name):
         try:
@@ -36,6 +35,11 @@ def space(lab):
             if e.status != 409 or KINDS[body["kind"]][2]:
                 raise
     return space
+
+
+@pytest.fixture
+def space(lab):
+    return platform(lab)
 
 
 def test_platform_gets_ready(space):
@@ -71,3 +75,43 @@ def test_platform_keeps_to_its_rules():
         for container in pod["containers"]:
             assert container["securityContext"]["allowPrivilegeEscalation"] is False, name
     assert budgets == {name for name, n in sizes.items() if n > 1}
+
+
+def hasty(value):
+    """The same strategy, without what takes time or a person."""
+    if isinstance(value, list):
+        return [hasty(v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    times = {"hold", "watch", "keep", "drain", "steady"}
+    return {k: "1s" if k in times else hasty(v) for k, v in value.items()
+            if k not in ("approve", "gates", "postGates")}
+
+
+def apps_in(namespace):
+    for path in sorted(glob.glob(os.path.join(ROOT, "config/apps/*.yaml"))):
+        with open(path, encoding="utf-8") as file:
+            yield {**yaml.safe_load(file), "namespace": namespace}
+
+
+def test_each_stateless_service_is_released_by_its_own_strategy(scene):
+    """All seven at once, from config/apps: as they are nothing forbids it, and they get there."""
+    space, airisd, rollouts = platform(scene.lab), scene.airisd, {}
+    for name, replicas in SIZES.items():
+        space.until_status("Deployment", name, 60, replicas=replicas, availableReplicas=replicas)
+    for app in apps_in(space.name):
+        airisd.apply(app)
+        airisd.ctl("app", "preflight", app["name"], check=0)
+        airisd.apply(hasty(app))
+        image = f"registry.local/{app['name']}:9.9"
+        rollouts[app["name"]] = (airisd.start_rollout(app["name"], image), image)
+    assert rollouts.keys() == SIZES.keys()
+    strategies = {next(iter(app["strategy"])) for app in apps_in(space.name)}
+    assert strategies == {"canary", "blueGreen", "rolling"}
+    for name, (rid, image) in rollouts.items():
+        airisd.wait_phase(rid, "succeeded", 180)
+        serves = {d["metadata"]["name"]: d["spec"] for d in space.kube.list(
+            "Deployment", space.name) if d["spec"]["replicas"] > 0}
+        side = name if name in serves else f"{name}-green"
+        assert serves[side]["template"]["spec"]["containers"][0]["image"] == image, name
+        assert serves[side]["replicas"] >= SIZES[name], name
