@@ -191,6 +191,7 @@ def test_what_happens_during_the_restart_is_not_missed(api, env):
     key = api.add(new_rollout())
     process, _ = waiting(api, env, "rollout", "watch", key, "-o", "json")
     api.event(key, "first")
+    said = until(process, '"first"')
     api.stop()
     api.event(key, "second")
     api.change(key, "third", phase="paused")
@@ -199,7 +200,8 @@ def test_what_happens_during_the_restart_is_not_missed(api, env):
     again = api.seen("/events")[1]
     api.change(key, "fourth", phase="succeeded")
     done = finish(process)
-    kinds = [m["kind"] for m in map(json.loads, done.out.splitlines()) if "kind" in m]
+    lines = said + done.out.splitlines()
+    kinds = [m["kind"] for m in map(json.loads, lines) if "kind" in m]
     assert kinds == ["first", "second", "third", "fourth"]
     assert int(again[2]["Last-Event-ID"]) > 0
 

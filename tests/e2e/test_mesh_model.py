@@ -234,6 +234,8 @@ def test_a_proxy_that_never_confirms(mesh, asking, how):
     asking.wait(rid, lambda r: r["weight"]["taken"] == 50)
     mesh.tell(**{how: ["client-2.lab"]})
     asking.wait(rid, lambda r: r["weight"]["taken"] == 100, 90)
+    # What is known is shown at once, its event when it is durable.
+    wait_for("both facts", lambda: len(taken(asking, rid)) == 2, 10)
     first, second = taken(asking, rid)
     assert first["known"] == "confirmed"
     assert second["known"] == "assumed" and "client-2.lab" in second["missing"]
