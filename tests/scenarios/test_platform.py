@@ -78,9 +78,9 @@ def test_platform_keeps_to_its_rules():
 
 
 def hasty(value):
-    """The same strategy, without what takes time or a person."""
+    """The same strategy, its first and last stage, without what takes time or a person."""
     if isinstance(value, list):
-        return [hasty(v) for v in value]
+        return [hasty(v) for v in (value if len(value) < 3 else [value[0], value[-1]])]
     if not isinstance(value, dict):
         return value
     times = {"hold", "watch", "keep", "drain", "steady"}
