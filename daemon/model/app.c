@@ -293,22 +293,27 @@ finish_stages(struct draft *draft, struct keys_at *at)
 	at->path[0] = '\0';
 }
 
+/* A list of stages in one of its two forms. */
 static void
-check_plan(const json_t *spec, struct keys_at *at)
+check_stages(const json_t *spec, const char *strategy, const char *list, const char *example,
+    struct keys_at *at)
 {
-	const json_t *canary = jsonx_at(spec, "strategy.canary");
-	const json_t *weights = json_object_get(canary, "weights");
-	const json_t *stages = json_object_get(canary, "stages");
+	const json_t *inside = json_object_get(json_object_get(spec, "strategy"), strategy);
+	const json_t *short_form = json_object_get(inside, list);
+	const json_t *stages = json_object_get(inside, "stages");
+	bool empty = json_is_array(stages) && json_array_size(stages) == 0;
 
-	if (!json_is_object(canary))
+	if (!json_is_object(inside) || ((short_form == NULL) != (stages == NULL) && !empty))
 		return;
-	if (weights != NULL && stages != NULL)
-		error_at(at, "strategy.canary.weights", "give either weights or stages, not both");
-	else if (weights == NULL && stages == NULL)
-		error_at(at, "strategy.canary.weights",
-		    "is missing: give weights, such as [10, 25, 50, 100], or stages");
-	else if (json_is_array(stages) && json_array_size(stages) == 0)
-		error_at(at, "strategy.canary.stages", "needs at least one stage");
+	str_print(at->path, sizeof(at->path), "strategy.%s.%s", strategy,
+	    short_form == NULL && empty ? "stages" : list);
+	if (short_form != NULL)
+		keys_error(at, "give either %s or stages, not both", list);
+	else if (empty)
+		keys_error(at, "needs at least one stage");
+	else
+		keys_error(at, "is missing: give %s, such as %s, or stages", list, example);
+	at->path[0] = '\0';
 }
 
 /* --- batches --------------------------------------------------------------------------------- */
@@ -316,20 +321,9 @@ check_plan(const json_t *spec, struct keys_at *at)
 static void
 check_batches(const json_t *spec, struct app *app, struct keys_at *at)
 {
-	const json_t *rolling = jsonx_at(spec, "strategy.rolling");
-	const json_t *batches = json_object_get(rolling, "batches");
-	const json_t *stages = json_object_get(rolling, "stages");
-
-	if (!json_is_object(rolling))
+	if (!json_is_object(jsonx_at(spec, "strategy.rolling")))
 		return;
 	app->abort_capacity = 100;
-	if (batches != NULL && stages != NULL)
-		error_at(at, "strategy.rolling.batches", "give either batches or stages, not both");
-	else if (batches == NULL && stages == NULL)
-		error_at(at, "strategy.rolling.batches",
-		    "is missing: give batches, such as [1, 25%, 50%, 100%], or stages");
-	else if (json_is_array(stages) && json_array_size(stages) == 0)
-		error_at(at, "strategy.rolling.stages", "needs at least one stage");
 	if (app->batch.surge.number == 0 && app->batch.unavailable.number == 0)
 		error_at(at, "strategy.rolling.unavailable",
 		    "is 0, and surge too: then no pod could ever be replaced; give one of them");
@@ -492,7 +486,8 @@ app_parse(const json_t *spec, struct errlist *errors)
 	finish_names(&draft->app, &at);
 	finish_sides(&draft->app, &at);
 	check_gates(&draft->app, &at);
-	check_plan(spec, &at);
+	check_stages(spec, "canary", "weights", "[10, 25, 50, 100]", &at);
+	check_stages(spec, "rolling", "batches", "[1, 25%, 50%, 100%]", &at);
 	check_batches(spec, &draft->app, &at);
 	finish_stages(draft, &at);
 	finish_judging(draft, &at);

@@ -32,6 +32,18 @@ weight_edited(const struct move *m, struct edit *edit)
 	return true;
 }
 
+/* Its image as we left it, and where it was held. */
+static void
+repair_stable(const struct rollout *r, struct edit *edit)
+{
+	edit->repair =
+	    (struct act){.kind = r->batch > 0 ? ACT_ROLL : ACT_SET_IMAGE, .number = r->batch};
+	str_copy(edit->repair.text, sizeof(edit->repair.text),
+	    r->stable_new ? r->release.image : r->baseline.image);
+	str_print(edit->object, sizeof(edit->object), "Deployment %s/%s", r->app->namespace,
+	    r->app->workload);
+}
+
 static bool
 image_edited(const struct move *m, struct edit *edit)
 {
@@ -44,11 +56,7 @@ image_edited(const struct move *m, struct edit *edit)
 	str_copy(edit->found, sizeof(edit->found), stable->image);
 	str_copy(edit->expected, sizeof(edit->expected), expected);
 	edit->by = stable->edited_by;
-	edit->repair =
-	    (struct act){.kind = r->batch > 0 ? ACT_ROLL : ACT_SET_IMAGE, .number = r->batch};
-	str_copy(edit->repair.text, sizeof(edit->repair.text), expected);
-	str_print(edit->object, sizeof(edit->object), "Deployment %s/%s", r->app->namespace,
-	    r->app->workload);
+	repair_stable(r, edit);
 	return true;
 }
 
@@ -68,12 +76,7 @@ pace_edited(const struct move *m, struct edit *edit)
 	else
 		pace_text(&r->baseline.pace, edit->expected, sizeof(edit->expected));
 	edit->by = m->at->seen->stable.edited_by;
-	edit->repair =
-	    (struct act){.kind = r->batch > 0 ? ACT_ROLL : ACT_SET_IMAGE, .number = r->batch};
-	str_copy(edit->repair.text, sizeof(edit->repair.text),
-	    r->stable_new ? r->release.image : r->baseline.image);
-	str_print(edit->object, sizeof(edit->object), "Deployment %s/%s", r->app->namespace,
-	    r->app->workload);
+	repair_stable(r, edit);
 	return true;
 }
 

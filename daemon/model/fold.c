@@ -277,14 +277,6 @@ fold_settled(struct rollout *r, const struct event *event, struct err *e)
 	return 0;
 }
 
-/* Another batch of a workload that rolls is what a change of the weight is to a canary. */
-static void
-forget_passes(struct rollout *r)
-{
-	for (int i = 0; i < r->app->gate_count; i++)
-		r->gates[i].passes = 0;
-}
-
 static int
 fold_ready(struct rollout *r, const struct event *event, struct err *e)
 {
@@ -296,8 +288,9 @@ fold_ready(struct rollout *r, const struct event *event, struct err *e)
 	int count = (int)number;
 	if (count > facts->ready || count == 0)
 		facts->since_ms = event->at_ms;
+	/* Another batch of a workload that rolls is what a change of the weight is to a canary. */
 	if (r->app->rolls && canary && count > facts->ready)
-		forget_passes(r);
+		fold_forget_passes(r);
 	facts->ready = count;
 	if (count > r->peak) {
 		r->peak = count;

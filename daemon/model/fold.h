@@ -7,6 +7,7 @@
 void fold_enter_phase(struct rollout *r, enum phase to, const char *reason, int64_t at_ms);
 /* The route has this weight since then: gates start anew, the data plane has yet to take it.
  * sent_ms: when we sent it; 0: others did. */
+void fold_forget_passes(struct rollout *r);
 void fold_weight(struct rollout *r, int weight, int64_t at_ms, int64_t sent_ms);
 /* The event's number of this name goes to *to; absent, *to stays. -1: it is none from min to max.
  */

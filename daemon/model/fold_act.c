@@ -35,7 +35,14 @@ fold_maybe(struct rollout *r, int weight)
 		r->maybe[weight / 64] |= UINT64_C(1) << (weight % 64);
 }
 
-/* Failures stay counted for the stage; passes do not: they were of another weight. */
+/* Failures stay counted for the stage; passes do not: they were of what was there before. */
+void
+fold_forget_passes(struct rollout *r)
+{
+	for (int i = 0; i < r->app->gate_count; i++)
+		r->gates[i].passes = 0;
+}
+
 void
 fold_weight(struct rollout *r, int weight, int64_t at_ms, int64_t sent_ms)
 {
@@ -45,8 +52,7 @@ fold_weight(struct rollout *r, int weight, int64_t at_ms, int64_t sent_ms)
 	r->seen = weight;
 	r->seen_ms = at_ms;
 	r->sent_ms = sent_ms;
-	for (int i = 0; i < r->app->gate_count; i++)
-		r->gates[i].passes = 0;
+	fold_forget_passes(r);
 }
 
 static struct past_act
