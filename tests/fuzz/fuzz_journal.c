@@ -28,7 +28,7 @@ show(const struct rollout *r, const struct observed *seen)
 
 	look.seen = *seen;
 	json = api_rollout_json(&look);
-	assert(json_object_size(json) == 19);
+	assert(json_object_size(json) == 20);
 	json_object_foreach(json, name, key)
 	{
 		assert(key != NULL);
