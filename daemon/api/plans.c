@@ -142,8 +142,8 @@ plan_begun(struct call *call, const struct rollout *r)
 	struct plan plan;
 	struct err e;
 	seen_at_start(r, &seen);
-	if (plan_make(r->app, &r->release, &seen, engine_now_ms(call->api->engine), &plan, &e) <
-	    0) {
+	if (plan_make(r->app, &r->release, &seen, NULL, engine_now_ms(call->api->engine), &plan,
+		&e) < 0) {
 		api_problem(call->api, call->number, CODE_INTERNAL,
 		    "the plan of rollout %s cannot be made: %s", r->id, e.text);
 		return;

@@ -66,6 +66,18 @@ lease_is_idle(const struct lease *lease)
 	       !lease_is_mine(&lease->terms, &lease->state.seen);
 }
 
+const char *
+lease_namespace(const struct lease *lease)
+{
+	return lease->namespace;
+}
+
+const char *
+lease_name(const struct lease *lease)
+{
+	return lease->name;
+}
+
 bool
 lease_in_other_hands(const struct lease *lease)
 {

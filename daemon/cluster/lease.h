@@ -41,7 +41,9 @@ bool lease_is_idle(const struct lease *lease);
 
 /* May be written now? By the clock: also right when the process was stopped in between. */
 bool lease_held(const struct lease *lease);
-bool lease_in_other_hands(const struct lease *lease); /* as far as was seen */
+const char *lease_namespace(const struct lease *lease); /* where it is, */
+const char *lease_name(const struct lease *lease);	/* and its name */
+bool lease_in_other_hands(const struct lease *lease);	/* as far as was seen */
 /* Why not, in one sentence for people that stays the same while nothing changes. */
 void lease_why(const struct lease *lease, char *text, size_t size);
 /* {"name": "NS/NAME", "holder", "held", "wanted", "renewed_s": seconds since it was seen to be

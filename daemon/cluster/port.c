@@ -8,6 +8,7 @@
 #include "cluster/cluster.h"
 #include "cluster/observe.h"
 #include "cluster/port_app.h"
+#include "cluster/port_review.h"
 #include "cluster/route_form.h"
 #include "cluster/workload.h"
 
@@ -364,6 +365,15 @@ gather(const struct cluster *cluster, const struct app *app, struct observe_obje
 	find_owned(cluster, app, o->canary, o->canary_sets, o->canary_pods);
 }
 
+const struct app *
+port_gather(const struct cluster *cluster, const struct app *app, struct app *room,
+    struct observe_objects *objects)
+{
+	app = with_sides(cluster, app, room);
+	gather(cluster, app, objects);
+	return app;
+}
+
 /* The first kind that is not fresh is told. */
 static void
 look_freshness(const struct cluster *cluster, const struct app *app,
@@ -413,8 +423,7 @@ port_observe(void *ctx, const struct app *app, const char *new_image, struct obs
 	struct observe_objects objects;
 	struct app room;
 
-	app = with_sides(cluster, app, &room);
-	gather(cluster, app, &objects);
+	app = port_gather(cluster, app, &room, &objects);
 	/* Only a start asks, and there may be hundreds. */
 	if (app->traffic.kind == TRAFFIC_ISTIO && (followed == NULL || followed->asked < 0))
 		find_other_routes(cluster, app, objects.route, objects.routes);
@@ -506,7 +515,9 @@ cluster_port(struct cluster *cluster)
 	    .unfollow = port_unfollow,
 	    .observe = port_observe,
 	    .verify = port_verify_app,
-	    .act = port_act};
+	    .act = port_act,
+	    .review = port_review,
+	    .review_cancel = port_review_cancel};
 }
 
 /* --- life --- */
@@ -553,6 +564,7 @@ cluster_new(struct loop *loop, const struct kube_settings *settings,
 	cluster->dirty = map_new();
 	cluster->teller = loop_timer_new(loop, tell_changes, cluster);
 	cluster->acts = act_runs_new(loop, cluster->kube, &fence, &acts);
+	cluster->turns.reviews = reviews_new(cluster->kube);
 	cluster->retire = loop_timer_new(loop, look_retired, cluster);
 	if (lease != NULL)
 		add_lease(cluster, lease);
@@ -571,6 +583,7 @@ cluster_free(struct cluster *cluster)
 		let_go(cluster, value);
 	map_free(cluster->apps, NULL);
 	act_runs_free(cluster->acts);
+	reviews_free(cluster->turns.reviews);
 	lease_free(cluster->lease);
 	kube_free(cluster->kube);
 	port_index_free(cluster->index);

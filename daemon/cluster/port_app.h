@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include "base/map.h"
 #include "cluster/kube.h"
+#include "cluster/observe.h"
 #include "loop/loop.h"
 #include "model/app.h"
 #include "model/observed.h"
@@ -15,9 +16,10 @@
 
 struct cluster;
 
-struct port_turns { /* verifying: few at a time, the others in a row */
+struct port_turns { /* what is few at a time, the others in a row: verifying, */
 	int under_way;
 	struct port_app *first, *last;
+	struct reviews *reviews; /* and what is asked before a start: port_review.h */
 };
 
 struct port_verify {		    /* direct reads under way; see port_verify.c */
@@ -63,6 +65,10 @@ void port_index_namespace(const struct port_index *index, const char *ns,
 void port_verify(struct port_app *app); /* see port_verify.c */
 void port_verify_cancel(struct port_app *app);
 void port_changed(struct cluster *cluster, const char *app); /* told once, in the next turn */
+/* What the caches have of it, for observe_done to free. Returns the app itself, or in room what its
+ * sides are now. */
+const struct app *port_gather(const struct cluster *cluster, const struct app *app,
+    struct app *room, struct observe_objects *objects);
 struct loop *cluster_loop(struct cluster *cluster);
 struct port_turns *cluster_turns(struct cluster *cluster);
 

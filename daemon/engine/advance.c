@@ -72,11 +72,40 @@ is_stuck(const struct entry *entry)
 	return entry->unwritten && entry->rollout->phase != PHASE_ABORTING;
 }
 
+static void
+on_inquired(void *ctx)
+{
+	engine_mark(ctx);
+}
+
+/* What was found before a start is of no use after it. */
+static void
+inquire(struct entry *entry, const struct observed *seen, bool wanted)
+{
+	const struct rollout *r = entry->rollout;
+	if (wanted ? inquiry_waits(entry->inquiry) : !r->compiled)
+		return;
+	inquiry_free(entry->inquiry);
+	entry->inquiry =
+	    wanted ? inquiry_new(entry->engine, r->app, seen, on_inquired, entry) : NULL;
+}
+
+/* A start is not kept from by these; who wonders later finds them in the log. */
+static void
+log_warnings(const struct entry *entry, const struct findings *found)
+{
+	for (size_t i = 0; found != NULL && i < found->warnings.count; i++)
+		log_line(LOG_WARN, "engine", entry->rollout->id, entry->app->name, "preflight: %s",
+		    found->warnings.items[i].text);
+}
+
 static bool
 move(struct entry *entry, const struct observed *seen)
 {
 	struct engine *engine = entry->engine;
 	struct decision decision;
+	const struct findings *found = inquiry_found(entry->inquiry);
+	bool began = entry->rollout->compiled;
 	struct situation at = {.rollout = entry->rollout,
 	    .seen = seen,
 	    .now_ms = engine_now_ms(engine),
@@ -85,6 +114,8 @@ move(struct entry *entry, const struct observed *seen)
 	    .mesh = &entry->asking,
 	    .under_way = entry->act_number != 0 || entry->overtaken > 0,
 	    .unwritten = entry->unwritten ? engine->degraded_why : NULL,
+	    .found = found,
+	    .unasked = found == NULL,
 	    .before = goes_before(entry),
 	    .superseded_by = superseded_by(entry)};
 	bool stuck = is_stuck(entry);
@@ -96,6 +127,9 @@ move(struct entry *entry, const struct observed *seen)
 	bool more = decision.events.count > 0;
 	commit_events(entry, &decision.events, "");
 	events_done(&decision.events);
+	if (!began && entry->rollout->compiled)
+		log_warnings(entry, found);
+	inquire(entry, seen, decision.inquire);
 	if (stuck)
 		return more;
 	entry->waiting = decision.waiting;

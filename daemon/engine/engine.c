@@ -40,6 +40,7 @@ static void
 entry_free(struct entry *entry)
 {
 	loop_timer_free(entry->timer);
+	inquiry_free(entry->inquiry);
 	rollout_free(entry->rollout);
 	free(entry);
 }

@@ -6,6 +6,7 @@
 #include "engine/commit.h"
 #include "engine/effects.h"
 #include "engine/engine.h"
+#include "engine/inquiry.h"
 
 struct batch;
 struct entry { /* a live rollout */
@@ -37,9 +38,10 @@ struct entry { /* a live rollout */
 	int64_t mesh_of_ms[MESH_SUBJECTS]; /* the changes they are about */
 	int64_t mesh_next_ms;		   /* not asked again before */
 	struct mesh_asking asking;
-	bool asks_mesh;	   /* the last decision waits for whether it answers at all */
-	int64_t verify_ms; /* when a direct read was last asked for */
-	int64_t abort_ms;  /* monotonic time of an abort command that has not reached the wire */
+	bool asks_mesh;		 /* the last decision waits for whether it answers at all */
+	int64_t verify_ms;	 /* when a direct read was last asked for */
+	struct inquiry *inquiry; /* before its first act; NULL: none */
+	int64_t abort_ms; /* monotonic time of an abort command that has not reached the wire */
 };
 
 struct app_entry {

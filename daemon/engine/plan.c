@@ -1,5 +1,5 @@
-/* Plans of releases that are not started: the app is followed for a moment, looked at, and
- * rehearsed. A preflight alone is one that is not rehearsed. */
+/* Plans of releases that are not started: the app is followed for a moment, looked at, asked about,
+ * and rehearsed. A preflight alone is one that is not rehearsed. */
 #include <string.h>
 #include "base/str.h"
 #include "engine/engine_room.h"
@@ -14,6 +14,7 @@ struct plan_wait {
 	int64_t until_ms;
 	struct loop_timer *timer;
 	bool follows;
+	struct inquiry *inquiry; /* NULL: the app was not seen yet */
 	void (*done)(void *ctx, uint64_t request, const struct app *app, const struct plan *plan,
 	    const char *why);
 	void *ctx;
@@ -35,29 +36,50 @@ finish(struct plan_wait *wait, const struct app *app, const struct plan *plan, c
 	if (wait->follows && cluster != NULL && engine_app_active(engine, wait->app) == NULL)
 		cluster->unfollow(cluster->ctx, wait->app);
 	loop_timer_free(wait->timer);
+	inquiry_free(wait->inquiry);
 	free(wait);
 }
 
 static void
-rehearse(struct plan_wait *wait, const struct app *app, const struct observed *seen)
+rehearse(struct plan_wait *wait, const struct app *app, const struct observed *seen,
+    const struct findings *found)
 {
 	struct release release = {.number = 1};
 	struct plan plan;
 	struct err e;
 	if (wait->image[0] == '\0') {
-		plan_preflight(app, seen, &plan);
+		plan_preflight(app, seen, found, &plan);
 		finish(wait, app, &plan, "");
 		plan_done(&plan);
 		return;
 	}
 	str_copy(release.app, sizeof(release.app), wait->app);
 	str_copy(release.image, sizeof(release.image), wait->image);
-	if (plan_make(app, &release, seen, engine_now_ms(wait->engine), &plan, &e) < 0) {
+	if (plan_make(app, &release, seen, found, engine_now_ms(wait->engine), &plan, &e) < 0) {
 		finish(wait, app, NULL, e.text);
 		return;
 	}
 	finish(wait, plan.app != NULL ? plan.app : app, &plan, "");
 	plan_done(&plan);
+}
+
+static void
+on_inquired(void *ctx)
+{
+	struct plan_wait *wait = ctx;
+	loop_timer_set(wait->timer, 0);
+}
+
+static void
+inquire(struct plan_wait *wait, const struct app *app, const struct observed *seen)
+{
+	const struct findings *found = inquiry_found(wait->inquiry);
+	if (found != NULL) {
+		rehearse(wait, app, seen, found);
+	} else if (!inquiry_waits(wait->inquiry)) {
+		inquiry_free(wait->inquiry);
+		wait->inquiry = inquiry_new(wait->engine, app, seen, on_inquired, wait);
+	}
 }
 
 static void
@@ -79,7 +101,7 @@ look(void *ctx)
 	wait->follows = true;
 	cluster->observe(cluster->ctx, app, wait->image, &seen);
 	if (seen.fresh)
-		rehearse(wait, app, &seen);
+		inquire(wait, app, &seen);
 	else if (engine_now_ms(engine) >= wait->until_ms)
 		finish(wait, app, NULL, seen.stale);
 	else

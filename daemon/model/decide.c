@@ -103,6 +103,19 @@ fenced(struct move *m)
 	return closed || m->r->fenced;
 }
 
+/* It is answered in a moment, which is not worth a line in the journal. */
+static void
+inquire(struct move *m)
+{
+	struct waiting *waiting = &m->out->waiting;
+	m->out->inquire = true;
+	*waiting = (struct waiting){.since_ms = m->r->phase_ms};
+	str_copy(waiting->object, sizeof(waiting->object), "Preflight");
+	str_copy(waiting->what, sizeof(waiting->what),
+	    "the cluster is asked what airisd may write, the data sources what the gates ask");
+	str_copy(waiting->next, sizeof(waiting->next), "then it begins");
+}
+
 static void
 begin(struct move *m)
 {
@@ -114,8 +127,12 @@ begin(struct move *m)
 	}
 	if (fenced(m))
 		return;
+	if (m->at->unasked) {
+		inquire(m);
+		return;
+	}
 	errlist_init(&problems);
-	preflight_find(m->r->app, m->at->seen, &problems);
+	preflight_find(m->r->app, m->at->seen, m->at->found, &problems);
 	if (problems.count > 0) {
 		preflight_reason(&problems, reason, sizeof(reason));
 		move_phase(m, PHASE_ABORTING, "preflight: %s", reason);

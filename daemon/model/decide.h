@@ -5,6 +5,7 @@
 #define MODEL_DECIDE_H
 
 #include "model/converge.h"
+#include "model/findings.h"
 #include "model/rollout.h"
 
 struct situation {
@@ -15,7 +16,11 @@ struct situation {
 	int64_t back_ms; /* airisd was away until then, see rollout_was_away; 0: not for long */
 	const struct mesh_asking *mesh; /* NULL: it cannot be asked */
 	bool under_way; /* an act was sent that is not answered yet; it may be an older one */
-	const char *unwritten;	   /* why the journal cannot be written; NULL: it can */
+	const char *unwritten; /* why the journal cannot be written; NULL: it can */
+	/* What was asked of the cluster and the data sources before a start has been answered:
+	 * NULL: nothing was found. unasked: not yet, or too long ago. */
+	const struct findings *found;
+	bool unasked;
 	const char *before;	   /* id of a rollout of the same app that goes first; NULL: none */
 	const char *superseded_by; /* id of one that takes its place; NULL: none */
 };
@@ -26,6 +31,7 @@ struct decision {
 	struct waiting waiting; /* why it does not move now; object "": it does */
 	struct act repair;	/* scratch: what would undo a foreign edit */
 	bool verify;		/* read the objects directly first, then ask again */
+	bool inquire;		/* ask what is unasked, then ask again */
 	bool ask_mesh;		/* does it answer? also if all that it is asked of is taken */
 	int64_t wake_ms;	/* look again then, at the latest; 0: only when something happens */
 };

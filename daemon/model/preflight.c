@@ -1,4 +1,4 @@
-/* Preflight: the strategy's findings and the cluster room's become one list. */
+/* Preflight: what was seen and what was asked become one list. */
 #include <stdlib.h>
 #include <string.h>
 #include "base/str.h"
@@ -7,41 +7,34 @@
 
 #define MORE_BYTES 64 /* room to say how many did not fit */
 
-/* Two rooms may see the same; the one that says more of it may be either. */
-static bool
-is_said(const struct errlist *problems, const char *line)
-{
-	for (size_t i = 0; i < problems->count; i++)
-		if (strstr(problems->items[i].text, line) != NULL ||
-		    strstr(line, problems->items[i].text) != NULL)
-			return true;
-	return false;
-}
-
 static void
 add_lines(struct errlist *problems, const char *lines)
 {
 	while (*lines != '\0') {
 		size_t length = strcspn(lines, "\n");
 		char *line = str_format("%.*s", (int)length, lines);
-		if (length > 0 && !is_said(problems, line))
-			errlist_add(problems, "", "%s", line);
+		findings_add(problems, line);
 		free(line);
 		lines += length + (lines[length] == '\n');
 	}
 }
 
 void
-preflight_find(const struct app *app, const struct observed *seen, struct errlist *problems)
+preflight_find(const struct app *app, const struct observed *seen, const struct findings *found,
+    struct errlist *problems)
 {
 	app->strategy->preflight(app, seen, problems);
 	add_lines(problems, seen->preflight);
+	if (found != NULL)
+		findings_take(problems, &found->problems);
 }
 
 void
-preflight_warn(const struct observed *seen, struct errlist *warnings)
+preflight_warn(const struct observed *seen, const struct findings *found, struct errlist *warnings)
 {
 	add_lines(warnings, seen->warnings);
+	if (found != NULL)
+		findings_take(warnings, &found->warnings);
 }
 
 void

@@ -225,21 +225,22 @@ start(struct rehearsal *x, const struct app *app, const struct release *release,
 }
 
 void
-plan_preflight(const struct app *app, const struct observed *seen, struct plan *plan)
+plan_preflight(const struct app *app, const struct observed *seen, const struct findings *found,
+    struct plan *plan)
 {
 	*plan = (struct plan){0};
 	errlist_init(&plan->problems);
 	errlist_init(&plan->warnings);
-	preflight_find(app, seen, &plan->problems);
-	preflight_warn(seen, &plan->warnings);
+	preflight_find(app, seen, found, &plan->problems);
+	preflight_warn(seen, found, &plan->warnings);
 }
 
 int
 plan_make(const struct app *app, const struct release *release, const struct observed *seen,
-    int64_t now_ms, struct plan *plan, struct err *e)
+    const struct findings *found, int64_t now_ms, struct plan *plan, struct err *e)
 {
 	struct rehearsal x = {.seen = *seen, .now_ms = now_ms, .plan = plan};
-	plan_preflight(app, seen, plan);
+	plan_preflight(app, seen, found, plan);
 	if (plan->problems.count > 0)
 		return 0;
 	x.seen.fresh = true;

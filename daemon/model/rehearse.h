@@ -5,6 +5,7 @@
 #define MODEL_REHEARSE_H
 
 #include "model/decide.h"
+#include "model/findings.h"
 
 /* What an act does to what is observed; pods get ready at once. */
 void rehearse_act(struct observed *seen, const struct rollout *rollout, const struct act *act);
@@ -23,9 +24,12 @@ struct plan {
 };
 /* 0, or -1 if the rehearsal does not end (a bug, or an app that cannot be released). */
 must_check int plan_make(const struct app *app, const struct release *release,
-    const struct observed *seen, int64_t now_ms, struct plan *plan, struct err *e);
-/* What forbids a start, and nothing of the rest: no release is asked for. */
-void plan_preflight(const struct app *app, const struct observed *seen, struct plan *plan);
+    const struct observed *seen, const struct findings *found, int64_t now_ms, struct plan *plan,
+    struct err *e);
+/* What forbids a start, and nothing of the rest: no release is asked for. found, in both: what was
+ * asked before; NULL: nothing. */
+void plan_preflight(const struct app *app, const struct observed *seen,
+    const struct findings *found, struct plan *plan);
 void plan_done(struct plan *plan);
 
 #endif

@@ -8,6 +8,7 @@
 #include "model/act.h"
 #include "model/app.h"
 #include "model/baseline.h"
+#include "model/findings.h"
 #include "model/observed.h"
 
 struct cluster_events {
@@ -37,6 +38,14 @@ struct cluster_port {
 	 * a deadline. */
 	uint64_t (*act)(void *ctx, const struct app *app, const struct baseline *baseline,
 	    const struct act *act);
+	/* Asks the cluster whether it would let us write what a rollout of this app writes, whose
+	 * objects are fresh. It costs requests: only before a start, or for who wants to know. done
+	 * comes once, in a later turn (found is borrowed); how long to wait for it is the caller's.
+	 * NULL: it cannot be asked. */
+	uint64_t (*review)(void *ctx, const struct app *app,
+	    void (*done)(void *done_ctx, uint64_t number, const struct findings *found),
+	    void *done_ctx);
+	void (*review_cancel)(void *ctx, uint64_t number); /* then it never comes */
 };
 
 #endif

@@ -200,7 +200,7 @@ bench_canary(const struct app *app)
 			struct err e;
 
 			make_seen(&seen);
-			if (plan_make(app, &release, &seen, 1700000000000, &plan, &e) < 0)
+			if (plan_make(app, &release, &seen, NULL, 1700000000000, &plan, &e) < 0)
 				give_up(e.text);
 			acts = plan.count;
 			plan_done(&plan);

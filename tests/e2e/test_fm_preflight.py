@@ -1,7 +1,10 @@
 """Preflight: everything that forbids a start is said at once, before anything is written."""
 import time
 
+import pytest
+
 import fm
+from harness.lab import KIND
 from harness.process import wait_for
 
 
@@ -110,3 +113,90 @@ def test_hpas_in_the_way(quick, shops):
     shop.kube.create(scaler)
     wait_for("the warning", lambda: "which airisd makes and sizes" in texts(quick, shop, "warns"),
              10)
+
+
+# --- what airisd may do ---------------------------------------------------------------------------
+
+REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+
+
+def reviewed(lab):
+    """What the API server was asked for: (verb, resource, name) of each, and everything that was
+    written by airisd, in the same words."""
+    asked, written = set(), set()
+    for seen in lab.requests_seen():
+        if "airisd" not in seen["user_agent"]:
+            continue
+        if seen["path"].startswith(REVIEWS):
+            about = seen["body"]["spec"]["resourceAttributes"]
+            asked.add((about["verb"], about["resource"], about.get("name", "")))
+        elif seen["verb"] in ("create", "patch", "delete") and seen["kind"] != "leases":
+            name = seen["path"].split("?")[0].rsplit("/", 1)[1]
+            written.add((seen["verb"], seen["kind"], "" if seen["verb"] == "create" else name))
+    return asked, written
+
+
+@pytest.mark.skipif(KIND != "sim", reason="kubelab tells no requests: tests/cluster/test_rbac.py")
+@pytest.mark.parametrize("mode", ["host", "subset"])
+@pytest.mark.parametrize("ends", ["succeeded", "aborted"])
+def test_what_is_written_was_asked_for(quick_lab, quick, shops, mode, ends):
+    shop = shops(replicas=2, mode=mode).create()
+    shop.kube.create(hpa(shop, shop.name))
+    canary = {"weights": [50, 100], "hold": "1h"} if ends == "aborted" else {}
+    quick.apply(fm.quick(shop, canary=canary))
+    quick_lab.ask_sim("POST", "/sim/requests/reset")
+    rid = quick.start_rollout(shop.name, shop.image_of("2.0"))
+    if ends == "aborted":
+        quick.wait(rid, lambda _: fm.weights_written(quick, rid) == [50], 20)
+        quick.call("POST", f"/v1/rollouts/{rid}/abort", {})
+    quick.wait_phase(rid, ends)
+    asked, written = reviewed(quick_lab)
+    assert len(written) >= 4 and written <= asked, (written - asked, asked)
+    assert ("patch", "horizontalpodautoscalers", shop.name) in asked
+
+
+def deny(lab, shop, why, verb, kind):
+    lab.fault({"denied": why}, verb=verb, kind=kind, namespace=shop.namespace)
+
+
+@pytest.mark.skipif(KIND != "sim", reason="kubelab has a Role for that: tests/cluster/test_rbac.py")
+def test_what_may_not_be_written_is_said_before(quick_lab, quick, shops):
+    shop = shops(replicas=2).create()
+    quick.apply(fm.quick(shop))
+    deny(quick_lab, shop, "a policy says no", "patch", "VirtualService")
+    deny(quick_lab, shop, "", "create", "services")
+    done = quick.ctl("app", "preflight", shop.name, check=6)
+    text = " ".join(done.stdout.split())
+    for line in (f"airisd may not patch virtualservices {shop.name} in namespace {shop.namespace} "
+                 "(a policy says no): allow it in a Role there: apiGroups "
+                 '["networking.istio.io"], resources [virtualservices], verbs [patch], '
+                 f"resourceNames [{shop.name}]",
+                 f"airisd may not create services in namespace {shop.namespace}: allow it in a "
+                 'Role there: apiGroups [""], resources [services], verbs [create]'):
+        assert line in text, done.stdout
+    answer = quick.call("POST", f"/v1/apps/{shop.name}/preflight", {})
+    assert [f["severity"] for f in answer.json["findings"]] == ["blocks", "blocks"], answer.text
+    rid = quick.start_rollout(shop.name, shop.image_of("2.0"))
+    reason = quick.wait_phase(rid, "aborted")["reason"]
+    assert "may not patch virtualservices" in reason and "may not create services" in reason
+    assert fm.acts(quick, rid) == []
+    quick_lab.no_faults()
+    assert texts(quick, shop, "blocks") == ""
+    quick.wait_phase(quick.start_rollout(shop.name, shop.image_of("2.0")), "succeeded")
+
+
+@pytest.mark.skipif(KIND != "sim", reason="a fault of airis-sim")
+@pytest.mark.parametrize("effect, said", [
+    ({"status": 403}, "HTTP 403 Forbidden"), ({"drop": True}, "does not answer"),
+    ({"latency_ms": 7000}, "did not say")])
+def test_what_cannot_be_asked_keeps_nothing_from_starting(quick_lab, quick, shops, effect, said):
+    shop = shops(replicas=2).create()
+    quick.apply(fm.quick(shop))
+    quick_lab.fault(effect, path="selfsubjectaccessreviews")
+    done = quick.ctl("app", "preflight", shop.name, check=0)
+    text = " ".join(done.stdout.split())
+    assert "could be released now" in text and said in text, done.stdout
+    assert text.count("airisd may ") == 1, done.stdout
+    rid = quick.start_rollout(shop.name, shop.image_of("2.0"))
+    quick.wait_phase(rid, "succeeded")
+    wait_for("the log", lambda: "preflight: " in quick.process.text(), 5)

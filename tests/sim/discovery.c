@@ -1,6 +1,7 @@
 /* discovery: what there is: /api, /apis, the resource lists, /version, health, and the review
- * that says that everything is allowed. */
+ * that says that everything is allowed, but what a fault denies. */
 #include "api.h"
+#include "faults.h"
 #include "jx.h"
 #include "util.h"
 
@@ -136,18 +137,52 @@ find_group(const char *name, const char *version)
 	return NULL;
 }
 
+static const char *
+text_of(const json_t *about, const char *key)
+{
+	const char *text = jx_str(about, key);
+
+	return text != NULL ? text : "";
+}
+
+/* Why a fault denies the request that a review is about; NULL: none does. */
+static const char *
+denial(const struct req *q, const json_t *about)
+{
+	const char *group = text_of(about, "group"), *plural = text_of(about, "resource");
+	struct req asked = {.user_agent = q->user_agent, .verb = V_OTHER, .method = ""};
+	const char *why;
+
+	for (int i = 0; i < K_COUNT; i++)
+		if (strcmp(kinds[i].group, group) == 0 && strcmp(kinds[i].plural, plural) == 0)
+			asked.kind = &kinds[i];
+	for (int v = 0; v < V_OTHER; v++)
+		if (strcmp(verb_name((enum verb)v), text_of(about, "verb")) == 0)
+			asked.verb = (enum verb)v;
+	asked.path = xfmt("/apis/%s/v1/namespaces/%s/%s/%s", group, text_of(about, "namespace"),
+	    plural, text_of(about, "name"));
+	why = fault_denied(&asked);
+	free(asked.path);
+	return why;
+}
+
 static int
 review(struct req *q, struct reply *r)
 {
-	json_t *body = api_body(q, r, false), *spec;
+	json_t *body = api_body(q, r, false), *spec, *status;
+	const char *denied;
 
 	if (body == NULL)
 		return -1;
 	spec = json_object_get(body, "spec");
+	denied = denial(q, json_object_get(spec, "resourceAttributes"));
+	status = json_pack("{s:b}", "allowed", denied == NULL);
+	if (denied != NULL && *denied != '\0')
+		jx_set_str(status, "reason", denied);
 	r->code = 201;
-	r->body = json_pack("{s:s, s:s, s:{s:n}, s:O, s:{s:b}}", "kind", "SelfSubjectAccessReview",
+	r->body = json_pack("{s:s, s:s, s:{s:n}, s:O, s:o}", "kind", "SelfSubjectAccessReview",
 	    "apiVersion", "authorization.k8s.io/v1", "metadata", "creationTimestamp", "spec",
-	    spec != NULL ? spec : json_null(), "status", "allowed", 1);
+	    spec != NULL ? spec : json_null(), "status", status);
 	json_decref(body);
 	return 0;
 }

@@ -25,7 +25,7 @@ static struct rule *rules;
 static const char *const match_keys[] = {"verb", "path", "kind", "namespace", "user_agent", NULL};
 static const char *const effect_keys[] = {"latency_ms", "status", "retry_after", "after", "drop",
     "drop_after", "conflict", "cut_watches", "mute_watches", "expire_history", "webhook_refuses",
-    "quota", NULL};
+    "quota", "denied", NULL};
 static const char *const rule_keys[] = {"match", "count", "percent", "effect", NULL};
 
 static int
@@ -128,7 +128,8 @@ fault_pick(const struct req *q)
 		if (f->left > 0)
 			f->left--;
 		fate.latency_ms += (uint64_t)jx_int(f->effect, "latency_ms", 0);
-		if (fate.status || fate.drop || fate.drop_after || fate.conflict || fate.webhook)
+		if (fate.status || fate.drop || fate.drop_after || fate.conflict || fate.webhook ||
+		    fate.denied)
 			continue;
 		fate.status = (int)jx_int(f->effect, "status", 0);
 		fate.retry_after = (int)jx_int(f->effect, "retry_after", 0);
@@ -137,8 +138,18 @@ fault_pick(const struct req *q)
 		fate.drop_after = jx_bool(f->effect, "drop_after");
 		fate.conflict = jx_bool(f->effect, "conflict");
 		fate.webhook = jx_bool(f->effect, "webhook_refuses");
+		fate.denied = jx_str(f->effect, "denied");
 	}
 	return fate;
+}
+
+const char *
+fault_denied(const struct req *q)
+{
+	for (struct rule *f = rules; f != NULL; f = f->next)
+		if (jx_str(f->effect, "denied") != NULL && befalls(f, q))
+			return jx_str(f->effect, "denied");
+	return NULL;
 }
 
 static struct rule *

@@ -12,10 +12,13 @@ struct fate {
 	bool drop;	 /* the connection is closed, nothing took effect */
 	bool drop_after; /* the request takes effect, the answer is lost */
 	bool conflict, webhook;
+	const char *denied; /* 403 with this text; NULL: not */
 };
 
 /* What befalls this request; counts the hits of the rules that match it. */
 struct fate fault_pick(const struct req *q);
+/* Why such a request would be denied; NULL: it would not. Takes nothing from a rule's count. */
+const char *fault_denied(const struct req *q);
 /* Pods that a namespace may have, -1 without a limit. Only looks, counts nothing. */
 int64_t fault_quota(const char *ns);
 void fault_quota_hit(const char *ns);

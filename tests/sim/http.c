@@ -175,6 +175,8 @@ perform(struct call *call)
 		call->r.drop = true;
 	} else if (f->status != 0 && !f->after) {
 		fated_status(call);
+	} else if (f->denied != NULL) {
+		fail(&call->r, 403, "Forbidden", f->denied, json_object());
 	} else if (f->conflict && call->q.kind != NULL) {
 		fail_conflict(&call->r, call->q.kind, call->q.name);
 	} else if (f->webhook || webhook != ISTIOD_UP) {

@@ -69,6 +69,8 @@
  *	          cut_watches, mute_watches   now, the open watches that match: cut off, or left
  *	                      open and silent for ever
  *	          expire_history   now: every resourceVersion so far is too old (410)
+ *	          denied      403 with this text, and a selfsubjectaccessreview of such a request
+ *	                      is not allowed, with this as its reason ("": none)
  *	          quota       number of pods that match.namespace may have (FailedCreate beyond)
  *	GET /sim/faults       the rules, with hits and what is left of the count
  *	DELETE /sim/faults    none any more
@@ -131,7 +133,8 @@ static const char help[] =
     "Faults on demand: POST, GET, DELETE /sim/faults on the API's port, a JSON rule or list:\n"
     "  {\"match\": {verb, path, kind, namespace, user_agent}, \"count\": N or \"percent\": P,\n"
     "   \"effect\": {latency_ms, status, retry_after, after, drop, drop_after, conflict,\n"
-    "              webhook_refuses, cut_watches, mute_watches, expire_history, quota}}\n"
+    "              webhook_refuses, denied, cut_watches, mute_watches, expire_history,\n"
+    "              quota}}\n"
     "Requests seen: GET /sim/requests, POST /sim/requests/reset; objects: GET /sim/state.\n"
     "The top of tests/sim/main.c says what each of these means.\n";
 

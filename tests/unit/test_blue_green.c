@@ -145,7 +145,7 @@ the_plan_ends_with_the_colours_turned(void **state)
 	(void)state;
 	see_green(&seen);
 	seen.hpa = (struct hpa_seen){.exists = true, .min = 2, .max = 9};
-	if (plan_make(app, &release, &seen, 1000000, &plan, &e) < 0)
+	if (plan_make(app, &release, &seen, NULL, 1000000, &plan, &e) < 0)
 		fail_msg("%s", e.text);
 	expect(&plan, "preview:hpa_floor=4 preview:create_service=0 preview:create_canary=2 "
 		      "switch:scale_canary=4 switch:weight=100 switch:follow_hpa=100 "
@@ -167,12 +167,12 @@ what_forbids_a_start(void **state)
 	see_green(&seen);
 	seen.canary_service = true;
 	seen.preview = PREVIEW_STABLE;
-	assert_int_equal(plan_make(app, &release, &seen, 1000000, &plan, &e), 0);
+	assert_int_equal(plan_make(app, &release, &seen, NULL, 1000000, &plan, &e), 0);
 	assert_non_null(strstr(plan.problems.items[0].text, "does not select the idle colour"));
 	plan_done(&plan);
 	see_green(&seen);
 	seen.stable.replicas = 0;
-	assert_int_equal(plan_make(app, &release, &seen, 1000000, &plan, &e), 0);
+	assert_int_equal(plan_make(app, &release, &seen, NULL, 1000000, &plan, &e), 0);
 	assert_non_null(strstr(plan.problems.items[0].text, "web-green has 0 replicas"));
 	plan_done(&plan);
 	app_free(app);

@@ -142,7 +142,7 @@ by_weights_both_services_stay(void **state)
 	seen.preview = PREVIEW_CANARY;
 	for (int there = 1; there >= 0; there--) {
 		seen.canary_service = seen.canary_service_ours = there != 0;
-		if (plan_make(app, &release, &seen, 1000000, &plan, &e) < 0)
+		if (plan_make(app, &release, &seen, NULL, 1000000, &plan, &e) < 0)
 			fail_msg("%s", e.text);
 		expect(&plan, there ? "preview:create_canary=4 switch:weight=100 "
 				      "retire:scale_stable=0 "
@@ -164,7 +164,7 @@ weight_on_both_is_refused(void **state)
 	(void)state;
 	see_green(&seen);
 	seen.route.weight = 70;
-	assert_int_equal(plan_make(app, &release, &seen, 1000000, &plan, &e), 0);
+	assert_int_equal(plan_make(app, &release, &seen, NULL, 1000000, &plan, &e), 0);
 	assert_string_equal(plan.problems.items[0].path, "traffic.istio.virtualService");
 	assert_non_null(strstr(plan.problems.items[0].text, "give one of them all"));
 	plan_done(&plan);

@@ -44,7 +44,7 @@ expect(const char *spec, const struct observed *seen, const char *const *texts)
 	size_t count = 0;
 
 	errlist_init(&found);
-	preflight_find(app, seen, &found);
+	preflight_find(app, seen, NULL, &found);
 	for (; texts[count] != NULL; count++)
 		if (count >= found.count || strstr(found.items[count].text, texts[count]) == NULL)
 			fail_msg("\"%s\" is not finding %zu: \"%s\"", texts[count], count,

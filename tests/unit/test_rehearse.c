@@ -71,7 +71,7 @@ check_plan(const char *mode, const char *more, const char *wanted)
 	struct plan plan;
 	struct err e;
 	make_seen(&seen);
-	if (plan_make(app, &release, &seen, 1000000, &plan, &e) < 0)
+	if (plan_make(app, &release, &seen, NULL, 1000000, &plan, &e) < 0)
 		fail_msg("%s", e.text);
 	expect(&plan, wanted);
 	plan_done(&plan);
@@ -121,7 +121,7 @@ plan_says_what_forbids_the_start(void **state)
 	struct err e;
 	make_seen(&seen);
 	seen.stable.replicas = 0; /* F37 */
-	assert_int_equal(plan_make(app, &release, &seen, 1000000, &plan, &e), 0);
+	assert_int_equal(plan_make(app, &release, &seen, NULL, 1000000, &plan, &e), 0);
 	assert_int_equal(plan.count, 0);
 	assert_int_equal(plan.problems.count, 1);
 	assert_non_null(strstr(plan.problems.items[0].text, "0 replicas"));

@@ -159,7 +159,7 @@ expect_plan(const char *text, int size, const char *wanted)
 	struct str got;
 	struct err e;
 	see_old(&seen, size);
-	if (plan_make(app, &release, &seen, 1000000, &plan, &e) < 0)
+	if (plan_make(app, &release, &seen, NULL, 1000000, &plan, &e) < 0)
 		fail_msg("%s", e.text);
 	str_init(&got, 0);
 	for (int i = 0; i < plan.count; i++)
