@@ -504,7 +504,9 @@ find_cluster(void *ctx, const char *name)
 	    .unfollow = cluster_unfollow,
 	    .observe = cluster_observe,
 	    .verify = cluster_verify,
-	    .act = cluster_act};
+	    .act = cluster_act,
+	    .review = world_review,
+	    .review_cancel = world_review_cancel};
 	return strcmp(name, "default") == 0 ? &port : NULL;
 }
 

@@ -56,6 +56,16 @@ struct world_ask {
 	void *ctx;
 };
 
+struct world_review {
+	const char *problem, *warning; /* what is found; NULL: nothing */
+	int64_t late;
+	int asked;
+	uint64_t number;
+	int64_t answer_at;
+	void (*done)(void *ctx, uint64_t number, const struct findings *found); /* NULL: none */
+	void *ctx;
+};
+
 struct world_reply {
 	bool given;
 	enum engine_result result;
@@ -107,6 +117,7 @@ struct world {
 	struct world_answer (*fault)(struct world *w, const struct act *act);
 	enum verdict (*verdict)(struct world *w, const struct gate_question *question);
 	int64_t gate_late;
+	struct world_review review;
 	int64_t disk_late, flush_at;
 	bool disk_full;
 	int64_t full_until;

@@ -155,6 +155,7 @@ close_all(struct world *w)
 	store_close(w->store);
 	for (int i = 0; i < WORLD_ASKS; i++)
 		w->asks[i].done = NULL;
+	w->review.done = NULL;
 	w->dead = false;
 }
 
@@ -424,6 +425,7 @@ world_tick(struct world *w)
 	world_run_cluster(w);
 	world_run_acts(w);
 	world_run_gates(w);
+	world_run_review(w);
 	world_tell_changes(w);
 	world_turns(w);
 	if (w->id_count > 1)

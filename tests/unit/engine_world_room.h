@@ -10,6 +10,10 @@ void world_run_cluster(struct world *w);
 bool world_accepts(struct world *w, int64_t now);
 void world_run_acts(struct world *w);
 void world_run_gates(struct world *w);
+uint64_t world_review(void *ctx, const struct app *app,
+    void (*done)(void *done_ctx, uint64_t number, const struct findings *found), void *done_ctx);
+void world_review_cancel(void *ctx, uint64_t number);
+void world_run_review(struct world *w);
 void world_tell_changes(struct world *w);
 void world_ports(struct world *w, struct engine_ports *ports); /* all but journal and event */
 

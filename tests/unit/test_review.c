@@ -1,0 +1,413 @@
+/* What airisd may write is asked of the API server before a start: which rights those are, for each
+ * strategy, and what is made of the answers. */
+#include "cluster_fake.h"
+
+#include "cluster/port_review.h"
+#include "cluster/rights.h"
+
+/* --- which rights ----------------------------------------------------------------------------- */
+
+static struct observe_objects o;
+
+static int
+setup(void **state)
+{
+	(void)state;
+	observe_init(&o);
+	o.stable = web_deployment();
+	o.service = web_service();
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	observe_done(&o);
+	return 0;
+}
+
+static void
+add_text(const struct right *right, struct str *to)
+{
+	str_addf(to, "%s%s %s %s", to->length > 0 ? "\n" : "", right->verb, right->resource,
+	    right->name[0] != '\0' ? right->name : "*");
+	assert_string_equal(right->namespace, "prod");
+}
+
+/* Those of the app, a line each: verb, resource, name. */
+static void
+expect(const struct app *app, const char *lines)
+{
+	struct right rights[RIGHTS_MAX];
+	int count = rights_of(app, &o, rights);
+	struct str text;
+
+	str_init(&text, 0);
+	for (int i = 0; i < count; i++)
+		add_text(&rights[i], &text);
+	assert_string_equal(str_text(&text), lines);
+	str_done(&text);
+}
+
+static void
+add_hpa(void)
+{
+	json_array_append_new(o.hpas, J("{'metadata': {'name': 'scaler'}}"));
+}
+
+static void
+a_canary_makes_and_deletes(void **state)
+{
+	struct app app = app_of(TRAFFIC_HOST);
+
+	(void)state;
+	add_hpa();
+	expect(&app, "patch deployments web\npatch deployments web-canary\ncreate deployments *\n"
+		     "delete deployments web-canary\npatch horizontalpodautoscalers scaler\n"
+		     "patch virtualservices web\ncreate services *\ndelete services web-canary");
+}
+
+static void
+what_is_there_is_not_made(void **state)
+{
+	struct app app = app_of(TRAFFIC_HOST);
+
+	(void)state;
+	o.canary = J("{'metadata': {" OURS "}}");
+	o.canary_service = J("{'metadata': {}}"); /* the user's: it stays */
+	expect(&app, "patch deployments web\npatch deployments web-canary\n"
+		     "delete deployments web-canary\npatch virtualservices web");
+}
+
+static void
+subsets_are_of_a_rule(void **state)
+{
+	struct app app = app_of(TRAFFIC_SUBSET);
+	static const char first[] =
+	    "patch deployments web\npatch deployments web-canary\ncreate deployments *\n"
+	    "delete deployments web-canary\npatch virtualservices web\npatch destinationrules web";
+	char all[512];
+
+	(void)state;
+	str_print(all, sizeof(all), "%s\ncreate destinationrules *\ndelete destinationrules web",
+	    first);
+	expect(&app, all);
+	o.rule = J("{'metadata': {}}");
+	expect(&app, first);
+}
+
+static void
+rolling_patches_one_deployment(void **state)
+{
+	struct app app = app_of(TRAFFIC_HOST);
+
+	(void)state;
+	app.rolls = true;
+	expect(&app, "patch deployments web");
+	add_hpa();
+	expect(&app, "patch deployments web\npatch horizontalpodautoscalers scaler");
+}
+
+static void
+colours_are_switched_by_a_service(void **state)
+{
+	struct app app = app_of(TRAFFIC_HOST);
+
+	(void)state;
+	app.colours = app.sided = true;
+	app.traffic.kind = TRAFFIC_SERVICE;
+	str_copy(app.canary, sizeof(app.canary), "web-green");
+	str_copy(app.traffic.canary_service, sizeof(app.traffic.canary_service), "web-preview");
+	expect(&app, "patch deployments web\npatch deployments web-green\ncreate deployments *\n"
+		     "delete deployments web-green\npatch services web\n"
+		     "patch services web-preview\ncreate services *\ndelete services web-preview");
+	o.canary = J("{'metadata': {" OURS "}}"); /* both colours stay */
+	o.canary_service = J("{'metadata': {" OURS "}}");
+	expect(&app, "patch deployments web\npatch deployments web-green\npatch services web\n"
+		     "patch services web-preview");
+}
+
+static void
+colours_are_weighed_by_a_route(void **state)
+{
+	struct app app = app_of(TRAFFIC_HOST);
+
+	(void)state;
+	app.colours = app.sided = true;
+	app.traffic.kind = TRAFFIC_GATEWAY;
+	expect(&app, "patch deployments web\npatch deployments web-canary\ncreate deployments *\n"
+		     "delete deployments web-canary\npatch httproutes web\ncreate services *\n"
+		     "delete services web-canary");
+}
+
+/* --- what is made of an answer ---------------------------------------------------------------- */
+
+static const struct right a_patch = {
+    "patch", "apps", "deployments", .namespace = "prod", .name = "web"};
+
+static void
+a_question_names_all_of_it(void **state)
+{
+	struct right any = a_patch;
+	json_t *question = rights_question(&a_patch);
+
+	(void)state;
+	assert_json(question,
+	    "{'apiVersion': 'authorization.k8s.io/v1', 'kind': 'SelfSubjectAccessReview', 'spec': "
+	    "{'resourceAttributes': {'namespace': 'prod', 'verb': 'patch', 'group': 'apps', "
+	    "'resource': 'deployments', 'name': 'web'}}}");
+	json_decref(question);
+	any.name[0] = '\0';
+	question = rights_question(&any);
+	assert_null(jsonx_at(question, "spec.resourceAttributes.name"));
+	json_decref(question);
+}
+
+/* 0 or -1; what was found is left in found. */
+static int
+judge(const struct right *right, const char *text, struct findings *found)
+{
+	json_t *body = text != NULL ? J(text) : NULL;
+	struct err e;
+	int result = rights_judge(right, body, found, &e);
+
+	json_decref(body);
+	return result;
+}
+
+static void
+a_denial_says_what_to_do(void **state)
+{
+	struct findings found = {0};
+
+	(void)state;
+	assert_int_equal(judge(&a_patch, "{'status': {'allowed': true}}", &found), 0);
+	assert_int_equal(found.problems.count + found.warnings.count, 0);
+	assert_int_equal(judge(&a_patch, "{'status': {'allowed': false}}", &found), 0);
+	assert_string_equal(found.problems.items[0].text,
+	    "airisd may not patch deployments web in namespace prod: allow it in a Role there: "
+	    "apiGroups [\"apps\"], resources [deployments], verbs [patch], resourceNames [web]");
+	assert_int_equal(
+	    judge(&a_patch, "{'status': {'allowed': false, 'reason': 'not today'}}", &found), 0);
+	assert_non_null(strstr(found.problems.items[1].text, "namespace prod (not today): allow"));
+	assert_int_equal(found.warnings.count, 0);
+	findings_done(&found);
+}
+
+static void
+what_is_no_answer_allows_and_denies_nothing(void **state)
+{
+	struct findings found = {0};
+
+	(void)state;
+	assert_int_equal(judge(&a_patch, NULL, &found), -1);
+	assert_int_equal(judge(&a_patch, "{'status': {}}", &found), -1);
+	assert_int_equal(judge(&a_patch, "{'status': {'allowed': 'false'}}", &found), -1);
+	assert_int_equal(found.problems.count + found.warnings.count, 0);
+}
+
+static void
+of_the_lease_creating_may_not_be_needed(void **state)
+{
+	struct right rights[RIGHTS_MAX];
+	struct findings found = {0};
+
+	(void)state;
+	assert_int_equal(rights_of_lease("airis", "airisd", rights, 0), 3);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(judge(&rights[i], "{'status': {'allowed': false}}", &found), 0);
+	assert_int_equal(found.problems.count, 2);
+	assert_non_null(strstr(found.problems.items[1].text, "may not patch leases airisd in "));
+	assert_int_equal(found.warnings.count, 1);
+	assert_non_null(strstr(found.warnings.items[0].text,
+	    "may not create leases in namespace airis, which is needed while the Lease is not"));
+	findings_done(&found);
+}
+
+/* --- the asking ------------------------------------------------------------------------------- */
+
+static struct {
+	int asked, open, most_open, answers, status;
+	bool holds; /* no answer for now */
+	const char *denied, *body;
+	struct fake_conn *held[64];
+	struct findings found;
+} api;
+
+static void
+answer_review(struct fake_conn *conn)
+{
+	bool denied = api.denied != NULL && strstr(conn->body, api.denied) != NULL;
+
+	fake_answer(conn, api.status,
+	    api.body != NULL ? api.body
+	    : denied	     ? "{\"status\": {\"allowed\": false}}"
+			     : "{\"status\": {\"allowed\": true}}");
+}
+
+static void
+on_review_request(struct fake_conn *conn)
+{
+	if (strstr(conn->path, "selfsubjectaccessreviews") == NULL) {
+		fake_answer(conn, 200, "{}");
+		return;
+	}
+	assert_string_equal(conn->method, "POST");
+	api.asked++;
+	if (api.holds)
+		api.held[api.open++] = conn;
+	else
+		answer_review(conn);
+	if (api.open > api.most_open)
+		api.most_open = api.open;
+}
+
+static void
+on_found(void *ctx, uint64_t number, const struct findings *found)
+{
+	(void)ctx;
+	(void)number;
+	api.answers++;
+	findings_take(&api.found.problems, &found->problems);
+	findings_take(&api.found.warnings, &found->warnings);
+}
+
+static bool
+is_answered(void)
+{
+	return api.answers > 0;
+}
+
+static uint64_t
+ask(void)
+{
+	return room.port.review(room.port.ctx, &room.app, on_found, NULL);
+}
+
+static void
+begin(void)
+{
+	memset(&api, 0, sizeof(api));
+	api.status = 201;
+	room_begin(TRAFFIC_HOST);
+	room.elsewhere = on_review_request;
+	room_follow();
+}
+
+static void
+end(void)
+{
+	room_end();
+	findings_done(&api.found);
+}
+
+static void
+each_right_is_asked_for_once(void **state)
+{
+	(void)state;
+	begin();
+	api.denied = "virtualservices";
+	assert_int_not_equal(ask(), 0);
+	assert_int_equal(api.answers, 0); /* never from within the call */
+	assert_true(run_until(room.loop, is_answered, 2000));
+	assert_int_equal(api.answers, 1);
+	/* web, web-canary (patch, create, delete), the route, and the Service that is there */
+	assert_int_equal(api.asked, 6);
+	assert_int_equal(api.found.problems.count, 1);
+	assert_non_null(
+	    strstr(api.found.problems.items[0].text, "may not patch virtualservices web"));
+	assert_int_equal(api.found.warnings.count, 0);
+	end();
+}
+
+static void
+who_may_not_ask_is_warned_once(void **state)
+{
+	(void)state;
+	begin();
+	api.status = 403;
+	api.body = "{\"kind\": \"Status\", \"reason\": \"Forbidden\", \"message\": \"no reviews\"}";
+	ask();
+	assert_true(run_until(room.loop, is_answered, 2000));
+	assert_int_equal(api.found.problems.count, 0);
+	assert_int_equal(api.found.warnings.count, 1);
+	assert_non_null(
+	    strstr(api.found.warnings.items[0].text, "HTTP 403 Forbidden: no reviews"));
+	end();
+}
+
+static void
+an_answer_that_says_nothing_is_a_warning(void **state)
+{
+	(void)state;
+	begin();
+	api.body = "{\"status\": {}}";
+	ask();
+	assert_true(run_until(room.loop, is_answered, 2000));
+	assert_int_equal(api.found.problems.count, 0);
+	assert_int_equal(api.found.warnings.count, 1);
+	end();
+}
+
+static void
+few_are_under_way_at_a_time(void **state)
+{
+	(void)state;
+	begin();
+	api.holds = true;
+	for (int i = 0; i < 5; i++)
+		ask();
+	(void)run_until(room.loop, never, 150);
+	assert_int_equal(api.most_open, 8);
+	api.holds = false;
+	for (int i = 0; i < api.open; i++)
+		answer_review(api.held[i]);
+	(void)run_until(room.loop, never, 300);
+	assert_int_equal(api.answers, 5);
+	assert_int_equal(api.asked, 30);
+	end();
+}
+
+static void
+what_is_cancelled_never_comes(void **state)
+{
+	uint64_t first;
+
+	(void)state;
+	begin();
+	api.holds = true;
+	first = ask();
+	ask();
+	(void)run_until(room.loop, never, 50);
+	room.port.review_cancel(room.port.ctx, first);
+	room.port.review_cancel(room.port.ctx, 12345); /* unknown */
+	api.holds = false;
+	api.open = 0;
+	(void)run_until(room.loop, is_answered, 1000); /* the second has its places */
+	assert_true(api.asked >= 12);
+	end();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(a_canary_makes_and_deletes, setup, teardown),
+	    cmocka_unit_test_setup_teardown(what_is_there_is_not_made, setup, teardown),
+	    cmocka_unit_test_setup_teardown(subsets_are_of_a_rule, setup, teardown),
+	    cmocka_unit_test_setup_teardown(rolling_patches_one_deployment, setup, teardown),
+	    cmocka_unit_test_setup_teardown(colours_are_switched_by_a_service, setup, teardown),
+	    cmocka_unit_test_setup_teardown(colours_are_weighed_by_a_route, setup, teardown),
+	    cmocka_unit_test(a_question_names_all_of_it),
+	    cmocka_unit_test(a_denial_says_what_to_do),
+	    cmocka_unit_test(what_is_no_answer_allows_and_denies_nothing),
+	    cmocka_unit_test(of_the_lease_creating_may_not_be_needed),
+	    cmocka_unit_test(each_right_is_asked_for_once),
+	    cmocka_unit_test(who_may_not_ask_is_warned_once),
+	    cmocka_unit_test(an_answer_that_says_nothing_is_a_warning),
+	    cmocka_unit_test(few_are_under_way_at_a_time),
+	    cmocka_unit_test(what_is_cancelled_never_comes),
+	};
+	return cmocka_run_group_tests_name("review", tests, NULL, NULL);
+}
