@@ -69,6 +69,10 @@ struct ask *asks_find(struct world *w, uint64_t number); /* NULL: it is withdraw
 struct ask *asks_place(struct world *w);		 /* for a new one; NULL: too many */
 void asks_cancel(void *ctx, uint64_t number);
 
+/* review.c: what is asked before a start */
+uint64_t review_port(void *ctx, const struct app *app,
+    void (*done)(void *done_ctx, uint64_t number, const struct findings *found), void *done_ctx);
+
 /* prometheus.c */
 struct gate_port gate_port_of(struct world *w);
 void gates_drop(struct world *w); /* the process ended: what was not written down was not heard */

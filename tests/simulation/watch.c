@@ -317,6 +317,8 @@ watch_port(void *ctx, const char *name)
 	    .unfollow = unfollow,
 	    .observe = observe,
 	    .verify = verify,
-	    .act = acts_port};
+	    .act = acts_port,
+	    .review = review_port,
+	    .review_cancel = asks_cancel};
 	return strcmp(name, "default") == 0 ? &port : NULL;
 }

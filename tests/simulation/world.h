@@ -206,6 +206,7 @@ struct ask {
 	int64_t known_ms;
 	void (*sample)(void *ctx, uint64_t number, const struct gate_sample *sample);
 	void (*taken)(void *ctx, uint64_t number, const struct mesh_answer *answer);
+	void (*found)(void *ctx, uint64_t number, const struct findings *found);
 	void *ctx;
 };
 

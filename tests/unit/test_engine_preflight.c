@@ -120,8 +120,8 @@ struct planned {
 };
 
 static void
-on_plan(void *ctx, uint64_t request, const struct app *app, const struct plan *plan,
-    const char *why)
+on_plan(
+    void *ctx, uint64_t request, const struct app *app, const struct plan *plan, const char *why)
 {
 	struct planned *planned = ctx;
 	(void)request;

@@ -90,8 +90,8 @@ subsets_are_of_a_rule(void **state)
 	char all[512];
 
 	(void)state;
-	str_print(all, sizeof(all), "%s\ncreate destinationrules *\ndelete destinationrules web",
-	    first);
+	str_print(
+	    all, sizeof(all), "%s\ncreate destinationrules *\ndelete destinationrules web", first);
 	expect(&app, all);
 	o.rule = J("{'metadata': {}}");
 	expect(&app, first);
@@ -332,8 +332,7 @@ who_may_not_ask_is_warned_once(void **state)
 	assert_true(run_until(room.loop, is_answered, 2000));
 	assert_int_equal(api.found.problems.count, 0);
 	assert_int_equal(api.found.warnings.count, 1);
-	assert_non_null(
-	    strstr(api.found.warnings.items[0].text, "HTTP 403 Forbidden: no reviews"));
+	assert_non_null(strstr(api.found.warnings.items[0].text, "HTTP 403 Forbidden: no reviews"));
 	end();
 }
 
