@@ -98,8 +98,7 @@ must_check int engine_rollouts(struct engine *engine, const struct journal_filte
 must_check int engine_releases(struct engine *engine, const char *app, int before, int limit,
     journal_each *each, void *ctx, struct err *e);
 
-/* Of a release that is not started (image "": preflight alone); done once, in ten seconds, and five
- * more that the answers to what is asked may take. */
+/* Of a release that is not started (image "": preflight alone); done once, in 15 seconds. */
 void engine_plan(struct engine *engine, const char *app, const char *image,
     void (*done)(void *ctx, uint64_t request, const struct app *app, const struct plan *plan,
 	const char *why),

@@ -11,7 +11,7 @@ import yaml
 from harness.daemon import Daemon
 from harness.kube import Refused
 from harness.lab import KIND
-from harness.process import ROOT
+from harness.process import ROOT, wait_for
 from harness.shop import GATE, Shop
 
 pytestmark = pytest.mark.skipif(KIND == "sim", reason="the simulator knows no RBAC")
@@ -155,4 +155,37 @@ def test_without_the_role_it_says_so(lab, tmp_path):
     finally:
         create(lab.kube, binding, {**kept, "metadata": {"name": "airisd-lease",
                                                         "namespace": "airis"}})
+        daemon.stop()
+
+
+def without(rules, resource, verb):
+    """The Role without a verb on a resource; rules that are left with none are gone."""
+    kept = []
+    for rule in rules:
+        verbs = [v for v in rule["verbs"] if resource not in rule["resources"] or v != verb]
+        if verbs:
+            kept.append({**rule, "verbs": verbs})
+    return kept
+
+
+def test_a_verb_that_is_missing_is_said_before_a_start(lab, tmp_path):
+    shop = Shop(lab).create()
+    apply_rbac(lab.kube, shop)
+    daemon = Daemon(str(tmp_path), kubeconfig(lab, str(tmp_path)),
+                    lease={"name": "airisd"}).start()
+    role = PLACES["Role"].format(shop.namespace) + "/airisd"
+    try:
+        daemon.apply(shop.app(gates=[], canary={"weights": [100], "hold": "1s"}))
+        answer = daemon.call("POST", f"/v1/apps/{shop.name}/preflight", {})
+        assert answer.json["ok"] and answer.json["findings"] == [], answer.text
+        whole = lab.kube.call("GET", role)
+        rules = without(whole["rules"], "deployments", "delete")
+        lab.kube.call("PUT", role, {**whole, "rules": rules})
+        said = f"airisd may not delete deployments {shop.name}-canary in namespace {shop.namespace}"
+        wait_for("the finding", lambda: said in daemon.ctl("app", "preflight", shop.name).stdout
+                 .replace("\n    ", " "), 20)
+        rid = daemon.start_rollout(shop.name, shop.image_of("2.0"))
+        assert said in daemon.wait_phase(rid, "aborted", 30)["reason"]
+        assert shop.leftovers() == []
+    finally:
         daemon.stop()

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "http/httpd_room.h"
 #include "memory.h"
+#include "fuzz_review.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -336,55 +337,6 @@ act(void *ctx, const struct app *app, const struct baseline *baseline, const str
 	return world.acts;
 }
 
-/* By their numbers; done NULL: withdrawn. When there are too many, one is never answered. */
-static struct {
-	void (*done)(void *ctx, uint64_t number, const struct findings *found);
-	void *ctx;
-	uint64_t number;
-} reviews[16];
-#define REVIEWS (sizeof(reviews) / sizeof(reviews[0]))
-
-static void
-on_reviewed(void *ctx)
-{
-	uint64_t number = (uint64_t)(uintptr_t)ctx;
-	size_t i = number % REVIEWS;
-	struct findings found = {0};
-
-	if (reviews[i].number != number || reviews[i].done == NULL)
-		return;
-	if (number % 3 == 0)
-		findings_add(&found.warnings, "it is not known what may be written");
-	reviews[i].number = 0;
-	reviews[i].done(reviews[i].ctx, number, &found);
-	findings_done(&found);
-}
-
-static uint64_t
-review(void *ctx, const struct app *app,
-    void (*done)(void *ctx, uint64_t number, const struct findings *found), void *done_ctx)
-{
-	static uint64_t last;
-	size_t i = ++last % REVIEWS;
-
-	(void)ctx, (void)app;
-	reviews[i].done = done;
-	reviews[i].ctx = done_ctx;
-	reviews[i].number = last;
-	loop_defer(world.loop, on_reviewed, (void *)(uintptr_t)last);
-	return last;
-}
-
-static void
-review_cancel(void *ctx, uint64_t number)
-{
-	size_t i = number % REVIEWS;
-
-	(void)ctx;
-	if (reviews[i].number == number)
-		reviews[i].number = 0;
-}
-
 static const struct cluster_port *
 cluster_of(void *ctx, const char *name)
 {
@@ -443,9 +395,10 @@ open_world(struct memory **memory)
 	memset(&world, 0, sizeof(world));
 	id_seed(1);
 	world.cluster = (struct cluster_port){
-	    NULL, follow, unfollow, observe, verify, act, review, review_cancel};
+	    NULL, follow, unfollow, observe, verify, act, fuzz_review, fuzz_review_cancel};
 	str_copy(world.newest, sizeof(world.newest), "r-00000000000000000000000000");
 	world.loop = loop_new();
+	reviews_loop = world.loop;
 	*memory = memory_new(world.loop);
 	sockets.journal = memory_port(*memory);
 	world.engine = engine_new(world.loop, &sockets, &engine, &e);
