@@ -78,7 +78,8 @@ on_inquired(void *ctx)
 	engine_mark(ctx);
 }
 
-/* What was found before a start is of no use after it. */
+/* What was found before a start is of no use after it. What goes back to a good release waits for
+ * no gate, so no data source keeps it. */
 static void
 inquire(struct entry *entry, const struct observed *seen, bool wanted)
 {
@@ -86,8 +87,9 @@ inquire(struct entry *entry, const struct observed *seen, bool wanted)
 	if (wanted ? inquiry_waits(entry->inquiry) : !r->compiled)
 		return;
 	inquiry_free(entry->inquiry);
-	entry->inquiry =
-	    wanted ? inquiry_new(entry->engine, r->app, seen, on_inquired, entry) : NULL;
+	entry->inquiry = wanted ? inquiry_new(entry->engine, r->app, seen, !r->release.known_good,
+				      on_inquired, entry)
+				: NULL;
 }
 
 /* A start is not kept from by these; who wonders later finds them in the log. */

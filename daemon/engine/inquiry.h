@@ -7,10 +7,10 @@
 
 struct inquiry;
 
-/* Asks; done comes once, in a later turn, unless it is freed before. Whom the app is about must be
- * known: seen has its sides' names. The app is shared. */
+/* Asks; done comes once, in a later turn, unless it is freed before. The app is shared; seen has
+ * the names of its sides. gates: also whether their queries are taken. */
 struct inquiry *inquiry_new(struct engine *engine, const struct app *app,
-    const struct observed *seen, void (*done)(void *ctx), void *ctx);
+    const struct observed *seen, bool gates, void (*done)(void *ctx), void *ctx);
 void inquiry_free(struct inquiry *inquiry); /* withdraws what is unanswered; NULL is allowed */
 /* What was found, while that is young enough to start on; NULL: not answered yet, or too old, or
  * there is no inquiry. Borrowed. */

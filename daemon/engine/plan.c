@@ -78,7 +78,7 @@ inquire(struct plan_wait *wait, const struct app *app, const struct observed *se
 		rehearse(wait, app, seen, found);
 	} else if (!inquiry_waits(wait->inquiry)) {
 		inquiry_free(wait->inquiry);
-		wait->inquiry = inquiry_new(wait->engine, app, seen, on_inquired, wait);
+		wait->inquiry = inquiry_new(wait->engine, app, seen, true, on_inquired, wait);
 	}
 }
 

@@ -119,7 +119,8 @@ free_measurement(struct gates_measurement *m)
 static void
 set_error(struct gates_measurement *m, const char *what, const char *why)
 {
-	m->sample = (struct gate_sample){.verdict = VERDICT_ERROR, .samples = -1};
+	m->sample =
+	    (struct gate_sample){.verdict = VERDICT_ERROR, .samples = -1, .source_ill = true};
 	str_print(m->sample.text, sizeof(m->sample.text), "data source %s: %s", what, why);
 }
 
@@ -180,7 +181,8 @@ clock_is_off(struct gates_measurement *m)
 
 	if (skew >= -GATES_SKEW_MS && skew <= GATES_SKEW_MS)
 		return false;
-	m->sample = (struct gate_sample){.verdict = VERDICT_NO_DATA, .samples = -1};
+	m->sample =
+	    (struct gate_sample){.verdict = VERDICT_NO_DATA, .samples = -1, .source_ill = true};
 	str_duration_text(skew < 0 ? -skew : skew, off, sizeof(off));
 	str_print(m->sample.text, sizeof(m->sample.text),
 	    "data source %s: its clock is %s %s ours; set the clocks right", m->origin->name, off,

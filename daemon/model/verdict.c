@@ -131,6 +131,7 @@ enough_samples(
 	if (samples == NULL || samples->verdict == VERDICT_ERROR ||
 	    samples->verdict == VERDICT_PENDING) {
 		sample->verdict = VERDICT_ERROR;
+		sample->refused = samples != NULL && samples->refused;
 		str_print(sample->text, sizeof(sample->text), "samples: %s",
 		    samples == NULL ? "were not asked for" : samples->text);
 		return false;
@@ -154,6 +155,7 @@ sample_judge(const struct gate_spec *gate, const struct reading *value,
 {
 	*sample = (struct gate_sample){.verdict = VERDICT_ERROR, .samples = -1};
 	str_copy(sample->text, sizeof(sample->text), value->text);
+	sample->refused = value->refused;
 	/* A source that is down is told as such, not as too little traffic. */
 	if (value->verdict != VERDICT_PASS && value->verdict != VERDICT_NO_DATA)
 		return;

@@ -26,6 +26,9 @@ struct gate_sample {
 	double samples; /* what the samples query said; -1: none */
 	char text[256]; /* why, for people: "no series", "HTTP 503 …" */
 	int64_t at_ms;	/* wall clock, when it was asked */
+	/* Why it is no verdict on what was measured, for who asks before there is anything: */
+	bool refused;	 /* the source does not take the query, and never will */
+	bool source_ill; /* it does not answer, or cannot be asked, or has another clock */
 };
 
 /* "< 0.5", ">= 99" …: comparison and limit. */
@@ -40,7 +43,8 @@ bool condition_holds(enum compare compare, double value, double limit); /* false
 struct reading {
 	enum verdict verdict; /* VERDICT_PASS here means: value is a number */
 	double value;
-	bool empty; /* NO_DATA because there was no series at all: what `empty: pass` is about */
+	bool refused; /* as in struct gate_sample */
+	bool empty;   /* NO_DATA because there was no series at all: what `empty: pass` is about */
 	char text[256];
 };
 void reading_decode(const char *body, size_t length, int http_status, enum reduce reduce,

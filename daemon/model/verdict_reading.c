@@ -187,8 +187,10 @@ decode_data(const json_t *data, enum reduce reduce, int64_t now_ms, int64_t max_
 		say(reading, VERDICT_PASS, text);
 	} else if (strcmp(type, "matrix") == 0) {
 		wrong(reading, "the query gives a range of values; wrap it in rate() or the like");
+		reading->refused = true;
 	} else if (strcmp(type, "string") == 0) {
 		wrong(reading, "the query gives a text where a number is expected");
+		reading->refused = true;
 	} else {
 		wrong_quote(reading, "the answer has an unknown resultType: ", type);
 	}
@@ -223,6 +225,9 @@ decode_refusal(const json_t *answer, int http_status, struct reading *reading)
 	else
 		str_print(text, sizeof(text), "HTTP %d", http_status);
 	wrong_quote(reading, text, type == NULL ? "" : jsonx_text_or(answer, "error", ""));
+	/* Its parser's words. HTTP 400 alone may be a proxy's, and 422 may be about today's data.
+	 */
+	reading->refused = http_status == 400 && str_equal(type, "bad_data");
 }
 
 /* The answer's data, if it is a good one; else NULL and said. *parsed is the caller's to free. */

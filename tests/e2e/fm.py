@@ -104,6 +104,18 @@ def vector(values, age=0.0):
         {"metric": {"i": str(i)}, "value": [now, str(v)]} for i, v in enumerate(values)]}}
 
 
+def once_good(answer):
+    """As a source that takes each query when it is tried before a start, and answers so later."""
+    tried = set()
+
+    def find(query):
+        if query not in tried:
+            tried.add(query)
+            return number(1)
+        return answer(query) if callable(answer) else answer
+    return find
+
+
 class FakePrometheus:
     """Answers queries by what `answers` has for the first name that occurs in the query: a dict,
     bytes or text (the body), a number (a body of so many bytes), (status, body), or a function of

@@ -115,6 +115,63 @@ def test_hpas_in_the_way(quick, shops):
              10)
 
 
+# --- whether the gates can be asked ---------------------------------------------------------------
+
+BAD_DATA = (400, {"status": "error", "errorType": "bad_data",
+                  "error": "1:5: parse error: unexpected end of input"})
+
+
+def findings(daemon, shop):
+    answer = daemon.call("POST", f"/v1/apps/{shop.name}/preflight", {})
+    return [(f["severity"], f["text"]) for f in answer.json["findings"]]
+
+
+def test_a_query_that_is_none_is_said_before(asking, shops, fake_prometheus):
+    """In the words of Prometheus, with the gate's name; of the others nothing."""
+    fake_prometheus.answers.update({"good": fm.number(1), "absent": fm.vector([]),
+                                    "bad": BAD_DATA})
+    shop = shops(replicas=2).create()
+    asking.apply(fm.quick(shop, [
+        fm.gate("fine", 'good{w="{{canary}}"}'), fm.gate("later", 'absent{w="{{canary}}"}'),
+        fm.gate("broken", 'sum(bad{w="{{canary}}"}')]))
+    said = ("gate broken: data source default does not take its query: HTTP 400, bad_data: 1:5: "
+            "parse error: unexpected end of input; correct it in the App")
+    assert findings(asking, shop) == [("blocks", said)]
+    assert asking.ctl("app", "preflight", shop.name).returncode == 6
+    rid = asking.start_rollout(shop.name, shop.image_of("2.0"))
+    assert asking.wait_phase(rid, "aborted")["reason"] == "preflight: " + said
+    assert fm.acts(asking, rid) == []
+    assert f'w="{shop.name}-canary"' in fake_prometheus.queries("bad")[0]
+    fake_prometheus.answers["bad"] = fake_prometheus.answers["absent"] = fm.number(1)
+    assert findings(asking, shop) == []
+    asking.wait_phase(asking.start_rollout(shop.name, shop.image_of("2.0")), "succeeded")
+
+
+def test_a_range_where_a_number_is_expected(asking, shops, fake_prometheus):
+    fake_prometheus.answers["f"] = {"status": "success", "data": {"resultType": "matrix",
+                                                                  "result": []}}
+    shop = shops(replicas=2).create()
+    asking.apply(fm.quick(shop, [fm.gate("range", "f[1m]")]))
+    (severity, text), = findings(asking, shop)
+    assert severity == "blocks" and text.startswith("gate range: ") and "rate()" in text
+
+
+def test_a_source_that_is_away_keeps_nothing_from_starting(asking, shops, fake_prometheus):
+    """It may be back when the first verdict is needed; until then the gates hold."""
+    fake_prometheus.answers["q"] = fake_prometheus.hang
+    shop = shops(replicas=2).create()
+    asking.apply(fm.quick(shop, [fm.gate("one", "q"), fm.gate("two", "q * 2")]))
+    assert findings(asking, shop) == [("warns", (
+        "data source default: no answer within 1s: as long as that lasts, stages that wait for "
+        "gates on it do not go on"))]
+    fake_prometheus.answers["q"] = (503, "down for a moment")
+    assert [s for s, t in findings(asking, shop) if "HTTP 503" in t] == ["warns", "warns"]
+    rid = asking.start_rollout(shop.name, shop.image_of("2.0"))
+    asking.wait_stage(rid, "canary 50%")
+    fake_prometheus.answers["q"] = fm.number(1)
+    asking.wait_phase(rid, "succeeded")
+
+
 # --- what airisd may do ---------------------------------------------------------------------------
 
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"

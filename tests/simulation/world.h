@@ -204,6 +204,7 @@ struct ask {
 	int64_t asked_ms, wall_ms;
 	enum mesh_subject subject;
 	int64_t known_ms;
+	bool trial; /* before a start: a verdict on nothing */
 	void (*sample)(void *ctx, uint64_t number, const struct gate_sample *sample);
 	void (*taken)(void *ctx, uint64_t number, const struct mesh_answer *answer);
 	void (*found)(void *ctx, uint64_t number, const struct findings *found);

@@ -518,6 +518,8 @@ gate_measure(void *ctx, const struct gate_question *question,
 {
 	struct world *w = ctx;
 	int64_t now = virtual_loop_now(w->loop);
+	if (question->trial)
+		return world_trial(w, question, done, done_ctx);
 	w->numbers++;
 	w->last_question = *question;
 	w->asked++;

@@ -118,6 +118,8 @@ struct world {
 	enum verdict (*verdict)(struct world *w, const struct gate_question *question);
 	int64_t gate_late;
 	struct world_review review;
+	const struct gate_sample *trial; /* of every gate before a start; NULL: it passes */
+	int trials;
 	int64_t disk_late, flush_at;
 	bool disk_full;
 	int64_t full_until;

@@ -40,3 +40,21 @@ world_run_review(struct world *w)
 	asked.done(asked.ctx, asked.number, &found);
 	findings_done(&found);
 }
+
+uint64_t
+world_trial(struct world *w, const struct gate_question *question,
+    void (*done)(void *done_ctx, uint64_t number, const struct gate_sample *sample), void *done_ctx)
+{
+	static const struct gate_sample passes = {.verdict = VERDICT_PASS, .samples = -1};
+	struct world_ask *ask = w->asks;
+	while (ask->done != NULL && ask < w->asks + WORLD_ASKS - 1)
+		ask++;
+	w->trials++;
+	*ask = (struct world_ask){.number = ++w->numbers,
+	    .answer_at = virtual_loop_now(w->loop) + 1,
+	    .sample = w->trial != NULL ? *w->trial : passes,
+	    .done = done,
+	    .ctx = done_ctx};
+	str_copy(ask->gate, APP_LABEL, question->gate->name);
+	return ask->number;
+}
