@@ -32,8 +32,10 @@ const struct command cmd_app_preflight = {.group = "app",
     .name = "preflight",
     .operands = "NAME",
     .summary = "say everything that forbids a release now, without starting one",
-    .text = "What every rollout looks at before its first act, all at once: nothing is written "
-	    "anywhere. Also asks the API server whether airisd may make each write of the rollout. "
-	    "The exit code is 6 when a rollout would be refused now; what is only a "
-	    "warning leaves it 0.",
+    .text =
+	"What every rollout looks at before its first act, all at once: nothing is written "
+	"anywhere. Also asks the API server whether airisd may make each write of the rollout, and "
+	"each gate's data source whether it takes the query. "
+	"The exit code is 6 when a rollout would be refused now; what is only a "
+	"warning leaves it 0.",
     .run = run};

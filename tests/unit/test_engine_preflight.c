@@ -114,6 +114,59 @@ an_abort_does_not_wait_for_it(void **state)
 	world_free(w);
 }
 
+#define GATE                                                                                       \
+	"gates:\n"                                                                                 \
+	"  - {name: rate, every: 1s, window: 10s, prometheus: {query: up, pass: '> 0'}}\n"
+
+static const struct gate_sample refused = {
+    .verdict = VERDICT_ERROR, .samples = -1, .refused = true, .text = "parse error"};
+static const struct gate_sample ill = {
+    .verdict = VERDICT_ERROR, .samples = -1, .source_ill = true, .text = "data source is away"};
+
+static void
+a_query_that_is_not_taken_forbids_it(void **state)
+{
+	(void)state;
+	struct world *w = world_new(1, GATE);
+	w->trial = &refused;
+	const char *id = world_start(w, "web:2");
+	world_until_phase(w, id, PHASE_ABORTED);
+	assert_non_null(strstr(world_rollout(w, id)->reason, "preflight: gate rate: data source"));
+	assert_int_equal(w->sent, 0);
+	assert_int_equal(w->trials, 1);
+	world_free(w);
+}
+
+static void
+a_source_that_is_ill_does_not(void **state)
+{
+	(void)state;
+	struct world *w = world_new(1, GATE);
+	w->trial = &ill;
+	const char *id = world_start(w, "web:2");
+	world_until_phase(w, id, PHASE_SUCCEEDED);
+	assert_int_equal(w->trials, 1);
+	assert_int_equal(w->review.asked, 1);
+	world_free(w);
+}
+
+/* Undo, soon after: no gate is waited for, so none keeps it. */
+static void
+back_to_a_good_release_no_query_is_tried(void **state)
+{
+	(void)state;
+	struct world *w = world_new(1, GATE "rollbackWindow: 2h\n");
+	const char *id = world_start(w, "web:2");
+	world_until_phase(w, id, PHASE_SUCCEEDED);
+	w->trial = &refused;
+	int undo = world_undo(w, 0);
+	world_until_reply(w, undo);
+	world_until_phase(w, w->replies[undo].id, PHASE_SUCCEEDED);
+	assert_int_equal(w->trials, 1);
+	assert_int_equal(w->review.asked, 2);
+	world_free(w);
+}
+
 struct planned {
 	int answers;
 	bool blocked, warned;
@@ -167,6 +220,9 @@ main(void)
 	    cmocka_unit_test(an_old_answer_is_not_believed),
 	    cmocka_unit_test(after_a_crash_it_is_asked_again),
 	    cmocka_unit_test(an_abort_does_not_wait_for_it),
+	    cmocka_unit_test(a_query_that_is_not_taken_forbids_it),
+	    cmocka_unit_test(a_source_that_is_ill_does_not),
+	    cmocka_unit_test(back_to_a_good_release_no_query_is_tried),
 	    cmocka_unit_test(plans_and_preflights_ask_too),
 	};
 	return cmocka_run_group_tests_name("engine_preflight", tests, NULL, NULL);

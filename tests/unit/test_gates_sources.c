@@ -100,6 +100,7 @@ test_unknown_source_and_empty_names(void **state)
 	assert_false(b.port.has_source(b.port.ctx, "other"));
 	str_copy(b.gate.source, sizeof(b.gate.source), "other");
 	expect(&b, VERDICT_ERROR, "data source other: is not in the daemon's settings");
+	assert_true(b.sample.source_ill && !b.sample.refused);
 	/* F13 */
 	str_copy(b.gate.source, sizeof(b.gate.source), "main");
 	b.gate.query = (char *)"{{nothing}}";
@@ -186,6 +187,7 @@ test_f16_clock_is_off(void **state)
 			expect(&b, VERDICT_NO_DATA, "ahead of ours");
 		else
 			expect(&b, VERDICT_PASS, "");
+		assert_true(b.sample.source_ill == (i < 2));
 	}
 	close_bench(&b);
 }
