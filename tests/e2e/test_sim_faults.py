@@ -73,6 +73,27 @@ def test_webhook(sim):
     assert sim.get("virtualservices", "web")["spec"]["hosts"] == ["web"]
 
 
+def test_denied(sim):
+    """The request, and what a review says of it, which takes nothing from the count."""
+    sim.create("deployments", deployment("web"))
+    sim.fault({"match": {"verb": "delete", "kind": "Deployment", "path": "/web$"}, "count": 1,
+               "effect": {"denied": "not this one"}})
+
+    def review(**about):
+        about = {"namespace": "default", "group": "apps", "resource": "deployments", **about}
+        return sim.call("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+                        {"spec": {"resourceAttributes": about}})[1]["status"]
+
+    for _ in range(2):
+        assert review(verb="delete", name="web") == {"allowed": False, "reason": "not this one"}
+    for other in ({"verb": "patch", "name": "web"}, {"verb": "delete", "name": "webs"},
+                  {"verb": "delete", "name": "web", "group": ""}):
+        assert review(**other) == {"allowed": True}
+    status, body = sim.call("DELETE", sim.path("deployments", "web"))
+    assert (status, body["reason"], body["message"]) == (403, "Forbidden", "not this one")
+    assert sim.call("DELETE", sim.path("deployments", "web"))[0] == 200
+
+
 def test_percent(sim):
     sim.fault({"match": {"kind": "leases"}, "percent": 50, "effect": {"status": 500}})
     got = [sim.call("GET", sim.path("leases"))[0] for _ in range(60)]
