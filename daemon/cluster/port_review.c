@@ -1,13 +1,15 @@
-/* Always true: a review is in the row until its answer is given or it is cancelled; of its rights
- * the first `sent` were asked for, and those whose request is not 0 are not answered. A right whose
- * question failed is not known, which is a warning: that the question may not be asked, or nobody
- * answers, does not mean that the write is forbidden. */
+/* Always true: a review is in the row until its answer is given or it is cancelled; of its
+ * questions (one for each right, then the lists) the first `sent` were sent, and those whose
+ * request is not 0 are not answered. What could not be asked is not known, which is a warning: that
+ * a question may not be asked, or nobody answers, does not mean that the write is forbidden. */
 #include "cluster/port_review.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include "base/jsonx.h"
 #include "base/str.h"
 #include "cluster/cluster.h"
+#include "cluster/headroom.h"
 #include "cluster/port_app.h"
 #include "cluster/rights.h"
 
@@ -15,13 +17,27 @@
 #define DEADLINE_MS 5000
 #define PATH "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
+struct list {			 /* read after the rights, for headroom.h */
+	const char *path, *what; /* the path has the namespace in it */
+	void (*look)(const struct headroom *headroom, const json_t *list, struct findings *found);
+};
+
+static const struct list lists[] = {
+    {"/api/v1/namespaces/%s/resourcequotas?limit=500", "resourcequotas", headroom_quotas},
+    {"/apis/policy/v1/namespaces/%s/poddisruptionbudgets?limit=500", "poddisruptionbudgets",
+	headroom_budgets},
+};
+enum { LISTS = sizeof(lists) / sizeof(lists[0]), QUESTIONS_MAX = RIGHTS_MAX + LISTS };
+
 struct review {
 	struct reviews *reviews;
 	struct review *next; /* younger */
 	uint64_t number;
 	struct right rights[RIGHTS_MAX];
-	uint64_t requests[RIGHTS_MAX]; /* 0: not sent, or answered */
-	int count, sent, answered;
+	struct headroom headroom;
+	uint64_t requests[QUESTIONS_MAX]; /* 0: not sent, or answered */
+	int count;			  /* of rights */
+	int sent, answered;
 	bool unknown; /* one of them was said to be so */
 	struct findings found;
 	void (*done)(void *done_ctx, uint64_t number, const struct findings *found);
@@ -41,6 +57,7 @@ static void
 review_free(struct review *review)
 {
 	findings_done(&review->found);
+	headroom_done(&review->headroom);
 	free(review);
 }
 
@@ -62,25 +79,58 @@ unlink_review(struct review *review)
 	}
 }
 
-static void
-send_one(struct review *review)
+static int
+questions_of(const struct review *review)
 {
-	struct reviews *reviews = review->reviews;
-	int i = review->sent++;
-	json_t *question = rights_question(&review->rights[i]);
-	char *body = jsonx_dump(question);
+	return review->count + LISTS;
+}
+
+static uint64_t
+send_call(struct review *review, const char *method, const char *path, const char *body)
+{
 	struct kube_call call = {.lane = KUBE_NORMAL,
-	    .method = "POST",
-	    .path = PATH,
+	    .method = method,
+	    .path = path,
 	    .body = body,
 	    .deadline_ms = DEADLINE_MS,
 	    .done = on_answer,
 	    .ctx = review};
 
-	review->requests[i] = kube_request(reviews->kube, &call);
-	reviews->under_way++;
+	return kube_request(review->reviews->kube, &call);
+}
+
+static uint64_t
+send_right(struct review *review, const struct right *right)
+{
+	json_t *question = rights_question(right);
+	char *body = jsonx_dump(question);
+	uint64_t number = send_call(review, "POST", PATH, body);
+
 	free(body);
 	json_decref(question);
+	return number;
+}
+
+static uint64_t
+send_list(struct review *review, const struct list *list)
+{
+	const char *mark = strstr(list->path, "%s");
+	char *path = str_format(
+	    "%.*s%s%s", (int)(mark - list->path), list->path, review->headroom.namespace, mark + 2);
+	uint64_t number = send_call(review, "GET", path, NULL);
+
+	free(path);
+	return number;
+}
+
+static void
+send_one(struct review *review)
+{
+	int i = review->sent++;
+
+	review->requests[i] = i < review->count ? send_right(review, &review->rights[i])
+						: send_list(review, &lists[i - review->count]);
+	review->reviews->under_way++;
 }
 
 static void
@@ -89,37 +139,63 @@ send_more(struct reviews *reviews)
 	struct review *review = reviews->first;
 
 	while (review != NULL && reviews->under_way < AT_ONCE) {
-		if (review->sent < review->count)
+		if (review->sent < questions_of(review))
 			send_one(review);
 		else
 			review = review->next;
 	}
 }
 
+/* What the API server said in place of an answer. Owned by the caller. */
+static char *
+said(const struct kube_answer *answer, const char *why)
+{
+	if (answer->outcome == KUBE_ANSWERED && answer->status / 100 != 2)
+		return str_format("HTTP %d %s: %s", answer->status, answer->reason, why);
+	return mem_strdup(why);
+}
+
+/* Once: what keeps one from being asked keeps the others too. */
 static void
 note_unknown(struct review *review, const struct right *right, const struct kube_answer *answer,
     const char *why)
 {
-	char *said = answer->outcome == KUBE_ANSWERED && answer->status / 100 != 2
-			 ? str_format("HTTP %d %s: %s", answer->status, answer->reason, why)
-			 : str_format("%s", why);
+	char *text = said(answer, why);
 
 	if (!review->unknown)
 		errlist_add(&review->found.warnings, "",
 		    "it is not known whether airisd may %s %s in namespace %s: the API server did "
 		    "not say: %.400s",
-		    right->verb, right->resource, right->namespace, said);
+		    right->verb, right->resource, right->namespace, text);
 	review->unknown = true;
-	free(said);
+	free(text);
 }
 
 static void
-judge(struct review *review, const struct right *right, const struct kube_answer *answer)
+note_unread(struct review *review, const struct list *list, const struct kube_answer *answer)
+{
+	char *text = said(answer, answer->message);
+
+	errlist_add(&review->found.warnings, "",
+	    "the %s of namespace %s are not known (to read them is not needed for a rollout; in a "
+	    "Role it is the verb list): %.400s",
+	    list->what, review->headroom.namespace, text);
+	free(text);
+}
+
+static void
+judge(struct review *review, int i, const struct kube_answer *answer)
 {
 	bool good = answer->outcome == KUBE_ANSWERED && answer->status / 100 == 2;
+	const struct list *list = i < review->count ? NULL : &lists[i - review->count];
+	const struct right *right = &review->rights[i < review->count ? i : 0];
 	struct err e;
 
-	if (!good)
+	if (list != NULL && good)
+		list->look(&review->headroom, answer->body, &review->found);
+	else if (list != NULL)
+		note_unread(review, list, answer);
+	else if (!good)
 		note_unknown(review, right, answer, answer->message);
 	else if (rights_judge(right, answer->body, &review->found, &e) < 0)
 		note_unknown(review, right, answer, e.text);
@@ -136,9 +212,9 @@ on_answer(void *ctx, const struct kube_answer *answer)
 		if (review->requests[i] != answer->number)
 			continue;
 		review->requests[i] = 0;
-		judge(review, &review->rights[i], answer);
+		judge(review, i, answer);
 	}
-	if (++review->answered == review->count) {
+	if (++review->answered == questions_of(review)) {
 		unlink_review(review);
 		review->done(review->done_ctx, review->number, &review->found);
 		review_free(review);
@@ -162,6 +238,7 @@ ask_what(struct review *review, struct cluster *cluster, const struct app *app)
 	if (lease != NULL && !lease_held(lease))
 		review->count = rights_of_lease(
 		    lease_namespace(lease), lease_name(lease), review->rights, review->count);
+	headroom_of(app, &objects, &review->headroom);
 	observe_done(&objects);
 }
 

@@ -322,6 +322,27 @@ each_right_is_asked_for_once(void **state)
 }
 
 static void
+quotas_and_budgets_are_read_too(void **state)
+{
+	(void)state;
+	begin();
+	room_put("resourcequotas/q",
+	    J("{'metadata': {'name': 'q'}, 'status': {'hard': {'pods': '4'}, 'used': {'pods': "
+	      "'3'}}}"));
+	room_put("poddisruptionbudgets/b",
+	    J("{'metadata': {'name': 'b'}, 'spec': {'selector': {}}, 'status': "
+	      "{'disruptionsAllowed': 0, 'expectedPods': 3}}"));
+	ask();
+	assert_true(run_until(room.loop, is_answered, 2000));
+	assert_int_equal(api.found.problems.count, 0);
+	assert_int_equal(api.found.warnings.count, 2);
+	assert_non_null(
+	    strstr(api.found.warnings.items[0].text, "ResourceQuota q in namespace prod"));
+	assert_non_null(strstr(api.found.warnings.items[1].text, "PodDisruptionBudget b allows"));
+	end();
+}
+
+static void
 who_may_not_ask_is_warned_once(void **state)
 {
 	(void)state;
@@ -403,6 +424,7 @@ main(void)
 	    cmocka_unit_test(what_is_no_answer_allows_and_denies_nothing),
 	    cmocka_unit_test(of_the_lease_creating_may_not_be_needed),
 	    cmocka_unit_test(each_right_is_asked_for_once),
+	    cmocka_unit_test(quotas_and_budgets_are_read_too),
 	    cmocka_unit_test(who_may_not_ask_is_warned_once),
 	    cmocka_unit_test(an_answer_that_says_nothing_is_a_warning),
 	    cmocka_unit_test(few_are_under_way_at_a_time),
