@@ -172,6 +172,31 @@ def test_a_source_that_is_away_keeps_nothing_from_starting(asking, shops, fake_p
     asking.wait_phase(rid, "succeeded")
 
 
+# --- room in the namespace ------------------------------------------------------------------------
+
+@pytest.mark.skipif(KIND != "sim", reason="a real quota counts by itself")
+def test_a_quota_without_room(quick_lab, quick, shops):
+    shop = shops(replicas=2).create()
+    quick.apply(fm.quick(shop))
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota",
+             "metadata": {"name": "small", "namespace": shop.namespace},
+             "spec": {"hard": {"pods": "20"}}}
+    path = f"/api/v1/namespaces/{shop.namespace}/resourcequotas"
+    status = {"hard": {"pods": "20"}, "used": {"pods": "19"}}
+    shop.kube.call("POST", path, quota)
+    shop.kube.call("PUT", path + "/small/status",
+                   {**shop.kube.call("GET", path + "/small"), "status": status})
+    assert findings(quick, shop) == [("warns", (
+        f"ResourceQuota small in namespace {shop.namespace} has 1 pods left, and a rollout of "
+        f"Deployment {shop.name} adds up to 2 pods, which need 2: raise it, or it waits for room "
+        "until its deadline"))]
+    quick.wait_phase(quick.start_rollout(shop.name, shop.image_of("2.0")), "succeeded")
+    wait_for("the log", lambda: "preflight: ResourceQuota small" in quick.process.text(), 5)
+    quick_lab.fault({"status": 403}, path="resourcequotas")
+    (severity, text), = findings(quick, shop)
+    assert severity == "warns" and "HTTP 403" in text and "resourcequotas of namespace" in text
+
+
 # --- what airisd may do ---------------------------------------------------------------------------
 
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
