@@ -4,8 +4,11 @@ import time
 import pytest
 
 import fm
+from harness.colours import ColourShop
 from harness.lab import KIND
 from harness.process import wait_for
+from harness.rolling import RollingShop
+from harness.weighted import WeightedShop
 
 
 FOUND = ("0 replicas", "is paused", "several HorizontalPodAutoscalers")
@@ -235,6 +238,26 @@ def test_what_is_written_was_asked_for(quick_lab, quick, shops, mode, ends):
     asked, written = reviewed(quick_lab)
     assert len(written) >= 4 and written <= asked, (written - asked, asked)
     assert ("patch", "horizontalpodautoscalers", shop.name) in asked
+
+
+@pytest.mark.skipif(KIND != "sim", reason="kubelab tells no requests")
+@pytest.mark.parametrize("shop_of, more, least", [
+    (ColourShop, {"blue_green": {"watch": "1h"}}, 5),
+    (WeightedShop, {"blue_green": {"watch": "1h"}}, 5),
+    (RollingShop, {"rolling": {"batches": [1, "100%"], "hold": "1h"}}, 1)])
+def test_so_it_is_of_every_strategy(quick_lab, quick, shops, shop_of, more, least):
+    """A release that succeeds is made of the same acts: this one is aborted at its last stop."""
+    shop = shop_of(quick_lab, replicas=2)
+    shops.made.append(shop)
+    shop.create()
+    quick.apply(shop.app(gates=[], **more))
+    quick_lab.ask_sim("POST", "/sim/requests/reset")
+    rid = quick.start_rollout(shop.name, shop.image_of("2.0"))
+    quick.wait(rid, lambda r: r["blocked_on"] and r["blocked_on"]["object"] == "Stage", 40)
+    quick.call("POST", f"/v1/rollouts/{rid}/abort", {})
+    quick.wait_phase(rid, "aborted")
+    asked, written = reviewed(quick_lab)
+    assert len(written) >= least and written <= asked, (written - asked, asked)
 
 
 def deny(lab, shop, why, verb, kind):
