@@ -271,7 +271,10 @@ find_owned(const struct cluster *cluster, const struct app *app, const json_t *d
 
 	if (uid == NULL)
 		return;
-	find(cluster, KUBE_REPLICASETS, app, uid, sets);
+	if (app->kind == WORKLOAD_STATEFULSET)
+		find(cluster, KUBE_PODS, app, uid, pods);
+	else
+		find(cluster, KUBE_REPLICASETS, app, uid, sets);
 	json_array_foreach(sets, i, set)
 	    find(cluster, KUBE_PODS, app, jsonx_text_or(set, "metadata.uid", ""), pods);
 }
@@ -292,7 +295,7 @@ get_lasting(
 static void
 find_hpas(const struct cluster *cluster, const struct app *app, const char *workload, json_t *to)
 {
-	char *target = str_format("Deployment/%s", workload);
+	char *target = str_format("%s/%s", app_workload_kind(app), workload);
 
 	find(cluster, KUBE_HPAS, app, target, to);
 	free(target);
@@ -345,7 +348,7 @@ gather(const struct cluster *cluster, const struct app *app, struct observe_obje
 	const struct traffic_spec *traffic = &app->traffic;
 
 	observe_init(o);
-	o->stable = get(cluster, KUBE_DEPLOYMENTS, app, app->workload);
+	o->stable = get(cluster, workload_kind(app), app, app->workload);
 	o->canary = get(cluster, KUBE_DEPLOYMENTS, app, app->canary);
 	o->service = get(cluster, KUBE_SERVICES, app, traffic->service);
 	o->route = get(cluster, route_form(app)->kind, app, traffic->route);

@@ -22,6 +22,7 @@ static const char *const kinds[ACT_KINDS] = {
     [ACT_FOLLOW_HPA] = "follow_hpa",
     [ACT_SCALE_STABLE] = "scale_stable",
     [ACT_ROLL] = "roll",
+    [ACT_DELETE_POD] = "delete_pod",
 };
 
 static const char *const outcomes[] = {
@@ -50,6 +51,7 @@ static const enum act_object objects[ACT_KINDS] = {
     [ACT_FOLLOW_HPA] = ON_HPA,
     [ACT_SCALE_STABLE] = ON_STABLE,
     [ACT_ROLL] = ON_STABLE,
+    [ACT_DELETE_POD] = ON_POD,
 };
 
 enum act_object
@@ -144,7 +146,8 @@ workload_text(const struct act *act, const struct app *app, char *to, size_t siz
 	struct str text;
 
 	str_init(&text, size - 1);
-	str_addf(&text, "Deployment %s/%s: ", app->namespace, stable ? app->workload : app->canary);
+	str_addf(&text, "%s %s/%s: ", app_workload_kind(app), app->namespace,
+	    stable ? app->workload : app->canary);
 	if (act->kind == ACT_CREATE_CANARY)
 		str_addf(&text, "create with %d replicas of %s", act->number, act->text);
 	else if (act->kind == ACT_ROLL)
@@ -208,6 +211,10 @@ act_text(const struct act *act, const struct app *app, char *to, size_t size)
 		break;
 	case ACT_DELETE_SERVICE:
 		str_print(to, size, "Service %s/%s: delete", ns, traffic->canary_service);
+		break;
+	case ACT_DELETE_POD:
+		str_print(to, size, "Pod %s/%s: delete, as it is not ready and not of the template",
+		    ns, act->text);
 		break;
 	case ACT_POINT_SERVICE:
 	case ACT_FOLLOW_HPA:

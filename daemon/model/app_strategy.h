@@ -52,6 +52,7 @@ struct share_spec { /* pods of a workload */
 struct rolling_spec {
 	struct share_spec surge;       /* pods above its size */
 	struct share_spec unavailable; /* pods that may be missing */
+	struct stage_spec each; /* no stages are given: a StatefulSet goes ordinal by ordinal */
 };
 
 #endif

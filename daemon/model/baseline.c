@@ -73,6 +73,8 @@ sides_json(const struct baseline *baseline)
 static json_t *
 pace_json(const struct pace *pace)
 {
+	if (pace->ordinals)
+		return json_pack("{s:i}", "partition", pace->partition);
 	return json_pack("{s:s, s:s, s:i, s:i}", "surge", pace->surge, "unavailable",
 	    pace->unavailable, "min_ready_s", pace->min_ready_s, "deadline_s", pace->deadline_s);
 }
@@ -169,6 +171,18 @@ read_sides(const json_t *json, struct baseline *to, struct err *e)
 	return 0;
 }
 
+static int
+read_partition(const json_t *json, struct pace *to, struct err *e)
+{
+	int64_t partition;
+
+	if (read_int(json, "partition", 0, INT_MAX, &partition, e) < 0)
+		return -1;
+	to->ordinals = true;
+	to->partition = (int)partition;
+	return 0;
+}
+
 /* Journals of before there was one have none. */
 static int
 read_pace(const json_t *json, struct pace *to, struct err *e)
@@ -177,6 +191,8 @@ read_pace(const json_t *json, struct pace *to, struct err *e)
 
 	if (json == NULL)
 		return 0;
+	if (json_object_get(json, "partition") != NULL)
+		return read_partition(json, to, e);
 	if (read_text(json, "surge", to->surge, sizeof(to->surge), e) < 0 ||
 	    read_text(json, "unavailable", to->unavailable, sizeof(to->unavailable), e) < 0 ||
 	    read_int(json, "min_ready_s", -1, INT_MAX, &min_ready, e) < 0 ||

@@ -145,7 +145,7 @@ needs_verifying(const struct move *m, const struct act *act)
 		return false;
 	return act->kind == ACT_WEIGHT || act->kind == ACT_SET_IMAGE ||
 	       act->kind == ACT_DELETE_CANARY || act->kind == ACT_SCALE_STABLE ||
-	       act->kind == ACT_ROLL;
+	       act->kind == ACT_ROLL || act->kind == ACT_DELETE_POD;
 }
 
 static void
@@ -296,8 +296,9 @@ forward(struct move *m)
 	const struct rollout *r = m->r;
 	bool held = false;
 	if (strcmp(m->at->seen->stable.uid, r->baseline.uid) != 0) {
-		move_phase(m, PHASE_ABORTING, "Deployment %s/%s was deleted%s", r->app->namespace,
-		    r->app->workload, m->at->seen->stable.exists ? " and made anew" : "");
+		move_phase(m, PHASE_ABORTING, "%s %s/%s was deleted%s", app_workload_kind(r->app),
+		    r->app->namespace, r->app->workload,
+		    m->at->seen->stable.exists ? " and made anew" : "");
 		return;
 	}
 	if (drift_answer(m, &held))

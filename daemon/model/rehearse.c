@@ -33,9 +33,13 @@ roll(struct observed *seen, const struct rollout *r, const struct act *act)
 {
 	struct workload_seen *stable = &seen->stable;
 	str_copy(stable->image, sizeof(stable->image), act->text);
-	stable->pace = pace_hold(act->number, pace_share(&r->app->batch.surge, stable->replicas));
+	stable->pace =
+	    stable->pace.ordinals
+		? pace_hold_ordinals(act->number, stable->replicas)
+		: pace_hold(act->number, pace_share(&r->app->batch.surge, stable->replicas));
 	stable->updated = stable->ready_new = act->number;
-	stable->pods = stable->ready = stable->replicas - pace_gone(&stable->pace) + act->number;
+	stable->pods = stable->ready =
+	    stable->replicas - pace_gone(&stable->pace, stable->replicas) + act->number;
 }
 
 static void
@@ -118,6 +122,9 @@ rehearse_act(struct observed *seen, const struct rollout *r, const struct act *a
 		break;
 	case ACT_ROLL:
 		roll(seen, r, act);
+		break;
+	case ACT_DELETE_POD:
+		seen->stable.stuck[0] = '\0';
 		break;
 	case ACT_NONE:
 	case ACT_KINDS:

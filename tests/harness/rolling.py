@@ -5,6 +5,8 @@ from .shop import GATE, Shop
 
 
 class RollingShop(Shop):
+    WORKLOAD = "Deployment"
+
     def __init__(self, lab, **more):
         super().__init__(lab, **more)
         self.kind, self.route = "Service", f"svc/{self.name}"
@@ -32,8 +34,8 @@ class RollingShop(Shop):
         return self
 
     def own(self):
-        """The Deployment as a user sees it: all but its image and what the cluster writes."""
-        deployment = without_noise(self.kube.get("Deployment", self.namespace, self.name))
+        """The workload as a user sees it: all but its image and what the cluster writes."""
+        deployment = without_noise(self.kube.get(self.WORKLOAD, self.namespace, self.name))
         deployment.pop("status", None)
         deployment["metadata"].pop("annotations", None)  # the controller's revision
         for container in deployment["spec"]["template"]["spec"]["containers"]:
@@ -63,10 +65,44 @@ class RollingShop(Shop):
         """All of its pods run this, it is otherwise as it was, and no request was lost."""
         assert self.own() == self.before
         assert self.images() == {self.image_of(tag): self.replicas}
-        assert self.endpoints(self.name) == self.replicas  # the Deployment's numbers come later
+        assert self.endpoints(self.name) == self.replicas  # the workload's numbers come later
         assert self.lost() == {}
 
     def delete(self):
-        for kind in ("HorizontalPodAutoscaler", "Service", "Deployment"):
+        for kind in ("HorizontalPodAutoscaler", "Service", self.WORKLOAD):
             if self.kube.get(kind, self.namespace, self.name):
                 self.kube.delete(kind, self.namespace, self.name)
+
+
+class StatefulShop(RollingShop):
+    """One whose pods are those of a StatefulSet."""
+    WORKLOAD = "StatefulSet"
+
+    def __init__(self, lab, policy="OrderedReady", **more):
+        super().__init__(lab, **{"replicas": 3, "pod_rps": 60, **more})  # one may be away
+        self.policy = policy
+
+    def deployment(self):
+        stateful = super().deployment()
+        stateful["kind"] = "StatefulSet"
+        stateful["spec"].update(serviceName=self.name, podManagementPolicy=self.policy)
+        return stateful
+
+    def ready(self, workload):
+        stateful = self.kube.get("StatefulSet", self.namespace, workload)
+        return (stateful or {}).get("status", {}).get("readyReplicas", 0)
+
+    def app(self, **more):
+        rolling = {"deadline": "20s", "steady": "1s", **more.pop("rolling", {})}
+        app = super().app(**more)
+        app["workload"]["kind"], app["strategy"]["rolling"] = "StatefulSet", rolling
+        return app
+
+    def tags(self):
+        """What each ordinal runs, from 0 on; None: it is not there, or is going."""
+        tags = [None] * self.replicas
+        for pod in self.kube.list("Pod", self.namespace):
+            if "deletionTimestamp" not in pod["metadata"]:
+                ordinal = int(pod["metadata"]["name"].rpartition("-")[2])
+                tags[ordinal] = pod["spec"]["containers"][0]["image"].rpartition(":")[2]
+        return tags

@@ -1,0 +1,483 @@
+/* Rolling of a StatefulSet: what an App may say, its ladder, what converge does with ordinals, and
+ * how they are seen in the objects of the API. */
+#include "base/jsonx.h"
+#include "cluster/workload.h"
+#include "model/move.h"
+#include "model/pace.h"
+#include "model/rehearse.h"
+#include "model/step.h"
+#include "rolling_bench.h"
+
+#define STATEFUL(rolling)                                                                          \
+	"{kind: App, name: db, namespace: shop, workload: {kind: StatefulSet, name: db}, "         \
+	"gates: [{name: errors, prometheus: {query: up, pass: '> 0'}}],\n"                         \
+	" strategy: {rolling: {" rolling "}}}"
+
+static struct app *app;
+static struct rollout rollout;
+static struct observed seen;
+
+static struct app *
+parse(const char *text, struct errlist *errors)
+{
+	json_t *spec = spec_of(text);
+	struct app *parsed = app_parse(spec, errors);
+	json_decref(spec);
+	return parsed;
+}
+
+static struct app *
+app_of(const char *text)
+{
+	struct errlist errors;
+	errlist_init(&errors);
+	struct app *parsed = parse(text, &errors);
+	if (parsed == NULL)
+		fail_msg("%s: %s", errors.items[0].path, errors.items[0].text);
+	errlist_done(&errors);
+	return parsed;
+}
+
+static void
+see_before(int size)
+{
+	see_old(&seen, size);
+	seen.stable.pace = (struct pace){.ordinals = true};
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	app = app_of(STATEFUL("steady: 2s, deadline: 1m"));
+	see_before(3);
+	rollout = (struct rollout){.app = app, .release = release};
+	baseline_take(&rollout.baseline, &seen);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	app_free(app);
+	return 0;
+}
+
+/* --- the App and its ladder ------------------------------------------------------------------ */
+
+static void
+each_mistake_says_what_to_do(void **state)
+{
+	static const struct {
+		const char *text, *path, *says;
+	} cases[] = {
+	    {STATEFUL("surge: 1"), "strategy.rolling.surge", "no pods above its size"},
+	    {STATEFUL("unavailable: 0"), "strategy.rolling.unavailable", "give one of them"},
+	    {STATEFUL("batches: []"), "strategy.rolling.batches", "1 to 32"},
+	    {STATEFUL("stages: []"), "strategy.rolling.stages", "at least one stage"},
+	    {STATEFUL("batches: [1], stages: [{pods: 1}]"), "strategy.rolling.batches", "not both"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct errlist errors;
+		errlist_init(&errors);
+		assert_null(parse(cases[i].text, &errors));
+		bool told = false;
+		for (size_t k = 0; k < errors.count; k++)
+			told |= strcmp(errors.items[k].path, cases[i].path) == 0 &&
+				strstr(errors.items[k].text, cases[i].says) != NULL;
+		if (!told)
+			fail_msg("%s: %s", errors.items[0].path, errors.items[0].text);
+		errlist_done(&errors);
+	}
+}
+
+static void
+one_may_be_away(void **state)
+{
+	(void)state;
+	assert_int_equal(app->kind, WORKLOAD_STATEFULSET);
+	assert_int_equal(app->batch.surge.number, 0);
+	assert_int_equal(app->batch.unavailable.number, 1);
+	assert_string_equal(app_workload_kind(app), "StatefulSet");
+}
+
+static struct ladder
+ladder_of(const char *text, int replicas)
+{
+	struct app *of = app_of(text);
+	struct baseline baseline = {.replicas = replicas};
+	struct ladder ladder;
+	of->strategy->compile(of, &baseline, &ladder);
+	app_free(of);
+	return ladder;
+}
+
+static void
+each_ordinal_is_a_stage(void **state)
+{
+	struct ladder ladder = ladder_of(STATEFUL("hold: 5s"), 3);
+	static const char *const names[] = {
+	    "preflight", "ordinal 2", "ordinal 1", "ordinal 0", "finish"};
+	(void)state;
+	assert_int_equal(ladder.count, 5);
+	for (int i = 0; i < 5; i++)
+		assert_string_equal(ladder.stages[i].name, names[i]);
+	for (int i = 1; i < 4; i++) {
+		assert_int_equal(ladder.stages[i].target.batch, i);
+		assert_false(ladder.stages[i].target.percent);
+		assert_int_equal(ladder.stages[i].hold_ms, 5000);
+		assert_int_equal(ladder.stages[i].gates, 1);
+	}
+	assert_int_equal(ladder.full, 3);
+}
+
+static void
+a_ladder_of_any_size_has_room(void **state)
+{
+	(void)state;
+	for (int size = 1; size <= 200; size++) {
+		struct ladder ladder = ladder_of(STATEFUL(""), size);
+		int before = 0;
+		assert_true(ladder.count - 2 >= 1 && ladder.count - 2 <= APP_STAGES);
+		for (int i = 1; i < ladder.count - 1; i++) {
+			assert_true(ladder.stages[i].target.batch > before);
+			before = ladder.stages[i].target.batch;
+		}
+		assert_int_equal(before, size);
+	}
+}
+
+static void
+preflight_refuses_what_cannot_go_by_ordinals(void **state)
+{
+	static const struct {
+		struct pace pace;
+		int size;
+		const char *says;
+	} cases[] = {{{.ordinals = false}, 3, "OnDelete"},
+	    {{.ordinals = true, .partition = 2}, 3, "partition 2"},
+	    {{.ordinals = true}, 0, "StatefulSet shop/db has 0 replicas"}};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct errlist problems;
+		errlist_init(&problems);
+		see_before(cases[i].size);
+		seen.stable.pace = cases[i].pace;
+		app->strategy->preflight(app, &seen, &problems);
+		assert_int_equal(problems.count, 1);
+		assert_non_null(strstr(problems.items[0].text, cases[i].says));
+		errlist_done(&problems);
+	}
+}
+
+/* --- pace ------------------------------------------------------------------------------------ */
+
+static void
+the_partition_holds(void **state)
+{
+	struct pace one = pace_hold_ordinals(1, 3), whole = pace_hold_ordinals(3, 3);
+	struct pace own = {.ordinals = true}, unknown = {.ordinals = false};
+	char text[64];
+	(void)state;
+	assert_int_equal(one.partition, 2);
+	assert_true(pace_is_held(&one) && !pace_is_held(&whole) && !pace_is_held(&own));
+	assert_true(pace_is_known(&own) && !pace_is_known(&unknown));
+	assert_int_equal(pace_new(&one, 3), 1);
+	assert_int_equal(pace_gone(&one, 3), 1);
+	assert_int_equal(pace_new(&one, 5), 3); /* two that were added have the template, too */
+	assert_int_equal(pace_new(&one, 2), 0); /* F83 */
+	assert_true(pace_same(&whole, &own) && !pace_same(&one, &own));
+	assert_false(pace_same(&own, &unknown));
+	pace_text(&one, text, sizeof(text));
+	assert_string_equal(text, "partition 2");
+}
+
+static void
+the_journal_keeps_it(void **state)
+{
+	struct baseline back = {0};
+	struct err e = {""};
+	json_t *json;
+	(void)state;
+	rollout.baseline.pace.partition = 4;
+	json = baseline_json(&rollout.baseline);
+	assert_int_equal(baseline_parse(json, &back, &e), 0);
+	assert_true(back.pace.ordinals && pace_same(&back.pace, &rollout.baseline.pace));
+	json_object_set_new(json_object_get(json, "pace"), "partition", json_integer(-1));
+	assert_int_equal(baseline_parse(json, &back, &e), -1);
+	json_decref(json);
+}
+
+/* --- converge -------------------------------------------------------------------------------- */
+
+static const struct target all = {.batch = 3, .stable_new = true};
+static const struct target first = {.batch = 1, .stable_new = true};
+static const struct target finish = {.stable_new = true, .home = true};
+
+/* So many ordinals may have the release, and so many of these are ready; all others are. */
+static void
+see_ordinals(int number, int ready)
+{
+	struct workload_seen *stable = &seen.stable;
+	str_copy(stable->image, APP_IMAGE, "web:2");
+	stable->pace = pace_hold_ordinals(number, 3);
+	stable->updated = number;
+	stable->pods = 3;
+	stable->ready_new = ready;
+	stable->ready = 3 - number + ready;
+	rollout.batch = number;
+	rollout.rolled = rollout.stable_new = true;
+}
+
+static struct step
+look(struct target target, bool urgent)
+{
+	static struct stage stages[1];
+	struct step step;
+	struct view view = {.rollout = &rollout,
+	    .seen = &seen,
+	    .target = target,
+	    .now_ms = 10000000,
+	    .urgent = urgent};
+	rollout.ladder = (struct climb){.stages = stages, .count = 1};
+	rollout.compiled = true;
+	converge(&view, &step);
+	return step;
+}
+
+static void
+expect_act(struct step step, enum act_kind kind, int number, const char *text)
+{
+	if (step.kind != STEP_ACT)
+		fail_msg("%s: %s", step.waiting.object, step.waiting.what);
+	assert_string_equal(act_name(step.act.kind), act_name(kind));
+	assert_int_equal(step.act.number, number);
+	assert_string_equal(step.act.text, text);
+}
+
+static void
+expect_wait(struct step step, const char *says)
+{
+	assert_int_equal(step.kind, STEP_BLOCKED);
+	assert_string_equal(step.waiting.object, "StatefulSet shop/db");
+	if (strstr(step.waiting.what, says) == NULL)
+		fail_msg("%s", step.waiting.what);
+}
+
+static void
+one_ordinal_at_a_time(void **state)
+{
+	(void)state;
+	expect_act(look(all, false), ACT_ROLL, 1, "web:2");
+	see_ordinals(1, 0);
+	expect_wait(look(all, false), "0 of 1 pods of the batch ready");
+	see_ordinals(1, 1);
+	expect_act(look(all, false), ACT_ROLL, 2, "web:2");
+	assert_int_equal(look(first, false).kind, STEP_SETTLED);
+	see_ordinals(3, 3);
+	assert_int_equal(look(all, false).kind, STEP_SETTLED);
+	assert_int_equal(look(finish, false).kind, STEP_SETTLED); /* partition 0 is its own */
+}
+
+/* The quorum: with one of the others missing, no further one goes. F83: missing is not ready. */
+static void
+F83_all_others_are_ready_before_the_next_goes(void **state)
+{
+	(void)state;
+	see_ordinals(1, 1);
+	seen.stable.ready = 2;
+	expect_wait(look(all, false), "2 of 3 pods ready; 1 may be missing");
+	see_before(3);
+	seen.stable.ready = 2; /* ordinal 0, say */
+	expect_wait(look(all, false), "2 of 3 pods ready; 1 may be missing");
+	seen.stable.broken_last = 1; /* F41: it is the one that goes, and nothing is lost */
+	expect_act(look(all, false), ACT_ROLL, 1, "web:2");
+}
+
+static void
+F83_a_partition_above_the_size_is_no_end(void **state)
+{
+	(void)state;
+	see_ordinals(1, 0);
+	seen.stable.replicas = seen.stable.pods = seen.stable.ready = 2; /* partition 2 of 2 */
+	seen.stable.updated = 0;
+	expect_act(look(all, false), ACT_ROLL, 1, "web:2");
+}
+
+/* kubernetes/kubernetes#67250. */
+static void
+F82_a_stuck_pod_is_removed(void **state)
+{
+	(void)state;
+	see_ordinals(1, 0);
+	str_copy(seen.stable.stuck, APP_NAME, "db-2");
+	expect_act(look(all, false), ACT_DELETE_POD, 0, "db-2");
+	/* An abort gives the old template first: before, it is right where it is. */
+	expect_act(look(target_home(), true), ACT_SET_IMAGE, 0, "web:1");
+	str_copy(seen.stable.image, APP_IMAGE, "web:1");
+	seen.stable.pace = rollout.baseline.pace;
+	seen.stable.updated = 2;
+	expect_act(look(target_home(), true), ACT_DELETE_POD, 0, "db-2");
+	seen.stable.observed = false; /* its status is of another template */
+	assert_int_equal(look(target_home(), true).kind, STEP_BLOCKED);
+	seen.stable.observed = true;
+	seen.stable.stuck[0] = '\0';
+	expect_wait(look(target_home(), true), "ready");
+	seen.stable.updated = seen.stable.ready = 3;
+	assert_int_equal(look(target_home(), true).kind, STEP_SETTLED);
+}
+
+/* Before the first ordinal it is not ours to remove what is stuck. */
+static void
+nothing_is_removed_before_the_first_ordinal(void **state)
+{
+	(void)state;
+	str_copy(seen.stable.stuck, APP_NAME, "db-2");
+	seen.stable.ready = 2;
+	seen.stable.broken_last = 1;
+	expect_act(look(all, false), ACT_ROLL, 1, "web:2");
+	assert_int_equal(look(target_home(), true).kind, STEP_SETTLED);
+}
+
+static void
+the_plan_says_ordinals(void **state)
+{
+	struct plan plan;
+	struct err e = {""};
+	char text[512];
+	(void)state;
+	see_before(3);
+	seen.service = true;
+	assert_int_equal(plan_make(app, &release, &seen, 1000, &plan, &e), 0);
+	assert_int_equal(plan.count, 3);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(plan.steps[i].act.number, i + 1);
+	act_text(&plan.steps[0].act, app, text, sizeof(text));
+	assert_string_equal(text, "StatefulSet shop/db: image web:2 on 1 pods");
+	plan_done(&plan);
+}
+
+/* --- as the API has it ----------------------------------------------------------------------- */
+
+#define SET(partition, wanted, generation)                                                         \
+	"{metadata: {name: db, uid: u1, generation: 2}, spec: {replicas: 3, updateStrategy: "      \
+	"{type: RollingUpdate, rollingUpdate: {partition: " partition "}}}, "                      \
+	"status: {observedGeneration: " generation ", updateRevision: " wanted "}}"
+#define POD(name, hash, image, ready, more)                                                        \
+	"{metadata: {name: " name ", labels: {controller-revision-hash: " hash "}" more            \
+	"}, spec: {containers: [{name: db, image: '" image "'}]}, "                                \
+	"status: {conditions: [{type: Ready, status: '" ready "'}]}}"
+
+static const char *
+stuck_of(const char *set, const char *pods)
+{
+	static char name[APP_NAME];
+	json_t *stateful = spec_of(set), *list = spec_of(pods);
+	str_copy(
+	    name, sizeof(name), jsonx_text_or(workload_stuck(stateful, list), "metadata.name", ""));
+	json_decref(stateful);
+	json_decref(list);
+	return name;
+}
+
+static void
+F82_what_is_stuck(void **state)
+{
+	static const char old_and_bad[] = "[" POD("db-0", "db-a", "db:1", "True", "") ", " POD(
+	    "db-1", "db-b", "db:2", "False", "") ", " POD("db-2", "db-b", "db:2", "False", "") "]";
+	static const char going[] =
+	    "[" POD("db-2", "db-b", "db:2", "False", ", deletionTimestamp: now") "]";
+	static const char ready[] = "[" POD("db-2", "db-b", "db:2", "True", "") "]";
+	static const char others[] = "[" POD("db-x", "db-b", "db:2", "False", "") ", " POD(
+	    "d-2", "db-b", "db:2", "False", "") "]";
+	(void)state;
+	assert_string_equal(stuck_of(SET("0", "db-a", "2"), old_and_bad), "db-2"); /* the last */
+	assert_string_equal(stuck_of(SET("0", "db-b", "2"), old_and_bad), "");
+	assert_string_equal(stuck_of(SET("3", "db-a", "2"), old_and_bad), ""); /* it may stay */
+	assert_string_equal(stuck_of(SET("2", "db-a", "2"), old_and_bad), "db-2");
+	assert_string_equal(stuck_of(SET("0", "db-a", "1"), old_and_bad), ""); /* not known yet */
+	assert_string_equal(stuck_of(SET("0", "db-a", "2"), going), "");
+	assert_string_equal(stuck_of(SET("0", "db-a", "2"), ready), "");
+	assert_string_equal(stuck_of(SET("0", "db-a", "2"), others), "");
+}
+
+static int
+broken_of(const char *pods)
+{
+	json_t *stateful = spec_of(SET("0", "db-a", "2")), *list = spec_of(pods);
+	int broken = workload_broken_last(stateful, list, "", "db:2");
+	json_decref(stateful);
+	json_decref(list);
+	return broken;
+}
+
+static void
+broken_ones_count_from_the_last_ordinal(void **state)
+{
+	(void)state;
+#define OLD(name, ready) POD(name, "db-a", "db:1", ready, "")
+#define NEW(name, ready) POD(name, "db-b", "db:2", ready, "")
+	assert_int_equal(broken_of("[" OLD("db-0", "True") ", " OLD("db-1", "True") ", " OLD(
+			     "db-2", "False") "]"),
+	    1);
+	assert_int_equal(broken_of("[" OLD("db-0", "False") ", " OLD("db-1", "True") ", " OLD(
+			     "db-2", "True") "]"),
+	    0);
+	assert_int_equal(broken_of("[" OLD("db-0", "True") ", " OLD("db-1", "False") ", " NEW(
+			     "db-2", "True") "]"),
+	    1);
+	assert_int_equal(broken_of("[" OLD("db-0", "True") "]"), 2); /* F83: not there */
+	assert_int_equal(broken_of("[]"), 1); /* a bound, whatever the size is */
+}
+
+static void
+a_stateful_set_is_seen(void **state)
+{
+	json_t *stateful = spec_of(SET("2", "db-b", "2"));
+	json_t *pods =
+	    spec_of("[" OLD("db-0", "True") ", " OLD("db-1", "True") ", " NEW("db-2", "False") "]");
+	struct workload_side side = {.workload = stateful, .pods = pods};
+	struct workload_seen found = {.exists = false};
+	(void)state;
+	workload_look(&side, app, "db:2", &found);
+	assert_true(found.exists && found.observed && found.pace.ordinals);
+	assert_int_equal(found.pace.partition, 2);
+	assert_int_equal(found.ready, 2);
+	assert_int_equal(found.ready_new, 0);
+	assert_string_equal(found.stuck, "");
+	json_object_set_new(
+	    jsonx_at(stateful, "spec.updateStrategy"), "type", json_string("OnDelete"));
+	found = (struct workload_seen){.exists = false};
+	workload_look(&side, app, "db:2", &found);
+	assert_false(pace_is_known(&found.pace));
+	json_decref(pods);
+	json_decref(stateful);
+}
+
+#define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(each_mistake_says_what_to_do),
+	    ON_BENCH(one_may_be_away),
+	    cmocka_unit_test(each_ordinal_is_a_stage),
+	    cmocka_unit_test(a_ladder_of_any_size_has_room),
+	    ON_BENCH(preflight_refuses_what_cannot_go_by_ordinals),
+	    cmocka_unit_test(the_partition_holds),
+	    ON_BENCH(the_journal_keeps_it),
+	    ON_BENCH(one_ordinal_at_a_time),
+	    ON_BENCH(F83_all_others_are_ready_before_the_next_goes),
+	    ON_BENCH(F83_a_partition_above_the_size_is_no_end),
+	    ON_BENCH(F82_a_stuck_pod_is_removed),
+	    ON_BENCH(nothing_is_removed_before_the_first_ordinal),
+	    ON_BENCH(the_plan_says_ordinals),
+	    cmocka_unit_test(F82_what_is_stuck),
+	    cmocka_unit_test(broken_ones_count_from_the_last_ordinal),
+	    ON_BENCH(a_stateful_set_is_seen),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
