@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/jsonx.h"
+#include "cluster/backup.h"
 #include "cluster/clone.h"
 #include "cluster/colours.h"
 #include "cluster/route.h"
@@ -287,6 +288,26 @@ plan_scale_stable(struct act_plan *plan, const struct wish *w)
 	send_built(plan, ACT_PATCH, w->objects->stable, route_patch_end(patch), NULL);
 }
 
+static void
+plan_backup(struct act_plan *plan, const struct wish *w)
+{
+	const json_t *cronjob = w->objects->cronjob, *job;
+	size_t i;
+
+	about(plan, KUBE_JOBS, w->act->text);
+	json_array_foreach(w->objects->jobs, i, job)
+	{
+		if (str_equal(jsonx_text(job, "metadata.name"), w->act->text))
+			return; /* it is made already */
+	}
+	if (cronjob != NULL) {
+		send_body(plan, ACT_POST, NULL, backup_job(w->app, cronjob, w->act->text));
+		return;
+	}
+	about(plan, KUBE_CRONJOBS, w->app->batch.backup);
+	not_there(plan);
+}
+
 /* Asked again with what is sent: one that got ready, or is going, is left alone. */
 static void
 plan_delete_pod(struct act_plan *plan, const struct wish *w)
@@ -530,6 +551,7 @@ act_plan(const struct app *app, const struct baseline *baseline, const struct ac
 	    [ACT_FOLLOW_HPA] = plan_follow_hpa,
 	    [ACT_SCALE_STABLE] = plan_scale_stable,
 	    [ACT_ROLL] = plan_roll,
+	    [ACT_BACKUP] = plan_backup,
 	    [ACT_DELETE_POD] = plan_delete_pod,
 	};
 	const struct wish w = {app, baseline, act, objects};

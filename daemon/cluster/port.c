@@ -361,6 +361,11 @@ gather(const struct cluster *cluster, const struct app *app, struct observe_obje
 		    get_lasting(cluster, KUBE_DESTINATIONRULES, app, traffic->destination_rule);
 	}
 	find(cluster, KUBE_ENDPOINTSLICES, app, traffic->service, o->slices);
+	if (app->batch.backup[0] != '\0') {
+		o->cronjob = get(cluster, KUBE_CRONJOBS, app, app->batch.backup);
+		find(cluster, KUBE_JOBS, app, jsonx_text_or(o->cronjob, "metadata.uid", ""),
+		    o->jobs);
+	}
 	find_hpas(cluster, app, app->workload, o->hpas);
 	find_hpas(cluster, app, app->canary, app->colours ? o->hpas : o->canary_hpas);
 	find_owned(cluster, app, o->stable, o->stable_sets, o->stable_pods);

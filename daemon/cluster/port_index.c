@@ -22,6 +22,8 @@ is_needed(const struct app *app, enum kube_kind kind)
 		return kind == route_form(app)->kind;
 	if (kind == KUBE_DEPLOYMENTS || kind == KUBE_STATEFULSETS)
 		return kind == workload_kind(app);
+	if (kind == KUBE_CRONJOBS || kind == KUBE_JOBS)
+		return app->batch.backup[0] != '\0';
 	if (kind == KUBE_REPLICASETS)
 		return app->kind == WORKLOAD_DEPLOYMENT;
 	return kind != KUBE_DESTINATIONRULES || app->traffic.mode == TRAFFIC_SUBSET;
@@ -116,7 +118,8 @@ each_key(struct port_index *index, const struct app *app,
 		const char *what, *name;
 	} keys[] = {{"services", traffic->service}, {"services", traffic->canary_service},
 	    {kube_kind_info(route_form(app)->kind)->plural, traffic->route},
-	    {"destinationrules", traffic->destination_rule}, {"namespace", ""}};
+	    {"destinationrules", traffic->destination_rule}, {"cronjobs", app->batch.backup},
+	    {"namespace", ""}};
 
 	for (int i = 0; i < count; i++) {
 		char *key = key_of(
@@ -214,6 +217,7 @@ tell_object(const struct search *s, enum kube_kind kind, const char *name, const
 	switch (kind) {
 	case KUBE_DEPLOYMENTS:
 	case KUBE_STATEFULSETS:
+	case KUBE_CRONJOBS:
 	case KUBE_SERVICES:
 	case KUBE_VIRTUALSERVICES:
 	case KUBE_DESTINATIONRULES:
@@ -223,6 +227,11 @@ tell_object(const struct search *s, enum kube_kind kind, const char *name, const
 	case KUBE_REPLICASETS:
 		owner = controller_name(object, "Deployment");
 		break;
+	case KUBE_JOBS:
+		owner = controller_name(object, "CronJob");
+		if (owner != NULL)
+			tell(s, "cronjobs", owner);
+		return;
 	case KUBE_HPAS:
 		if (str_equal(jsonx_text(object, "spec.scaleTargetRef.kind"), "StatefulSet"))
 			tell(s, "statefulsets",

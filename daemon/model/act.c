@@ -22,6 +22,7 @@ static const char *const kinds[ACT_KINDS] = {
     [ACT_FOLLOW_HPA] = "follow_hpa",
     [ACT_SCALE_STABLE] = "scale_stable",
     [ACT_ROLL] = "roll",
+    [ACT_BACKUP] = "backup",
     [ACT_DELETE_POD] = "delete_pod",
 };
 
@@ -63,7 +64,8 @@ act_object(enum act_kind kind)
 bool
 act_creates(enum act_kind kind)
 {
-	return kind == ACT_CREATE_SERVICE || kind == ACT_ADD_SUBSETS || kind == ACT_CREATE_CANARY;
+	return kind == ACT_CREATE_SERVICE || kind == ACT_ADD_SUBSETS || kind == ACT_CREATE_CANARY ||
+	       kind == ACT_BACKUP;
 }
 
 bool
@@ -211,6 +213,10 @@ act_text(const struct act *act, const struct app *app, char *to, size_t size)
 		break;
 	case ACT_DELETE_SERVICE:
 		str_print(to, size, "Service %s/%s: delete", ns, traffic->canary_service);
+		break;
+	case ACT_BACKUP:
+		str_print(
+		    to, size, "Job %s/%s: create, of CronJob %s", ns, act->text, app->batch.backup);
 		break;
 	case ACT_DELETE_POD:
 		str_print(to, size, "Pod %s/%s: delete, as it is not ready and not of the template",

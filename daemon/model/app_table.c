@@ -402,6 +402,14 @@ static const struct key batch_keys[] = {
 	IN_STAGE(gates)},
     END};
 
+static const struct key backup_keys[] = {
+    {"cronJob", &keys_label, NULL,
+	"the CronJob whose Job it is, suspended or not; the Job is one of its own",
+	IN_APP(batch.backup), .required = true},
+    {"deadline", &keys_duration, "1h", "what takes longer aborts", IN_APP(batch.backup_ms),
+	.min = SECONDS, .max = 30 * DAYS},
+    END};
+
 static const struct key rolling_keys[] = {
     {"batches", &type_batches, NULL,
 	"pods that run the release after each batch, rising; short for stages; a StatefulSet "
@@ -417,6 +425,8 @@ static const struct key rolling_keys[] = {
 	"pods of its size that may be missing, at most; for a StatefulSet 1: all others are ready "
 	"before the next one goes",
 	IN_APP(batch.unavailable)},
+    {"backup", &keys_object, NULL, "a Job before the first batch, which must succeed",
+	.inside = backup_keys},
     {"deadline", &keys_duration, "10m", "a stage that makes no progress for so long aborts",
 	IN_APP(deadline_ms), .min = SECONDS, .max = 30 * DAYS},
     {"steady", &keys_duration, "3s",

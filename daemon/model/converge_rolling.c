@@ -230,6 +230,8 @@ rule_rolling(const struct view *v, struct step *step)
 {
 	const struct rollout *r = v->rollout;
 
+	if (v->target.backup)
+		return rule_backup(v, step);
 	if (v->target.batch > 0)
 		return rule_batch(v, step);
 	if (v->seen->stable.exists && !v->adopt &&

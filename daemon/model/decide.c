@@ -261,6 +261,10 @@ go_on(struct move *m, bool held)
 		collapse(m);
 		return;
 	}
+	if (step.hopeless) {
+		move_phase(m, PHASE_ABORTING, "%s: %s", step.waiting.object, step.waiting.what);
+		return;
+	}
 	if (step.kind != STEP_SETTLED) {
 		/* Its deadline begins with this; the last progress was before the hold (F40). */
 		if (!unsettle(m) && past_deadline(m, &step))

@@ -33,6 +33,14 @@ struct route_seen {
 	char unaccepted[OBSERVED_TEXT]; /* else who has not, or why not */
 };
 
+/* The newest Job that airisd made for the app of its CronJob. */
+enum job_state { JOB_NONE, JOB_RUNS, JOB_SUCCEEDED, JOB_FAILED };
+struct backup_seen {
+	char job[APP_LABEL];
+	enum job_state state;
+	char why[OBSERVED_TEXT]; /* it failed */
+};
+
 struct subsets_seen {	     /* subset mode: the DestinationRule */
 	bool exists, ours;   /* ours: created by airisd */
 	bool stable, canary; /* these subsets are there */
@@ -73,6 +81,7 @@ struct observed {
 	struct route_seen route;
 	struct subsets_seen subsets;
 	struct hpa_seen hpa;
+	struct backup_seen backup;
 };
 
 #endif

@@ -123,6 +123,10 @@ rehearse_act(struct observed *seen, const struct rollout *r, const struct act *a
 	case ACT_ROLL:
 		roll(seen, r, act);
 		break;
+	case ACT_BACKUP:
+		str_copy(seen->backup.job, sizeof(seen->backup.job), act->text);
+		seen->backup.state = JOB_SUCCEEDED;
+		break;
 	case ACT_DELETE_POD:
 		seen->stable.stuck[0] = '\0';
 		break;

@@ -58,6 +58,8 @@ compile(const struct app *app, const struct baseline *baseline, struct ladder *l
 
 	*ladder = (struct ladder){0};
 	ladder_append(ladder, "preflight", (struct target){.home = true});
+	if (app->batch.backup[0] != '\0')
+		ladder_append(ladder, "backup", (struct target){.home = true, .backup = true});
 	for (int i = 0; i < plan->stage_count; i++)
 		add_batch(ladder, &plan->stages[i], all);
 	if (plan->stage_count == 0)

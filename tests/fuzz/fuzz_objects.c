@@ -242,6 +242,7 @@ subject_of(const struct done *d, struct observe_objects *o)
 	case ACT_SCALE_STABLE:
 	case ACT_ROLL:
 		return &o->stable;
+	case ACT_BACKUP:
 	case ACT_DELETE_POD: /* see check_pod */
 	case ACT_NONE:
 	case ACT_KINDS:

@@ -49,10 +49,13 @@ class RollingShop(Shop):
     def leftovers(self):
         return []
 
+    def own_pods(self):
+        return self.kube.list("Pod", self.namespace, f"app={self.name}")
+
     def images(self):
         """How many of its pods have which image, those that are going aside."""
         found = {}
-        for pod in self.kube.list("Pod", self.namespace):
+        for pod in self.own_pods():
             if "deletionTimestamp" not in pod["metadata"]:
                 image = pod["spec"]["containers"][0]["image"]
                 found[image] = found.get(image, 0) + 1
@@ -88,6 +91,16 @@ class StatefulShop(RollingShop):
         stateful["spec"].update(serviceName=self.name, podManagementPolicy=self.policy)
         return stateful
 
+    def create_backup(self, tag="1", **spec):
+        """A CronJob that never comes by itself; returns what an App says of it."""
+        pod = {"restartPolicy": "Never", "containers": [
+            {"name": "backup", "image": f"registry.local/{self.name}-backup:{tag}"}]}
+        self.kube.create({"apiVersion": "batch/v1", "kind": "CronJob",
+                          "metadata": {"name": "save", "namespace": self.namespace},
+                          "spec": {"schedule": "0 2 * * *", "suspend": True, "jobTemplate": {
+                              "spec": {"backoffLimit": 0, "template": {"spec": pod}, **spec}}}})
+        return {"backup": {"cronJob": "save", "deadline": "30s"}}
+
     def ready(self, workload):
         stateful = self.kube.get("StatefulSet", self.namespace, workload)
         return (stateful or {}).get("status", {}).get("readyReplicas", 0)
@@ -101,7 +114,7 @@ class StatefulShop(RollingShop):
     def tags(self):
         """What each ordinal runs, from 0 on; None: it is not there, or is going."""
         tags = [None] * self.replicas
-        for pod in self.kube.list("Pod", self.namespace):
+        for pod in self.own_pods():
             if "deletionTimestamp" not in pod["metadata"]:
                 ordinal = int(pod["metadata"]["name"].rpartition("-")[2])
                 tags[ordinal] = pod["spec"]["containers"][0]["image"].rpartition(":")[2]

@@ -195,3 +195,65 @@ def test_what_cannot_be_released_is_refused(scene, update, says):
     ended = scene.airisd.wait_phase(rid, "aborted", 30)
     assert says in ended["reason"], ended
     assert shop.tags() == ["1.0"] * 3
+
+
+def jobs(shop):
+    return {j["metadata"]["name"]: j for j in shop.kube.list("Job", shop.namespace)}
+
+
+def test_the_backup_comes_first(scene):
+    shop = scene.stateful()
+    rid = scene.begin(shop, "2.0", rolling=shop.create_backup(), **NO_GATES)
+    scene.airisd.wait(rid, lambda r: r["stage"] and r["stage"]["name"] == "backup", 30, "backup")
+    assert shop.tags() == ["1.0"] * 3
+    scene.airisd.wait_phase(rid, "succeeded", 90)
+    shop.assert_runs("2.0")
+    (name, job), = jobs(shop).items()
+    assert name == f"save-{rid[-10:]}"
+    assert job["metadata"]["ownerReferences"][0]["name"] == "save"
+    assert job["status"]["succeeded"] == 1
+    events = scene.airisd.events(rid)
+    done = [e["data"]["act"] for e in events if e["kind"] == "act"]
+    assert done == ["backup", "roll", "roll", "roll"]
+    rid = scene.airisd.start_rollout(shop.name, shop.image_of("3.0"))
+    scene.rollouts.append(rid)
+    scene.airisd.wait_phase(rid, "succeeded", 90)
+    assert len(jobs(shop)) == 2  # each rollout has its own
+
+
+def test_without_a_backup_nothing_is_released(scene):
+    shop = scene.stateful()
+    rid = scene.begin(shop, "2.0", rolling=shop.create_backup("1-fail"), **NO_GATES)
+    ended = scene.airisd.wait_phase(rid, "aborted", 60)
+    assert "the backup failed: BackoffLimitExceeded" in ended["reason"], ended
+    assert acts(scene.airisd.events(rid), "roll") == []
+    shop.assert_runs("1.0")
+
+
+def test_a_backup_that_hangs(scene):
+    shop = scene.stateful()
+    backup = shop.create_backup(suspend=True)
+    backup["backup"]["deadline"] = "3s"
+    rid = scene.begin(shop, "2.0", rolling=backup, **NO_GATES)
+    scene.airisd.wait_blocked(rid, "the backup runs", 10)
+    ended = scene.airisd.wait_phase(rid, "aborted", 60)
+    assert "not succeeded within its deadline" in ended["reason"], ended
+    shop.assert_runs("1.0")
+
+
+def test_kill_9_in_the_backup(scene):
+    shop = scene.stateful()
+    rid = scene.begin(shop, "2.0", rolling=shop.create_backup(), **NO_GATES)
+    scene.airisd.wait(rid, lambda r: r["stage"] and r["stage"]["name"] == "backup", 30, "backup")
+    scene.airisd.kill()
+    scene.airisd.start()
+    scene.airisd.wait_phase(rid, "succeeded", 90)
+    assert len(jobs(shop)) == 1
+    shop.assert_runs("2.0")
+
+
+def test_a_backup_that_nobody_can_make(scene):
+    shop = scene.stateful()
+    scene.airisd.apply(shop.app(rolling={"backup": {"cronJob": "none"}}, **NO_GATES))
+    said = scene.airisd.ctl("app", "preflight", shop.name).stdout
+    assert f"CronJob {shop.namespace}/none does not exist" in said, said

@@ -1,7 +1,5 @@
-/* Rolling of a StatefulSet: what an App may say, its ladder, what converge does with ordinals, and
- * how they are seen in the objects of the API. */
-#include "base/jsonx.h"
-#include "cluster/workload.h"
+/* Rolling of a StatefulSet: what an App may say, its ladder, and what converge does with ordinals.
+ */
 #include "model/move.h"
 #include "model/pace.h"
 #include "model/rehearse.h"
@@ -73,6 +71,10 @@ each_mistake_says_what_to_do(void **state)
 		const char *text, *path, *says;
 	} cases[] = {
 	    {STATEFUL("surge: 1"), "strategy.rolling.surge", "no pods above its size"},
+	    {STATEFUL("backup: {deadline: 1h}"), "strategy.rolling.backup.cronJob", "missing"},
+	    {STATEFUL("backup: {cronJob: A_b}"), "strategy.rolling.backup.cronJob", "DNS label"},
+	    {STATEFUL("backup: {cronJob: b, deadline: 0s}"), "strategy.rolling.backup.deadline",
+		"from 1s"},
 	    {STATEFUL("unavailable: 0"), "strategy.rolling.unavailable", "give one of them"},
 	    {STATEFUL("batches: []"), "strategy.rolling.batches", "1 to 32"},
 	    {STATEFUL("stages: []"), "strategy.rolling.stages", "at least one stage"},
@@ -341,6 +343,59 @@ nothing_is_removed_before_the_first_ordinal(void **state)
 	assert_int_equal(look(target_home(), true).kind, STEP_SETTLED);
 }
 
+/* --- the backup ------------------------------------------------------------------------------ */
+
+static void
+with_backup(void)
+{
+	static struct stage stages[1];
+	static struct stage_record records[1];
+	app_free(app);
+	app = app_of(STATEFUL("backup: {cronJob: db-backup, deadline: 1h}"));
+	rollout.app = app;
+	str_copy(rollout.id, sizeof(rollout.id), "r-01m8kk3yrqqcba52zktkrbzwc4");
+	records[0] = (struct stage_record){.entered_ms = 10000000 - 3599000};
+	rollout.records = records;
+	rollout.ladder = (struct climb){.stages = stages, .count = 1};
+}
+
+static void
+expect_end(struct step step, const char *says)
+{
+	assert_int_equal(step.kind, STEP_BLOCKED);
+	assert_true(step.hopeless);
+	assert_string_equal(step.waiting.object, "Job shop/db-backup-zktkrbzwc4");
+	if (strstr(step.waiting.what, says) == NULL)
+		fail_msg("%s", step.waiting.what);
+}
+
+static void
+the_backup_comes_first(void **state)
+{
+	static const struct target backup = {.home = true, .backup = true};
+	struct ladder ladder = ladder_of(STATEFUL("backup: {cronJob: db-backup}"), 1);
+	struct backup_seen *job = &seen.backup;
+	(void)state;
+	assert_string_equal(ladder.stages[1].name, "backup");
+	assert_true(ladder.stages[1].target.backup && ladder.stages[1].target.batch == 0);
+	with_backup();
+	expect_act(look(backup, false), ACT_BACKUP, 0, "db-backup-zktkrbzwc4");
+	*job = (struct backup_seen){"db-backup-of-another", JOB_SUCCEEDED, ""};
+	expect_act(look(backup, false), ACT_BACKUP, 0, "db-backup-zktkrbzwc4");
+	*job = (struct backup_seen){"db-backup-zktkrbzwc4", JOB_RUNS, ""};
+	assert_false(look(backup, false).hopeless);
+	assert_int_equal(look(backup, false).kind, STEP_BLOCKED);
+	job->state = JOB_SUCCEEDED;
+	assert_int_equal(look(backup, false).kind, STEP_SETTLED);
+	*job = (struct backup_seen){"db-backup-zktkrbzwc4", JOB_FAILED, "BackoffLimitExceeded"};
+	expect_end(look(backup, false), "the backup failed: BackoffLimitExceeded");
+	job->state = JOB_RUNS;
+	rollout.records[0].entered_ms -= 1000;
+	expect_end(look(backup, false), "within its deadline");
+	*job = (struct backup_seen){.state = JOB_NONE}; /* not even made, say for a webhook */
+	expect_end(look(backup, false), "within its deadline");
+}
+
 static void
 the_plan_says_ordinals(void **state)
 {
@@ -357,103 +412,6 @@ the_plan_says_ordinals(void **state)
 	act_text(&plan.steps[0].act, app, text, sizeof(text));
 	assert_string_equal(text, "StatefulSet shop/db: image web:2 on 1 pods");
 	plan_done(&plan);
-}
-
-/* --- as the API has it ----------------------------------------------------------------------- */
-
-#define SET(partition, wanted, generation)                                                         \
-	"{metadata: {name: db, uid: u1, generation: 2}, spec: {replicas: 3, updateStrategy: "      \
-	"{type: RollingUpdate, rollingUpdate: {partition: " partition "}}}, "                      \
-	"status: {observedGeneration: " generation ", updateRevision: " wanted "}}"
-#define POD(name, hash, image, ready, more)                                                        \
-	"{metadata: {name: " name ", labels: {controller-revision-hash: " hash "}" more            \
-	"}, spec: {containers: [{name: db, image: '" image "'}]}, "                                \
-	"status: {conditions: [{type: Ready, status: '" ready "'}]}}"
-
-static const char *
-stuck_of(const char *set, const char *pods)
-{
-	static char name[APP_NAME];
-	json_t *stateful = spec_of(set), *list = spec_of(pods);
-	str_copy(
-	    name, sizeof(name), jsonx_text_or(workload_stuck(stateful, list), "metadata.name", ""));
-	json_decref(stateful);
-	json_decref(list);
-	return name;
-}
-
-static void
-F82_what_is_stuck(void **state)
-{
-	static const char old_and_bad[] = "[" POD("db-0", "db-a", "db:1", "True", "") ", " POD(
-	    "db-1", "db-b", "db:2", "False", "") ", " POD("db-2", "db-b", "db:2", "False", "") "]";
-	static const char going[] =
-	    "[" POD("db-2", "db-b", "db:2", "False", ", deletionTimestamp: now") "]";
-	static const char ready[] = "[" POD("db-2", "db-b", "db:2", "True", "") "]";
-	static const char others[] = "[" POD("db-x", "db-b", "db:2", "False", "") ", " POD(
-	    "d-2", "db-b", "db:2", "False", "") "]";
-	(void)state;
-	assert_string_equal(stuck_of(SET("0", "db-a", "2"), old_and_bad), "db-2"); /* the last */
-	assert_string_equal(stuck_of(SET("0", "db-b", "2"), old_and_bad), "");
-	assert_string_equal(stuck_of(SET("3", "db-a", "2"), old_and_bad), ""); /* it may stay */
-	assert_string_equal(stuck_of(SET("2", "db-a", "2"), old_and_bad), "db-2");
-	assert_string_equal(stuck_of(SET("0", "db-a", "1"), old_and_bad), ""); /* not known yet */
-	assert_string_equal(stuck_of(SET("0", "db-a", "2"), going), "");
-	assert_string_equal(stuck_of(SET("0", "db-a", "2"), ready), "");
-	assert_string_equal(stuck_of(SET("0", "db-a", "2"), others), "");
-}
-
-static int
-broken_of(const char *pods)
-{
-	json_t *stateful = spec_of(SET("0", "db-a", "2")), *list = spec_of(pods);
-	int broken = workload_broken_last(stateful, list, "", "db:2");
-	json_decref(stateful);
-	json_decref(list);
-	return broken;
-}
-
-static void
-broken_ones_count_from_the_last_ordinal(void **state)
-{
-	(void)state;
-#define OLD(name, ready) POD(name, "db-a", "db:1", ready, "")
-#define NEW(name, ready) POD(name, "db-b", "db:2", ready, "")
-	assert_int_equal(broken_of("[" OLD("db-0", "True") ", " OLD("db-1", "True") ", " OLD(
-			     "db-2", "False") "]"),
-	    1);
-	assert_int_equal(broken_of("[" OLD("db-0", "False") ", " OLD("db-1", "True") ", " OLD(
-			     "db-2", "True") "]"),
-	    0);
-	assert_int_equal(broken_of("[" OLD("db-0", "True") ", " OLD("db-1", "False") ", " NEW(
-			     "db-2", "True") "]"),
-	    1);
-	assert_int_equal(broken_of("[" OLD("db-0", "True") "]"), 2); /* F83: not there */
-	assert_int_equal(broken_of("[]"), 1); /* a bound, whatever the size is */
-}
-
-static void
-a_stateful_set_is_seen(void **state)
-{
-	json_t *stateful = spec_of(SET("2", "db-b", "2"));
-	json_t *pods =
-	    spec_of("[" OLD("db-0", "True") ", " OLD("db-1", "True") ", " NEW("db-2", "False") "]");
-	struct workload_side side = {.workload = stateful, .pods = pods};
-	struct workload_seen found = {.exists = false};
-	(void)state;
-	workload_look(&side, app, "db:2", &found);
-	assert_true(found.exists && found.observed && found.pace.ordinals);
-	assert_int_equal(found.pace.partition, 2);
-	assert_int_equal(found.ready, 2);
-	assert_int_equal(found.ready_new, 0);
-	assert_string_equal(found.stuck, "");
-	json_object_set_new(
-	    jsonx_at(stateful, "spec.updateStrategy"), "type", json_string("OnDelete"));
-	found = (struct workload_seen){.exists = false};
-	workload_look(&side, app, "db:2", &found);
-	assert_false(pace_is_known(&found.pace));
-	json_decref(pods);
-	json_decref(stateful);
 }
 
 #define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -474,10 +432,8 @@ main(void)
 	    ON_BENCH(F83_a_partition_above_the_size_is_no_end),
 	    ON_BENCH(F82_a_stuck_pod_is_removed),
 	    ON_BENCH(nothing_is_removed_before_the_first_ordinal),
+	    ON_BENCH(the_backup_comes_first),
 	    ON_BENCH(the_plan_says_ordinals),
-	    cmocka_unit_test(F82_what_is_stuck),
-	    cmocka_unit_test(broken_ones_count_from_the_last_ordinal),
-	    ON_BENCH(a_stateful_set_is_seen),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
