@@ -78,9 +78,23 @@ set_partition(json_t *patch, const json_t *stateful, int partition)
 		    json_integer(partition));
 }
 
+/* Its amounts stay: OnDelete has no use for them, and does not mind. */
+static void
+set_by_hand(json_t *patch, const json_t *daemons, bool by_hand)
+{
+	const char *type = by_hand ? "OnDelete" : "RollingUpdate";
+
+	if (!str_equal(jsonx_text(daemons, "spec.updateStrategy.type"), type))
+		route_patch_add(patch, "add", "/spec/updateStrategy/type", json_string(type));
+}
+
 void
 act_pace_set(json_t *patch, const json_t *deployment, const struct pace *pace)
 {
+	if (pace->nodes) {
+		set_by_hand(patch, deployment, pace->by_hand);
+		return;
+	}
 	if (pace->ordinals) {
 		set_partition(patch, deployment, pace->partition);
 		return;
@@ -93,6 +107,8 @@ act_pace_set(json_t *patch, const json_t *deployment, const struct pace *pace)
 bool
 act_pace_can(const struct app *app, const json_t *workload)
 {
+	if (app->kind == WORKLOAD_DAEMONSET)
+		return true;
 	if (app->kind == WORKLOAD_STATEFULSET)
 		return !str_equal(jsonx_text(workload, "spec.updateStrategy.type"), "OnDelete");
 	return jsonx_at(workload, "spec.strategy.rollingUpdate") != NULL;
@@ -103,6 +119,8 @@ act_pace_held(const struct app *app, const json_t *workload, int number)
 {
 	int size = jsonx_count(workload, "spec.replicas", 1);
 
+	if (app->kind == WORKLOAD_DAEMONSET)
+		return pace_hold_nodes();
 	return app->kind == WORKLOAD_STATEFULSET
 		   ? pace_hold_ordinals(number, size)
 		   : pace_hold(number, pace_share(&app->batch.surge, size));

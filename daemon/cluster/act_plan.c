@@ -308,6 +308,15 @@ plan_backup(struct act_plan *plan, const struct wish *w)
 	not_there(plan);
 }
 
+static void
+send_pod_delete(struct act_plan *plan, const json_t *pod)
+{
+	send_body(plan, ACT_DELETE, pod,
+	    json_pack("{s:s, s:s, s:{s:s, s:s}}", "apiVersion", "v1", "kind", "DeleteOptions",
+		"preconditions", "uid", jsonx_text_or(pod, "metadata.uid", ""), "resourceVersion",
+		jsonx_text_or(pod, "metadata.resourceVersion", "")));
+}
+
 /* Asked again with what is sent: one that got ready, or is going, is left alone. */
 static void
 plan_delete_pod(struct act_plan *plan, const struct wish *w)
@@ -319,11 +328,21 @@ plan_delete_pod(struct act_plan *plan, const struct wish *w)
 	if (!same_stable(plan, w))
 		about(plan, KUBE_STATEFULSETS, w->app->workload);
 	else if (str_equal(jsonx_text(pod, "metadata.name"), name))
-		send_body(plan, ACT_DELETE, pod,
-		    json_pack("{s:s, s:s, s:{s:s, s:s}}", "apiVersion", "v1", "kind",
-			"DeleteOptions", "preconditions", "uid",
-			jsonx_text_or(pod, "metadata.uid", ""), "resourceVersion",
-			jsonx_text_or(pod, "metadata.resourceVersion", "")));
+		send_pod_delete(plan, pod);
+}
+
+/* One that has the template by now, or is going, is left alone. */
+static void
+plan_replace_pod(struct act_plan *plan, const struct wish *w)
+{
+	const json_t *pod = workload_outdated(
+	    w->objects->stable, w->objects->stable_pods, w->app->container, w->act->text);
+
+	about(plan, KUBE_PODS, w->act->text);
+	if (!same_stable(plan, w))
+		about(plan, KUBE_DAEMONSETS, w->app->workload);
+	else if (pod != NULL)
+		send_pod_delete(plan, pod);
 }
 
 /* One that is gone follows nobody. */
@@ -552,6 +571,7 @@ act_plan(const struct app *app, const struct baseline *baseline, const struct ac
 	    [ACT_SCALE_STABLE] = plan_scale_stable,
 	    [ACT_ROLL] = plan_roll,
 	    [ACT_BACKUP] = plan_backup,
+	    [ACT_REPLACE_POD] = plan_replace_pod,
 	    [ACT_DELETE_POD] = plan_delete_pod,
 	};
 	const struct wish w = {app, baseline, act, objects};

@@ -90,6 +90,7 @@ by_target(const json_t *object, char *to, size_t size)
 static const struct kube_kind_info kinds[KUBE_KINDS] = {
     [KUBE_DEPLOYMENTS] = {"Deployment", "deployments", "apps", {"v1"}, true, NULL, NULL, NULL},
     [KUBE_STATEFULSETS] = {"StatefulSet", "statefulsets", "apps", {"v1"}, true, NULL, NULL, NULL},
+    [KUBE_DAEMONSETS] = {"DaemonSet", "daemonsets", "apps", {"v1"}, true, NULL, NULL, NULL},
     [KUBE_REPLICASETS] = {"ReplicaSet", "replicasets", "apps", {"v1"}, false, replicaset_kept,
 	by_controller, NULL},
     [KUBE_CRONJOBS] = {"CronJob", "cronjobs", "batch", {"v1"}, false, NULL, NULL, NULL},

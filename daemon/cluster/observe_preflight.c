@@ -281,19 +281,19 @@ warn_hpa_ceiling(const struct check *c, struct err *e)
 	    hpa->name, hpa->max, c->seen->stable.name, c->seen->stable.replicas);
 }
 
-/* A StatefulSet's pod is away before its successor is there. */
+/* Replaced in place, a pod is away before its successor is there. */
 static int
 warn_alone(const struct check *c, struct err *e)
 {
 	const struct app *app = c->app;
 	int size = c->seen->stable.replicas, away = pace_share(&app->batch.unavailable, size);
 
-	if (app->kind != WORKLOAD_STATEFULSET || size == 0 || size > away)
+	if (app->kind == WORKLOAD_DEPLOYMENT || size == 0 || size > away)
 		return 0;
 	return err_set(e,
-	    "StatefulSet %s has %d pods, and %d may be missing: none may be ready while they are "
+	    "%s %s has %d pods, and %d may be missing: none may be ready while they are "
 	    "replaced",
-	    app->workload, size, away);
+	    app_workload_kind(app), app->workload, size, away);
 }
 
 /* In this order: a step that builds on the others is asked only if none before found anything, or

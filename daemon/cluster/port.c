@@ -271,7 +271,7 @@ find_owned(const struct cluster *cluster, const struct app *app, const json_t *d
 
 	if (uid == NULL)
 		return;
-	if (app->kind == WORKLOAD_STATEFULSET)
+	if (app->kind != WORKLOAD_DEPLOYMENT)
 		find(cluster, KUBE_PODS, app, uid, pods);
 	else
 		find(cluster, KUBE_REPLICASETS, app, uid, sets);

@@ -20,7 +20,7 @@ is_needed(const struct app *app, enum kube_kind kind)
 {
 	if (kind == KUBE_VIRTUALSERVICES || kind == KUBE_HTTPROUTES)
 		return kind == route_form(app)->kind;
-	if (kind == KUBE_DEPLOYMENTS || kind == KUBE_STATEFULSETS)
+	if (kind == KUBE_DEPLOYMENTS || kind == KUBE_STATEFULSETS || kind == KUBE_DAEMONSETS)
 		return kind == workload_kind(app);
 	if (kind == KUBE_CRONJOBS || kind == KUBE_JOBS)
 		return app->batch.backup[0] != '\0';
@@ -184,18 +184,21 @@ controller_name(const json_t *object, const char *kind)
 	return NULL;
 }
 
-/* Its StatefulSet, or the Deployment of a pod: that of its ReplicaSet, or, when that is not known
- * any more, what its name says ("DEPLOYMENT-HASH"). */
+/* Its StatefulSet or DaemonSet, or the Deployment of a pod: that of its ReplicaSet, or, when that
+ * is not known any more, what its name says ("DEPLOYMENT-HASH"). */
 static void
 tell_pod(const struct search *s, const json_t *pod)
 {
 	const char *stateful = controller_name(pod, "StatefulSet");
+	const char *daemons = controller_name(pod, "DaemonSet");
 	const char *set = controller_name(pod, "ReplicaSet");
 	const char *deployment, *dash;
 	char *name;
 
 	if (stateful != NULL)
 		tell(s, "statefulsets", stateful);
+	if (daemons != NULL)
+		tell(s, "daemonsets", daemons);
 	if (set == NULL)
 		return;
 	deployment = controller_name(kube_get(s->kube, KUBE_REPLICASETS, s->ns, set), "Deployment");
@@ -217,6 +220,7 @@ tell_object(const struct search *s, enum kube_kind kind, const char *name, const
 	switch (kind) {
 	case KUBE_DEPLOYMENTS:
 	case KUBE_STATEFULSETS:
+	case KUBE_DAEMONSETS:
 	case KUBE_CRONJOBS:
 	case KUBE_SERVICES:
 	case KUBE_VIRTUALSERVICES:

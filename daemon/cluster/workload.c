@@ -7,7 +7,10 @@
 enum kube_kind
 workload_kind(const struct app *app)
 {
-	return app->kind == WORKLOAD_STATEFULSET ? KUBE_STATEFULSETS : KUBE_DEPLOYMENTS;
+	static const enum kube_kind kinds[] = {
+	    KUBE_DEPLOYMENTS, KUBE_STATEFULSETS, KUBE_DAEMONSETS};
+
+	return kinds[app->kind];
 }
 
 bool
@@ -254,7 +257,9 @@ workload_look(const struct workload_side *side, const struct app *app, const cha
 	seen->replicas = jsonx_count(d, "spec.replicas", -1);
 	seen->pods = jsonx_count(d, "status.replicas", 0);
 	seen->updated = jsonx_count(d, "status.updatedReplicas", 0);
-	if (app->kind == WORKLOAD_STATEFULSET)
+	if (app->kind == WORKLOAD_DAEMONSET)
+		workload_look_nodes(side->workload, side->pods, app->container, seen);
+	else if (app->kind == WORKLOAD_STATEFULSET)
 		look_stateful(side, app, new_image, seen);
 	else
 		look_pace(d, &seen->pace);

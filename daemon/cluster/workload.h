@@ -44,9 +44,17 @@ void workload_addresses(const json_t *slices, const json_t *pods,
 /* A StatefulSet's pod that waits without end, of several the one with the last ordinal (struct
  * workload_seen); NULL: there is none, or it is not known yet. */
 const json_t *workload_stuck(const json_t *stateful, const json_t *pods);
+/* A DaemonSet's pod of that name, if it does not run the template and is not going; NULL: any, the
+ * one to replace first: unready ones, of equals the first by name. NULL: there is none. */
+const json_t *workload_outdated(
+    const json_t *daemons, const json_t *pods, const char *container, const char *name);
 /* Unready or missing pods of other images than this, from the last ordinal on in a row. */
 int workload_broken_last(
     const json_t *stateful, const json_t *pods, const char *container, const char *new_image);
+/* What is special of a DaemonSet: its size is that of the nodes, its numbers are those of the pods
+ * that stand. */
+void workload_look_nodes(
+    const json_t *daemons, const json_t *pods, const char *container, struct workload_seen *seen);
 /* Ready, and not going. */
 bool workload_pod_ready(const json_t *pod);
 

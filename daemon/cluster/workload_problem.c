@@ -209,7 +209,7 @@ controlled_by(const json_t *object, const char *uid)
 	return false;
 }
 
-/* A StatefulSet's pod: by its image, as there is no ReplicaSet in between. */
+/* By its image, where there is no ReplicaSet in between. */
 static bool
 has_template(const struct workload_side *side, const struct app *app, const json_t *pod)
 {
@@ -230,7 +230,7 @@ workload_problem(const struct workload_side *side, const struct app *app, struct
 	set = newest_set(side, app);
 	json_array_foreach(side->pods, i, pod)
 	{
-		if (app->kind == WORKLOAD_STATEFULSET
+		if (app->kind != WORKLOAD_DEPLOYMENT
 			? has_template(side, app, pod)
 			: set != NULL && controlled_by(pod, jsonx_text_or(set, "metadata.uid", "")))
 			note_pod(&worst, pod);

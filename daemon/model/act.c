@@ -23,6 +23,7 @@ static const char *const kinds[ACT_KINDS] = {
     [ACT_SCALE_STABLE] = "scale_stable",
     [ACT_ROLL] = "roll",
     [ACT_BACKUP] = "backup",
+    [ACT_REPLACE_POD] = "replace_pod",
     [ACT_DELETE_POD] = "delete_pod",
 };
 
@@ -52,6 +53,7 @@ static const enum act_object objects[ACT_KINDS] = {
     [ACT_FOLLOW_HPA] = ON_HPA,
     [ACT_SCALE_STABLE] = ON_STABLE,
     [ACT_ROLL] = ON_STABLE,
+    [ACT_REPLACE_POD] = ON_POD,
     [ACT_DELETE_POD] = ON_POD,
 };
 
@@ -217,6 +219,10 @@ act_text(const struct act *act, const struct app *app, char *to, size_t size)
 	case ACT_BACKUP:
 		str_print(
 		    to, size, "Job %s/%s: create, of CronJob %s", ns, act->text, app->batch.backup);
+		break;
+	case ACT_REPLACE_POD:
+		str_print(
+		    to, size, "Pod %s/%s: delete, so that one of the release comes", ns, act->text);
 		break;
 	case ACT_DELETE_POD:
 		str_print(to, size, "Pod %s/%s: delete, as it is not ready and not of the template",

@@ -33,8 +33,9 @@ enum act_kind {
 	/* The image on number pods of the stable workload and no further, whatever they do; text:
 	 * the image. ACT_SET_IMAGE lets it go on by itself, as it would without us. */
 	ACT_ROLL,
-	ACT_BACKUP,	/* text: the Job that is made of the App's CronJob */
-	ACT_DELETE_POD, /* text: a StatefulSet's pod that is stuck (struct workload_seen) */
+	ACT_BACKUP,	 /* text: the Job that is made of the App's CronJob */
+	ACT_REPLACE_POD, /* text: a DaemonSet's pod, which is deleted so that a new one comes */
+	ACT_DELETE_POD,	 /* text: a StatefulSet's pod that is stuck (struct workload_seen) */
 	ACT_KINDS
 };
 

@@ -412,18 +412,18 @@ static const struct key backup_keys[] = {
 
 static const struct key rolling_keys[] = {
     {"batches", &type_batches, NULL,
-	"pods that run the release after each batch, rising; short for stages; a StatefulSet "
-	"without goes ordinal by ordinal",
+	"pods that run the release after each batch, rising; short for stages; without a "
+	"StatefulSet goes ordinal by ordinal, a DaemonSet node by node",
 	.max = APP_STAGES},
     {"stages", &keys_list, NULL, "one for each batch, with conditions of its own",
 	.max = APP_STAGES, .inside = batch_keys, .add = add_stage},
     {"hold", &keys_duration, "0s", "how long a batch lasts at least",
 	offsetof(struct draft, hold_ms), .max = 30 * DAYS},
     {"surge", &type_share, "\"25%\"",
-	"pods above the workload's size, at most; a StatefulSet has none", IN_APP(batch.surge)},
+	"pods above the workload's size, at most; only a Deployment has them", IN_APP(batch.surge)},
     {"unavailable", &type_share, "0",
-	"pods of its size that may be missing, at most; for a StatefulSet 1: all others are ready "
-	"before the next one goes",
+	"pods of its size that may be missing, at most; but for a Deployment 1: all others are "
+	"ready before the next one goes",
 	IN_APP(batch.unavailable)},
     {"backup", &keys_object, NULL, "a Job before the first batch, which must succeed",
 	.inside = backup_keys},
@@ -515,7 +515,7 @@ static const struct key traffic_keys[] = {
 
 static const struct key workload_keys[] = {
     {"kind", &keys_choice, "Deployment", "the kind of the workload", IN_APP(kind),
-	CHOICES("Deployment", "StatefulSet")},
+	CHOICES("Deployment", "StatefulSet", "DaemonSet")},
     {"name", &keys_name, NULL, "the workload that serves today", IN_APP(workload),
 	.max = APP_NAME - sizeof("canary"), .required = true},
     {"container", &keys_label, NULL,

@@ -73,6 +73,8 @@ sides_json(const struct baseline *baseline)
 static json_t *
 pace_json(const struct pace *pace)
 {
+	if (pace->nodes)
+		return json_pack("{s:b}", "by_hand", pace->by_hand);
 	if (pace->ordinals)
 		return json_pack("{s:i}", "partition", pace->partition);
 	return json_pack("{s:s, s:s, s:i, s:i}", "surge", pace->surge, "unavailable",
@@ -190,6 +192,10 @@ read_pace(const json_t *json, struct pace *to, struct err *e)
 	int64_t min_ready, deadline;
 
 	if (json == NULL)
+		return 0;
+	to->nodes = json_object_get(json, "by_hand") != NULL;
+	to->by_hand = jsonx_bool(json, "by_hand", false);
+	if (to->nodes)
 		return 0;
 	if (json_object_get(json, "partition") != NULL)
 		return read_partition(json, to, e);

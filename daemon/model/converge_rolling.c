@@ -39,7 +39,11 @@ wanted_pods(const struct view *v)
 static int
 allowed_now(const struct view *v)
 {
-	return has_release(v) ? pace_new(&v->seen->stable.pace, size_now(v)) : 0;
+	const struct pace *pace = &v->seen->stable.pace;
+
+	if (!has_release(v))
+		return 0;
+	return pace->nodes ? v->rollout->batch : pace_new(pace, size_now(v));
 }
 
 /* Each pod that goes is made up for by one that is ready, or may be missing. */
@@ -63,9 +67,23 @@ broken_next(const struct view *v)
 	int old = stable->pods - (has_release(v) ? stable->updated : 0);
 	int broken = old - (stable->ready - fresh);
 
+	if (stable->pace.nodes)
+		return stable->next[0] != '\0' && !stable->next_ready;
 	if (stable->pace.ordinals)
 		return stable->broken_last;
 	return broken > 0 ? broken : 0;
+}
+
+/* Old pods that are gone, or may go at any time. */
+static int
+gone_now(const struct view *v)
+{
+	const struct workload_seen *stable = &v->seen->stable;
+
+	if (!has_release(v))
+		return 0;
+	return stable->pace.nodes ? size_now(v) - (stable->pods - stable->updated)
+				  : pace_gone(&stable->pace, size_now(v));
 }
 
 /* Nothing is lost with the broken ones. */
@@ -76,7 +94,7 @@ may_lose(const struct view *v, int next)
 	const struct rolling_spec *spec = &v->rollout->app->batch;
 	int size = size_now(v), surge = pace_share(&spec->surge, size);
 	int gone = next > surge ? next - surge : 0;
-	int more = gone - (has_release(v) ? pace_gone(&stable->pace, size) : 0);
+	int more = gone - gone_now(v);
 	int spare = stable->ready - (size - pace_share(&spec->unavailable, size));
 
 	return more <= 0 || more <= spare + broken_next(v);
@@ -110,7 +128,8 @@ static bool
 at_rest(const struct view *v, int allowed)
 {
 	const struct workload_seen *stable = &v->seen->stable;
-	int size = size_now(v), left = size - pace_gone(&stable->pace, size);
+	int size = size_now(v);
+	int left = size - (stable->pace.nodes ? allowed : pace_gone(&stable->pace, size));
 
 	return stable->observed && stable->ready_new >= (allowed < size ? allowed : size) &&
 	       stable->pods - stable->updated <= (left > 0 ? left : 0);
@@ -163,6 +182,8 @@ go_further(const struct view *v, struct step *step, int allowed, int wanted)
 		next = wanted;
 	if (allowed > 0 && not_steady(v, step, "then the next pods follow"))
 		return true;
+	if (v->seen->stable.pace.nodes) /* the write moves nothing yet */
+		return step_act(step, ACT_ROLL, wanted, v->rollout->release.image);
 	if (next <= allowed || !may_lose(v, next))
 		return wait_for_others(v, step);
 	return step_act(step, ACT_ROLL, next, v->rollout->release.image);
@@ -171,7 +192,9 @@ go_further(const struct view *v, struct step *step, int allowed, int wanted)
 bool
 roll_is_safe(const struct view *v, const struct act *act)
 {
-	return act->number <= allowed_now(v) ||
+	if (act->kind == ACT_REPLACE_POD)
+		return may_lose(v, gone_now(v) + 1);
+	return act->number <= allowed_now(v) || v->seen->stable.pace.nodes ||
 	       (act->number <= roll_limit(v) && may_lose(v, act->number));
 }
 
@@ -186,6 +209,24 @@ rule_stuck(const struct view *v, struct step *step)
 	       step_act(step, ACT_DELETE_POD, 0, stable->stuck);
 }
 
+/* A DaemonSet goes no further than it is taken: pod by pod, up to what the batch allows. */
+static bool
+rule_replace(const struct view *v, struct step *step, int allowed)
+{
+	const struct workload_seen *stable = &v->seen->stable;
+	int gone = gone_now(v);
+
+	if (!stable->pace.nodes || gone >= allowed || stable->next[0] == '\0')
+		return false;
+	if (stable->ready_new < stable->updated)
+		return wait_for(v, step, stable->updated, "batch");
+	if (gone > 0 && not_steady(v, step, "then the next pods follow"))
+		return true;
+	if (!may_lose(v, gone + 1))
+		return wait_for_others(v, step);
+	return step_act(step, ACT_REPLACE_POD, 0, stable->next);
+}
+
 static bool
 rule_batch(const struct view *v, struct step *step)
 {
@@ -194,6 +235,8 @@ rule_batch(const struct view *v, struct step *step)
 	if (same_image(v->rollout)) /* each pod has it already */
 		return false;
 	if (rule_hpa_floor(v, step) || (allowed > 0 && rule_stuck(v, step)))
+		return true;
+	if (rule_replace(v, step, allowed < wanted ? allowed : wanted))
 		return true;
 	if (allowed > 0 && !at_rest(v, allowed))
 		return wait_for(v, step, allowed < wanted ? allowed : wanted, "batch");

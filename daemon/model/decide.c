@@ -145,7 +145,7 @@ needs_verifying(const struct move *m, const struct act *act)
 		return false;
 	return act->kind == ACT_WEIGHT || act->kind == ACT_SET_IMAGE ||
 	       act->kind == ACT_DELETE_CANARY || act->kind == ACT_SCALE_STABLE ||
-	       act->kind == ACT_ROLL || act->kind == ACT_DELETE_POD;
+	       act->kind == ACT_ROLL || act_object(act->kind) == ON_POD;
 }
 
 static void

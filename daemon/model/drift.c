@@ -69,7 +69,7 @@ pace_is_ours(const struct rollout *r, const struct workload_seen *stable)
 
 	if (r->batch == 0)
 		return pace_same(pace, &r->baseline.pace);
-	if (pace_new(pace, stable->replicas) == r->batch)
+	if (pace->nodes ? pace->by_hand : pace_new(pace, stable->replicas) == r->batch)
 		return true;
 	left = pace_hold_ordinals(r->batch, r->baseline.replicas); /* its size may be another now */
 	return pace->ordinals && pace_same(pace, &left);

@@ -9,14 +9,15 @@
 bool
 pace_is_known(const struct pace *pace)
 {
-	return pace->ordinals || pace->surge[0] != '\0' || pace->unavailable[0] != '\0';
+	return pace->ordinals || pace->nodes || pace->surge[0] != '\0' ||
+	       pace->unavailable[0] != '\0';
 }
 
 bool
 pace_is_held(const struct pace *pace)
 {
-	if (pace->ordinals)
-		return pace->partition > 0;
+	if (pace->ordinals || pace->nodes)
+		return pace->by_hand || pace->partition > 0;
 	return pace->min_ready_s == PACE_HELD_S && strchr(pace->surge, '%') == NULL &&
 	       strchr(pace->unavailable, '%') == NULL;
 }
@@ -61,8 +62,9 @@ seconds(int given, int otherwise)
 bool
 pace_same(const struct pace *a, const struct pace *b)
 {
-	if (a->ordinals || b->ordinals)
-		return a->ordinals == b->ordinals && a->partition == b->partition;
+	if (a->ordinals || b->ordinals || a->nodes || b->nodes)
+		return a->ordinals == b->ordinals && a->partition == b->partition &&
+		       a->nodes == b->nodes && a->by_hand == b->by_hand;
 	return strcmp(a->surge, b->surge) == 0 && strcmp(a->unavailable, b->unavailable) == 0 &&
 	       seconds(a->min_ready_s, 0) == seconds(b->min_ready_s, 0) &&
 	       seconds(a->deadline_s, 600) == seconds(b->deadline_s, 600);
@@ -96,9 +98,19 @@ pace_hold_ordinals(int number, int size)
 	    .partition = number < size ? size - number : 0};
 }
 
+struct pace
+pace_hold_nodes(void)
+{
+	return (struct pace){.min_ready_s = -1, .deadline_s = -1, .nodes = true, .by_hand = true};
+}
+
 void
 pace_text(const struct pace *pace, char *to, size_t size)
 {
+	if (pace->nodes) {
+		str_copy(to, size, pace->by_hand ? "OnDelete" : "RollingUpdate");
+		return;
+	}
 	if (pace->ordinals) {
 		str_print(to, size, "partition %d", pace->partition);
 		return;

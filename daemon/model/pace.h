@@ -3,7 +3,10 @@
  * A StatefulSet has a field for it: only pods of the partition's ordinal and above are replaced,
  * one after the other from the last, each when all others are ready.
  *
- * A Deployment has none. Its controller counts a pod as available when it was ready for
+ * A DaemonSet replaces nothing by itself while its update strategy is OnDelete: then each pod is
+ * replaced when it is deleted, and how far it may go is known to the rollout only.
+ *
+ * A Deployment has neither. Its controller counts a pod as available when it was ready for
  * minReadySeconds. With a time that never comes no new pod is, and the controller rests where
  * maxSurge + maxUnavailable pods are new and all but maxUnavailable of the old ones are left
  * (deployment/rolling.go, Kubernetes 1.26 to 1.36: reconcileNewReplicaSet,
@@ -28,7 +31,9 @@ int pace_share(const struct share_spec *spec, int size);
 struct pace pace_hold(int number, int surge);
 /* Held at the last number ordinals of a StatefulSet of that size. */
 struct pace pace_hold_ordinals(int number, int size);
-/* "maxSurge 1, maxUnavailable 25%, minReadySeconds 0"; "partition 2" */
+/* A DaemonSet's, which waits to be told pod by pod. */
+struct pace pace_hold_nodes(void);
+/* "maxSurge 1, maxUnavailable 25%, minReadySeconds 0"; "partition 2"; "OnDelete" */
 void pace_text(const struct pace *pace, char *to, size_t size);
 
 #endif

@@ -20,10 +20,10 @@ add_batch(struct ladder *ladder, const struct stage_spec *spec, uint32_t all)
 	return stage;
 }
 
-/* A StatefulSet whose App names no batches: one ordinal after the other, the last first; of a very
- * large one several at once. */
+/* No batches are named: one ordinal after the other, the last first, or one node; of very many
+ * several at once. */
 static void
-add_ordinals(struct ladder *ladder, const struct app *app, int replicas, uint32_t all)
+add_each(struct ladder *ladder, const struct app *app, int replicas, uint32_t all)
 {
 	struct stage_spec each = app->batch.each;
 	int step = (replicas + APP_STAGES - 1) / APP_STAGES;
@@ -34,7 +34,9 @@ add_ordinals(struct ladder *ladder, const struct app *app, int replicas, uint32_
 
 		each.weight = done < replicas ? done : replicas;
 		stage = add_batch(ladder, &each, all);
-		str_print(stage->name, sizeof(stage->name), "ordinal %d", last > 0 ? last : 0);
+		if (app->kind == WORKLOAD_STATEFULSET)
+			str_print(
+			    stage->name, sizeof(stage->name), "ordinal %d", last > 0 ? last : 0);
 	}
 }
 
@@ -63,7 +65,7 @@ compile(const struct app *app, const struct baseline *baseline, struct ladder *l
 	for (int i = 0; i < plan->stage_count; i++)
 		add_batch(ladder, &plan->stages[i], all);
 	if (plan->stage_count == 0)
-		add_ordinals(ladder, app, baseline->replicas, all);
+		add_each(ladder, app, baseline->replicas, all);
 	else
 		add_rest(ladder, &plan->stages[plan->stage_count - 1], baseline->replicas, all);
 	ladder->full = ladder->count - 1;
@@ -90,10 +92,22 @@ check_partition(const struct app *app, const struct pace *pace, struct errlist *
 }
 
 static void
+check_by_hand(const struct app *app, const struct pace *pace, struct errlist *problems)
+{
+	if (pace->by_hand)
+		errlist_add(problems, "workload",
+		    "DaemonSet %s/%s has updateStrategy OnDelete, or is left over from an earlier "
+		    "rollout: set spec.updateStrategy.type to RollingUpdate first",
+		    app->namespace, app->workload);
+}
+
+static void
 check_pace(const struct app *app, const struct workload_seen *seen, struct errlist *problems)
 {
 	if (app->kind == WORKLOAD_STATEFULSET)
 		check_partition(app, &seen->pace, problems);
+	else if (app->kind == WORKLOAD_DAEMONSET)
+		check_by_hand(app, &seen->pace, problems);
 	else if (!pace_is_known(&seen->pace))
 		errlist_add(problems, "workload",
 		    "Deployment %s/%s has no strategy RollingUpdate, so it cannot go in batches: "

@@ -25,6 +25,8 @@ struct pace {
 	int min_ready_s, deadline_s; /* minReadySeconds, progressDeadlineSeconds; -1 absent */
 	bool ordinals;		     /* of a StatefulSet that rolls, with its */
 	int partition;		     /* 0: absent, or all of it */
+	bool nodes;		     /* of a DaemonSet, of which */
+	bool by_hand; /* only those pods are replaced that somebody deletes (OnDelete) */
 };
 
 struct workload_seen {
@@ -46,6 +48,10 @@ struct workload_seen {
 	/* A StatefulSet's pod that neither runs its template, as it should, nor is ready: its
 	 * controller waits for it without end (kubernetes/kubernetes#67250). "": none */
 	char stuck[APP_NAME];
+	/* A DaemonSet's pod that does not run its template, of those the one to replace first. "":
+	 * none */
+	char next[APP_NAME];
+	bool next_ready;
 	int broken_last; /* a StatefulSet's unready old pods, from its last ordinal on in a row */
 	char edited_by[APP_NAME]; /* field manager of the image (of a canary also of its size), if
 				   * not airisd; "" unknown */

@@ -76,7 +76,7 @@ WRONG_APPS = [
     (("name",), "w" * 64, None, "63"), (("name",), "other", None, "same"),
     (("namespace",), ..., None, "is missing"), (("namespace",), "", None, ""),
     (("namespace",), None, None, ""), (("namespace",), ["shop"], None, ""),
-    (("kind",), "Job", None, "App"), (("workload", "kind"), "DaemonSet", None, "StatefulSet"),
+    (("kind",), "Job", None, "App"), (("workload", "kind"), "ReplicaSet", None, "DaemonSet"),
     (("workload", "kind"), "StatefulSet", "strategy.canary", "give rolling"),
     (("workload",), "web", None, ""), (("workload", "name"), "we b", None, ""),
     (("traffic",), ..., None, "is missing"), (("traffic", "istio"), [], None, ""),

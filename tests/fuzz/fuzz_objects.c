@@ -243,6 +243,7 @@ subject_of(const struct done *d, struct observe_objects *o)
 	case ACT_ROLL:
 		return &o->stable;
 	case ACT_BACKUP:
+	case ACT_REPLACE_POD:
 	case ACT_DELETE_POD: /* see check_pod */
 	case ACT_NONE:
 	case ACT_KINDS:

@@ -119,3 +119,28 @@ class StatefulShop(RollingShop):
                 ordinal = int(pod["metadata"]["name"].rpartition("-")[2])
                 tags[ordinal] = pod["spec"]["containers"][0]["image"].rpartition(":")[2]
         return tags
+
+
+class DaemonShop(StatefulShop):
+    """One whose pods are those of a DaemonSet, one on each of the lab's three nodes."""
+    WORKLOAD = "DaemonSet"
+
+    def deployment(self):
+        daemons = RollingShop.deployment(self)
+        daemons["kind"] = "DaemonSet"
+        del daemons["spec"]["replicas"]
+        return daemons
+
+    def ready(self, workload):
+        daemons = self.kube.get("DaemonSet", self.namespace, workload)
+        return (daemons or {}).get("status", {}).get("numberReady", 0)
+
+    def app(self, **more):
+        app = super().app(**more)
+        app["workload"]["kind"] = "DaemonSet"
+        return app
+
+    def tags(self):
+        """What its pods run, those that are going aside."""
+        return sorted(pod["spec"]["containers"][0]["image"].rpartition(":")[2]
+                      for pod in self.own_pods() if "deletionTimestamp" not in pod["metadata"])

@@ -5,7 +5,7 @@ import os
 from .colours import ColourShop
 from .daemon import Daemon
 from .process import SLOW
-from .rolling import RollingShop, StatefulShop
+from .rolling import DaemonShop, RollingShop, StatefulShop
 from .shop import Shop
 from .weighted import WeightedShop
 
@@ -36,6 +36,11 @@ class Scene:
 
     def colours(self, **more):
         made = ColourShop(self.lab, **more)
+        self.shops.append(made)
+        return made.create()
+
+    def daemons_of(self, **more):
+        made = DaemonShop(self.lab, **more)
         self.shops.append(made)
         return made.create()
 

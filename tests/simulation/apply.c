@@ -375,6 +375,7 @@ apply_act(struct world *w, struct act_sent *x)
 	case ACT_ROLL:
 		return roll(w, x);
 	case ACT_BACKUP:
+	case ACT_REPLACE_POD:
 	case ACT_DELETE_POD: /* of StatefulSets, which are not simulated */
 	case ACT_NONE:
 	case ACT_KINDS:

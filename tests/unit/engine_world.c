@@ -237,6 +237,7 @@ apply(struct world *w, const struct act *act)
 	case ACT_SCALE_STABLE:
 	case ACT_ROLL:
 	case ACT_BACKUP:
+	case ACT_REPLACE_POD:
 	case ACT_DELETE_POD:
 	case ACT_KINDS:
 		break;

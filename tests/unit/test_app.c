@@ -216,7 +216,7 @@ static const struct mistake {
     {"a.b", "1", "a.b", "no such key"},
     {"workload", NULL, "workload", "is missing"},
     {"workload", "'web'", "workload", "expected: object"},
-    {"workload.kind", "'DaemonSet'", "workload.kind", "StatefulSet"},
+    {"workload.kind", "'ReplicaSet'", "workload.kind", "StatefulSet"},
     {"workload.kind", "'StatefulSet'", "strategy.canary", "give rolling"},
     {"workload.name", NULL, "workload.name", "is missing"},
     {"workload.name", "'a..b'", "workload.name", "DNS name"},

@@ -101,7 +101,7 @@ what_is_not_said_is_safe(void **state)
 static void
 a_batch_is_both_bounds_together(void **state)
 {
-	struct pace pace = pace_hold(3, 1), own = {"25%", "25%", -1, -1, false, 0};
+	struct pace pace = pace_hold(3, 1), own = {"25%", "25%", -1, -1, false, 0, false, false};
 	(void)state;
 	assert_true(pace_is_held(&pace) && pace_is_known(&own) && !pace_is_held(&own));
 	assert_string_equal(pace.surge, "1");
@@ -113,10 +113,10 @@ a_batch_is_both_bounds_together(void **state)
 	assert_false(pace_is_held(&own));
 	pace = pace_hold(1, 4);
 	assert_string_equal(pace.unavailable, "0");
-	assert_true(pace_same(&(struct pace){"1", "0", -1, -1, false, 0},
-	    &(struct pace){"1", "0", 0, 600, false, 0}));
-	assert_false(pace_same(
-	    &(struct pace){"1", "0", -1, -1, false, 0}, &(struct pace){"1", "0", 1, -1, false, 0}));
+	assert_true(pace_same(&(struct pace){"1", "0", -1, -1, false, 0, false, false},
+	    &(struct pace){"1", "0", 0, 600, false, 0, false, false}));
+	assert_false(pace_same(&(struct pace){"1", "0", -1, -1, false, 0, false, false},
+	    &(struct pace){"1", "0", 1, -1, false, 0, false, false}));
 }
 
 /* --- the ladder ------------------------------------------------------------------------------ */
@@ -196,7 +196,7 @@ what_forbids_a_start(void **state)
 		    "0 replicas", "no strategy RollingUpdate", "still held", "does not exist"};
 		see_old(&seen, i == 0 ? 0 : 4);
 		if (i == 1)
-			seen.stable.pace = (struct pace){"", "", -1, -1, false, 0};
+			seen.stable.pace = (struct pace){"", "", -1, -1, false, 0, false, false};
 		if (i == 2)
 			seen.stable.pace = pace_hold(1, 1);
 		seen.stable.exists = i != 3;

@@ -70,7 +70,7 @@ each_mistake_says_what_to_do(void **state)
 	static const struct {
 		const char *text, *path, *says;
 	} cases[] = {
-	    {STATEFUL("surge: 1"), "strategy.rolling.surge", "no pods above its size"},
+	    {STATEFUL("surge: 1"), "strategy.rolling.surge", "none is above its size"},
 	    {STATEFUL("backup: {deadline: 1h}"), "strategy.rolling.backup.cronJob", "missing"},
 	    {STATEFUL("backup: {cronJob: A_b}"), "strategy.rolling.backup.cronJob", "DNS label"},
 	    {STATEFUL("backup: {cronJob: b, deadline: 0s}"), "strategy.rolling.backup.deadline",
