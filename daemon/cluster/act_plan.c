@@ -3,16 +3,18 @@
  * or not at all. */
 #include "cluster/act_plan.h"
 
+#include "cluster/act_pace.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include "base/jsonx.h"
+#include "cluster/backup.h"
 #include "cluster/clone.h"
 #include "cluster/colours.h"
 #include "cluster/route.h"
 #include "cluster/route_form.h"
 #include "cluster/istio_rule.h"
 #include "cluster/workload.h"
-#include "model/pace.h"
 
 struct wish { /* what every planner is given */
 	const struct app *app;
@@ -133,9 +135,8 @@ same_stable(struct act_plan *plan, const struct wish *w)
 		return true;
 	plan->outcome = ACT_REFUSED;
 	str_print(plan->text, sizeof(plan->text),
-	    "Deployment %s is not the one this rollout began with: it was deleted and created "
-	    "again",
-	    w->app->workload);
+	    "%s %s is not the one this rollout began with: it was deleted and created again",
+	    app_workload_kind(w->app), w->app->workload);
 	return false;
 }
 
@@ -160,77 +161,14 @@ set_replicas(json_t *patch, const struct wish *w, const json_t *deployment)
 		route_patch_add(patch, "add", "/spec/replicas", json_integer(w->act->number));
 }
 
-static void
-set_seconds(json_t *patch, const json_t *deployment, const char *key, int seconds)
-{
-	char *path = str_format("spec.%s", key), *pointer = str_format("/spec/%s", key);
-
-	if (jsonx_int(deployment, path, -1) != seconds && seconds >= 0)
-		route_patch_add(patch, "add", pointer, json_integer(seconds));
-	else if (seconds < 0 && jsonx_at(deployment, path) != NULL)
-		route_patch_add(patch, "remove", pointer, NULL);
-	free(pointer);
-	free(path);
-}
-
-static json_t *
-amount_json(const char *text)
-{
-	if (text[0] == '\0')
-		return NULL;
-	return strchr(text, '%') != NULL ? json_string(text)
-					 : json_integer(strtoll(text, NULL, 10));
-}
-
-static void
-set_amount(json_t *patch, const json_t *deployment, const char *key, const char *text)
-{
-	const json_t *rolling = jsonx_at(deployment, "spec.strategy.rollingUpdate");
-	const json_t *old = json_object_get(rolling, key);
-	char *pointer = str_format("/spec/strategy/rollingUpdate/%s", key);
-	json_t *value = amount_json(text);
-
-	if (value != NULL && !json_equal(value, old))
-		route_patch_add(patch, "add", pointer, json_incref(value));
-	else if (value == NULL && old != NULL)
-		route_patch_add(patch, "remove", pointer, NULL);
-	json_decref(value);
-	free(pointer);
-}
-
-/* One that somebody made Recreate meanwhile rolls again, as it did before. */
-static void
-set_amounts(json_t *patch, const json_t *deployment, const struct pace *pace)
-{
-	json_t *surge, *unavailable;
-
-	if (jsonx_at(deployment, "spec.strategy.rollingUpdate") != NULL) {
-		set_amount(patch, deployment, "maxSurge", pace->surge);
-		set_amount(patch, deployment, "maxUnavailable", pace->unavailable);
-		return;
-	}
-	surge = amount_json(pace->surge);
-	unavailable = amount_json(pace->unavailable);
-	route_patch_add(patch, "add", "/spec/strategy",
-	    json_pack("{s:s, s:{s:o*, s:o*}}", "type", "RollingUpdate", "rollingUpdate", "maxSurge",
-		surge, "maxUnavailable", unavailable));
-}
-
-/* In one write with the image: alone, the old pods' ReplicaSet would take it. */
-static void
-set_pace(json_t *patch, const json_t *deployment, const struct pace *pace)
-{
-	set_seconds(patch, deployment, "minReadySeconds", pace->min_ready_s);
-	set_seconds(patch, deployment, "progressDeadlineSeconds", pace->deadline_s);
-	set_amounts(patch, deployment, pace);
-}
-
 static bool
-rolls(struct act_plan *plan, const json_t *deployment)
+rolls(struct act_plan *plan, const struct wish *w)
 {
-	if (jsonx_at(deployment, "spec.strategy.rollingUpdate") != NULL)
+	if (act_pace_can(w->app, w->objects->stable))
 		return true;
-	answer(plan, ACT_REFUSED, "the Deployment has no strategy RollingUpdate any more");
+	plan->outcome = ACT_REFUSED;
+	str_print(plan->text, sizeof(plan->text), "the %s has no strategy RollingUpdate any more",
+	    app_workload_kind(w->app));
 	return false;
 }
 
@@ -238,21 +176,19 @@ static void
 plan_roll(struct act_plan *plan, const struct wish *w)
 {
 	const json_t *stable = w->objects->stable;
-	const struct share_spec *surge = &w->app->batch.surge;
+	struct pace pace = act_pace_held(w->app, stable, w->act->number);
 	json_t *patch;
 
-	about(plan, KUBE_DEPLOYMENTS, w->app->workload);
-	if (!same_stable(plan, w) || !rolls(plan, stable))
+	about(plan, workload_kind(w->app), w->app->workload);
+	if (!same_stable(plan, w) || !rolls(plan, w))
 		return;
-	struct pace pace =
-	    pace_hold(w->act->number, pace_share(surge, jsonx_count(stable, "spec.replicas", 1)));
 	if (str_equal(w->act->text, w->baseline->image)) {
 		answer(plan, ACT_REFUSED, "the pods run this image already: nothing would roll");
 		return;
 	}
 	patch = route_patch_of(stable);
 	set_image(patch, w, stable);
-	set_pace(patch, stable, &pace);
+	act_pace_set(patch, stable, &pace);
 	send_built(plan, ACT_PATCH, stable, route_patch_end(patch), NULL);
 }
 
@@ -262,17 +198,17 @@ plan_set_image(struct act_plan *plan, const struct wish *w)
 	const json_t *stable = w->objects->stable;
 	json_t *patch;
 
-	about(plan, KUBE_DEPLOYMENTS, w->app->workload);
+	about(plan, workload_kind(w->app), w->app->workload);
 	if (!same_stable(plan, w))
 		return;
 	if (workload_container(jsonx_at(stable, "spec.template.spec"), w->app->container) < 0) {
-		answer(plan, ACT_REFUSED, "the Deployment has no container of that name any more");
+		answer(plan, ACT_REFUSED, "the workload has no container of that name any more");
 		return;
 	}
 	patch = route_patch_of(stable);
 	set_image(patch, w, stable);
 	if (w->app->rolls && pace_is_known(&w->baseline->pace))
-		set_pace(patch, stable, &w->baseline->pace);
+		act_pace_set(patch, stable, &w->baseline->pace);
 	send_built(plan, ACT_PATCH, stable, route_patch_end(patch), NULL);
 }
 
@@ -344,12 +280,69 @@ plan_scale_stable(struct act_plan *plan, const struct wish *w)
 {
 	json_t *patch;
 
-	about(plan, KUBE_DEPLOYMENTS, w->app->workload);
+	about(plan, workload_kind(w->app), w->app->workload);
 	if (!same_stable(plan, w))
 		return;
 	patch = route_patch_of(w->objects->stable);
 	set_replicas(patch, w, w->objects->stable);
 	send_built(plan, ACT_PATCH, w->objects->stable, route_patch_end(patch), NULL);
+}
+
+static void
+plan_backup(struct act_plan *plan, const struct wish *w)
+{
+	const json_t *cronjob = w->objects->cronjob, *job;
+	size_t i;
+
+	about(plan, KUBE_JOBS, w->act->text);
+	json_array_foreach(w->objects->jobs, i, job)
+	{
+		if (str_equal(jsonx_text(job, "metadata.name"), w->act->text))
+			return; /* it is made already */
+	}
+	if (cronjob != NULL) {
+		send_body(plan, ACT_POST, NULL, backup_job(w->app, cronjob, w->act->text));
+		return;
+	}
+	about(plan, KUBE_CRONJOBS, w->app->batch.backup);
+	not_there(plan);
+}
+
+static void
+send_pod_delete(struct act_plan *plan, const json_t *pod)
+{
+	send_body(plan, ACT_DELETE, pod,
+	    json_pack("{s:s, s:s, s:{s:s, s:s}}", "apiVersion", "v1", "kind", "DeleteOptions",
+		"preconditions", "uid", jsonx_text_or(pod, "metadata.uid", ""), "resourceVersion",
+		jsonx_text_or(pod, "metadata.resourceVersion", "")));
+}
+
+/* Asked again with what is sent: one that got ready, or is going, is left alone. */
+static void
+plan_delete_pod(struct act_plan *plan, const struct wish *w)
+{
+	const char *name = w->act->text;
+	const json_t *pod = workload_stuck(w->objects->stable, w->objects->stable_pods);
+
+	about(plan, KUBE_PODS, name);
+	if (!same_stable(plan, w))
+		about(plan, KUBE_STATEFULSETS, w->app->workload);
+	else if (str_equal(jsonx_text(pod, "metadata.name"), name))
+		send_pod_delete(plan, pod);
+}
+
+/* One that has the template by now, or is going, is left alone. */
+static void
+plan_replace_pod(struct act_plan *plan, const struct wish *w)
+{
+	const json_t *pod = workload_outdated(
+	    w->objects->stable, w->objects->stable_pods, w->app->container, w->act->text);
+
+	about(plan, KUBE_PODS, w->act->text);
+	if (!same_stable(plan, w))
+		about(plan, KUBE_DAEMONSETS, w->app->workload);
+	else if (pod != NULL)
+		send_pod_delete(plan, pod);
 }
 
 /* One that is gone follows nobody. */
@@ -577,6 +570,9 @@ act_plan(const struct app *app, const struct baseline *baseline, const struct ac
 	    [ACT_FOLLOW_HPA] = plan_follow_hpa,
 	    [ACT_SCALE_STABLE] = plan_scale_stable,
 	    [ACT_ROLL] = plan_roll,
+	    [ACT_BACKUP] = plan_backup,
+	    [ACT_REPLACE_POD] = plan_replace_pod,
+	    [ACT_DELETE_POD] = plan_delete_pod,
 	};
 	const struct wish w = {app, baseline, act, objects};
 

@@ -107,14 +107,15 @@ read_back(struct run *run)
 /* --- writing --- */
 
 /* The caches get what the write answered. A deletion that is in the foreground answers with the
- * object, which stays until what it owns is gone. */
+ * object, which stays until what it owns is gone; so does a pod in its grace period. */
 static void
 show(struct run *run, json_t *body)
 {
 	struct kube *kube = run->runs->kube;
 	const char *uid = run->plan.uid[0] != '\0' ? run->plan.uid : NULL;
 	bool stays = jsonx_at(body, "metadata.deletionTimestamp") != NULL &&
-		     json_array_size(jsonx_at(body, "metadata.finalizers")) > 0;
+		     (json_array_size(jsonx_at(body, "metadata.finalizers")) > 0 ||
+			 jsonx_int(body, "metadata.deletionGracePeriodSeconds", 0) > 0);
 
 	if (run->judgement.gone || (run->plan.verb == ACT_DELETE && !stays))
 		kube_forget(kube, run->plan.kind, run->namespace, run->plan.name, uid);

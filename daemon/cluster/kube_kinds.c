@@ -32,6 +32,15 @@ static const struct kube_kept replicaset_kept[] = {
     {NULL, {NULL}},
 };
 
+static const struct kube_kept job_kept[] = {
+    {"metadata", {"name", "namespace", "uid", "resourceVersion", "labels", "annotations",
+		     "ownerReferences", "creationTimestamp"}},
+    {"metadata.ownerReferences[]", {"kind", "name", "uid", "controller"}},
+    {"spec", {NULL}},
+    {"status", {"conditions"}},
+    {NULL, {NULL}},
+};
+
 static const struct kube_kept slice_kept[] = {
     {"metadata", {"name", "namespace", "uid", "resourceVersion", "labels", "ownerReferences"}},
     {"metadata.ownerReferences[]", {"kind", "name", "uid", "controller"}},
@@ -80,8 +89,12 @@ by_target(const json_t *object, char *to, size_t size)
 
 static const struct kube_kind_info kinds[KUBE_KINDS] = {
     [KUBE_DEPLOYMENTS] = {"Deployment", "deployments", "apps", {"v1"}, true, NULL, NULL, NULL},
+    [KUBE_STATEFULSETS] = {"StatefulSet", "statefulsets", "apps", {"v1"}, true, NULL, NULL, NULL},
+    [KUBE_DAEMONSETS] = {"DaemonSet", "daemonsets", "apps", {"v1"}, true, NULL, NULL, NULL},
     [KUBE_REPLICASETS] = {"ReplicaSet", "replicasets", "apps", {"v1"}, false, replicaset_kept,
 	by_controller, NULL},
+    [KUBE_CRONJOBS] = {"CronJob", "cronjobs", "batch", {"v1"}, false, NULL, NULL, NULL},
+    [KUBE_JOBS] = {"Job", "jobs", "batch", {"v1"}, false, job_kept, by_controller, NULL},
     [KUBE_PODS] = {"Pod", "pods", "", {"v1"}, false, pod_kept, by_controller, NULL},
     [KUBE_SERVICES] = {"Service", "services", "", {"v1"}, true, NULL, NULL, NULL},
     [KUBE_ENDPOINTSLICES] = {"EndpointSlice", "endpointslices", "discovery.k8s.io", {"v1"}, false,

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "base/jsonx.h"
+#include "cluster/backup.h"
 #include "cluster/clone.h"
 #include "cluster/colours.h"
 #include "cluster/route.h"
@@ -14,7 +15,7 @@ array_slot(struct observe_objects *objects, int i)
 {
 	json_t **const slots[] = {&objects->hpas, &objects->stable_sets, &objects->stable_pods,
 	    &objects->canary_sets, &objects->canary_pods, &objects->slices, &objects->canary_slices,
-	    &objects->routes, &objects->canary_hpas};
+	    &objects->routes, &objects->canary_hpas, &objects->jobs};
 
 	return i < (int)(sizeof(slots) / sizeof(slots[0])) ? slots[i] : NULL;
 }
@@ -42,6 +43,7 @@ observe_done(struct observe_objects *objects)
 	json_decref(objects->canary_service);
 	json_decref(objects->route);
 	json_decref(objects->rule);
+	json_decref(objects->cronjob);
 	memset(objects, 0, sizeof(*objects));
 }
 
@@ -165,5 +167,6 @@ observe_look(const struct app *app, const char *new_image, const struct observe_
 	istio_rule_look(app, objects->rule, objects->stable, objects->canary, objects->stable_pods,
 	    &seen->subsets);
 	look_hpa(app, objects, &seen->hpa);
+	backup_look(app, objects, &seen->backup);
 	observe_preflight(app, objects, seen);
 }

@@ -12,11 +12,13 @@ struct observe_objects {		  /* all are references of its own; NULL: not there */
 	json_t *stable, *canary;	  /* Deployments */
 	json_t *service, *canary_service; /* canary_service: host mode */
 	json_t *route;
-	json_t *rule; /* subset mode: the DestinationRule */
-	json_t *hpas; /* arrays from here on, never NULL after _init */
+	json_t *cronjob; /* of the backup */
+	json_t *rule;	 /* subset mode: the DestinationRule */
+	json_t *hpas;	 /* arrays from here on, never NULL after _init */
 	json_t *stable_sets, *stable_pods, *canary_sets, *canary_pods;
 	json_t *slices, *canary_slices; /* of the two Services */
 	json_t *routes;			/* before a start: the namespace's other VirtualServices */
+	json_t *jobs;			/* of that CronJob */
 	json_t *canary_hpas;		/* no colours: those on a Deployment of the canary's name */
 };
 void observe_init(struct observe_objects *objects);

@@ -26,12 +26,13 @@ check_workload(const struct check *c, struct err *e)
 	const json_t *stable = c->objects->stable;
 
 	if (stable == NULL)
-		return err_set(e, "Deployment %s/%s does not exist", app->namespace, app->workload);
+		return err_set(e, "%s %s/%s does not exist", app_workload_kind(app), app->namespace,
+		    app->workload);
 	if (c->seen->stable.deleting)
-		return err_set(e, "Deployment %s is being deleted", app->workload);
+		return err_set(e, "%s %s is being deleted", app_workload_kind(app), app->workload);
 	if (workload_container(jsonx_at(stable, "spec.template.spec"), app->container) < 0)
-		return err_set(e, "Deployment %s has no container %s: set workload.container",
-		    app->workload, app->container);
+		return err_set(e, "%s %s has no container %s: set workload.container",
+		    app_workload_kind(app), app->workload, app->container);
 	if (jsonx_bool(stable, "spec.paused", false))
 		return err_set(
 		    e, "Deployment %s is paused (spec.paused): resume it first", app->workload);
@@ -48,8 +49,9 @@ check_hpas(const struct check *c, struct err *e)
 {
 	if (json_array_size(c->objects->hpas) < 2)
 		return 0;
-	return err_set(e, "several HorizontalPodAutoscalers target Deployment %s%s: keep one",
-	    c->app->workload, c->app->colours ? " or the other colour's" : "");
+	return err_set(e, "several HorizontalPodAutoscalers target %s %s%s: keep one",
+	    app_workload_kind(c->app), c->app->workload,
+	    c->app->colours ? " or the other colour's" : "");
 }
 
 static int
@@ -71,8 +73,8 @@ check_service(const struct check *c, struct err *e)
 		    app->traffic.service);
 	if (c->objects->stable != NULL &&
 	    !workload_selects(jsonx_at(service, "spec.selector"), labels))
-		return err_set(e, "Service %s does not select the pods of Deployment %s",
-		    app->traffic.service, app->workload);
+		return err_set(e, "Service %s does not select the pods of %s %s",
+		    app->traffic.service, app_workload_kind(app), app->workload);
 	return 0;
 }
 
@@ -199,6 +201,17 @@ check_subsets(const struct check *c, struct err *e)
 	return err_set(e, "%s", c->seen->subsets.why_not);
 }
 
+static int
+check_backup(const struct check *c, struct err *e)
+{
+	if (c->app->batch.backup[0] == '\0' || c->objects->cronjob != NULL)
+		return 0;
+	return err_set(e,
+	    "CronJob %s/%s does not exist: set strategy.rolling.backup.cronJob, or take backup "
+	    "away",
+	    c->app->namespace, c->app->batch.backup);
+}
+
 /* Whose endpoints count, if they do. */
 static int
 check_endpoints(const struct check *c, struct err *e)
@@ -268,6 +281,21 @@ warn_hpa_ceiling(const struct check *c, struct err *e)
 	    hpa->name, hpa->max, c->seen->stable.name, c->seen->stable.replicas);
 }
 
+/* Replaced in place, a pod is away before its successor is there. */
+static int
+warn_alone(const struct check *c, struct err *e)
+{
+	const struct app *app = c->app;
+	int size = c->seen->stable.replicas, away = pace_share(&app->batch.unavailable, size);
+
+	if (app->kind == WORKLOAD_DEPLOYMENT || size == 0 || size > away)
+		return 0;
+	return err_set(e,
+	    "%s %s has %d pods, and %d may be missing: none may be ready while they are "
+	    "replaced",
+	    app_workload_kind(app), app->workload, size, away);
+}
+
 /* In this order: a step that builds on the others is asked only if none before found anything, or
  * it would say the same again in other words. */
 struct check_step {
@@ -287,7 +315,8 @@ static const struct check_step weighed[] = {{check_workload, false}, {check_serv
     {check_clones, true}, {check_hpas, false}, {check_ports, false}, {check_hosts, false},
     {check_colours, false}, {check_route, false}, {NULL, false}};
 static const struct check_step rolling[] = {{check_workload, false}, {check_endpoints, false},
-    {check_hpas, false}, {check_ports, false}, {check_size, false}, {NULL, false}};
+    {check_hpas, false}, {check_ports, false}, {check_size, false}, {check_backup, false},
+    {NULL, false}};
 
 static const struct check_step *
 steps_of(const struct app *app)
@@ -299,8 +328,8 @@ steps_of(const struct app *app)
 	return app->traffic.kind == TRAFFIC_SERVICE ? colours : weighed;
 }
 
-static const struct check_step warnings[] = {
-    {warn_hosts, false}, {warn_canary_hpa, false}, {warn_hpa_ceiling, false}, {NULL, false}};
+static const struct check_step warnings[] = {{warn_hosts, false}, {warn_canary_hpa, false},
+    {warn_hpa_ceiling, false}, {warn_alone, false}, {NULL, false}};
 
 /* A whole line, or none: half of one may say the opposite. */
 static void

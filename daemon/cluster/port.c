@@ -272,7 +272,10 @@ find_owned(const struct cluster *cluster, const struct app *app, const json_t *d
 
 	if (uid == NULL)
 		return;
-	find(cluster, KUBE_REPLICASETS, app, uid, sets);
+	if (app->kind != WORKLOAD_DEPLOYMENT)
+		find(cluster, KUBE_PODS, app, uid, pods);
+	else
+		find(cluster, KUBE_REPLICASETS, app, uid, sets);
 	json_array_foreach(sets, i, set)
 	    find(cluster, KUBE_PODS, app, jsonx_text_or(set, "metadata.uid", ""), pods);
 }
@@ -293,7 +296,7 @@ get_lasting(
 static void
 find_hpas(const struct cluster *cluster, const struct app *app, const char *workload, json_t *to)
 {
-	char *target = str_format("Deployment/%s", workload);
+	char *target = str_format("%s/%s", app_workload_kind(app), workload);
 
 	find(cluster, KUBE_HPAS, app, target, to);
 	free(target);
@@ -346,7 +349,7 @@ gather(const struct cluster *cluster, const struct app *app, struct observe_obje
 	const struct traffic_spec *traffic = &app->traffic;
 
 	observe_init(o);
-	o->stable = get(cluster, KUBE_DEPLOYMENTS, app, app->workload);
+	o->stable = get(cluster, workload_kind(app), app, app->workload);
 	o->canary = get(cluster, KUBE_DEPLOYMENTS, app, app->canary);
 	o->service = get(cluster, KUBE_SERVICES, app, traffic->service);
 	o->route = get(cluster, route_form(app)->kind, app, traffic->route);
@@ -359,6 +362,11 @@ gather(const struct cluster *cluster, const struct app *app, struct observe_obje
 		    get_lasting(cluster, KUBE_DESTINATIONRULES, app, traffic->destination_rule);
 	}
 	find(cluster, KUBE_ENDPOINTSLICES, app, traffic->service, o->slices);
+	if (app->batch.backup[0] != '\0') {
+		o->cronjob = get(cluster, KUBE_CRONJOBS, app, app->batch.backup);
+		find(cluster, KUBE_JOBS, app, jsonx_text_or(o->cronjob, "metadata.uid", ""),
+		    o->jobs);
+	}
 	find_hpas(cluster, app, app->workload, o->hpas);
 	find_hpas(cluster, app, app->canary, app->colours ? o->hpas : o->canary_hpas);
 	find_owned(cluster, app, o->stable, o->stable_sets, o->stable_pods);

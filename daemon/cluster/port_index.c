@@ -4,6 +4,7 @@
 #include "base/jsonx.h"
 #include "cluster/port_app.h"
 #include "cluster/route_form.h"
+#include "cluster/workload.h"
 
 struct names {
 	char (*items)[APP_LABEL];
@@ -19,6 +20,12 @@ is_needed(const struct app *app, enum kube_kind kind)
 {
 	if (kind == KUBE_VIRTUALSERVICES || kind == KUBE_HTTPROUTES)
 		return kind == route_form(app)->kind;
+	if (kind == KUBE_DEPLOYMENTS || kind == KUBE_STATEFULSETS || kind == KUBE_DAEMONSETS)
+		return kind == workload_kind(app);
+	if (kind == KUBE_CRONJOBS || kind == KUBE_JOBS)
+		return app->batch.backup[0] != '\0';
+	if (kind == KUBE_REPLICASETS)
+		return app->kind == WORKLOAD_DEPLOYMENT;
 	return kind != KUBE_DESTINATIONRULES || app->traffic.mode == TRAFFIC_SUBSET;
 }
 
@@ -111,10 +118,12 @@ each_key(struct port_index *index, const struct app *app,
 		const char *what, *name;
 	} keys[] = {{"services", traffic->service}, {"services", traffic->canary_service},
 	    {kube_kind_info(route_form(app)->kind)->plural, traffic->route},
-	    {"destinationrules", traffic->destination_rule}, {"namespace", ""}};
+	    {"destinationrules", traffic->destination_rule}, {"cronjobs", app->batch.backup},
+	    {"namespace", ""}};
 
 	for (int i = 0; i < count; i++) {
-		char *key = key_of("deployments", app->namespace, workloads[i]);
+		char *key = key_of(
+		    kube_kind_info(workload_kind(app))->plural, app->namespace, workloads[i]);
 
 		apply(index, key, app->name);
 		free(key);
@@ -175,15 +184,21 @@ controller_name(const json_t *object, const char *kind)
 	return NULL;
 }
 
-/* The Deployment of a pod: that of its ReplicaSet, or, when that is not known any more, what its
- * name says ("DEPLOYMENT-HASH"). */
+/* Its StatefulSet or DaemonSet, or the Deployment of a pod: that of its ReplicaSet, or, when that
+ * is not known any more, what its name says ("DEPLOYMENT-HASH"). */
 static void
 tell_pod(const struct search *s, const json_t *pod)
 {
+	const char *stateful = controller_name(pod, "StatefulSet");
+	const char *daemons = controller_name(pod, "DaemonSet");
 	const char *set = controller_name(pod, "ReplicaSet");
 	const char *deployment, *dash;
 	char *name;
 
+	if (stateful != NULL)
+		tell(s, "statefulsets", stateful);
+	if (daemons != NULL)
+		tell(s, "daemonsets", daemons);
 	if (set == NULL)
 		return;
 	deployment = controller_name(kube_get(s->kube, KUBE_REPLICASETS, s->ns, set), "Deployment");
@@ -204,6 +219,9 @@ tell_object(const struct search *s, enum kube_kind kind, const char *name, const
 
 	switch (kind) {
 	case KUBE_DEPLOYMENTS:
+	case KUBE_STATEFULSETS:
+	case KUBE_DAEMONSETS:
+	case KUBE_CRONJOBS:
 	case KUBE_SERVICES:
 	case KUBE_VIRTUALSERVICES:
 	case KUBE_DESTINATIONRULES:
@@ -213,8 +231,16 @@ tell_object(const struct search *s, enum kube_kind kind, const char *name, const
 	case KUBE_REPLICASETS:
 		owner = controller_name(object, "Deployment");
 		break;
+	case KUBE_JOBS:
+		owner = controller_name(object, "CronJob");
+		if (owner != NULL)
+			tell(s, "cronjobs", owner);
+		return;
 	case KUBE_HPAS:
-		if (str_equal(jsonx_text(object, "spec.scaleTargetRef.kind"), "Deployment"))
+		if (str_equal(jsonx_text(object, "spec.scaleTargetRef.kind"), "StatefulSet"))
+			tell(s, "statefulsets",
+			    jsonx_text_or(object, "spec.scaleTargetRef.name", ""));
+		else if (str_equal(jsonx_text(object, "spec.scaleTargetRef.kind"), "Deployment"))
 			owner = jsonx_text(object, "spec.scaleTargetRef.name");
 		break;
 	case KUBE_PODS:

@@ -8,6 +8,7 @@
 #include "cluster/cluster.h"
 #include "cluster/port_app.h"
 #include "cluster/route_form.h"
+#include "cluster/workload.h"
 
 #define AT_ONCE 4
 #define RETRY_FIRST_MS 1000
@@ -164,7 +165,7 @@ begin(struct port_app *app)
 	v->sent_ms = 0;
 	read_one(app, route_form(app->app)->kind, traffic->route);
 	for (int i = 0; i < count; i++)
-		read_one(app, KUBE_DEPLOYMENTS, workloads[i]);
+		read_one(app, workload_kind(app->app), workloads[i]);
 	read_slices(app, traffic->service);
 	if (traffic->mode == TRAFFIC_HOST)
 		read_slices(app, traffic->canary_service);

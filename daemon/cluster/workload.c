@@ -4,6 +4,15 @@
 #include "base/jsonx.h"
 #include "cluster/observe_fields.h"
 
+enum kube_kind
+workload_kind(const struct app *app)
+{
+	static const enum kube_kind kinds[] = {
+	    KUBE_DEPLOYMENTS, KUBE_STATEFULSETS, KUBE_DAEMONSETS};
+
+	return kinds[app->kind];
+}
+
 bool
 workload_is_ours(const json_t *object, const char *app)
 {
@@ -196,7 +205,14 @@ amount(const json_t *value, char *to, size_t size)
 		str_copy(to, size, json_string_value(value));
 }
 
-/* Unknown of one that does not roll (Recreate). */
+static void
+look_partition(const json_t *stateful, struct pace *pace)
+{
+	pace->ordinals = !str_equal(jsonx_text(stateful, "spec.updateStrategy.type"), "OnDelete");
+	pace->partition = jsonx_count(stateful, "spec.updateStrategy.rollingUpdate.partition", 0);
+}
+
+/* Unknown of one that does not roll (Recreate, OnDelete). */
 static void
 look_pace(const json_t *deployment, struct pace *pace)
 {
@@ -209,11 +225,23 @@ look_pace(const json_t *deployment, struct pace *pace)
 	    sizeof(pace->unavailable));
 }
 
+static void
+look_stateful(const struct workload_side *side, const struct app *app, const char *new_image,
+    struct workload_seen *seen)
+{
+	const json_t *stuck = workload_stuck(side->workload, side->pods);
+
+	look_partition(side->workload, &seen->pace);
+	str_copy(seen->stuck, sizeof(seen->stuck), jsonx_text_or(stuck, "metadata.name", ""));
+	seen->broken_last =
+	    workload_broken_last(side->workload, side->pods, app->container, new_image);
+}
+
 void
 workload_look(const struct workload_side *side, const struct app *app, const char *new_image,
     struct workload_seen *seen)
 {
-	const json_t *d = side->deployment;
+	const json_t *d = side->workload;
 
 	seen->replicas = -1;
 	if (d == NULL)
@@ -229,7 +257,12 @@ workload_look(const struct workload_side *side, const struct app *app, const cha
 	seen->replicas = jsonx_count(d, "spec.replicas", -1);
 	seen->pods = jsonx_count(d, "status.replicas", 0);
 	seen->updated = jsonx_count(d, "status.updatedReplicas", 0);
-	look_pace(d, &seen->pace);
+	if (app->kind == WORKLOAD_DAEMONSET)
+		workload_look_nodes(side->workload, side->pods, app->container, seen);
+	else if (app->kind == WORKLOAD_STATEFULSET)
+		look_stateful(side, app, new_image, seen);
+	else
+		look_pace(d, &seen->pace);
 	count_pods(side, app, new_image, seen);
 	look_editor(d, app, seen);
 	workload_problem(side, app, &seen->problem);

@@ -151,7 +151,7 @@ note_deployment(struct finding *worst, const json_t *deployment)
 	json_array_foreach(jsonx_at(deployment, "status.conditions"), i, condition)
 	{
 		struct trouble t = {.rank = RANK_NOT_CREATED,
-		    .kind = "Deployment",
+		    .kind = "Deployment", /* a StatefulSet has no such condition */
 		    .name = jsonx_text_or(deployment, "metadata.name", "?"),
 		    .reason = jsonx_text_or(condition, "reason", "FailedCreate"),
 		    .message = jsonx_text_or(condition, "message", ""),
@@ -190,7 +190,7 @@ newest_set(const struct workload_side *side, const struct app *app)
 	}
 	if (newest == NULL ||
 	    !str_equal(workload_image(jsonx_at(newest, "spec.template.spec"), app->container),
-		workload_image(jsonx_at(side->deployment, "spec.template.spec"), app->container)))
+		workload_image(jsonx_at(side->workload, "spec.template.spec"), app->container)))
 		return NULL;
 	return newest;
 }
@@ -209,6 +209,14 @@ controlled_by(const json_t *object, const char *uid)
 	return false;
 }
 
+/* By its image, where there is no ReplicaSet in between. */
+static bool
+has_template(const struct workload_side *side, const struct app *app, const json_t *pod)
+{
+	return str_equal(workload_image(jsonx_at(pod, "spec"), app->container),
+	    workload_image(jsonx_at(side->workload, "spec.template.spec"), app->container));
+}
+
 void
 workload_problem(const struct workload_side *side, const struct app *app, struct problem *problem)
 {
@@ -216,13 +224,15 @@ workload_problem(const struct workload_side *side, const struct app *app, struct
 	const json_t *set, *pod;
 	size_t i;
 
-	if (side->deployment == NULL)
+	if (side->workload == NULL)
 		return;
-	note_deployment(&worst, side->deployment);
+	note_deployment(&worst, side->workload);
 	set = newest_set(side, app);
 	json_array_foreach(side->pods, i, pod)
 	{
-		if (set != NULL && controlled_by(pod, jsonx_text_or(set, "metadata.uid", "")))
+		if (app->kind != WORKLOAD_DEPLOYMENT
+			? has_template(side, app, pod)
+			: set != NULL && controlled_by(pod, jsonx_text_or(set, "metadata.uid", "")))
 			note_pod(&worst, pod);
 	}
 	*problem = worst.problem;

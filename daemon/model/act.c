@@ -22,6 +22,9 @@ static const char *const kinds[ACT_KINDS] = {
     [ACT_FOLLOW_HPA] = "follow_hpa",
     [ACT_SCALE_STABLE] = "scale_stable",
     [ACT_ROLL] = "roll",
+    [ACT_BACKUP] = "backup",
+    [ACT_REPLACE_POD] = "replace_pod",
+    [ACT_DELETE_POD] = "delete_pod",
 };
 
 static const char *const outcomes[] = {
@@ -50,6 +53,8 @@ static const enum act_object objects[ACT_KINDS] = {
     [ACT_FOLLOW_HPA] = ON_HPA,
     [ACT_SCALE_STABLE] = ON_STABLE,
     [ACT_ROLL] = ON_STABLE,
+    [ACT_REPLACE_POD] = ON_POD,
+    [ACT_DELETE_POD] = ON_POD,
 };
 
 enum act_object
@@ -61,7 +66,8 @@ act_object(enum act_kind kind)
 bool
 act_creates(enum act_kind kind)
 {
-	return kind == ACT_CREATE_SERVICE || kind == ACT_ADD_SUBSETS || kind == ACT_CREATE_CANARY;
+	return kind == ACT_CREATE_SERVICE || kind == ACT_ADD_SUBSETS || kind == ACT_CREATE_CANARY ||
+	       kind == ACT_BACKUP;
 }
 
 bool
@@ -144,7 +150,8 @@ workload_text(const struct act *act, const struct app *app, char *to, size_t siz
 	struct str text;
 
 	str_init(&text, size - 1);
-	str_addf(&text, "Deployment %s/%s: ", app->namespace, stable ? app->workload : app->canary);
+	str_addf(&text, "%s %s/%s: ", app_workload_kind(app), app->namespace,
+	    stable ? app->workload : app->canary);
 	if (act->kind == ACT_CREATE_CANARY)
 		str_addf(&text, "create with %d replicas of %s", act->number, act->text);
 	else if (act->kind == ACT_ROLL)
@@ -208,6 +215,18 @@ act_text(const struct act *act, const struct app *app, char *to, size_t size)
 		break;
 	case ACT_DELETE_SERVICE:
 		str_print(to, size, "Service %s/%s: delete", ns, traffic->canary_service);
+		break;
+	case ACT_BACKUP:
+		str_print(
+		    to, size, "Job %s/%s: create, of CronJob %s", ns, act->text, app->batch.backup);
+		break;
+	case ACT_REPLACE_POD:
+		str_print(
+		    to, size, "Pod %s/%s: delete, so that one of the release comes", ns, act->text);
+		break;
+	case ACT_DELETE_POD:
+		str_print(to, size, "Pod %s/%s: delete, as it is not ready and not of the template",
+		    ns, act->text);
 		break;
 	case ACT_POINT_SERVICE:
 	case ACT_FOLLOW_HPA:

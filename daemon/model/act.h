@@ -33,6 +33,9 @@ enum act_kind {
 	/* The image on number pods of the stable workload and no further, whatever they do; text:
 	 * the image. ACT_SET_IMAGE lets it go on by itself, as it would without us. */
 	ACT_ROLL,
+	ACT_BACKUP,	 /* text: the Job that is made of the App's CronJob */
+	ACT_REPLACE_POD, /* text: a DaemonSet's pod, which is deleted so that a new one comes */
+	ACT_DELETE_POD,	 /* text: a StatefulSet's pod that is stuck (struct workload_seen) */
 	ACT_KINDS
 };
 
@@ -57,7 +60,7 @@ enum act_outcome {
 #define ACT_SERVER_MS 12000
 #define ACT_LATE_MS 13000
 
-enum act_object { NO_OBJECT, ON_ROUTE, ON_RULE, ON_SERVICE, ON_CANARY, ON_STABLE, ON_HPA };
+enum act_object { NO_OBJECT, ON_ROUTE, ON_RULE, ON_SERVICE, ON_CANARY, ON_STABLE, ON_HPA, ON_POD };
 
 enum act_object act_object(enum act_kind kind); /* which of an app's objects it writes */
 bool act_creates(enum act_kind kind); /* may be a creation, which no resourceVersion guards */

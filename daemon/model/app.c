@@ -27,6 +27,14 @@ static const struct {
 #define KINDS TRAFFIC_NONE /* that are told apart by their keys */
 
 const char *
+app_workload_kind(const struct app *app)
+{
+	static const char *const names[] = {"Deployment", "StatefulSet", "DaemonSet"};
+
+	return names[app->kind];
+}
+
+const char *
 app_route_kind(const struct app *app)
 {
 	return kinds[app->traffic.kind].route;
@@ -290,19 +298,23 @@ finish_stages(struct draft *draft, struct keys_at *at)
 		plan->stages[i] = *stage;
 	}
 	plan->stage_count = draft->stage_count;
+	draft->app.batch.each = (struct stage_spec){.pods = true, .hold_ms = draft->hold_ms};
+	draft->app.batch.each.gates = stage_gates(&draft->app, NULL, at);
 	at->path[0] = '\0';
 }
 
 /* A list of stages in one of its two forms. */
 static void
 check_stages(const json_t *spec, const char *strategy, const char *list, const char *example,
-    struct keys_at *at)
+    bool may_miss, struct keys_at *at)
 {
 	const json_t *inside = json_object_get(json_object_get(spec, "strategy"), strategy);
 	const json_t *short_form = json_object_get(inside, list);
 	const json_t *stages = json_object_get(inside, "stages");
 	bool empty = json_is_array(stages) && json_array_size(stages) == 0;
 
+	if (may_miss && short_form == NULL && stages == NULL)
+		return;
 	if (!json_is_object(inside) || ((short_form == NULL) != (stages == NULL) && !empty))
 		return;
 	str_print(at->path, sizeof(at->path), "strategy.%s.%s", strategy,
@@ -318,12 +330,30 @@ check_stages(const json_t *spec, const char *strategy, const char *list, const c
 
 /* --- batches --------------------------------------------------------------------------------- */
 
+/* Its controller replaces in place: a pod is away before its successor is there. */
+static void
+finish_in_place(const json_t *spec, struct app *app, struct keys_at *at)
+{
+	const json_t *rolling = jsonx_at(spec, "strategy.rolling");
+	struct rolling_spec *batch = &app->batch;
+
+	if (json_object_get(rolling, "surge") != NULL && batch->surge.number > 0)
+		error_at(at, "strategy.rolling.surge",
+		    "its pods are replaced where they are, none is above its size; leave it out, "
+		    "and say with unavailable how many may be missing");
+	batch->surge = (struct share_spec){0, false};
+	if (json_object_get(rolling, "unavailable") == NULL)
+		batch->unavailable = (struct share_spec){1, false};
+}
+
 static void
 check_batches(const json_t *spec, struct app *app, struct keys_at *at)
 {
 	if (!json_is_object(jsonx_at(spec, "strategy.rolling")))
 		return;
 	app->abort_capacity = 100;
+	if (app->kind != WORKLOAD_DEPLOYMENT)
+		finish_in_place(spec, app, at);
 	if (app->batch.surge.number == 0 && app->batch.unavailable.number == 0)
 		error_at(at, "strategy.rolling.unavailable",
 		    "is 0, and surge too: then no pod could ever be replaced; give one of them");
@@ -432,7 +462,11 @@ finish_strategy(const json_t *spec, struct app *app, struct keys_at *at)
 						     : "canary");
 	if (!json_is_object(strategy))
 		return;
-	if (canary + app->colours + app->rolls > 1)
+	if (app->kind != WORKLOAD_DEPLOYMENT && !app->rolls)
+		error_at(at, app->colours ? "strategy.blueGreen" : "strategy.canary",
+		    "each pod of a StatefulSet or DaemonSet has a place of its own: give rolling, "
+		    "which replaces them where they are");
+	else if (canary + app->colours + app->rolls > 1)
 		error_at(at, app->colours ? "strategy.blueGreen" : "strategy.rolling",
 		    "give either canary, blueGreen or rolling, not several");
 	else if (!canary && !app->colours && !app->rolls)
@@ -473,6 +507,7 @@ app_parse(const json_t *spec, struct errlist *errors)
 	struct keys_at at = {.errors = errors};
 	size_t errors_before = errors->count;
 	struct app *app = NULL;
+	bool in_place;
 
 	if (!json_is_object(spec)) {
 		errlist_add(
@@ -486,8 +521,9 @@ app_parse(const json_t *spec, struct errlist *errors)
 	finish_names(&draft->app, &at);
 	finish_sides(&draft->app, &at);
 	check_gates(&draft->app, &at);
-	check_stages(spec, "canary", "weights", "[10, 25, 50, 100]", &at);
-	check_stages(spec, "rolling", "batches", "[1, 25%, 50%, 100%]", &at);
+	in_place = draft->app.kind != WORKLOAD_DEPLOYMENT;
+	check_stages(spec, "canary", "weights", "[10, 25, 50, 100]", false, &at);
+	check_stages(spec, "rolling", "batches", "[1, 25%, 50%, 100%]", in_place, &at);
 	check_batches(spec, &draft->app, &at);
 	finish_stages(draft, &at);
 	finish_judging(draft, &at);

@@ -58,10 +58,13 @@ struct traffic_spec {
 			       */
 };
 
+enum workload_kind { WORKLOAD_DEPLOYMENT, WORKLOAD_STATEFULSET, WORKLOAD_DAEMONSET };
+
 struct strategy; /* model/strategy.h */
 
 struct app {
 	char name[APP_LABEL], namespace[APP_LABEL], cluster[APP_LABEL];
+	enum workload_kind kind; /* all but a Deployment can only roll */
 	char workload[APP_NAME]; /* the stable side's Deployment */
 	char canary[APP_NAME];	 /* WORKLOAD-canary; of two colours the idle one; "" if it rolls */
 	bool colours; /* both sides stay; which one serves is seen in the cluster, so that */
@@ -102,7 +105,8 @@ int app_workloads(const struct app *app, const char *names[APP_WORKLOADS]);
 void app_free(struct app *app);
 /* Every key that an App may have, a line each: path, type, default, help. Owned by the caller. */
 char *app_reference(void);
-const char *app_route_kind(const struct app *app); /* "VirtualService", "HTTPRoute", "Service" */
+const char *app_workload_kind(const struct app *app); /* "Deployment", … */
+const char *app_route_kind(const struct app *app);    /* "VirtualService", "HTTPRoute", "Service" */
 /* "traffic.istio.NAME"; name NULL: that of the route; "" : of the whole. */
 void app_traffic_key(const struct app *app, const char *name, char *to, size_t size);
 /* The table that all of this comes from (base/keys.h), for who writes documents. */

@@ -20,7 +20,7 @@ struct draft {
 	bool short_form;			 /* weights, not stages */
 	const json_t *judge_gates, *watch_gates; /* blue-green's, names as written */
 	int64_t hold_ms;
-	int kind, workload_kind;
+	int kind;
 };
 
 extern const struct key app_keys[]; /* for a struct draft */

@@ -52,6 +52,9 @@ struct share_spec { /* pods of a workload */
 struct rolling_spec {
 	struct share_spec surge;       /* pods above its size */
 	struct share_spec unavailable; /* pods that may be missing */
+	char backup[APP_LABEL];	       /* the CronJob of which a Job is made first; "": none */
+	int64_t backup_ms;	       /* that it may take */
+	struct stage_spec each; /* no stages are given: a StatefulSet goes ordinal by ordinal */
 };
 
 #endif

@@ -402,17 +402,31 @@ static const struct key batch_keys[] = {
 	IN_STAGE(gates)},
     END};
 
+static const struct key backup_keys[] = {
+    {"cronJob", &keys_label, NULL,
+	"the CronJob whose Job it is, suspended or not; the Job is one of its own",
+	IN_APP(batch.backup), .required = true},
+    {"deadline", &keys_duration, "1h", "what takes longer aborts", IN_APP(batch.backup_ms),
+	.min = SECONDS, .max = 30 * DAYS},
+    END};
+
 static const struct key rolling_keys[] = {
     {"batches", &type_batches, NULL,
-	"pods that run the release after each batch, rising; short for stages", .max = APP_STAGES},
+	"pods that run the release after each batch, rising; short for stages; without a "
+	"StatefulSet goes ordinal by ordinal, a DaemonSet node by node",
+	.max = APP_STAGES},
     {"stages", &keys_list, NULL, "one for each batch, with conditions of its own",
 	.max = APP_STAGES, .inside = batch_keys, .add = add_stage},
     {"hold", &keys_duration, "0s", "how long a batch lasts at least",
 	offsetof(struct draft, hold_ms), .max = 30 * DAYS},
-    {"surge", &type_share, "\"25%\"", "pods above the workload's size, at most",
-	IN_APP(batch.surge)},
-    {"unavailable", &type_share, "0", "pods of its size that may be missing, at most",
+    {"surge", &type_share, "\"25%\"",
+	"pods above the workload's size, at most; only a Deployment has them", IN_APP(batch.surge)},
+    {"unavailable", &type_share, "0",
+	"pods of its size that may be missing, at most; but for a Deployment 1: all others are "
+	"ready before the next one goes",
 	IN_APP(batch.unavailable)},
+    {"backup", &keys_object, NULL, "a Job before the first batch, which must succeed",
+	.inside = backup_keys},
     {"deadline", &keys_duration, "10m", "a stage that makes no progress for so long aborts",
 	IN_APP(deadline_ms), .min = SECONDS, .max = 30 * DAYS},
     {"steady", &keys_duration, "3s",
@@ -500,9 +514,9 @@ static const struct key traffic_keys[] = {
     END};
 
 static const struct key workload_keys[] = {
-    {"kind", &keys_choice, "Deployment", "the kind of the workload",
-	offsetof(struct draft, workload_kind), CHOICES("Deployment")},
-    {"name", &keys_name, NULL, "the Deployment that serves today", IN_APP(workload),
+    {"kind", &keys_choice, "Deployment", "the kind of the workload", IN_APP(kind),
+	CHOICES("Deployment", "StatefulSet", "DaemonSet")},
+    {"name", &keys_name, NULL, "the workload that serves today", IN_APP(workload),
 	.max = APP_NAME - sizeof("canary"), .required = true},
     {"container", &keys_label, NULL,
 	"the container whose image is released; when not given: the first", IN_APP(container)},

@@ -73,6 +73,10 @@ sides_json(const struct baseline *baseline)
 static json_t *
 pace_json(const struct pace *pace)
 {
+	if (pace->nodes)
+		return json_pack("{s:b}", "by_hand", pace->by_hand);
+	if (pace->ordinals)
+		return json_pack("{s:i}", "partition", pace->partition);
 	return json_pack("{s:s, s:s, s:i, s:i}", "surge", pace->surge, "unavailable",
 	    pace->unavailable, "min_ready_s", pace->min_ready_s, "deadline_s", pace->deadline_s);
 }
@@ -169,6 +173,18 @@ read_sides(const json_t *json, struct baseline *to, struct err *e)
 	return 0;
 }
 
+static int
+read_partition(const json_t *json, struct pace *to, struct err *e)
+{
+	int64_t partition;
+
+	if (read_int(json, "partition", 0, INT_MAX, &partition, e) < 0)
+		return -1;
+	to->ordinals = true;
+	to->partition = (int)partition;
+	return 0;
+}
+
 /* Journals of before there was one have none. */
 static int
 read_pace(const json_t *json, struct pace *to, struct err *e)
@@ -177,6 +193,12 @@ read_pace(const json_t *json, struct pace *to, struct err *e)
 
 	if (json == NULL)
 		return 0;
+	to->nodes = json_object_get(json, "by_hand") != NULL;
+	to->by_hand = jsonx_bool(json, "by_hand", false);
+	if (to->nodes)
+		return 0;
+	if (json_object_get(json, "partition") != NULL)
+		return read_partition(json, to, e);
 	if (read_text(json, "surge", to->surge, sizeof(to->surge), e) < 0 ||
 	    read_text(json, "unavailable", to->unavailable, sizeof(to->unavailable), e) < 0 ||
 	    read_int(json, "min_ready_s", -1, INT_MAX, &min_ready, e) < 0 ||

@@ -31,9 +31,10 @@ struct step {
 	struct waiting waiting; /* STEP_BLOCKED: object, what, next, until_ms */
 	bool collapsed;		/* STEP_ACT: all traffic leaves a side that it was just given: no
 				   way forward */
-	bool on_pods;		/* blocked on readiness: the stage's deadline runs */
-	bool on_mesh;		/* blocked on what the mesh has not confirmed: no deadline */
-	bool asks_mesh;		/* it is to be asked, though no change of ours is open */
+	bool hopeless;	/* STEP_BLOCKED: what it waits for does not come any more: no way forward */
+	bool on_pods;	/* blocked on readiness: the stage's deadline runs */
+	bool on_mesh;	/* blocked on what the mesh has not confirmed: no deadline */
+	bool asks_mesh; /* it is to be asked, though no change of ours is open */
 };
 
 void converge(const struct view *view, struct step *step);

@@ -39,7 +39,11 @@ wanted_pods(const struct view *v)
 static int
 allowed_now(const struct view *v)
 {
-	return has_release(v) ? pace_new(&v->seen->stable.pace) : 0;
+	const struct pace *pace = &v->seen->stable.pace;
+
+	if (!has_release(v))
+		return 0;
+	return pace->nodes ? v->rollout->batch : pace_new(pace, size_now(v));
 }
 
 /* Each pod that goes is made up for by one that is ready, or may be missing. */
@@ -53,7 +57,36 @@ roll_limit(const struct view *v)
 	return now + pace_share(&spec->surge, size) + pace_share(&spec->unavailable, size);
 }
 
-/* Old pods that are not ready are replaced first, and nothing is lost with them. */
+/* Old pods that are not ready, as far as they are the next to be replaced: a Deployment's are, a
+ * StatefulSet's only from the last ordinal on. */
+static int
+broken_next(const struct view *v)
+{
+	const struct workload_seen *stable = &v->seen->stable;
+	int fresh = has_release(v) ? stable->ready_new : 0;
+	int old = stable->pods - (has_release(v) ? stable->updated : 0);
+	int broken = old - (stable->ready - fresh);
+
+	if (stable->pace.nodes)
+		return stable->next[0] != '\0' && !stable->next_ready;
+	if (stable->pace.ordinals)
+		return stable->broken_last;
+	return broken > 0 ? broken : 0;
+}
+
+/* Old pods that are gone, or may go at any time. */
+static int
+gone_now(const struct view *v)
+{
+	const struct workload_seen *stable = &v->seen->stable;
+
+	if (!has_release(v))
+		return 0;
+	return stable->pace.nodes ? size_now(v) - (stable->pods - stable->updated)
+				  : pace_gone(&stable->pace, size_now(v));
+}
+
+/* Nothing is lost with the broken ones. */
 static bool
 may_lose(const struct view *v, int next)
 {
@@ -61,13 +94,10 @@ may_lose(const struct view *v, int next)
 	const struct rolling_spec *spec = &v->rollout->app->batch;
 	int size = size_now(v), surge = pace_share(&spec->surge, size);
 	int gone = next > surge ? next - surge : 0;
-	int more = gone - (has_release(v) ? pace_gone(&stable->pace) : 0);
-	int fresh = has_release(v) ? stable->ready_new : 0;
-	int old = stable->pods - (has_release(v) ? stable->updated : 0);
-	int broken = old - (stable->ready - fresh);
+	int more = gone - gone_now(v);
 	int spare = stable->ready - (size - pace_share(&spec->unavailable, size));
 
-	return more <= 0 || more <= spare + (broken > 0 ? broken : 0);
+	return more <= 0 || more <= spare + broken_next(v);
 }
 
 static bool
@@ -79,7 +109,7 @@ wait_for(const struct view *v, struct step *step, int need, const char *of)
 	char object[APP_NAME * 2];
 	int ready = canary_ready_of(v->rollout, v->seen);
 
-	step_object(object, sizeof(object), "Deployment", app, app->workload);
+	step_object(object, sizeof(object), app_workload_kind(app), app, app->workload);
 	if (problem->reason[0] != '\0')
 		step_blocked(step, object, 0, "aborts at the deadline",
 		    "%d of %d pods of the %s ready; %s: %s: %s", ready, need, of, problem->object,
@@ -98,7 +128,8 @@ static bool
 at_rest(const struct view *v, int allowed)
 {
 	const struct workload_seen *stable = &v->seen->stable;
-	int size = size_now(v), left = size - pace_gone(&stable->pace);
+	int size = size_now(v);
+	int left = size - (stable->pace.nodes ? allowed : pace_gone(&stable->pace, size));
 
 	return stable->observed && stable->ready_new >= (allowed < size ? allowed : size) &&
 	       stable->pods - stable->updated <= (left > 0 ? left : 0);
@@ -116,13 +147,30 @@ not_steady(const struct view *v, struct step *step, const char *next)
 
 	if (taken && v->now_ms >= until_ms)
 		return false;
-	step_object(object, sizeof(object), "Deployment", r->app, r->app->workload);
+	step_object(object, sizeof(object), app_workload_kind(r->app), r->app, r->app->workload);
 	if (v->now_ms < until_ms)
 		return step_blocked(step, object, until_ms, next,
 		    "the release's pods are ready; they must stay so for a moment (steady)");
 	return step_blocked(step, object, taken_ms, next,
 	    "the release's pods are ready; they count as known to those who send requests after "
 	    "mesh.settle");
+}
+
+/* Old or new: the next one that goes must not be one too many. */
+static bool
+wait_for_others(const struct view *v, struct step *step)
+{
+	const struct app *app = v->rollout->app;
+	const struct workload_seen *stable = &v->seen->stable;
+	int size = size_now(v), may_miss = pace_share(&app->batch.unavailable, size);
+	char object[APP_NAME * 2];
+
+	step_object(object, sizeof(object), app_workload_kind(app), app, app->workload);
+	step_blocked(step, object, 0, "aborts at the deadline",
+	    "%d of %d pods ready; %d may be missing once the next one goes", stable->ready, size,
+	    may_miss);
+	step->on_pods = true;
+	return true;
 }
 
 static bool
@@ -134,16 +182,49 @@ go_further(const struct view *v, struct step *step, int allowed, int wanted)
 		next = wanted;
 	if (allowed > 0 && not_steady(v, step, "then the next pods follow"))
 		return true;
+	if (v->seen->stable.pace.nodes) /* the write moves nothing yet */
+		return step_act(step, ACT_ROLL, wanted, v->rollout->release.image);
 	if (next <= allowed || !may_lose(v, next))
-		return step_pods(v, step, SIDE_STABLE, size_now(v));
+		return wait_for_others(v, step);
 	return step_act(step, ACT_ROLL, next, v->rollout->release.image);
 }
 
 bool
 roll_is_safe(const struct view *v, const struct act *act)
 {
-	return act->number <= allowed_now(v) ||
+	if (act->kind == ACT_REPLACE_POD)
+		return may_lose(v, gone_now(v) + 1);
+	return act->number <= allowed_now(v) || v->seen->stable.pace.nodes ||
 	       (act->number <= roll_limit(v) && may_lose(v, act->number));
+}
+
+/* A StatefulSet's controller waits for each pod it has made, also for one that it would replace: as
+ * that pod is not ready, nothing is lost with it. */
+static bool
+rule_stuck(const struct view *v, struct step *step)
+{
+	const struct workload_seen *stable = &v->seen->stable;
+
+	return stable->observed && stable->stuck[0] != '\0' &&
+	       step_act(step, ACT_DELETE_POD, 0, stable->stuck);
+}
+
+/* A DaemonSet goes no further than it is taken: pod by pod, up to what the batch allows. */
+static bool
+rule_replace(const struct view *v, struct step *step, int allowed)
+{
+	const struct workload_seen *stable = &v->seen->stable;
+	int gone = gone_now(v);
+
+	if (!stable->pace.nodes || gone >= allowed || stable->next[0] == '\0')
+		return false;
+	if (stable->ready_new < stable->updated)
+		return wait_for(v, step, stable->updated, "batch");
+	if (gone > 0 && not_steady(v, step, "then the next pods follow"))
+		return true;
+	if (!may_lose(v, gone + 1))
+		return wait_for_others(v, step);
+	return step_act(step, ACT_REPLACE_POD, 0, stable->next);
 }
 
 static bool
@@ -153,7 +234,9 @@ rule_batch(const struct view *v, struct step *step)
 
 	if (same_image(v->rollout)) /* each pod has it already */
 		return false;
-	if (rule_hpa_floor(v, step))
+	if (rule_hpa_floor(v, step) || (allowed > 0 && rule_stuck(v, step)))
+		return true;
+	if (rule_replace(v, step, allowed < wanted ? allowed : wanted))
 		return true;
 	if (allowed > 0 && !at_rest(v, allowed))
 		return wait_for(v, step, allowed < wanted ? allowed : wanted, "batch");
@@ -190,10 +273,13 @@ rule_rolling(const struct view *v, struct step *step)
 {
 	const struct rollout *r = v->rollout;
 
+	if (v->target.backup)
+		return rule_backup(v, step);
 	if (v->target.batch > 0)
 		return rule_batch(v, step);
 	if (v->seen->stable.exists && !v->adopt &&
-	    (rule_own_pace(v, step) || (r->rolled && rule_all_ready(v, step))))
+	    (rule_own_pace(v, step) ||
+		(r->rolled && (rule_stuck(v, step) || rule_all_ready(v, step)))))
 		return true;
 	return rule_clean(v, step);
 }

@@ -105,7 +105,7 @@ bool
 act_is_safe(const struct view *v, const struct act *act)
 {
 	int weight = v->seen->route.weight;
-	if (act->kind == ACT_ROLL)
+	if (act->kind == ACT_ROLL || act->kind == ACT_REPLACE_POD)
 		return roll_is_safe(v, act);
 	if (act->kind != ACT_WEIGHT || act->number == weight)
 		return true;

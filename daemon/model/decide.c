@@ -162,7 +162,7 @@ needs_verifying(const struct move *m, const struct act *act)
 		return false;
 	return act->kind == ACT_WEIGHT || act->kind == ACT_SET_IMAGE ||
 	       act->kind == ACT_DELETE_CANARY || act->kind == ACT_SCALE_STABLE ||
-	       act->kind == ACT_ROLL;
+	       act->kind == ACT_ROLL || act_object(act->kind) == ON_POD;
 }
 
 static void
@@ -278,6 +278,10 @@ go_on(struct move *m, bool held)
 		collapse(m);
 		return;
 	}
+	if (step.hopeless) {
+		move_phase(m, PHASE_ABORTING, "%s: %s", step.waiting.object, step.waiting.what);
+		return;
+	}
 	if (step.kind != STEP_SETTLED) {
 		/* Its deadline begins with this; the last progress was before the hold (F40). */
 		if (!unsettle(m) && past_deadline(m, &step))
@@ -313,8 +317,9 @@ forward(struct move *m)
 	const struct rollout *r = m->r;
 	bool held = false;
 	if (strcmp(m->at->seen->stable.uid, r->baseline.uid) != 0) {
-		move_phase(m, PHASE_ABORTING, "Deployment %s/%s was deleted%s", r->app->namespace,
-		    r->app->workload, m->at->seen->stable.exists ? " and made anew" : "");
+		move_phase(m, PHASE_ABORTING, "%s %s/%s was deleted%s", app_workload_kind(r->app),
+		    r->app->namespace, r->app->workload,
+		    m->at->seen->stable.exists ? " and made anew" : "");
 		return;
 	}
 	if (drift_answer(m, &held))

@@ -40,8 +40,8 @@ repair_stable(const struct rollout *r, struct edit *edit)
 	    (struct act){.kind = r->batch > 0 ? ACT_ROLL : ACT_SET_IMAGE, .number = r->batch};
 	str_copy(edit->repair.text, sizeof(edit->repair.text),
 	    r->stable_new ? r->release.image : r->baseline.image);
-	str_print(edit->object, sizeof(edit->object), "Deployment %s/%s", r->app->namespace,
-	    r->app->workload);
+	str_print(edit->object, sizeof(edit->object), "%s %s/%s", app_workload_kind(r->app),
+	    r->app->namespace, r->app->workload);
 }
 
 static bool
@@ -62,12 +62,25 @@ image_edited(const struct move *m, struct edit *edit)
 
 /* What holds it in its batch. */
 static bool
+pace_is_ours(const struct rollout *r, const struct workload_seen *stable)
+{
+	const struct pace *pace = &stable->pace;
+	struct pace left;
+
+	if (r->batch == 0)
+		return pace_same(pace, &r->baseline.pace);
+	if (pace->nodes ? pace->by_hand : pace_new(pace, stable->replicas) == r->batch)
+		return true;
+	left = pace_hold_ordinals(r->batch, r->baseline.replicas); /* its size may be another now */
+	return pace->ordinals && pace_same(pace, &left);
+}
+
+static bool
 pace_edited(const struct move *m, struct edit *edit)
 {
 	const struct rollout *r = m->r;
 	const struct pace *pace = &m->at->seen->stable.pace;
-	if (!r->app->rolls ||
-	    (r->batch > 0 ? pace_new(pace) == r->batch : pace_same(pace, &r->baseline.pace)))
+	if (!r->app->rolls || pace_is_ours(r, &m->at->seen->stable))
 		return false;
 	edit->what = "pace";
 	pace_text(pace, edit->found, sizeof(edit->found));

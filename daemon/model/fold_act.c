@@ -157,6 +157,11 @@ take_effect(struct rollout *r, const struct act *act, int64_t at_ms, int64_t sen
 		break;
 	case ACT_HPA_FLOOR:
 	case ACT_FOLLOW_HPA:
+	case ACT_REPLACE_POD:
+		r->progress_ms = at_ms; /* one more is waited for */
+		break;
+	case ACT_BACKUP:
+	case ACT_DELETE_POD:
 	case ACT_NONE:
 	case ACT_KINDS:
 		break;
@@ -191,6 +196,8 @@ leads_away(const struct rollout *r, const struct past_act *act)
 		return act->number != r->baseline.hpa_min;
 	if (act->kind == ACT_WEIGHT)
 		return act->number > r->seen;
+	if (act->kind == ACT_BACKUP || act_object(act->kind) == ON_POD)
+		return false;
 	return !act_removes(act->kind) && !(act->kind == ACT_SET_IMAGE && act->urgent);
 }
 

@@ -44,6 +44,8 @@ stage_json(const struct stage *stage)
 	    (json_int_t)stage->watch, "serves", stage->serves);
 	if (target->retired)
 		json_object_set_new(json, "retired", json_true());
+	if (target->backup)
+		json_object_set_new(json, "backup", json_true());
 	if (target->batch > 0) {
 		json_object_set_new(json, "batch", json_integer(target->batch));
 		json_object_set_new(json, "percent", json_boolean(target->percent));
@@ -81,6 +83,7 @@ stage_parse(const json_t *json, struct stage *stage, struct err *e)
 		.home = jsonx_bool(json, "home", false),
 		.batch = (int)batch,
 		.percent = percent,
+		.backup = jsonx_bool(json, "backup", false),
 		.retired = jsonx_bool(json, "retired", false)},
 	    .hold_ms = jsonx_int(json, "hold_ms", 0),
 	    .approve = jsonx_bool(json, "approve", false),

@@ -18,6 +18,7 @@ struct target {
 	 */
 	int batch;
 	bool percent; /* of its size, else pods */
+	bool backup;  /* the App's Job has succeeded */
 	bool retired; /* two colours: the stable side rests, and what was its follows the other */
 };
 

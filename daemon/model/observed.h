@@ -7,48 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "model/app.h"
-
-#define OBSERVED_TEXT 256
-
-/* Why pods do not get ready, from waiting reasons, conditions and events. "" : nothing wrong. */
-struct problem {
-	char object[APP_NAME + 16]; /* "Pod web-canary-5d9-x7x" */
-	char reason[64];	    /* "ImagePullBackOff" */
-	char message[OBSERVED_TEXT];
-	bool
-	    fatal; /* waiting will not help by itself: cannot pull, crash loop, cannot be created */
-};
+#include "model/workload_seen.h"
 
 /* What the Service of the idle colour selects. */
 enum preview_seen { PREVIEW_OTHER, PREVIEW_STABLE, PREVIEW_CANARY };
-
-/* How a Deployment rolls by itself. Amounts as they are written: 1 or "25%"; "" absent. */
-#define PACE_HELD_S 2147483646 /* never reached, and below what a deadline may be */
-struct pace {
-	char surge[24], unavailable[24];
-	int min_ready_s, deadline_s; /* minReadySeconds, progressDeadlineSeconds; -1 absent */
-};
-
-struct workload_seen {
-	char name[APP_NAME]; /* that was looked for */
-	bool exists, deleting;
-	bool ours;     /* carries the mark that airisd puts on what it creates for this app */
-	bool observed; /* status.observedGeneration >= metadata.generation */
-	char uid[64];
-	char image[APP_IMAGE]; /* of the released container, in the template */
-	int replicas;	       /* spec.replicas; -1: the field is absent */
-	int pods;	       /* status.replicas: pods of any template, also unready */
-	int updated;	       /* status.updatedReplicas */
-	/* Endpoints that are ready in the side's Service and whose pod is ready; of two colours
-	 * ready pods that this Service would select. */
-	int ready;
-	int ready_new;	 /* of these, pods that run the release's image */
-	int terminating; /* pods that are still going */
-	struct pace pace;
-	char edited_by[APP_NAME]; /* field manager of the image (of a canary also of its size), if
-				   * not airisd; "" unknown */
-	struct problem problem;
-};
 
 struct route_seen {
 	bool exists;
@@ -69,6 +31,14 @@ struct route_seen {
 	 * its endpoints are those of its selector. */
 	bool accepted;
 	char unaccepted[OBSERVED_TEXT]; /* else who has not, or why not */
+};
+
+/* The newest Job that airisd made for the app of its CronJob. */
+enum job_state { JOB_NONE, JOB_RUNS, JOB_SUCCEEDED, JOB_FAILED };
+struct backup_seen {
+	char job[APP_LABEL];
+	enum job_state state;
+	char why[OBSERVED_TEXT]; /* it failed */
 };
 
 struct subsets_seen {	     /* subset mode: the DestinationRule */
@@ -111,6 +81,7 @@ struct observed {
 	struct route_seen route;
 	struct subsets_seen subsets;
 	struct hpa_seen hpa;
+	struct backup_seen backup;
 };
 
 #endif

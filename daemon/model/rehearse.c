@@ -28,14 +28,45 @@ size_stable(struct observed *seen, int replicas)
 	stable->replicas = stable->pods = stable->updated = stable->ready = replicas;
 }
 
+/* Its pods come one by one. */
+static void
+hold_nodes(struct workload_seen *stable, bool first)
+{
+	stable->pace = pace_hold_nodes();
+	if (!first)
+		return;
+	stable->updated = stable->ready_new = 0;
+	str_print(stable->next, sizeof(stable->next), "%s-…", stable->name);
+}
+
+static void
+replace_pod(struct workload_seen *stable)
+{
+	stable->updated++;
+	stable->ready_new++;
+	if (stable->updated < stable->pods)
+		str_print(stable->next, sizeof(stable->next), "%s-…", stable->name);
+	else
+		stable->next[0] = '\0';
+}
+
 static void
 roll(struct observed *seen, const struct rollout *r, const struct act *act)
 {
 	struct workload_seen *stable = &seen->stable;
+	bool first = strcmp(stable->image, act->text) != 0;
 	str_copy(stable->image, sizeof(stable->image), act->text);
-	stable->pace = pace_hold(act->number, pace_share(&r->app->batch.surge, stable->replicas));
+	if (stable->pace.nodes) {
+		hold_nodes(stable, first);
+		return;
+	}
+	stable->pace =
+	    stable->pace.ordinals
+		? pace_hold_ordinals(act->number, stable->replicas)
+		: pace_hold(act->number, pace_share(&r->app->batch.surge, stable->replicas));
 	stable->updated = stable->ready_new = act->number;
-	stable->pods = stable->ready = stable->replicas - pace_gone(&stable->pace) + act->number;
+	stable->pods = stable->ready =
+	    stable->replicas - pace_gone(&stable->pace, stable->replicas) + act->number;
 }
 
 static void
@@ -118,6 +149,16 @@ rehearse_act(struct observed *seen, const struct rollout *r, const struct act *a
 		break;
 	case ACT_ROLL:
 		roll(seen, r, act);
+		break;
+	case ACT_BACKUP:
+		str_copy(seen->backup.job, sizeof(seen->backup.job), act->text);
+		seen->backup.state = JOB_SUCCEEDED;
+		break;
+	case ACT_REPLACE_POD:
+		replace_pod(&seen->stable);
+		break;
+	case ACT_DELETE_POD:
+		seen->stable.stuck[0] = '\0';
 		break;
 	case ACT_NONE:
 	case ACT_KINDS:

@@ -45,7 +45,7 @@ step_pods(const struct view *v, struct step *step, enum side side, int need)
 	    side == SIDE_CANARY ? &v->seen->canary : &v->seen->stable;
 	const struct problem *problem = &seen->problem;
 	char object[APP_NAME * 2];
-	step_object(object, sizeof(object), "Deployment", app,
+	step_object(object, sizeof(object), app_workload_kind(app), app,
 	    side == SIDE_CANARY ? app->canary : app->workload);
 	const char *next = v->urgent ? "goes on when they are ready" : "aborts at the deadline";
 	int ready = side == SIDE_CANARY ? canary_ready_of(v->rollout, v->seen) : seen->ready;

@@ -49,6 +49,8 @@ bool rule_rolling(const struct view *v, struct step *step);
 bool roll_is_safe(const struct view *v, const struct act *act);
 /* So many pods of the release at most, for now. */
 int roll_limit(const struct view *v);
+/* converge_backup.c: the stage's Job has succeeded. */
+bool rule_backup(const struct view *v, struct step *step);
 /* converge_colours.c: each does nothing unless there are two colours. */
 bool rule_hpa_follows(const struct view *v, struct step *step, enum side side);
 /* The colour that is judged before it gets traffic is whole. */

@@ -88,7 +88,15 @@ has_effect(const struct act *act, const struct observed *seen, const struct base
 		       !pace_is_held(&seen->stable.pace);
 	case ACT_ROLL:
 		return seen->stable.exists && strcmp(seen->stable.image, act->text) == 0 &&
-		       pace_new(&seen->stable.pace) == act->number;
+		       (seen->stable.pace.nodes ? seen->stable.pace.by_hand
+						: pace_new(&seen->stable.pace,
+						      seen->stable.replicas) == act->number);
+	case ACT_BACKUP:
+		return strcmp(seen->backup.job, act->text) == 0;
+	case ACT_REPLACE_POD:
+		return strcmp(seen->stable.next, act->text) != 0;
+	case ACT_DELETE_POD:
+		return strcmp(seen->stable.stuck, act->text) != 0;
 	case ACT_CREATE_CANARY:
 	case ACT_SCALE_CANARY:
 		return canary_is(&seen->canary, act);

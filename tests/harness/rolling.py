@@ -5,6 +5,8 @@ from .shop import GATE, Shop
 
 
 class RollingShop(Shop):
+    WORKLOAD = "Deployment"
+
     def __init__(self, lab, **more):
         super().__init__(lab, **more)
         self.kind, self.route = "Service", f"svc/{self.name}"
@@ -32,8 +34,8 @@ class RollingShop(Shop):
         return self
 
     def own(self):
-        """The Deployment as a user sees it: all but its image and what the cluster writes."""
-        deployment = without_noise(self.kube.get("Deployment", self.namespace, self.name))
+        """The workload as a user sees it: all but its image and what the cluster writes."""
+        deployment = without_noise(self.kube.get(self.WORKLOAD, self.namespace, self.name))
         deployment.pop("status", None)
         deployment["metadata"].pop("annotations", None)  # the controller's revision
         for container in deployment["spec"]["template"]["spec"]["containers"]:
@@ -47,10 +49,13 @@ class RollingShop(Shop):
     def leftovers(self):
         return []
 
+    def own_pods(self):
+        return self.kube.list("Pod", self.namespace, f"app={self.name}")
+
     def images(self):
         """How many of its pods have which image, those that are going aside."""
         found = {}
-        for pod in self.kube.list("Pod", self.namespace):
+        for pod in self.own_pods():
             if "deletionTimestamp" not in pod["metadata"]:
                 image = pod["spec"]["containers"][0]["image"]
                 found[image] = found.get(image, 0) + 1
@@ -63,10 +68,79 @@ class RollingShop(Shop):
         """All of its pods run this, it is otherwise as it was, and no request was lost."""
         assert self.own() == self.before
         assert self.images() == {self.image_of(tag): self.replicas}
-        assert self.endpoints(self.name) == self.replicas  # the Deployment's numbers come later
+        assert self.endpoints(self.name) == self.replicas  # the workload's numbers come later
         assert self.lost() == {}
 
     def delete(self):
-        for kind in ("HorizontalPodAutoscaler", "Service", "Deployment"):
+        for kind in ("HorizontalPodAutoscaler", "Service", self.WORKLOAD):
             if self.kube.get(kind, self.namespace, self.name):
                 self.kube.delete(kind, self.namespace, self.name)
+
+
+class StatefulShop(RollingShop):
+    """One whose pods are those of a StatefulSet."""
+    WORKLOAD = "StatefulSet"
+
+    def __init__(self, lab, policy="OrderedReady", **more):
+        super().__init__(lab, **{"replicas": 3, "pod_rps": 60, **more})  # one may be away
+        self.policy = policy
+
+    def deployment(self):
+        stateful = super().deployment()
+        stateful["kind"] = "StatefulSet"
+        stateful["spec"].update(serviceName=self.name, podManagementPolicy=self.policy)
+        return stateful
+
+    def create_backup(self, tag="1", **spec):
+        """A CronJob that never comes by itself; returns what an App says of it."""
+        pod = {"restartPolicy": "Never", "containers": [
+            {"name": "backup", "image": f"registry.local/{self.name}-backup:{tag}"}]}
+        self.kube.create({"apiVersion": "batch/v1", "kind": "CronJob",
+                          "metadata": {"name": "save", "namespace": self.namespace},
+                          "spec": {"schedule": "0 2 * * *", "suspend": True, "jobTemplate": {
+                              "spec": {"backoffLimit": 0, "template": {"spec": pod}, **spec}}}})
+        return {"backup": {"cronJob": "save", "deadline": "30s"}}
+
+    def ready(self, workload):
+        stateful = self.kube.get("StatefulSet", self.namespace, workload)
+        return (stateful or {}).get("status", {}).get("readyReplicas", 0)
+
+    def app(self, **more):
+        rolling = {"deadline": "20s", "steady": "1s", **more.pop("rolling", {})}
+        app = super().app(**more)
+        app["workload"]["kind"], app["strategy"]["rolling"] = "StatefulSet", rolling
+        return app
+
+    def tags(self):
+        """What each ordinal runs, from 0 on; None: it is not there, or is going."""
+        tags = [None] * self.replicas
+        for pod in self.own_pods():
+            if "deletionTimestamp" not in pod["metadata"]:
+                ordinal = int(pod["metadata"]["name"].rpartition("-")[2])
+                tags[ordinal] = pod["spec"]["containers"][0]["image"].rpartition(":")[2]
+        return tags
+
+
+class DaemonShop(StatefulShop):
+    """One whose pods are those of a DaemonSet, one on each of the lab's three nodes."""
+    WORKLOAD = "DaemonSet"
+
+    def deployment(self):
+        daemons = RollingShop.deployment(self)
+        daemons["kind"] = "DaemonSet"
+        del daemons["spec"]["replicas"]
+        return daemons
+
+    def ready(self, workload):
+        daemons = self.kube.get("DaemonSet", self.namespace, workload)
+        return (daemons or {}).get("status", {}).get("numberReady", 0)
+
+    def app(self, **more):
+        app = super().app(**more)
+        app["workload"]["kind"] = "DaemonSet"
+        return app
+
+    def tags(self):
+        """What its pods run, those that are going aside."""
+        return sorted(pod["spec"]["containers"][0]["image"].rpartition(":")[2]
+                      for pod in self.own_pods() if "deletionTimestamp" not in pod["metadata"])

@@ -5,7 +5,7 @@ import os
 from .colours import ColourShop
 from .daemon import Daemon
 from .process import SLOW
-from .rolling import RollingShop
+from .rolling import DaemonShop, RollingShop, StatefulShop
 from .shop import Shop
 from .weighted import WeightedShop
 
@@ -36,6 +36,16 @@ class Scene:
 
     def colours(self, **more):
         made = ColourShop(self.lab, **more)
+        self.shops.append(made)
+        return made.create()
+
+    def daemons_of(self, **more):
+        made = DaemonShop(self.lab, **more)
+        self.shops.append(made)
+        return made.create()
+
+    def stateful(self, **more):
+        made = StatefulShop(self.lab, **more)
         self.shops.append(made)
         return made.create()
 
@@ -87,15 +97,15 @@ class Scene:
         return "\n".join(lines)
 
 
-def acts(events, name):
-    """The numbers of the acts of one kind that took effect, in order."""
+def acts(events, name, what="number"):
+    """The numbers (or texts) of the acts of one kind that took effect, in order."""
     done, last = [], None
     for event in events:
         if event["kind"] == "act":
             last = event["data"]
         elif event["kind"] == "acted" and last and event["data"]["outcome"] in ("done", "already"):
             if last["act"] == name:
-                done.append(last["number"])
+                done.append(last[what])
             last = None
     return done
 

@@ -59,7 +59,7 @@ world_look(const struct config *config, const struct cluster *c, bool fresh, str
 	    .updated = c->image == IMAGE_NEW ? c->new_pods : c->old_pods,
 	    .ready = world_stable_ready(c),
 	    .ready_new = c->new_ready};
-	seen->stable.pace = (struct pace){"25%", "25%", -1, 600};
+	seen->stable.pace = (struct pace){"25%", "25%", -1, 600, false, 0, false, false};
 	if (c->held > 0)
 		seen->stable.pace = pace_hold(c->held, 1);
 	str_copy(seen->stable.image, APP_IMAGE, image_text((enum image)c->image));
@@ -204,6 +204,7 @@ world_apply(const struct config *config, struct state *s, const struct act *act)
 		return apply_image(s, act);
 	case ON_HPA:
 		return c->hpa_min == 0 ? ACT_ALREADY : change(&c->hpa_min, act->number);
+	case ON_POD: /* of StatefulSets */
 	case NO_OBJECT:
 		break;
 	}

@@ -77,21 +77,25 @@ def test_platform_keeps_to_its_rules():
     assert budgets == {name for name, n in sizes.items() if n > 1}
 
 
+SLOW = {"hold", "watch", "keep", "drain", "steady"}
+
+
 def hasty(value):
     """The same strategy, its first and last stage, without what takes time or a person."""
     if isinstance(value, list):
         return [hasty(v) for v in (value if len(value) < 3 else [value[0], value[-1]])]
     if not isinstance(value, dict):
         return value
-    times = {"hold", "watch", "keep", "drain", "steady"}
-    return {k: "1s" if k in times else hasty(v) for k, v in value.items()
+    return {k: "1s" if k in SLOW else hasty(v) for k, v in value.items()
             if k not in ("approve", "gates", "postGates")}
 
 
-def apps_in(namespace):
+def apps_in(namespace, kind="Deployment"):
     for path in sorted(glob.glob(os.path.join(ROOT, "config/apps/*.yaml"))):
         with open(path, encoding="utf-8") as file:
-            yield {**yaml.safe_load(file), "namespace": namespace}
+            app = {**yaml.safe_load(file), "namespace": namespace}
+        if app["workload"]["kind"] == kind:
+            yield app
 
 
 def test_each_stateless_service_is_released_by_its_own_strategy(scene):
@@ -115,3 +119,30 @@ def test_each_stateless_service_is_released_by_its_own_strategy(scene):
         side = name if name in serves else f"{name}-green"
         assert serves[side]["template"]["spec"]["containers"][0]["image"] == image, name
         assert serves[side]["replicas"] >= SIZES[name], name
+
+
+def test_each_store_is_released_ordinal_by_ordinal(scene):
+    """All four at once, from config/apps; clickhouse is saved first."""
+    space, airisd, rollouts = platform(scene.lab), scene.airisd, {}
+    for name, replicas in STORES.items():
+        space.until_status("StatefulSet", name, 90, replicas=replicas, readyReplicas=replicas,
+                           availableReplicas=replicas)
+    for app in apps_in(space.name, "StatefulSet"):
+        airisd.apply(app)
+        said = airisd.ctl("app", "preflight", app["name"], check=0).stdout
+        assert ("none may be ready" in said) == (app["name"] == "redis"), said
+        airisd.apply(hasty(app))
+        image = f"registry.local/{app['name']}:9.9"
+        rollouts[app["name"]] = (airisd.start_rollout(app["name"], image), image)
+    assert rollouts.keys() == STORES.keys()
+    for name, (rid, image) in rollouts.items():
+        airisd.wait_phase(rid, "succeeded", 300)
+        spec = space.get("StatefulSet", name)["spec"]
+        assert spec["template"]["spec"]["containers"][0]["image"] == image, name
+        assert spec["updateStrategy"]["rollingUpdate"] == {"partition": 0}, name
+        stages = [s["name"] for s in airisd.rollout(rid)["ladder"]]
+        assert stages[-2:] == ["ordinal 0", "finish"] and len(stages) == (
+            STORES[name] + 2 + (name == "clickhouse")), stages
+    job, = space.kube.list("Job", space.name)
+    assert job["status"]["succeeded"] == 1
+    assert job["metadata"]["ownerReferences"][0]["name"] == "clickhouse-backup"

@@ -27,6 +27,7 @@ static const enum part parts[] = {
     [ON_CANARY] = PART_CANARY,
     [ON_STABLE] = PART_STABLE,
     [ON_HPA] = PART_HPA,
+    [ON_POD] = PART_STABLE,
 };
 
 enum part
@@ -373,6 +374,9 @@ apply_act(struct world *w, struct act_sent *x)
 		return scale_stable(w, x);
 	case ACT_ROLL:
 		return roll(w, x);
+	case ACT_BACKUP:
+	case ACT_REPLACE_POD:
+	case ACT_DELETE_POD: /* of StatefulSets, which are not simulated */
 	case ACT_NONE:
 	case ACT_KINDS:
 		break;

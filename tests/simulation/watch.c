@@ -191,7 +191,7 @@ see_side(const struct app_world *a, int side, int image, struct workload_seen *s
 	    .ready_new = counts->ready_of[image],
 	    .terminating = counts->going};
 	str_print(seen->uid, sizeof(seen->uid), "u%u", d->uid);
-	seen->pace = (struct pace){"25%", "25%", -1, 600};
+	seen->pace = (struct pace){"25%", "25%", -1, 600, false, 0, false, false};
 	if (d->held > 0)
 		seen->pace = pace_hold(d->held, d->surge);
 	image_text(d->image, seen->image, sizeof(seen->image));

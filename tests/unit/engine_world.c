@@ -236,6 +236,9 @@ apply(struct world *w, const struct act *act)
 	case ACT_FOLLOW_HPA:
 	case ACT_SCALE_STABLE:
 	case ACT_ROLL:
+	case ACT_BACKUP:
+	case ACT_REPLACE_POD:
+	case ACT_DELETE_POD:
 	case ACT_KINDS:
 		break;
 	}

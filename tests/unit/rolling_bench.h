@@ -29,7 +29,7 @@ see_old(struct observed *seen, int size)
 	see_home(seen);
 	seen->route = (struct route_seen){0};
 	stable->replicas = stable->pods = stable->updated = stable->ready = size;
-	stable->pace = (struct pace){"25%", "25%", -1, 600};
+	stable->pace = (struct pace){"25%", "25%", -1, 600, false, 0, false, false};
 }
 
 #endif

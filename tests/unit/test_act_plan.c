@@ -119,7 +119,7 @@ rolling_scene(void)
 	s->app.rolls = true;
 	s->app.batch.surge = (struct share_spec){1, false};
 	str_copy(s->baseline.image, sizeof(s->baseline.image), "web:v1");
-	s->baseline.pace = (struct pace){"25%", "1", -1, 600};
+	s->baseline.pace = (struct pace){"25%", "1", -1, 600, false, 0, false, false};
 	json_object_del(spec, "minReadySeconds");
 	json_object_set_new(spec, "progressDeadlineSeconds", json_integer(600));
 	json_object_set_new(spec, "strategy",

@@ -44,6 +44,17 @@ parse(const char *text, struct errlist *errors)
 }
 
 static void
+check_stateless(const struct app *app)
+{
+	if (app->colours)
+		assert_int_equal(app->pair.watch, 3);
+	else
+		assert_int_equal(app->plan.stages[app->plan.stage_count - 1].weight, 100);
+	assert_int_equal(app->gate_count, 2);
+	assert_non_null(app->gates[0].samples_query);
+}
+
+static void
 test_apps_of_config(void **state)
 {
 	struct errlist errors;
@@ -52,7 +63,7 @@ test_apps_of_config(void **state)
 	(void)state;
 	errlist_init(&errors);
 	assert_int_equal(glob("config/apps/*.yaml", 0, NULL, &files), 0);
-	assert_int_equal(files.gl_pathc, 7);
+	assert_int_equal(files.gl_pathc, 11);
 	for (size_t i = 0; i < files.gl_pathc; i++) {
 		char *text = read_file(files.gl_pathv[i]), *file;
 		struct app *app = parse(text, &errors);
@@ -64,12 +75,12 @@ test_apps_of_config(void **state)
 		assert_string_equal(files.gl_pathv[i], file);
 		assert_string_equal(app->workload, app->name);
 		assert_string_equal(app->namespace, "airis-mon");
-		if (app->colours)
-			assert_int_equal(app->pair.watch, 3);
-		else
-			assert_int_equal(app->plan.stages[app->plan.stage_count - 1].weight, 100);
-		assert_int_equal(app->gate_count, 2);
-		assert_non_null(app->gates[0].samples_query);
+		if (app->kind == WORKLOAD_STATEFULSET) {
+			assert_int_equal(app->plan.stage_count, 0); /* ordinal by ordinal */
+			assert_int_not_equal(app->gate_count, 0);
+		} else {
+			check_stateless(app);
+		}
 		free(file);
 		app_free(app);
 		free(text);

@@ -101,20 +101,22 @@ what_is_not_said_is_safe(void **state)
 static void
 a_batch_is_both_bounds_together(void **state)
 {
-	struct pace pace = pace_hold(3, 1), own = {"25%", "25%", -1, -1};
+	struct pace pace = pace_hold(3, 1), own = {"25%", "25%", -1, -1, false, 0, false, false};
 	(void)state;
 	assert_true(pace_is_held(&pace) && pace_is_known(&own) && !pace_is_held(&own));
 	assert_string_equal(pace.surge, "1");
 	assert_string_equal(pace.unavailable, "2");
-	assert_int_equal(pace_new(&pace), 3);
-	assert_int_equal(pace_gone(&pace), 2);
-	assert_int_equal(pace_new(&own), 0);
+	assert_int_equal(pace_new(&pace, 4), 3);
+	assert_int_equal(pace_gone(&pace, 4), 2);
+	assert_int_equal(pace_new(&own, 4), 0);
 	own.min_ready_s = PACE_HELD_S; /* percents are nobody's batch */
 	assert_false(pace_is_held(&own));
 	pace = pace_hold(1, 4);
 	assert_string_equal(pace.unavailable, "0");
-	assert_true(pace_same(&(struct pace){"1", "0", -1, -1}, &(struct pace){"1", "0", 0, 600}));
-	assert_false(pace_same(&(struct pace){"1", "0", -1, -1}, &(struct pace){"1", "0", 1, -1}));
+	assert_true(pace_same(&(struct pace){"1", "0", -1, -1, false, 0, false, false},
+	    &(struct pace){"1", "0", 0, 600, false, 0, false, false}));
+	assert_false(pace_same(&(struct pace){"1", "0", -1, -1, false, 0, false, false},
+	    &(struct pace){"1", "0", 1, -1, false, 0, false, false}));
 }
 
 /* --- the ladder ------------------------------------------------------------------------------ */
@@ -194,7 +196,7 @@ what_forbids_a_start(void **state)
 		    "0 replicas", "no strategy RollingUpdate", "still held", "does not exist"};
 		see_old(&seen, i == 0 ? 0 : 4);
 		if (i == 1)
-			seen.stable.pace = (struct pace){"", "", -1, -1};
+			seen.stable.pace = (struct pace){"", "", -1, -1, false, 0, false, false};
 		if (i == 2)
 			seen.stable.pace = pace_hold(1, 1);
 		seen.stable.exists = i != 3;
@@ -244,7 +246,7 @@ see_batch(int number, int ready)
 	str_copy(stable->image, APP_IMAGE, "web:2");
 	stable->pace = pace_hold(number, 1);
 	stable->updated = number;
-	stable->pods = 4 - pace_gone(&stable->pace) + number;
+	stable->pods = 4 - pace_gone(&stable->pace, 4) + number;
 	stable->ready_new = ready;
 	stable->ready = stable->pods - number + ready;
 	rollout.batch = number;
@@ -447,8 +449,8 @@ no_act_goes_beyond_the_batch(void **state)
 		assert_in_range(step.act.number, 1, stable->replicas);
 		assert_true(step.act.number <= pace_share(&share, stable->replicas));
 		assert_true(step.act.number <= roll_limit(&view));
-		assert_true(step.act.number > (has ? pace_new(&stable->pace) : 0));
-		assert_true(!has || stable->ready_new >= pace_new(&stable->pace) ||
+		assert_true(step.act.number > (has ? pace_new(&stable->pace, 4) : 0));
+		assert_true(!has || stable->ready_new >= pace_new(&stable->pace, 4) ||
 			    stable->ready_new >= stable->replicas);
 		assert_true(act_is_safe(&view, &step.act));
 		acts++;

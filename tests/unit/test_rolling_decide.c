@@ -68,7 +68,7 @@ foreign_edits_are_held(void **state)
 	pass(&b, 1000);
 	assert_non_null(strstr(b.out.waiting.what, "image is web:9, airisd left web:2"));
 	str_copy(b.seen.stable.image, APP_IMAGE, "web:2");
-	b.seen.stable.pace = (struct pace){"25%", "25%", 0, 600};
+	b.seen.stable.pace = (struct pace){"25%", "25%", 0, 600, false, 0, false, false};
 	pass(&b, 1000);
 	assert_non_null(strstr(b.out.waiting.what, "pace is maxSurge 25%, maxUnavailable 25%"));
 	assert_int_equal(b.out.act.kind, ACT_NONE);

@@ -150,7 +150,7 @@ test_pace(void **state)
 	pace = pace_of("{'minReadySeconds': 2147483646, 'strategy': {'rollingUpdate': {'maxSurge':"
 		       " 1, 'maxUnavailable': 2}}}");
 	assert_true(pace_is_held(&pace));
-	assert_int_equal(pace_new(&pace), 3);
+	assert_int_equal(pace_new(&pace, 4), 3);
 }
 
 /* An app that steers nothing need not have a Service. */
