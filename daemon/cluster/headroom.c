@@ -101,7 +101,8 @@ headroom_of(const struct app *app, const struct observe_objects *objects, struct
 
 	*headroom = (struct headroom){.pods = pods_of(app, objects)};
 	str_copy(headroom->namespace, sizeof(headroom->namespace), app->namespace);
-	str_copy(headroom->workload, sizeof(headroom->workload), app->workload);
+	str_print(headroom->workload, sizeof(headroom->workload), "%s %s", app_workload_kind(app),
+	    app->workload);
 	headroom->labels = json_incref(jsonx_at(template, "metadata.labels"));
 	headroom->needs[ROOM_PODS] = headroom->pods;
 	for (int what = ROOM_CPU; what < ROOMS; what++)
@@ -129,7 +130,7 @@ warn_quota(const struct headroom *headroom, const json_t *quota, const char *nam
     double need, struct findings *found)
 {
 	errlist_add(&found->warnings, "",
-	    "ResourceQuota %s in namespace %s has %.10g %s left, and a rollout of Deployment %s "
+	    "ResourceQuota %s in namespace %s has %.10g %s left, and a rollout of %s "
 	    "adds "
 	    "up to %d pods, which need %.10g: raise it, or it waits for room until its deadline",
 	    jsonx_text_or(quota, "metadata.name", "?"), headroom->namespace, free < 0 ? 0 : free,
@@ -192,7 +193,7 @@ headroom_budgets(const struct headroom *headroom, const json_t *list, struct fin
 		    jsonx_int(budget, "status.expectedPods", 0) == 0 || !is_about(headroom, budget))
 			continue;
 		errlist_add(&found->warnings, "",
-		    "PodDisruptionBudget %s allows none of the pods of Deployment %s to be evicted "
+		    "PodDisruptionBudget %s allows none of the pods of %s to be evicted "
 		    "(%lld of %lld are healthy): a rollout does not evict, but no node that has "
 		    "one of them can be drained now",
 		    jsonx_text_or(budget, "metadata.name", "?"), headroom->workload,

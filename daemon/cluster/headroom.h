@@ -12,7 +12,7 @@
 enum headroom_what { ROOM_PODS, ROOM_CPU, ROOM_MEMORY, ROOM_CPU_LIMIT, ROOM_MEMORY_LIMIT, ROOMS };
 
 struct headroom {
-	char namespace[APP_LABEL], workload[APP_NAME];
+	char namespace[APP_LABEL], workload[APP_NAME + 16]; /* "StatefulSet kafka" */
 	int pods;	     /* that a rollout adds at most, besides what a Deployment surges */
 	double needs[ROOMS]; /* of all of them, at least: what is injected is not known */
 	json_t *labels;	     /* of the stable pods, owned; NULL: not known */

@@ -343,11 +343,14 @@ find_other_routes(
 			json_array_append(to, route);
 }
 
-static void
-gather(const struct cluster *cluster, const struct app *app, struct observe_objects *o)
+const struct app *
+port_gather(const struct cluster *cluster, const struct app *app, struct app *room,
+    struct observe_objects *o)
 {
-	const struct traffic_spec *traffic = &app->traffic;
+	const struct traffic_spec *traffic;
 
+	app = room == NULL ? app : with_sides(cluster, app, room);
+	traffic = &app->traffic;
 	observe_init(o);
 	o->stable = get(cluster, workload_kind(app), app, app->workload);
 	o->canary = get(cluster, KUBE_DEPLOYMENTS, app, app->canary);
@@ -371,14 +374,6 @@ gather(const struct cluster *cluster, const struct app *app, struct observe_obje
 	find_hpas(cluster, app, app->canary, app->colours ? o->hpas : o->canary_hpas);
 	find_owned(cluster, app, o->stable, o->stable_sets, o->stable_pods);
 	find_owned(cluster, app, o->canary, o->canary_sets, o->canary_pods);
-}
-
-const struct app *
-port_gather(const struct cluster *cluster, const struct app *app, struct app *room,
-    struct observe_objects *objects)
-{
-	app = with_sides(cluster, app, room);
-	gather(cluster, app, objects);
 	return app;
 }
 
@@ -453,7 +448,7 @@ cluster_addresses(struct cluster *cluster, const struct app *app, bool canary,
 	look_freshness(cluster, app, followed, &seen);
 	if (!seen.fresh)
 		return false;
-	gather(cluster, app, &o);
+	port_gather(cluster, app, NULL, &o);
 	workload_addresses(
 	    own ? o.canary_slices : o.slices, canary ? o.canary_pods : o.stable_pods, each, ctx);
 	observe_done(&o);
@@ -507,7 +502,7 @@ port_act(void *ctx, const struct app *app, const struct baseline *baseline, cons
 
 	if (followed != NULL && act->kind == ACT_WEIGHT && may_write(cluster))
 		followed->asked = act->number;
-	gather(cluster, app, &objects);
+	port_gather(cluster, app, NULL, &objects);
 	act_plan(app, baseline, act, &objects, &plan);
 	observe_done(&objects);
 	doubt(cluster, app, &plan);

@@ -66,7 +66,7 @@ void port_verify(struct port_app *app); /* see port_verify.c */
 void port_verify_cancel(struct port_app *app);
 void port_changed(struct cluster *cluster, const char *app); /* told once, in the next turn */
 /* What the caches have of it, for observe_done to free. Returns the app itself, or in room what its
- * sides are now. */
+ * sides are now; room NULL: it has them. */
 const struct app *port_gather(const struct cluster *cluster, const struct app *app,
     struct app *room, struct observe_objects *objects);
 struct loop *cluster_loop(struct cluster *cluster);

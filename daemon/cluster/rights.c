@@ -40,14 +40,34 @@ add_made(struct row *row, enum kube_kind kind, const json_t *object, const char 
 		add(row, "delete", kind, name);
 }
 
+/* Its pods are deleted one by one; of a StatefulSet only one that is stuck, by its name. */
+static void
+add_rolling(struct row *row)
+{
+	const struct app *app = row->app;
+	char first[APP_NAME];
+
+	if (app->batch.backup[0] != '\0')
+		add(row, "create", KUBE_JOBS, "");
+	if (app->kind == WORKLOAD_DAEMONSET)
+		add(row, "delete", KUBE_PODS, "");
+	if (app->kind != WORKLOAD_STATEFULSET || row->count == RIGHTS_MAX)
+		return;
+	str_print(first, sizeof(first), "%s-0", app->workload);
+	add(row, "delete", KUBE_PODS, first);
+	row->rights[row->count - 1].spare = ", which is needed for a pod that is stuck";
+}
+
 static void
 add_workloads(struct row *row)
 {
 	const struct app *app = row->app;
 	const json_t *hpa = json_array_get(row->objects->hpas, 0);
 
-	add(row, "patch", KUBE_DEPLOYMENTS, app->workload);
-	if (!app->rolls) {
+	add(row, "patch", workload_kind(app), app->workload);
+	if (app->rolls) {
+		add_rolling(row);
+	} else {
 		add(row, "patch", KUBE_DEPLOYMENTS, app->canary);
 		add_made(row, KUBE_DEPLOYMENTS, row->objects->canary, app->canary);
 	}

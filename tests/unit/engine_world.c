@@ -548,15 +548,6 @@ gate_measure(void *ctx, const struct gate_question *question,
 	return 0;
 }
 
-static void
-gate_cancel(void *ctx, uint64_t number)
-{
-	struct world *w = ctx;
-	for (int i = 0; i < WORLD_ASKS; i++)
-		if (w->asks[i].number == number)
-			w->asks[i] = (struct world_ask){0};
-}
-
 static bool
 gate_has_source(void *ctx, const char *name)
 {
@@ -597,7 +588,7 @@ world_ports(struct world *w, struct engine_ports *ports)
 	    .cluster = find_cluster,
 	    .gates = {.ctx = w,
 		.measure = gate_measure,
-		.cancel = gate_cancel,
+		.cancel = world_gate_cancel,
 		.has_source = gate_has_source},
 	    .clock = {.ctx = w, .wall_ms = clock_wall, .mono_ms = clock_mono}};
 }

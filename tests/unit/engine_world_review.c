@@ -58,3 +58,12 @@ world_trial(struct world *w, const struct gate_question *question,
 	str_copy(ask->gate, APP_LABEL, question->gate->name);
 	return ask->number;
 }
+
+void
+world_gate_cancel(void *ctx, uint64_t number)
+{
+	struct world *w = ctx;
+	for (int i = 0; i < WORLD_ASKS; i++)
+		if (w->asks[i].number == number)
+			w->asks[i] = (struct world_ask){0};
+}

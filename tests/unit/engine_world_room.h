@@ -15,6 +15,7 @@ uint64_t world_review(void *ctx, const struct app *app,
 uint64_t world_trial(struct world *w, const struct gate_question *question,
     void (*done)(void *done_ctx, uint64_t number, const struct gate_sample *sample),
     void *done_ctx);
+void world_gate_cancel(void *ctx, uint64_t number);
 void world_review_cancel(void *ctx, uint64_t number);
 void world_run_review(struct world *w);
 void world_tell_changes(struct world *w);

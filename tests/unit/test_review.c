@@ -107,6 +107,14 @@ rolling_patches_one_deployment(void **state)
 	expect(&app, "patch deployments web");
 	add_hpa();
 	expect(&app, "patch deployments web\npatch horizontalpodautoscalers scaler");
+	app.kind = WORKLOAD_STATEFULSET;
+	str_copy(app.batch.backup, sizeof(app.batch.backup), "dump");
+	expect(&app, "patch statefulsets web\ncreate jobs *\ndelete pods web-0\n"
+		     "patch horizontalpodautoscalers scaler");
+	app.kind = WORKLOAD_DAEMONSET;
+	app.batch.backup[0] = '\0';
+	expect(&app, "patch daemonsets web\ndelete pods *\n"
+		     "patch horizontalpodautoscalers scaler");
 }
 
 static void
