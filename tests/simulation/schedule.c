@@ -81,8 +81,8 @@ make_app(struct making *m, struct app_plan *app)
 	app->keep = pick(m, 2) == 0;
 	app->rolls = pick(m, 3) == 0 && !m->s->asks && !app->colours;
 	app->subset &= !app->colours && !app->rolls;
-	app->ordinals = pick(m, 3) == 0 && app->rolls;
-	app->parallel = pick(m, 3) == 0 && app->ordinals;
+	app->ordinals = app->rolls && pick(m, 3) == 0;
+	app->parallel = app->ordinals && pick(m, 3) == 0;
 }
 
 static void
