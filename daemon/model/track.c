@@ -90,7 +90,7 @@ has_effect(const struct act *act, const struct observed *seen, const struct base
 		return seen->stable.exists && strcmp(seen->stable.image, act->text) == 0 &&
 		       pace_new(&seen->stable.pace, seen->stable.replicas) == act->number;
 	case ACT_DELETE_POD:
-		return strcmp(seen->stable.stuck, act->text) != 0;
+		return act->text[0] != '\0' && strcmp(seen->stable.stuck, act->text) != 0;
 	case ACT_CREATE_CANARY:
 	case ACT_SCALE_CANARY:
 		return canary_is(&seen->canary, act);

@@ -341,6 +341,25 @@ nothing_is_removed_before_the_first_ordinal(void **state)
 	assert_int_equal(look(target_home(), true).kind, STEP_SETTLED);
 }
 
+/* Of a deletion that was given up it is not known which pod it was of: what is stuck now may be it.
+ */
+static void
+a_deletion_given_up_is_not_taken_for_done(void **state)
+{
+	struct decision out = {.wake_ms = 0};
+	struct situation at = {.rollout = &rollout, .seen = &seen, .now_ms = 1000};
+	struct move m = {.at = &at, .r = &rollout, .out = &out};
+	(void)state;
+	rollout.attempt.number = 4;
+	rollout.late.acts[0] = (struct late_act){
+	    .act = {.kind = ACT_DELETE_POD, .attempt = 3}, .until_ms = 1000 + ACT_LATE_MS};
+	str_copy(seen.stable.stuck, APP_NAME, "db-2");
+	track(&m, false);
+	for (int i = 0; i < out.events.count; i++)
+		assert_int_not_equal(out.events.list[i].kind, EVENT_ACTED);
+	events_done(&out.events);
+}
+
 static void
 the_plan_says_ordinals(void **state)
 {
@@ -474,6 +493,7 @@ main(void)
 	    ON_BENCH(F83_a_partition_above_the_size_is_no_end),
 	    ON_BENCH(F82_a_stuck_pod_is_removed),
 	    ON_BENCH(nothing_is_removed_before_the_first_ordinal),
+	    ON_BENCH(a_deletion_given_up_is_not_taken_for_done),
 	    ON_BENCH(the_plan_says_ordinals),
 	    cmocka_unit_test(F82_what_is_stuck),
 	    cmocka_unit_test(broken_ones_count_from_the_last_ordinal),
