@@ -39,6 +39,8 @@ static const char *const texts[] = {
     "web}}, strategy: {rolling: {batches: [1, 50%]}}}",
     "{kind: App, name: shop, namespace: prod, workload: {name: web},"
     " strategy: {rolling: {batches: [1, 50%], surge: 0, unavailable: 2}}}",
+    "{kind: App, name: shop, namespace: prod, workload: {kind: StatefulSet, name: web},"
+    " strategy: {rolling: {hold: 1s}}}",
 };
 #define APPS (sizeof(texts) / sizeof(texts[0]))
 
@@ -99,6 +101,17 @@ is_strategy(const json_t *spec)
 	       is_amount(json_object_get(rolling, "maxUnavailable"));
 }
 
+static bool
+is_update_strategy(const json_t *spec)
+{
+	const json_t *strategy = json_object_get(spec, "updateStrategy");
+	const json_t *rolling = json_object_get(strategy, "rollingUpdate");
+
+	return (strategy == NULL || json_is_object(strategy)) &&
+	       (rolling == NULL || json_is_object(rolling)) &&
+	       is_amount(json_object_get(rolling, "partition"));
+}
+
 /* The API server lets nothing in without these. */
 static bool
 is_stored(const json_t *value)
@@ -113,7 +126,8 @@ is_stored(const json_t *value)
 	}
 	return json_is_object(json_object_get(value, "metadata")) &&
 	       json_is_object(json_object_get(value, "spec")) &&
-	       is_strategy(json_object_get(value, "spec"));
+	       is_strategy(json_object_get(value, "spec")) &&
+	       is_update_strategy(json_object_get(value, "spec"));
 }
 
 static json_t *
@@ -172,6 +186,8 @@ check_side(const struct workload_seen *side)
 	check_text(side->problem.object);
 	check_text(side->problem.reason);
 	check_text(side->problem.message);
+	check_text(side->stuck);
+	assert(side->broken_last >= 0);
 }
 
 static void
@@ -269,6 +285,7 @@ check_patch(const struct done *d, const json_t *object)
 	    "/spec/selector", "/spec/scaleTargetRef/name", NULL};
 	static const char *const of_rolling[] = {
 	    "/spec/minReadySeconds", "/spec/progressDeadlineSeconds", "/spec/strategy", NULL};
+	static const char *const of_ordinals[] = {"/spec/updateStrategy", NULL};
 	const json_t *step;
 	size_t i;
 
@@ -278,9 +295,12 @@ check_patch(const struct done *d, const json_t *object)
 		const char *path = jsonx_text(step, "path");
 
 		if (i > 0) {
-			assert(is_one_of(path, allowed) ||
-			       (d->app->colours && is_one_of(path, of_colours)) ||
-			       (d->app->rolls && is_one_of(path, of_rolling)));
+			assert(
+			    is_one_of(path, allowed) ||
+			    (d->app->colours && is_one_of(path, of_colours)) ||
+			    (d->app->rolls && is_one_of(path, d->app->kind == WORKLOAD_STATEFULSET
+								  ? of_ordinals
+								  : of_rolling)));
 			continue;
 		}
 		assert(strcmp(path, "/metadata/resourceVersion") == 0);
@@ -359,6 +379,17 @@ check_route_after(const struct done *d, const struct observed *after, const json
 	}
 }
 
+/* A StatefulSet cannot have more pods than its size. */
+static void
+check_held(const struct done *d, const struct pace *pace, const json_t *object)
+{
+	int size = jsonx_count(object, "spec.replicas", 1);
+	int most = pace->ordinals && d->act.number > size ? size : d->act.number;
+
+	assert(pace->ordinals == (d->app->kind == WORKLOAD_STATEFULSET));
+	assert(pace_new(pace, size) == most);
+}
+
 static void
 check_after(const struct done *d, const struct observed *after, const json_t *object)
 {
@@ -387,7 +418,7 @@ check_after(const struct done *d, const struct observed *after, const json_t *ob
 		break;
 	case ACT_ROLL:
 		assert(strcmp(after->stable.image, d->act.text) == 0);
-		assert(pace_new(&after->stable.pace, 4) == d->act.number);
+		check_held(d, &after->stable.pace, object);
 		break;
 	case ACT_ADD_SUBSETS:
 		assert(after->subsets.stable && after->subsets.canary);
@@ -452,6 +483,37 @@ check_new(const struct done *d)
 	check_again(d, body);
 }
 
+static bool
+is_wrong_and_unready(const struct done *d, const json_t *pod)
+{
+	const json_t *guard = json_object_get(d->plan.body, "preconditions");
+
+	return str_equal(jsonx_text(pod, "metadata.name"), d->act.text) &&
+	       !workload_pod_ready(pod) &&
+	       !str_equal(jsonx_text(pod, "metadata.labels.controller-revision-hash"),
+		   jsonx_text_or(d->before->stable, "status.updateRevision", "")) &&
+	       str_equal(jsonx_text(guard, "uid"), jsonx_text_or(pod, "metadata.uid", "")) &&
+	       str_equal(jsonx_text(guard, "resourceVersion"),
+		   jsonx_text_or(pod, "metadata.resourceVersion", ""));
+}
+
+/* Only what blocks its own replacement, and just as it was seen. */
+static void
+check_pod(const struct done *d)
+{
+	const json_t *pod;
+	bool found = false;
+	size_t i;
+
+	assert(d->plan.verb == ACT_DELETE && d->plan.kind == KUBE_PODS);
+	assert(str_equal(jsonx_text(d->plan.body, "kind"), "DeleteOptions"));
+	json_array_foreach(d->before->stable_pods, i, pod)
+	{
+		found |= is_wrong_and_unready(d, pod);
+	}
+	assert(found);
+}
+
 static void
 check_sent(struct done *d)
 {
@@ -460,6 +522,10 @@ check_sent(struct done *d)
 	json_t *object = slot != NULL ? *slot : json_array_get(o.hpas, 0);
 
 	assert(d->plan.body != NULL);
+	if (d->act.kind == ACT_DELETE_POD) {
+		check_pod(d);
+		return;
+	}
 	if (d->plan.verb == ACT_POST) {
 		assert(object == NULL);
 		check_new(d);
@@ -487,7 +553,10 @@ is_of_mode(const struct app *app, enum act_kind kind)
 	bool host = app->traffic.mode == TRAFFIC_HOST;
 
 	if (app->rolls)
-		return kind == ACT_ROLL || kind == ACT_SET_IMAGE || kind == ACT_HPA_FLOOR;
+		return kind == ACT_ROLL || kind == ACT_SET_IMAGE || kind == ACT_HPA_FLOOR ||
+		       (kind == ACT_DELETE_POD && app->kind == WORKLOAD_STATEFULSET);
+	if (kind == ACT_DELETE_POD)
+		return false;
 	if (kind == ACT_ROLL)
 		return false;
 	if (kind == ACT_CREATE_SERVICE || kind == ACT_DELETE_SERVICE)
@@ -552,7 +621,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		if (act.kind == ACT_ROLL && act.number == 0)
 			act.number = 1;
-		str_copy(act.text, sizeof(act.text), "web:2");
+		str_copy(act.text, sizeof(act.text),
+		    act.kind == ACT_DELETE_POD ? seen.stable.stuck : "web:2");
 		check_act(app, &baseline, &seen, &objects, act);
 	}
 	observe_done(&objects);

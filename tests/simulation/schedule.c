@@ -201,7 +201,7 @@ schedule_make(uint64_t seed, struct schedule *s)
 	add_commands(&m);
 	add_faults(&m);
 	for (int i = 0; i < s->app_count; i++)
-		if (s->apps[i].ordinals && pick(&m, 2) == 0)
+		if (s->apps[i].ordinals)
 			add_bad_pods(&m, i);
 }
 
