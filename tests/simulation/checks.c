@@ -84,7 +84,8 @@ check_side(struct world *w, int app, const struct proxy *proxy, const struct pod
 	if (percent == 0 || d->size_by_others || d->image_by_others)
 		return;
 	/* The other colour was taken by others: what is there has to do. */
-	if (side == OF_STABLE && colours_of(a) && a->truth.deployments[OF_CANARY].size_by_others)
+	const struct deployment *other = &a->truth.deployments[OF_CANARY];
+	if (side == OF_STABLE && colours_of(a) && (other->size_by_others || other->image_by_others))
 		return;
 	if (dead > 0 || (alive + theirs) * 200 < percent * a->load)
 		world_violated(w, "requests",
