@@ -162,6 +162,17 @@ set_replicas(json_t *patch, const struct wish *w, const json_t *deployment)
 }
 
 static bool
+has_container(struct act_plan *plan, const struct wish *w)
+{
+	const json_t *pod = jsonx_at(w->objects->stable, "spec.template.spec");
+
+	if (workload_container(pod, w->app->container) >= 0)
+		return true;
+	answer(plan, ACT_REFUSED, "the workload has no container of that name any more");
+	return false;
+}
+
+static bool
 rolls(struct act_plan *plan, const struct wish *w)
 {
 	if (act_pace_can(w->app, w->objects->stable))
@@ -180,7 +191,7 @@ plan_roll(struct act_plan *plan, const struct wish *w)
 	json_t *patch;
 
 	about(plan, workload_kind(w->app), w->app->workload);
-	if (!same_stable(plan, w) || !rolls(plan, w))
+	if (!same_stable(plan, w) || !has_container(plan, w) || !rolls(plan, w))
 		return;
 	if (str_equal(w->act->text, w->baseline->image)) {
 		answer(plan, ACT_REFUSED, "the pods run this image already: nothing would roll");
@@ -199,12 +210,8 @@ plan_set_image(struct act_plan *plan, const struct wish *w)
 	json_t *patch;
 
 	about(plan, workload_kind(w->app), w->app->workload);
-	if (!same_stable(plan, w))
+	if (!same_stable(plan, w) || !has_container(plan, w))
 		return;
-	if (workload_container(jsonx_at(stable, "spec.template.spec"), w->app->container) < 0) {
-		answer(plan, ACT_REFUSED, "the workload has no container of that name any more");
-		return;
-	}
 	patch = route_patch_of(stable);
 	set_image(patch, w, stable);
 	if (w->app->rolls && pace_is_known(&w->baseline->pace))

@@ -49,7 +49,9 @@ rollout_past_act(const struct rollout *r, const struct past_act *past)
 {
 	struct act act = {.kind = past->kind, .number = past->number, .urgent = past->urgent};
 	bool back = past->urgent && past->kind == ACT_SET_IMAGE;
-	str_copy(act.text, sizeof(act.text), back ? r->baseline.image : r->release.image);
+	/* Which pod was to go is not kept. */
+	if (act_object(past->kind) != ON_POD)
+		str_copy(act.text, sizeof(act.text), back ? r->baseline.image : r->release.image);
 	return act;
 }
 

@@ -94,9 +94,9 @@ has_effect(const struct act *act, const struct observed *seen, const struct base
 	case ACT_BACKUP:
 		return strcmp(seen->backup.job, act->text) == 0;
 	case ACT_REPLACE_POD:
-		return strcmp(seen->stable.next, act->text) != 0;
+		return act->text[0] != '\0' && strcmp(seen->stable.next, act->text) != 0;
 	case ACT_DELETE_POD:
-		return strcmp(seen->stable.stuck, act->text) != 0;
+		return act->text[0] != '\0' && strcmp(seen->stable.stuck, act->text) != 0;
 	case ACT_CREATE_CANARY:
 	case ACT_SCALE_CANARY:
 		return canary_is(&seen->canary, act);

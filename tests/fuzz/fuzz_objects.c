@@ -16,6 +16,7 @@
 #include "cluster/workload.h"
 #include "model/pace.h"
 #include "mutate.h"
+#include "objects.h"
 #include "patch.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -39,6 +40,8 @@ static const char *const texts[] = {
     "web}}, strategy: {rolling: {batches: [1, 50%]}}}",
     "{kind: App, name: shop, namespace: prod, workload: {name: web},"
     " strategy: {rolling: {batches: [1, 50%], surge: 0, unavailable: 2}}}",
+    "{kind: App, name: shop, namespace: prod, workload: {kind: StatefulSet, name: web},"
+    " strategy: {rolling: {hold: 1s}}}",
 };
 #define APPS (sizeof(texts) / sizeof(texts[0]))
 
@@ -65,94 +68,6 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-/* --- the input -------------------------------------------------------------------------------- */
-
-struct slot {
-	const char *name;
-	json_t **at;
-	bool list;
-};
-
-/* 3 or "25%", or it is not there. */
-static bool
-is_amount(const json_t *value)
-{
-	const char *text = json_string_value(value), *end = text;
-
-	if (value == NULL || text == NULL)
-		return value == NULL || (json_is_integer(value) && json_integer_value(value) >= 0 &&
-					    json_integer_value(value) <= INT32_MAX);
-	while (*end >= '0' && *end <= '9')
-		end++;
-	return end > text && end - text <= 3 && strcmp(end, "%") == 0;
-}
-
-static bool
-is_strategy(const json_t *spec)
-{
-	const json_t *strategy = json_object_get(spec, "strategy");
-	const json_t *rolling = json_object_get(strategy, "rollingUpdate");
-
-	return (strategy == NULL || json_is_object(strategy)) &&
-	       (rolling == NULL || json_is_object(rolling)) &&
-	       is_amount(json_object_get(rolling, "maxSurge")) &&
-	       is_amount(json_object_get(rolling, "maxUnavailable"));
-}
-
-/* The API server lets nothing in without these. */
-static bool
-is_stored(const json_t *value)
-{
-	const json_t *containers = jsonx_at(value, "spec.template.spec.containers"), *container;
-	size_t i;
-
-	json_array_foreach(containers, i, container)
-	{
-		if (jsonx_text(container, "image") == NULL)
-			return false;
-	}
-	return json_is_object(json_object_get(value, "metadata")) &&
-	       json_is_object(json_object_get(value, "spec")) &&
-	       is_strategy(json_object_get(value, "spec"));
-}
-
-static json_t *
-stored_of(const json_t *list, bool written)
-{
-	json_t *result = json_array(), *value;
-	size_t i;
-
-	json_array_foreach(list, i, value)
-	{
-		if (json_is_object(value) && (!written || is_stored(value)))
-			json_array_append(result, value);
-	}
-	return result;
-}
-
-static void
-take(const json_t *root, struct observe_objects *o)
-{
-	const struct slot slots[] = {{"stable", &o->stable, false}, {"canary", &o->canary, false},
-	    {"service", &o->service, false}, {"canary_service", &o->canary_service, false},
-	    {"route", &o->route, false}, {"rule", &o->rule, false}, {"hpas", &o->hpas, true},
-	    {"stable_sets", &o->stable_sets, true}, {"stable_pods", &o->stable_pods, true},
-	    {"canary_sets", &o->canary_sets, true}, {"canary_pods", &o->canary_pods, true},
-	    {"slices", &o->slices, true}, {"canary_slices", &o->canary_slices, true}};
-
-	observe_init(o);
-	for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
-		json_t *value = json_object_get(root, slots[i].name);
-
-		if (slots[i].list) {
-			json_decref(*slots[i].at);
-			*slots[i].at = stored_of(value, slots[i].at == &o->hpas);
-		} else if (is_stored(value)) {
-			*slots[i].at = json_incref(value);
-		}
-	}
-}
-
 /* --- what is seen ----------------------------------------------------------------------------- */
 
 static void
@@ -172,6 +87,8 @@ check_side(const struct workload_seen *side)
 	check_text(side->problem.object);
 	check_text(side->problem.reason);
 	check_text(side->problem.message);
+	check_text(side->stuck);
+	assert(side->broken_last >= 0);
 }
 
 static void
@@ -271,6 +188,7 @@ check_patch(const struct done *d, const json_t *object)
 	    "/spec/selector", "/spec/scaleTargetRef/name", NULL};
 	static const char *const of_rolling[] = {
 	    "/spec/minReadySeconds", "/spec/progressDeadlineSeconds", "/spec/strategy", NULL};
+	static const char *const of_ordinals[] = {"/spec/updateStrategy", NULL};
 	const json_t *step;
 	size_t i;
 
@@ -280,9 +198,12 @@ check_patch(const struct done *d, const json_t *object)
 		const char *path = jsonx_text(step, "path");
 
 		if (i > 0) {
-			assert(is_one_of(path, allowed) ||
-			       (d->app->colours && is_one_of(path, of_colours)) ||
-			       (d->app->rolls && is_one_of(path, of_rolling)));
+			assert(
+			    is_one_of(path, allowed) ||
+			    (d->app->colours && is_one_of(path, of_colours)) ||
+			    (d->app->rolls && is_one_of(path, d->app->kind == WORKLOAD_STATEFULSET
+								  ? of_ordinals
+								  : of_rolling)));
 			continue;
 		}
 		assert(strcmp(path, "/metadata/resourceVersion") == 0);
@@ -361,6 +282,17 @@ check_route_after(const struct done *d, const struct observed *after, const json
 	}
 }
 
+/* A StatefulSet cannot have more pods than its size. */
+static void
+check_held(const struct done *d, const struct pace *pace, const json_t *object)
+{
+	int size = jsonx_count(object, "spec.replicas", 1);
+	int most = pace->ordinals && d->act.number > size ? size : d->act.number;
+
+	assert(pace->ordinals == (d->app->kind == WORKLOAD_STATEFULSET));
+	assert(pace_new(pace, size) == most);
+}
+
 static void
 check_after(const struct done *d, const struct observed *after, const json_t *object)
 {
@@ -389,7 +321,7 @@ check_after(const struct done *d, const struct observed *after, const json_t *ob
 		break;
 	case ACT_ROLL:
 		assert(strcmp(after->stable.image, d->act.text) == 0);
-		assert(pace_new(&after->stable.pace, 4) == d->act.number);
+		check_held(d, &after->stable.pace, object);
 		break;
 	case ACT_ADD_SUBSETS:
 		assert(after->subsets.stable && after->subsets.canary);
@@ -454,6 +386,37 @@ check_new(const struct done *d)
 	check_again(d, body);
 }
 
+static bool
+is_wrong_and_unready(const struct done *d, const json_t *pod)
+{
+	const json_t *guard = json_object_get(d->plan.body, "preconditions");
+
+	return str_equal(jsonx_text(pod, "metadata.name"), d->act.text) &&
+	       !workload_pod_ready(pod) &&
+	       !str_equal(jsonx_text(pod, "metadata.labels.controller-revision-hash"),
+		   jsonx_text_or(d->before->stable, "status.updateRevision", "")) &&
+	       str_equal(jsonx_text(guard, "uid"), jsonx_text_or(pod, "metadata.uid", "")) &&
+	       str_equal(jsonx_text(guard, "resourceVersion"),
+		   jsonx_text_or(pod, "metadata.resourceVersion", ""));
+}
+
+/* Only what blocks its own replacement, and just as it was seen. */
+static void
+check_pod(const struct done *d)
+{
+	const json_t *pod;
+	bool found = false;
+	size_t i;
+
+	assert(d->plan.verb == ACT_DELETE && d->plan.kind == KUBE_PODS);
+	assert(str_equal(jsonx_text(d->plan.body, "kind"), "DeleteOptions"));
+	json_array_foreach(d->before->stable_pods, i, pod)
+	{
+		found |= is_wrong_and_unready(d, pod);
+	}
+	assert(found);
+}
+
 static void
 check_sent(struct done *d)
 {
@@ -462,6 +425,10 @@ check_sent(struct done *d)
 	json_t *object = slot != NULL ? *slot : json_array_get(o.hpas, 0);
 
 	assert(d->plan.body != NULL);
+	if (d->act.kind == ACT_DELETE_POD) {
+		check_pod(d);
+		return;
+	}
 	if (d->plan.verb == ACT_POST) {
 		assert(object == NULL);
 		check_new(d);
@@ -489,7 +456,10 @@ is_of_mode(const struct app *app, enum act_kind kind)
 	bool host = app->traffic.mode == TRAFFIC_HOST;
 
 	if (app->rolls)
-		return kind == ACT_ROLL || kind == ACT_SET_IMAGE || kind == ACT_HPA_FLOOR;
+		return kind == ACT_ROLL || kind == ACT_SET_IMAGE || kind == ACT_HPA_FLOOR ||
+		       (kind == ACT_DELETE_POD && app->kind == WORKLOAD_STATEFULSET);
+	if (kind == ACT_DELETE_POD)
+		return false;
 	if (kind == ACT_ROLL)
 		return false;
 	if (kind == ACT_CREATE_SERVICE || kind == ACT_DELETE_SERVICE)
@@ -540,7 +510,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (root == NULL)
 		return 0;
 	app = apps[data[0] % APPS];
-	take(root, &objects);
+	objects_take(root, &objects);
 	memset(&seen, 7, sizeof(seen));
 	observe_look(app, "web:2", &objects, data[1] % 2 ? data[1] % 101 : -1, &seen);
 	check_side(&seen.stable);
@@ -554,7 +524,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		if (act.kind == ACT_ROLL && act.number == 0)
 			act.number = 1;
-		str_copy(act.text, sizeof(act.text), "web:2");
+		str_copy(act.text, sizeof(act.text),
+		    act.kind == ACT_DELETE_POD ? seen.stable.stuck : "web:2");
 		check_act(app, &baseline, &seen, &objects, act);
 	}
 	observe_done(&objects);

@@ -92,10 +92,12 @@ canary_spec(const struct config *config)
 static char *
 rolling_spec(const struct config *config)
 {
-	return str_format("{kind: App, name: web, namespace: shop, workload: {name: web},\n"
-			  " strategy: {rolling: {batches: [1, 100%%], surge: 1, hold: 1h,\n"
-			  "  deadline: 10h}}, %s}",
-	    config->more);
+	bool ordinals = config->ordinals;
+	return str_format(
+	    "{kind: App, name: web, namespace: shop, workload: {kind: %s, name: web},\n"
+	    " strategy: {rolling: {%s hold: 1h, deadline: 10h}}, %s}",
+	    ordinals ? "StatefulSet" : "Deployment",
+	    ordinals ? "" : "batches: [1, 100%], surge: 1,", config->more);
 }
 
 static json_t *
@@ -367,7 +369,7 @@ static enum act_outcome
 land_way(struct lab *lab, struct state *s, struct act_on_way *way)
 {
 	struct act act = {.kind = (enum act_kind)way->act, .number = way->number};
-	str_copy(act.text, sizeof(act.text), image_text((enum image)way->text));
+	restore_text(&act, way->text);
 	bool fresh = way->fresh == A_CREATION ? is_missing(&s->c, act.kind) : way->fresh;
 	*way = (struct act_on_way){0};
 	return land(lab, s, &act, fresh);
@@ -389,8 +391,8 @@ void
 lab_drifts(struct lab *lab, struct state *s)
 {
 	const struct act *act = &lab->r->attempt.act;
-	s->adrift = (struct act_on_way){(uint8_t)act->kind, (uint8_t)act->number,
-	    (uint8_t)reduce_image(act->text), is_missing(&s->c, act->kind) ? A_CREATION : s->fresh};
+	s->adrift = (struct act_on_way){(uint8_t)act->kind, (uint8_t)act->number, reduce_text(act),
+	    is_missing(&s->c, act->kind) ? A_CREATION : s->fresh};
 }
 
 void

@@ -10,6 +10,7 @@
 
 #include <string.h>
 #include "base/str.h"
+#include "ordinals.h"
 #include "reduce.h"
 #include "world.h"
 
@@ -352,6 +353,17 @@ laws_after_look(struct lab *lab, struct state *s)
 /* --- batches ---------------------------------------------------------------------------------
  */
 
+/* A StatefulSet's pod that serves goes only when all others do. */
+static void
+check_ordinals(struct lab *lab, const struct cluster *c, const struct act *act)
+{
+	int missing, taken = ordinals_taken(c, act->number, &missing);
+	if (act->kind == ACT_DELETE_POD && ordinals_stuck(c) != reduce_text(act))
+		lab_bad(lab, "I2: pod %d is deleted, and nothing waits for it", reduce_text(act));
+	else if (act->kind == ACT_ROLL && taken > 0 && taken + missing > 1)
+		lab_bad(lab, "I2: %d pods go and %d are missing", taken, missing);
+}
+
 /* No more pods of the release than the stage says, and each that follows the first is made up for
  * by one that is ready. Back it goes in one act. */
 static void
@@ -361,6 +373,10 @@ check_roll(struct lab *lab, const struct state *s, const struct act *act)
 	const struct target *target = &rollout_stage(lab->r)->target;
 	int most = target->percent ? pods_for(lab, target->batch) : target->batch;
 	int ready = c->image == IMAGE_NEW ? c->new_ready : 0;
+	if (c->ordinals)
+		check_ordinals(lab, c, act);
+	if (act->kind == ACT_DELETE_POD && c->ordinals)
+		return;
 	if (act->kind == ACT_SET_IMAGE && going_home(lab)) {
 		if (reduce_image(act->text) != IMAGE_OLD)
 			lab_bad(lab, "I4: an abort sets the new image");
@@ -384,11 +400,12 @@ check_batch(struct lab *lab, const struct state *s)
 {
 	const struct cluster *c = &s->c;
 	int most = c->held > 0 ? c->held : lab->config->full;
+	int least = lab->config->full - c->ordinals; /* of these one is replaced at a time */
 	if (edited(lab, s))
 		return;
 	if (c->held > 0 && c->new_pods > most)
 		lab_bad(lab, "I7: %d pods run the release, %d are allowed", c->new_pods, most);
-	if (!hurt(lab, s) && world_stable_ready(c) < lab->config->full)
+	if (!hurt(lab, s) && world_stable_ready(c) < least)
 		lab_bad(
 		    lab, "I2: %d of %d pods are ready", world_stable_ready(c), lab->config->full);
 }

@@ -62,6 +62,23 @@ image_text(enum image image)
 	return image == IMAGE_NEW ? "web:2" : "web:1";
 }
 
+/* A pod by its ordinal, else an image. */
+uint8_t
+reduce_text(const struct act *act)
+{
+	return (uint8_t)(act->kind == ACT_DELETE_POD ? act->text[strlen("web-")] - '0'
+						     : (int)reduce_image(act->text));
+}
+
+void
+restore_text(struct act *act, uint8_t text)
+{
+	if (act->kind == ACT_DELETE_POD)
+		str_print(act->text, sizeof(act->text), "web-%d", text);
+	else
+		str_copy(act->text, sizeof(act->text), image_text((enum image)text));
+}
+
 static bool
 over(int64_t from_ms, int64_t length_ms)
 {
@@ -108,7 +125,7 @@ reduce_attempt(const struct attempt *attempt, struct reduced *to)
 		return;
 	to->act = (uint8_t)attempt->act.kind;
 	to->number = (uint8_t)attempt->act.number;
-	to->text = (uint8_t)reduce_image(attempt->act.text);
+	to->text = reduce_text(&attempt->act);
 	to->urgent = attempt->act.urgent;
 	to->pending = attempt->pending;
 	to->failures = (uint8_t)(attempt->failures > 2 ? 2 : attempt->failures);
@@ -225,7 +242,7 @@ restore_attempt(const struct reduced *from, struct rollout *r)
 	struct attempt *attempt = &r->attempt;
 	attempt->act = (struct act){
 	    .kind = (enum act_kind)from->act, .number = from->number, .urgent = from->urgent};
-	str_copy(attempt->act.text, APP_IMAGE, image_text((enum image)from->text));
+	restore_text(&attempt->act, from->text);
 	attempt->number = from->acted;
 	attempt->sent_ms = attempt->answered_ms = NOW_MS - MOMENT;
 	attempt->pending = from->pending;

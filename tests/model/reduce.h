@@ -11,6 +11,9 @@
 void reduce(const struct config *config, const struct rollout *r, struct reduced *to);
 void restore(const struct config *config, const struct reduced *from, struct rollout *r);
 
+/* What an act's text says. */
+uint8_t reduce_text(const struct act *act);
+void restore_text(struct act *act, uint8_t text);
 enum image reduce_image(const char *text);
 const char *image_text(enum image image);
 

@@ -24,7 +24,8 @@ struct cluster {       /* what the API server has; what airisd sees when it look
 	uint8_t canary_size, canary_pods, canary_ready;
 	uint8_t service, subsets;
 	uint8_t route, weight, names_canary, names_stable;
-	uint8_t hpa_min; /* 0: there is no HPA */
+	uint8_t hpa_min;	    /* 0: there is no HPA */
+	uint8_t ordinals, seats[3]; /* a StatefulSet's pods: see ordinals.c */
 };
 
 struct data_plane { /* what the one proxy believes; see world.h */
@@ -92,6 +93,7 @@ struct config {
 	bool colours;		 /* blue-green; the second colour is not there at first */
 	bool weighs;		 /* by weights, and its Service is not there either */
 	bool rolls;		 /* one Deployment, in batches, with one pod above its size */
+	bool ordinals;		 /* or a StatefulSet, ordinal by ordinal */
 	bool never_canary, never_stable, fatal; /* new pods of that side never get ready */
 	bool gate, commands;			/* commands: pause, resume, promote too */
 	uint8_t budget[BUDGETS];

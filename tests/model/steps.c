@@ -22,12 +22,17 @@ gets_ready(struct lab *lab, struct state *s, int argument)
 	return world_ready(lab->config, s, argument == 2, (enum image)(argument % 2));
 }
 
+enum { THE_LAST_POD = 4 }; /* of the old image */
+
 static bool
 gets_unready(struct lab *lab, struct state *s, int argument)
 {
 	(void)lab;
 	s->k.blind = s->k.blind || s->down || s->outage;
-	return world_unready(s, argument == 2, (enum image)(argument % 2));
+	if (argument == THE_LAST_POD && !s->c.ordinals)
+		return false;
+	return world_unready(
+	    s, argument == 2, (enum image)(argument % 2), argument == THE_LAST_POD);
 }
 
 static bool
@@ -475,6 +480,8 @@ static const struct happening steps[] = {
     {"FAULT: airisd is killed, the act is still on its way", FAULT, CRASHES, LATE, crashes,
 	NO_WAIT},
     {"FAULT: a stable pod of the old image dies", FAULT, FLIPS, IMAGE_OLD, gets_unready, NO_WAIT},
+    {"FAULT: the last pod of the old image dies", FAULT, FLIPS, THE_LAST_POD, gets_unready,
+	NO_WAIT},
     {"FAULT: a stable pod of the new image dies", FAULT, FLIPS, IMAGE_NEW, gets_unready, NO_WAIT},
     {"FAULT: a canary pod dies", FAULT, FLIPS, 2, gets_unready, NO_WAIT},
     {"FAULT: the API server does not answer", FAULT, OUTAGES, 0, goes_out, NO_WAIT},

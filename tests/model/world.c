@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/str.h"
 #include "model/pace.h"
+#include "ordinals.h"
 #include "reduce.h"
 
 void
@@ -16,6 +17,8 @@ world_begin(const struct config *config, struct state *s)
 	s->c.names_canary = s->m.names_canary = config->colours && !config->weighs;
 	s->c.hpa_min = config->hpa ? 1 : 0;
 	s->m.old_ends = full;
+	if (config->ordinals)
+		ordinals_begin(&s->c, full);
 	memcpy(s->left, config->budget, sizeof(s->left));
 	world_settle(s);
 }
@@ -62,6 +65,8 @@ world_look(const struct config *config, const struct cluster *c, bool fresh, str
 	seen->stable.pace = (struct pace){"25%", "25%", -1, 600, false, 0, false, false};
 	if (c->held > 0)
 		seen->stable.pace = pace_hold(c->held, 1);
+	if (c->ordinals)
+		ordinals_see(c, &seen->stable);
 	str_copy(seen->stable.image, APP_IMAGE, image_text((enum image)c->image));
 	look_canary(config, c, &seen->canary);
 	seen->canary_service = seen->canary_service_ours = c->service;
@@ -178,7 +183,9 @@ apply_route(struct state *s, const struct act *act)
 static enum act_outcome
 apply_image(struct state *s, const struct act *act)
 {
-	int held = act->kind == ACT_ROLL ? act->number : 0;
+	/* The last batch of a StatefulSet is its own pace. */
+	bool last = s->c.ordinals && act->number >= s->c.stable_size;
+	int held = act->kind == ACT_ROLL && !last ? act->number : 0;
 	bool same = change(&s->c.held, held) == ACT_ALREADY;
 	enum act_outcome outcome = change(&s->c.image, reduce_image(act->text));
 	return same ? outcome : ACT_DONE;
@@ -204,7 +211,8 @@ world_apply(const struct config *config, struct state *s, const struct act *act)
 		return apply_image(s, act);
 	case ON_HPA:
 		return c->hpa_min == 0 ? ACT_ALREADY : change(&c->hpa_min, act->number);
-	case ON_POD: /* of StatefulSets */
+	case ON_POD:
+		return ordinals_delete(s, act);
 	case NO_OBJECT:
 		break;
 	}
@@ -222,6 +230,8 @@ world_roll(const struct config *config, struct state *s)
 	uint8_t *wrong_ready = new ? &c->old_ready : &c->new_ready;
 	uint8_t *wrong_ends = new ? &s->m.old_ends : &s->m.new_ends;
 	int full = c->stable_size, ready = world_stable_ready(c);
+	if (c->ordinals)
+		return ordinals_step(s);
 	int above = c->held == 0 ? *wrong > 0 : 1, left = full - (c->held > 0 ? c->held - 1 : 0);
 	(void)config;
 	/* New pods never count as available there: all but so many of the old ones stay. */
@@ -251,6 +261,8 @@ world_ready(const struct config *config, struct state *s, bool canary, enum imag
 	bool new = image == IMAGE_NEW;
 	uint8_t *pods = canary ? &c->canary_pods : new ? &c->new_pods : &c->old_pods;
 	uint8_t *ready = canary ? &c->canary_ready : new ? &c->new_ready : &c->old_ready;
+	if (c->ordinals && !(image == IMAGE_NEW && config->never_stable))
+		return !canary && ordinals_turns(s, image, false, true);
 	if (*ready >= *pods || (canary && (config->never_canary || c->canary != THERE)) ||
 	    (!canary && new && config->never_stable))
 		return false;
@@ -259,12 +271,14 @@ world_ready(const struct config *config, struct state *s, bool canary, enum imag
 }
 
 bool
-world_unready(struct state *s, bool canary, enum image image)
+world_unready(struct state *s, bool canary, enum image image, bool last)
 {
 	struct cluster *c = &s->c;
 	uint8_t *ready = canary		      ? &c->canary_ready
 			 : image == IMAGE_NEW ? &c->new_ready
 					      : &c->old_ready;
+	if (c->ordinals)
+		return !canary && ordinals_turns(s, image, last, false);
 	if (*ready == 0)
 		return false;
 	--*ready;
@@ -312,13 +326,20 @@ world_take_clusters(struct state *s)
 	return true;
 }
 
+/* The release's pods are those of the stable side. */
+static bool
+is_rolling(const struct state *s)
+{
+	return s->c.held > 0 || s->c.ordinals;
+}
+
 bool
 world_take_ends(struct state *s, bool canary)
 {
 	enum mesh_subject subject = canary ? MESH_CANARY : MESH_STABLE;
 	if (world_has_taken(s, subject))
 		return false;
-	if (canary && s->c.held == 0) {
+	if (canary && !is_rolling(s)) {
 		s->m.canary_ends = s->c.canary_ready;
 		s->m.canary_dead = 0;
 	} else {
@@ -338,7 +359,7 @@ world_has_taken(const struct state *s, enum mesh_subject subject)
 		return route_is_taken(s) && s->m.service == s->c.service &&
 		       s->m.subsets == s->c.subsets;
 	case MESH_CANARY: /* the release's pods, where it rolls */
-		if (s->c.held > 0)
+		if (is_rolling(s))
 			return s->m.new_ends == s->c.new_ready;
 		return s->m.canary_ends == s->c.canary_ready && !s->m.canary_dead;
 	case MESH_STABLE:

@@ -29,7 +29,8 @@ enum act_outcome world_apply(const struct config *config, struct state *s, const
 /* Each is a step that may happen, or cannot happen now: false. */
 bool world_roll(const struct config *config, struct state *s); /* the stable Deployment */
 bool world_ready(const struct config *config, struct state *s, bool canary, enum image image);
-bool world_unready(struct state *s, bool canary, enum image image); /* a fault */
+/* A fault; last: of a StatefulSet the last one, else the first one. */
+bool world_unready(struct state *s, bool canary, enum image image, bool last);
 bool world_gone(struct state *s);
 bool world_take_route(struct state *s);
 bool world_take_clusters(struct state *s);

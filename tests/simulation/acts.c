@@ -103,6 +103,13 @@ take_effect(struct world *w, int number, int b)
 	}
 }
 
+static bool
+is_held(const struct world *w, int app, int number)
+{
+	const struct deployment *d = &w->apps[app].cached.truth.deployments[OF_STABLE];
+	return w->plan->apps[app].ordinals ? ordinals_is_held(d, number) : d->held == number;
+}
+
 /* What the port answers without asking anybody; ACT_KINDS... none: it is sent. */
 static bool
 is_answered_here(const struct world *w, int app, const struct act *act, enum act_outcome *outcome)
@@ -132,9 +139,13 @@ is_answered_here(const struct world *w, int app, const struct act *act, enum act
 		   seen->route.names_canary) ||
 	       (act->kind == ACT_DELETE_CANARY && (!canary->exists || canary->deleting)) ||
 	       (act->kind == ACT_SET_IMAGE && seen->deployments[OF_STABLE].held == 0 &&
+		   seen->deployments[OF_STABLE].partition == 0 &&
 		   seen->deployments[OF_STABLE].image == image_of(act->text)) ||
-	       (act->kind == ACT_ROLL && seen->deployments[OF_STABLE].held == act->number &&
+	       (act->kind == ACT_ROLL && is_held(w, app, act->number) &&
 		   seen->deployments[OF_STABLE].image == image_of(act->text)) ||
+	       (act->kind == ACT_DELETE_POD &&
+		   ordinals_named(act) != ordinals_stuck(&seen->deployments[OF_STABLE],
+					      &w->apps[app].cached.sides[OF_STABLE])) ||
 	       (act->kind == ACT_POINT_SERVICE && seen->service.exists &&
 		   seen->service.on_canary == (act->number != 0)) ||
 	       (act->kind == ACT_FOLLOW_HPA &&
@@ -188,17 +199,25 @@ version_of(const struct world *w, const struct act_sent *x)
 	bool creates = x->act.kind == ACT_CREATE_SERVICE ||
 		       (x->act.kind == ACT_ADD_SUBSETS && !seen->rule.exists) ||
 		       (x->act.kind == ACT_CREATE_CANARY && !seen->deployments[OF_CANARY].exists);
+	if (x->act.kind == ACT_DELETE_POD)
+		return w->apps[x->app]
+		    .cached.sides[OF_STABLE]
+		    .seats[ordinals_named(&x->act)]
+		    .version;
 	return creates ? -1 : apply_version(seen, apply_part(x->act.kind, x->turned));
 }
 
 static void
 send(struct world *w, struct act_sent *x)
 {
+	const struct cached *cached = &w->apps[x->app].cached;
 	int64_t late_ms = world_between(w, 4, 120), effect_ms = late_ms / 2;
 	x->outcome = ACT_DONE;
 	x->effect = true;
 	x->version = version_of(w, x);
-	x->uid = w->apps[x->app].cached.truth.deployments[OF_CANARY].uid;
+	x->uid = x->act.kind == ACT_DELETE_POD
+		     ? cached->sides[OF_STABLE].seats[ordinals_named(&x->act)].uid
+		     : cached->truth.deployments[OF_CANARY].uid;
 	suffer(w, x, &late_ms);
 	if (w->crash == CRASH_ACT_SENT && --w->crash_count <= 0) {
 		world_hit(w, CRASH_ACT_SENT);
@@ -231,6 +250,8 @@ acts_port(void *ctx, const struct app *spec, const struct baseline *baseline, co
 	w->counters->acts++;
 	journal_check_intent(w, app, act);
 	check_send(w, app, act);
+	if (spec->kind == WORKLOAD_STATEFULSET)
+		ordinals_check_send(w, app, act);
 	while (i < ACTS && w->acts[i].number != 0)
 		i++;
 	if (i == ACTS) {

@@ -183,9 +183,9 @@ set_image(struct world *w, struct act_sent *x)
 	struct deployment *d = deployment_of(w, x);
 	if (!d->exists)
 		return ACT_CONFLICT;
-	if (d->image == image_of(x->act.text) && d->held == 0)
+	if (d->image == image_of(x->act.text) && d->held == 0 && d->partition == 0)
 		return ACT_ALREADY;
-	d->held = 0;
+	d->held = d->partition = 0;
 	/* What takes back a change of others rolls because of them. */
 	d->image_by_others = d->image_by_others && d->image == OTHERS_IMAGE;
 	d->image = image_of(x->act.text);
@@ -203,8 +203,12 @@ roll(struct world *w, struct act_sent *x)
 	if (!d->exists)
 		return ACT_CONFLICT;
 	outcome = set_image(w, x);
-	d->held = x->act.number;
-	d->surge = pace_share(surge, d->size);
+	if (w->plan->apps[x->app].ordinals) {
+		d->partition = d->size > x->act.number ? d->size - x->act.number : 0;
+	} else {
+		d->held = x->act.number;
+		d->surge = pace_share(surge, d->size);
+	}
 	deployment_changed(w, x);
 	return outcome == ACT_ALREADY ? ACT_DONE : outcome;
 }
@@ -336,7 +340,8 @@ static bool
 is_stale(const struct world *w, const struct act_sent *x)
 {
 	enum part part = apply_part(x->act.kind, x->turned);
-	return x->version >= 0 && x->version != apply_version(&w->apps[x->app].truth, part);
+	return x->act.kind != ACT_DELETE_POD && x->version >= 0 &&
+	       x->version != apply_version(&w->apps[x->app].truth, part);
 }
 
 enum act_outcome
@@ -374,9 +379,10 @@ apply_act(struct world *w, struct act_sent *x)
 		return scale_stable(w, x);
 	case ACT_ROLL:
 		return roll(w, x);
-	case ACT_BACKUP:
+	case ACT_DELETE_POD:
+		return ordinals_delete(w, x);
+	case ACT_BACKUP: /* these two are not simulated */
 	case ACT_REPLACE_POD:
-	case ACT_DELETE_POD: /* of StatefulSets, which are not simulated */
 	case ACT_NONE:
 	case ACT_KINDS:
 		break;

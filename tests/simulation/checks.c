@@ -75,7 +75,7 @@ check_side(struct world *w, int app, const struct proxy *proxy, const struct pod
 	uint64_t known = proxy->has[app].ends & of_side, silent = of_side & ~pods->answers;
 	int alive = count_bits(known & pods->answers);
 	int dead = count_bits(known & silent & pods->by_airisd);
-	int theirs = victims(w, a, side) +
+	int theirs = victims(w, a, side) + (side == OF_STABLE ? ordinals_missing(a) : 0) +
 		     count_bits((known | pods->there) & silent & pods->by_others) +
 		     count_bits(of_side & ~known & pods->answers &
 				(rolls_unheard(w, a, side) ? UINT64_MAX : pods->returned));
@@ -84,7 +84,8 @@ check_side(struct world *w, int app, const struct proxy *proxy, const struct pod
 	if (percent == 0 || d->size_by_others || d->image_by_others)
 		return;
 	/* The other colour was taken by others: what is there has to do. */
-	if (side == OF_STABLE && colours_of(a) && a->truth.deployments[OF_CANARY].size_by_others)
+	const struct deployment *other = &a->truth.deployments[OF_CANARY];
+	if (side == OF_STABLE && colours_of(a) && (other->size_by_others || other->image_by_others))
 		return;
 	if (dead > 0 || (alive + theirs) * 200 < percent * a->load)
 		world_violated(w, "requests",
@@ -149,6 +150,16 @@ gates_rest(const struct world *w, int app, const struct rollout_known *r)
 	return rest;
 }
 
+/* Where airisd has said that pods may go, or takes it back. */
+static bool
+waits_for_stuck(const struct app_world *a, const struct rollout_known *r)
+{
+	const struct deployment *stable = &a->truth.deployments[OF_STABLE];
+	int image = r->phase == PHASE_ABORTING ? a->image_home : r->image;
+	return (r->phase == PHASE_ABORTING || r->phase == PHASE_PROGRESSING) && stable->exists &&
+	       !stable->image_by_others && stable->image == image;
+}
+
 /* What stands and has a way out that nothing bars; NULL: nothing. */
 static const char *
 what_stands(const struct world *w, int app, const struct rollout_known *r, const char **law)
@@ -168,6 +179,11 @@ what_stands(const struct world *w, int app, const struct rollout_known *r, const
 		return "an abort leaves the release in its place";
 	if (r->phase == PHASE_ABORTING && carried)
 		return "an abort leaves weight on the canary";
+	struct counts counts;
+	pods_count(a, OF_STABLE, &counts);
+	if (w->plan->apps[app].ordinals && waits_for_stuck(a, r) &&
+	    ordinals_stuck(stable, &counts) >= 0)
+		return "its controller waits for a pod that it would replace";
 	*law = "I2";
 	if (carried && pods_ready(a, OF_CANARY) == 0)
 		return "a dead canary keeps its weight";
@@ -203,6 +219,8 @@ check_world(struct world *w)
 		for (int i = 0; i < PROXIES; i++)
 			check_proxy(w, app, &w->mesh.proxies[i], &pods);
 		check_standing(w, app);
+		if (w->plan->apps[app].ordinals)
+			ordinals_check(w, app);
 	}
 }
 
@@ -274,9 +292,9 @@ check_home(struct world *w)
 		    (a->truth.deployments[OF_CANARY].exists || pods_ready(a, OF_CANARY) > 0))
 			world_violated(w, "home", "app%d: the canary is left over", app);
 		check_routing(w, app);
-		if (stable->held != 0)
-			world_violated(
-			    w, "home", "app%d: it is held at %d pods", app, stable->held);
+		if (stable->held != 0 || stable->partition != 0)
+			world_violated(w, "home", "app%d: it is held at %d pods, or partition %d",
+			    app, stable->held, stable->partition);
 		if (!a->image_by_others && stable->image != a->image_end)
 			world_violated(w, "home", "app%d: the image is %d, it should be %d", app,
 			    stable->image, a->image_end);

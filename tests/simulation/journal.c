@@ -168,7 +168,7 @@ static void
 begin(struct world *w, struct rollout_known *r)
 {
 	struct app_world *a = &w->apps[r->app];
-	a->promotions = 0;
+	a->promotions = a->most_ready = 0;
 	a->image_home = a->truth.deployments[OF_STABLE].image;
 	r->begun = true;
 }
@@ -198,6 +198,8 @@ enter_phase(struct world *w, struct rollout_known *r, const json_t *data)
 		a->ended_well = r->phase == PHASE_SUCCEEDED;
 	if (r->begun && phase_final(r->phase))
 		a->image_end = r->phase == PHASE_SUCCEEDED ? r->image : a->image_home;
+	if (r->phase == PHASE_ABORTED && r->begun && w->plan->apps[r->app].ordinals)
+		ordinals_check_home(w, r->app);
 	r->paused |= r->phase == PHASE_PAUSED;
 	if (r->phase == PHASE_ABORTING)
 		r->aborting_ms = w->now_ms;

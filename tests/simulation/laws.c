@@ -204,13 +204,15 @@ check_rest(struct world *w, int app)
 }
 
 /* What an HPA changes meanwhile is spread over both. */
-static int
+int
 batch_limit(struct world *w, int app)
 {
 	const struct app_world *a = &w->apps[app];
 	const struct rollout_known *r = rollout_active(w, app);
 	const struct canary_spec *plan = &a->spec->plan;
 	int size = a->truth.deployments[OF_STABLE].size;
+	if (r != NULL && r->stage > 0 && schedule_each_ordinal(&w->plan->apps[app]))
+		return r->stage;
 	if (r == NULL || w->plan->apps[app].hpa || r->stage < 1 || r->stage > plan->stage_count)
 		return PODS;
 	const struct stage_spec *stage = &plan->stages[r->stage - 1];
@@ -310,7 +312,9 @@ check_stage(struct world *w, struct rollout_known *r, int from, int to, int64_t 
 {
 	const struct app_world *a = &w->apps[r->app];
 	const struct app_plan *plan = &w->plan->apps[r->app];
-	int stages = colours_of(a) ? 2 : a->spec->plan.stage_count;
+	int stages = colours_of(a)		   ? 2
+		     : schedule_each_ordinal(plan) ? plan->replicas
+						   : a->spec->plan.stage_count;
 	bool judged = !colours_of(a) || from > 1 || plan->judged;
 	/* It stands before its command in the journal. A process that does not run has no time. */
 	int64_t ran_ms = w->now_ms - w->lag_ms - a->full_ms;
@@ -320,6 +324,8 @@ check_stage(struct world *w, struct rollout_known *r, int from, int to, int64_t 
 	if (from < 1 || from > stages || r->skips || full)
 		return;
 	check_hold(w, r, from);
+	if (plan->ordinals)
+		ordinals_check_stage(w, r);
 	if (from == 1 && plan->approve && !r->approved)
 		world_violated(w, "I7", "%s leaves stage %d without its approval", r->id, from);
 	/* It may have been decided before it slept, and written down after it. */

@@ -54,6 +54,7 @@ pods_count(const struct app_world *a, int side, struct counts *counts)
 		counts->updated += stays && (d->image == 0 || pod->image == d->image);
 		counts->ready += pod_serves(pod);
 		counts->ready_of[pod->image] += pod_serves(pod);
+		ordinals_count(pod, counts);
 	}
 }
 
@@ -77,9 +78,11 @@ mended(struct world *w, int app, int side)
 
 /* Its status changes with its pods, and so does its resourceVersion. */
 static void
-changed(struct world *w, int app, bool canary)
+changed(struct world *w, int app, struct pod *pod)
 {
 	struct app_world *a = &w->apps[app];
+	bool canary = pod->canary;
+	pod->version++;
 	a->truth.deployments[canary ? OF_CANARY : OF_STABLE].version++;
 	check_history(w, app);
 	if (a->truth.deployments[canary ? OF_CANARY : OF_STABLE].mended)
@@ -120,7 +123,8 @@ get_ready(struct world *w, int app, int name)
 	pod->down = false;
 	pod->returned = pod->cause == CAUSE_OTHERS;
 	pod->cause = CAUSE_NONE;
-	changed(w, app, pod->canary);
+	ordinals_serves(a, pod);
+	changed(w, app, pod);
 }
 
 /* Those that could not get ready now can. */
@@ -134,8 +138,8 @@ pods_may_get_ready(struct world *w, int app)
 			    get_ready, app, name_of(a, &a->pods[i]), false);
 }
 
-static bool
-add_pod(struct world *w, int app, int side)
+bool
+pods_make(struct world *w, int app, int side, int image, int ordinal)
 {
 	struct app_world *a = &w->apps[app];
 	int place = 0;
@@ -146,11 +150,18 @@ add_pod(struct world *w, int app, int side)
 	struct pod *pod = &a->pods[place];
 	*pod = (struct pod){.there = true,
 	    .canary = side == OF_CANARY,
-	    .image = a->truth.deployments[side].image,
+	    .image = image,
+	    .ordinal = ordinal,
 	    .uid = ++w->uids};
 	event_at(w, w->now_ms + world_between(w, 200, w->plan->pods_late_ms), get_ready, app,
 	    name_of(a, pod), false);
 	return true;
+}
+
+static bool
+add_pod(struct world *w, int app, int side)
+{
+	return pods_make(w, app, side, w->apps[app].truth.deployments[side].image, 0);
 }
 
 static void
@@ -161,7 +172,7 @@ go(struct world *w, int app, int name)
 	if (pod == NULL)
 		return;
 	pod->there = false;
-	changed(w, app, pod->canary);
+	changed(w, app, pod);
 }
 
 /* Until the pod that takes the place of one that others took down is known. */
@@ -174,11 +185,13 @@ replaced_ms(const struct world *w, int app, int side)
 	return w->plan->pods_late_ms + HEARD_MS + (never ? never_ms : 0);
 }
 
-static void
-tell_to_go(struct world *w, int app, struct pod *pod, enum cause cause)
+void
+pods_tell_to_go(struct world *w, int app, struct pod *pod, enum cause cause)
 {
 	struct app_world *a = &w->apps[app];
 	int side = pod->canary ? OF_CANARY : OF_STABLE;
+	if (pod_serves(pod))
+		ordinals_lost(a, pod, cause);
 	pod->gone_ms = w->now_ms + GRACE_MS;
 	if (pod->cause != CAUSE_OTHERS)
 		pod->cause = cause;
@@ -187,7 +200,7 @@ tell_to_go(struct world *w, int app, struct pod *pod, enum cause cause)
 	if (theirs && pod->was_ready)
 		pods_victim(w, app, side, replaced_ms(w, app, side));
 	event_at(w, pod->gone_ms, go, app, name_of(a, pod), false);
-	changed(w, app, pod->canary);
+	changed(w, app, pod);
 }
 
 /* One that is not of this image (0: any); those that are not ready first. */
@@ -202,7 +215,7 @@ remove_pod(struct world *w, int app, int side, int image, enum cause cause)
 				     pod->canary == (side == OF_CANARY) &&
 				     (image == 0 || pod->image != image);
 			if (match && (pass == 1 || !pod->ready)) {
-				tell_to_go(w, app, pod, cause);
+				pods_tell_to_go(w, app, pod, cause);
 				return true;
 			}
 		}
@@ -249,6 +262,8 @@ roll(struct world *w, int app, int side)
 	int all = count(a, side, false, 0), right = count(a, side, false, d->image);
 	int wrong = all - right, surge = d->held > 0 ? d->surge : (size + 3) / 4;
 	int ready = count(a, side, true, 0);
+	if (side == OF_STABLE && w->plan->apps[app].ordinals && size > 0)
+		return ordinals_step(w, app, cause_of(a, side, true), cause_of(a, side, false));
 	if (d->held > 0 && size > 0)
 		return roll_held(w, app, side);
 	bool unready = wrong > ready - count(a, side, true, d->image);
@@ -283,6 +298,8 @@ look(struct world *w, int app, int b)
 			;
 		finish_delete(w, app, side);
 	}
+	if (w->plan->apps[app].ordinals)
+		ordinals_status(w, app);
 }
 
 void
@@ -315,11 +332,12 @@ pods_hurt(struct world *w, int app, int side, int count, int64_t for_ms)
 		if (!pod_serves(pod) || pod->canary != (side == OF_CANARY))
 			continue;
 		count--;
+		ordinals_lost(a, pod, CAUSE_OTHERS);
 		pod->ready = false;
 		pod->down = true;
 		pod->cause = CAUSE_OTHERS;
 		event_at(w, w->now_ms + for_ms, get_ready, app, name_of(a, pod), false);
-		changed(w, app, pod->canary);
+		changed(w, app, pod);
 	}
 }
 
@@ -332,6 +350,9 @@ pods_begin(struct world *w, int app)
 		    .ready = true,
 		    .was_ready = true,
 		    .image = a->truth.deployments[OF_STABLE].image,
+		    .ordinal = i,
 		    .uid = ++w->uids};
+	if (w->plan->apps[app].ordinals)
+		ordinals_status(w, app);
 	check_history(w, app);
 }

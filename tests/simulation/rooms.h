@@ -19,6 +19,27 @@ void pods_hurt(struct world *w, int app, int side, int count, int64_t for_ms);
 void pods_victim(struct world *w, int app, int side, int64_t for_ms);
 void pods_may_get_ready(struct world *w, int app);
 int pods_ready(const struct app_world *a, int side);
+bool pods_make(struct world *w, int app, int side, int image, int ordinal); /* false: not now */
+void pods_tell_to_go(struct world *w, int app, struct pod *pod, enum cause cause);
+
+/* ordinals.c: a StatefulSet's controller, and what is seen of its pods */
+bool ordinals_step(struct world *w, int app, enum cause rolled, enum cause resized);
+void ordinals_status(struct world *w, int app); /* it has looked */
+void ordinals_count(const struct pod *pod, struct counts *counts);
+void ordinals_serves(struct app_world *a, const struct pod *pod);
+void ordinals_lost(struct app_world *a, const struct pod *pod, enum cause cause);
+int ordinals_missing(const struct app_world *a); /* because airisd replaces them */
+/* The pod that its controller waits for without end; -1: none */
+int ordinals_stuck(const struct deployment *d, const struct counts *counts);
+void ordinals_see(const struct app_world *a, int image, struct workload_seen *seen);
+int ordinals_named(const struct act *act); /* whose pod it deletes */
+enum act_outcome ordinals_delete(struct world *w, struct act_sent *x);
+bool ordinals_is_held(const struct deployment *d, int number);
+/* Its laws: in each state, for what is sent, and where an abort ends. */
+void ordinals_check(struct world *w, int app);
+void ordinals_check_send(struct world *w, int app, const struct act *act);
+void ordinals_check_stage(struct world *w, const struct rollout_known *r);
+void ordinals_check_home(struct world *w, int app);
 
 /* watch.c: what airisd sees of it: the cluster port but its writes */
 void watch_changed(struct world *w, int app, enum part part);
@@ -108,5 +129,6 @@ void check_effect(struct world *w, const struct act_sent *x);
 /* said_ms: when airisd says that it was decided (wall clock). */
 void check_stage(struct world *w, struct rollout_known *r, int from, int to, int64_t said_ms);
 void check_home(struct world *w);
+int batch_limit(struct world *w, int app); /* of pods of the release, by the stage; PODS: none */
 
 #endif

@@ -25,6 +25,12 @@ schedule_weights(const struct schedule *s, int app)
 	return weights[s->apps[app].weights];
 }
 
+bool
+schedule_each_ordinal(const struct app_plan *plan)
+{
+	return plan->ordinals && !plan->hpa && !plan->approve && plan->weights % 2 == 0;
+}
+
 struct making {
 	struct schedule *s;
 	uint64_t state;
@@ -75,6 +81,8 @@ make_app(struct making *m, struct app_plan *app)
 	app->keep = pick(m, 2) == 0;
 	app->rolls = pick(m, 3) == 0 && !m->s->asks && !app->colours;
 	app->subset &= !app->colours && !app->rolls;
+	app->ordinals = app->rolls && pick(m, 3) == 0;
+	app->parallel = app->ordinals && pick(m, 3) == 0;
 }
 
 static void
@@ -149,6 +157,31 @@ add_faults(struct making *m)
 	}
 }
 
+/* What a StatefulSet's controller cannot cope with alone: a release that does not get ready and is
+ * aborted, and pods that are away when others should follow. */
+static void
+add_bad_pods(struct making *m, int app)
+{
+	struct schedule *s = m->s;
+	int count = s->count;
+	for (int i = 0; i < count; i++) {
+		const struct item start = s->items[i];
+		int64_t at_ms = start.at_ms + between(m, 0, 3 * MINUTE);
+		int64_t for_ms = between(m, 20 * SECOND, 10 * MINUTE);
+		int64_t most_ms = s->end_ms - MINUTE;
+		if (start.kind != DO_START || start.app != app || at_ms + for_ms > most_ms)
+			continue;
+		if (pick(m, 2) == 0) {
+			add(m, FAULT_NEVER_READY, app, at_ms, for_ms, start.arg - 2);
+			if (pick(m, 2) == 0)
+				add(m, DO_ABORT, app, at_ms + between(m, 0, for_ms), 0, 0);
+			return;
+		}
+		add(m, FAULT_CRASHED, app, at_ms, for_ms, 3 * pick(m, 8));
+		return;
+	}
+}
+
 void
 schedule_make(uint64_t seed, struct schedule *s)
 {
@@ -167,6 +200,9 @@ schedule_make(uint64_t seed, struct schedule *s)
 	add_starts(&m);
 	add_commands(&m);
 	add_faults(&m);
+	for (int i = 0; i < s->app_count; i++)
+		if (s->apps[i].ordinals)
+			add_bad_pods(&m, i);
 }
 
 /* --- the App --------------------------------------------------------------------------------- */
@@ -199,13 +235,13 @@ static void
 add_stages(struct str *to, const struct schedule *s, int app)
 {
 	const int *list = schedule_weights(s, app);
-	bool rolls = s->apps[app].rolls;
-	str_addf(to, "strategy: {%s: {stages: [", rolls ? "rolling" : "canary");
-	for (int i = 0; list[i] != 0; i++)
+	bool rolls = s->apps[app].rolls, each = schedule_each_ordinal(&s->apps[app]);
+	str_addf(to, "strategy: {%s: {%s", rolls ? "rolling" : "canary", each ? "" : "stages: [");
+	for (int i = 0; list[i] != 0 && !each; i++)
 		str_addf(to, rolls ? "%s{pods: '%d%%'%s}" : "%s{weight: %d%s}", i > 0 ? ", " : "",
 		    list[i], i == 0 && s->apps[app].approve ? ", approve: true" : "");
-	str_addf(to, "], hold: %ldms, deadline: %ldms", (long)s->apps[app].hold_ms,
-	    (long)s->apps[app].deadline_ms);
+	str_addf(to, "%shold: %ldms, deadline: %ldms", each ? "" : "], ",
+	    (long)s->apps[app].hold_ms, (long)s->apps[app].deadline_ms);
 	if (!rolls)
 		str_addf(to, ", drain: %ldms", (long)s->apps[app].drain_ms);
 	str_add(to, "}}\n");
@@ -230,9 +266,10 @@ schedule_app_text(const struct schedule *s, int i)
 	struct str text;
 	str_init(&text, 0);
 	str_addf(&text,
-	    "kind: App\nname: app%d\nnamespace: shop\nworkload: {name: app%d}\n"
+	    "kind: App\nname: app%d\nnamespace: shop\nworkload: {kind: %s, name: app%d}\n"
 	    "onEdit: %s\nonStart: %s\n",
-	    i, i, edits[app->on_edit], starts[app->on_start]);
+	    i, app->ordinals ? "StatefulSet" : "Deployment", i, edits[app->on_edit],
+	    starts[app->on_start]);
 	add_traffic(&text, app, i);
 	if (app->colours)
 		add_colours(&text, app);

@@ -99,6 +99,8 @@ struct app_plan {
 	bool colours;	       /* blue-green, not a canary: behind a Service, or if it weighs */
 	bool weighs, given;    /* in the mesh; the user has made both Services */
 	bool rolls;	       /* one workload that takes the release in batches */
+	bool ordinals;	       /* and it is a StatefulSet */
+	bool parallel;	       /* whose pods do not wait for each other when they are made */
 	bool judged, keep;     /* its preview has gates; the old colour is kept for a while */
 	bool hpa, approve;
 	int replicas, hpa_min, hpa_max;
@@ -130,6 +132,8 @@ must_check int schedule_read(FILE *from, struct schedule *schedule, struct err *
 const char *item_name(enum item_kind kind);
 /* The App that it describes, as YAML; owned by the caller. */
 char *schedule_app_text(const struct schedule *schedule, int app);
+/* Its App names no batches: each ordinal is one. */
+bool schedule_each_ordinal(const struct app_plan *plan);
 /* The weights of its stages, ended by 0. */
 const int *schedule_weights(const struct schedule *schedule, int app);
 

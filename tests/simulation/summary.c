@@ -33,9 +33,12 @@ summary_print(const struct counters *sum, int64_t took_ms)
 	print_hits("faults", sum, 0, FIRST_CRASH);
 	print_hits("crash points", sum, FIRST_CRASH, FIRST_COMMAND);
 	print_hits("commands", sum, FIRST_COMMAND, ITEM_KINDS);
-	printf("apps: %llu with a canary, %llu of two colours (%llu by weights), %llu that roll\n",
+	printf("apps: %llu with a canary, %llu of two colours (%llu by weights), %llu that roll, "
+	       "of these "
+	       "%llu StatefulSets (%llu stuck pods deleted)\n",
 	    (unsigned long long)sum->canaries, (unsigned long long)sum->colours,
-	    (unsigned long long)sum->weighed, (unsigned long long)sum->rolling);
+	    (unsigned long long)sum->weighed, (unsigned long long)sum->rolling,
+	    (unsigned long long)sum->ordinals, (unsigned long long)sum->unstuck);
 	printf("rollouts: %llu succeeded, %llu aborted, %llu failed on the way home\n",
 	    (unsigned long long)sum->phases[PHASE_SUCCEEDED],
 	    (unsigned long long)sum->phases[PHASE_ABORTED],

@@ -194,6 +194,8 @@ see_side(const struct app_world *a, int side, int image, struct workload_seen *s
 	seen->pace = (struct pace){"25%", "25%", -1, 600, false, 0, false, false};
 	if (d->held > 0)
 		seen->pace = pace_hold(d->held, d->surge);
+	if (a->spec->kind == WORKLOAD_STATEFULSET)
+		ordinals_see(a, image, seen);
 	image_text(d->image, seen->image, sizeof(seen->image));
 	if (d->image_by_others || (side == OF_CANARY && d->size_by_others))
 		str_copy(seen->edited_by, sizeof(seen->edited_by), "kubectl");

@@ -200,6 +200,17 @@ begin(struct world *w)
 		    w->plan->items[i].kind >= FIRST_COMMAND);
 }
 
+/* A release that does not get ready is no fault that is over some time: a StatefulSet has to come
+ * home from it. */
+static bool
+stays_bad(struct world *w, int app)
+{
+	const struct app_world *a = &w->apps[app];
+	const struct rollout_known *r = rollout_active(w, app);
+	return w->plan->apps[app].ordinals && r != NULL && r->begun && r->image == a->never_ready &&
+	       r->image != a->image_home;
+}
+
 static void
 make_peace(struct world *w)
 {
@@ -211,7 +222,8 @@ make_peace(struct world *w)
 			w->apps[i].until[kind] = 0;
 	}
 	for (int i = 0; i < w->plan->app_count; i++)
-		world_fault_ends(w, i, FAULT_NEVER_READY);
+		if (!stays_bad(w, i))
+			world_fault_ends(w, i, FAULT_NEVER_READY);
 }
 
 /* Failed and paused are waits of their own; others must say what a person can do. */
@@ -302,8 +314,10 @@ end(struct world *w)
 		*(w->plan->apps[i].colours   ? &w->counters->colours
 		    : w->plan->apps[i].rolls ? &w->counters->rolling
 					     : &w->counters->canaries) += 1;
-	for (int i = 0; i < w->plan->app_count; i++)
+	for (int i = 0; i < w->plan->app_count; i++) {
 		w->counters->weighed += w->plan->apps[i].weighs;
+		w->counters->ordinals += w->plan->apps[i].ordinals;
+	}
 	w->counters->simulated_ms += (uint64_t)w->now_ms;
 	free(w->heap);
 }

@@ -18,6 +18,7 @@
 #define ROLLOUTS 48
 #define REPLIES 160
 #define SETTLE_MS 12000
+#define SEATS 16       /* ordinals of a StatefulSet */
 #define OTHERS_IMAGE 7 /* what others set when they edit it */
 
 enum { OF_STABLE, OF_CANARY, SIDES };
@@ -27,6 +28,8 @@ enum part { PART_STABLE, PART_CANARY, PART_SERVICE, PART_ROUTE, PART_RULE, PART_
 struct pod { /* its place is not used again while anybody may send to it */
 	bool there, ready, canary;
 	int image;
+	int ordinal; /* of a StatefulSet's */
+	int version;
 	unsigned uid;
 	int64_t gone_ms;  /* told to go, and until then it answers; 0: not told */
 	bool was_ready;	  /* it answers, also while it is going */
@@ -40,7 +43,13 @@ struct deployment {
 	int version, image, size;
 	bool size_by_others, image_by_others, mended;
 	int held, surge; /* it rolls: at so many new pods, so many above its size; 0: by itself */
-	bool sized;	 /* two colours: airisd gave the stable side its size */
+	/* A StatefulSet: who goes is at or above it; the template of those below; of what its
+	 * status is. */
+	int partition, current;
+	struct {
+		int image, partition, size;
+	} status;
+	bool sized; /* two colours: airisd gave the stable side its size */
 	unsigned uid;
 };
 
@@ -76,6 +85,11 @@ struct counts { /* what can be seen of a side's pods */
 	int pods, updated, ready, going;
 	unsigned char ready_of[8]; /* ready ones by image */
 	bool never;		   /* they cannot get ready */
+	struct seat {		   /* a StatefulSet's pods, by ordinal; image 0: there is none */
+		int image, version;
+		bool ready, going;
+		unsigned uid;
+	} seats[SEATS];
 };
 
 struct cached { /* what airisd's watches have told it */
@@ -123,8 +137,10 @@ struct app_world {
 	int sent_at;
 	int64_t controller_ms; /* when its controllers look; 0: they have no reason to */
 	int64_t rv_ms;
-	bool broken;	 /* its Deployment was deleted by others: nothing is expected any more */
-	int never_ready; /* image; 0: none */
+	bool broken;	/* its Deployment was deleted by others: nothing is expected any more */
+	int most_ready; /* pods of the release that were ready at once */
+	enum cause seats[SEATS]; /* of a StatefulSet's pod that served and does not */
+	int never_ready;	 /* image; 0: none */
 	bool flaps;
 	int64_t victims[SIDES][8]; /* pods that others took away count until then */
 	/* readiness and weights as they were, for what was decided a moment ago */
@@ -225,7 +241,8 @@ struct violation {
 };
 
 struct counters { /* of many worlds */
-	uint64_t seeds, canaries, colours, weighed, rolling, events, decisions, commits, acts;
+	uint64_t seeds, canaries, colours, weighed, rolling, ordinals, unstuck, events, decisions,
+	    commits, acts;
 	uint64_t crashes;
 	uint64_t hits[ITEM_KINDS]; /* how often each kind did what it does */
 	uint64_t phases[PHASE_FAILED + 1];

@@ -187,6 +187,10 @@ test_roll_is_refused(void **state)
 	hold_at(s, "web:v1", "{'strategy': {'type': 'Recreate'}}");
 	plan(s, ACT_ROLL, 1, "web:v2");
 	assert_not_sent(s, ACT_REFUSED, "no strategy RollingUpdate");
+	hold_at(s, "web:v1", HELD);
+	json_array_clear(jsonx_at(s->objects.stable, "spec.template.spec.containers"));
+	plan(s, ACT_ROLL, 1, "web:v2"); /* its pace alone would be no release */
+	assert_not_sent(s, ACT_REFUSED, "no container of that name");
 	str_copy(s->baseline.uid, sizeof(s->baseline.uid), "d-old");
 	plan(s, ACT_ROLL, 1, "web:v2");
 	assert_not_sent(s, ACT_REFUSED, "not the one this rollout began with");

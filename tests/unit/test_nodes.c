@@ -2,6 +2,7 @@
 #include "base/jsonx.h"
 #include "cluster/act_pace.h"
 #include "cluster/workload.h"
+#include "model/move.h"
 #include "model/pace.h"
 #include "model/step.h"
 #include "rolling_bench.h"
@@ -150,6 +151,24 @@ a_replacement_is_asked_again(void **state)
 	assert_false(act_is_safe(&view, &act));
 }
 
+/* Of a deletion that was given up it is not known which pod it was of: the next may be it. */
+static void
+a_replacement_given_up_is_not_taken_for_done(void **state)
+{
+	struct decision out = {.wake_ms = 0};
+	struct situation at = {.rollout = &rollout, .seen = &seen, .now_ms = 1000};
+	struct move m = {.at = &at, .r = &rollout, .out = &out};
+	(void)state;
+	rollout.attempt.number = 4;
+	rollout.late.acts[0] = (struct late_act){
+	    .act = {.kind = ACT_REPLACE_POD, .attempt = 3}, .until_ms = 1000 + ACT_LATE_MS};
+	str_copy(seen.stable.next, APP_NAME, "agent-a");
+	track(&m, false);
+	for (int i = 0; i < out.events.count; i++)
+		assert_int_not_equal(out.events.list[i].kind, EVENT_ACTED);
+	events_done(&out.events);
+}
+
 static void
 an_abort_lets_its_controller_go(void **state)
 {
@@ -259,6 +278,7 @@ main(void)
 	    ON_BENCH(never_more_than_the_batch),
 	    ON_BENCH(no_node_too_many),
 	    ON_BENCH(a_replacement_is_asked_again),
+	    ON_BENCH(a_replacement_given_up_is_not_taken_for_done),
 	    ON_BENCH(an_abort_lets_its_controller_go),
 	    ON_BENCH(the_pace_is_a_strategy),
 	    ON_BENCH(on_delete_is_refused),

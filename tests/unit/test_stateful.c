@@ -396,6 +396,25 @@ the_backup_comes_first(void **state)
 	expect_end(look(backup, false), "within its deadline");
 }
 
+/* Of a deletion that was given up it is not known which pod it was of: what is stuck now may be it.
+ */
+static void
+a_deletion_given_up_is_not_taken_for_done(void **state)
+{
+	struct decision out = {.wake_ms = 0};
+	struct situation at = {.rollout = &rollout, .seen = &seen, .now_ms = 1000};
+	struct move m = {.at = &at, .r = &rollout, .out = &out};
+	(void)state;
+	rollout.attempt.number = 4;
+	rollout.late.acts[0] = (struct late_act){
+	    .act = {.kind = ACT_DELETE_POD, .attempt = 3}, .until_ms = 1000 + ACT_LATE_MS};
+	str_copy(seen.stable.stuck, APP_NAME, "db-2");
+	track(&m, false);
+	for (int i = 0; i < out.events.count; i++)
+		assert_int_not_equal(out.events.list[i].kind, EVENT_ACTED);
+	events_done(&out.events);
+}
+
 static void
 the_plan_says_ordinals(void **state)
 {
@@ -405,7 +424,7 @@ the_plan_says_ordinals(void **state)
 	(void)state;
 	see_before(3);
 	seen.service = true;
-	assert_int_equal(plan_make(app, &release, &seen, 1000, &plan, &e), 0);
+	assert_int_equal(plan_make(app, &release, &seen, NULL, 1000, &plan, &e), 0);
 	assert_int_equal(plan.count, 3);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(plan.steps[i].act.number, i + 1);
@@ -433,6 +452,7 @@ main(void)
 	    ON_BENCH(F82_a_stuck_pod_is_removed),
 	    ON_BENCH(nothing_is_removed_before_the_first_ordinal),
 	    ON_BENCH(the_backup_comes_first),
+	    ON_BENCH(a_deletion_given_up_is_not_taken_for_done),
 	    ON_BENCH(the_plan_says_ordinals),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
