@@ -405,7 +405,7 @@ the_plan_says_ordinals(void **state)
 	(void)state;
 	see_before(3);
 	seen.service = true;
-	assert_int_equal(plan_make(app, &release, &seen, 1000, &plan, &e), 0);
+	assert_int_equal(plan_make(app, &release, &seen, NULL, 1000, &plan, &e), 0);
 	assert_int_equal(plan.count, 3);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(plan.steps[i].act.number, i + 1);
