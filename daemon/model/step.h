@@ -19,6 +19,8 @@ bool step_drained(const struct view *v, struct step *step, const char *what_next
 /* The mesh has taken the last change of the subject; or blocked until then. what: what was done. */
 bool step_taken(const struct view *v, struct step *step, enum mesh_subject subject,
     const char *next, const char *what);
+/* Law 4: a weight that this abort has moved comes alone; blocked until the mesh has taken it. */
+bool step_alone(const struct view *v, struct step *step, const char *next);
 /* The routing we wrote is known to the mesh; or blocked until then. */
 bool step_routing_known(const struct view *v, struct step *step);
 
