@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "base/jsonx.h"
+#include "cluster/budgets.h"
 #include "cluster/clone.h"
 #include "cluster/colours.h"
 #include "cluster/route.h"
@@ -14,7 +15,7 @@ array_slot(struct observe_objects *objects, int i)
 {
 	json_t **const slots[] = {&objects->hpas, &objects->stable_sets, &objects->stable_pods,
 	    &objects->canary_sets, &objects->canary_pods, &objects->slices, &objects->canary_slices,
-	    &objects->routes, &objects->canary_hpas};
+	    &objects->routes, &objects->canary_hpas, &objects->budgets};
 
 	return i < (int)(sizeof(slots) / sizeof(slots[0])) ? slots[i] : NULL;
 }
@@ -165,5 +166,6 @@ observe_look(const struct app *app, const char *new_image, const struct observe_
 	istio_rule_look(app, objects->rule, objects->stable, objects->canary, objects->stable_pods,
 	    &seen->subsets);
 	look_hpa(app, objects, &seen->hpa);
+	budgets_look(app, objects, &seen->budgets);
 	observe_preflight(app, objects, seen);
 }

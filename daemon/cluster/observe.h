@@ -17,6 +17,7 @@ struct observe_objects {		  /* all are references of its own; NULL: not there */
 	json_t *stable_sets, *stable_pods, *canary_sets, *canary_pods;
 	json_t *slices, *canary_slices; /* of the two Services */
 	json_t *routes;			/* before a start: the namespace's other VirtualServices */
+	json_t *budgets;		/* two colours: the namespace's PodDisruptionBudgets */
 	json_t *canary_hpas;		/* no colours: those on a Deployment of the canary's name */
 };
 void observe_init(struct observe_objects *objects);

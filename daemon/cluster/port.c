@@ -326,17 +326,17 @@ with_sides(const struct cluster *cluster, const struct app *app, struct app *roo
 	return room;
 }
 
+/* All of the namespace but this one. */
 static void
-find_other_routes(
-    const struct cluster *cluster, const struct app *app, const json_t *ours, json_t *to)
+find_all(const struct cluster *cluster, enum kube_kind kind, const struct app *app,
+    const json_t *but, json_t *to)
 {
 	size_t cursor = 0;
-	json_t *route;
+	json_t *object;
 
-	while ((route = kube_next(cluster->kube, KUBE_VIRTUALSERVICES, app->namespace, &cursor)) !=
-	       NULL)
-		if (route != ours)
-			json_array_append(to, route);
+	while ((object = kube_next(cluster->kube, kind, app->namespace, &cursor)) != NULL)
+		if (object != but)
+			json_array_append(to, object);
 }
 
 static void
@@ -360,6 +360,8 @@ gather(const struct cluster *cluster, const struct app *app, struct observe_obje
 	find(cluster, KUBE_ENDPOINTSLICES, app, traffic->service, o->slices);
 	find_hpas(cluster, app, app->workload, o->hpas);
 	find_hpas(cluster, app, app->canary, app->colours ? o->hpas : o->canary_hpas);
+	if (app->colours)
+		find_all(cluster, KUBE_BUDGETS, app, NULL, o->budgets);
 	find_owned(cluster, app, o->stable, o->stable_sets, o->stable_pods);
 	find_owned(cluster, app, o->canary, o->canary_sets, o->canary_pods);
 }
@@ -417,7 +419,7 @@ port_observe(void *ctx, const struct app *app, const char *new_image, struct obs
 	gather(cluster, app, &objects);
 	/* Only a start asks, and there may be hundreds. */
 	if (app->traffic.kind == TRAFFIC_ISTIO && (followed == NULL || followed->asked < 0))
-		find_other_routes(cluster, app, objects.route, objects.routes);
+		find_all(cluster, KUBE_VIRTUALSERVICES, app, objects.route, objects.routes);
 	observe_look(app, new_image, &objects, followed != NULL ? followed->asked : -1, seen);
 	observe_done(&objects);
 	look_freshness(cluster, app, followed, seen);

@@ -39,6 +39,7 @@ baseline_take_sides(struct baseline *baseline, const struct app *app, const stru
 	str_copy(baseline->stable, sizeof(baseline->stable), seen->stable.name);
 	str_copy(baseline->canary, sizeof(baseline->canary), canary->name);
 	baseline->had_canary = canary->exists;
+	baseline->had_budget = seen->budgets.stable || seen->budgets.stable_ours;
 	/* By weights it stays, whoever made it: it serves every other release. */
 	if (app->traffic.kind != TRAFFIC_SERVICE)
 		baseline->had_canary_service = seen->canary_service;
@@ -65,9 +66,10 @@ static const struct field masks[] = {FIELD(bare), FIELD(with_canary), FIELD(with
 static json_t *
 sides_json(const struct baseline *baseline)
 {
-	return json_pack("{s:s, s:s, s:b, s:s, s:i}", "stable", baseline->stable, "canary",
-	    baseline->canary, "had_canary", baseline->had_canary, "canary_image",
-	    baseline->canary_image, "canary_replicas", baseline->canary_replicas);
+	return json_pack("{s:s, s:s, s:b, s:b, s:s, s:i}", "stable", baseline->stable, "canary",
+	    baseline->canary, "had_canary", baseline->had_canary, "had_budget",
+	    baseline->had_budget, "canary_image", baseline->canary_image, "canary_replicas",
+	    baseline->canary_replicas);
 }
 
 static json_t *
@@ -165,6 +167,7 @@ read_sides(const json_t *json, struct baseline *to, struct err *e)
 	    read_int(json, "canary_replicas", 0, INT_MAX, &replicas, e) < 0)
 		return -1;
 	to->had_canary = jsonx_bool(json, "had_canary", false);
+	to->had_budget = jsonx_bool(json, "had_budget", false);
 	to->canary_replicas = (int)replicas;
 	return 0;
 }

@@ -87,6 +87,12 @@ struct hpa_seen {
 	bool on_canary; /* two colours: it scales the canary's workload */
 };
 
+/* Two colours: PodDisruptionBudgets. */
+struct budgets_seen {
+	bool stable, canary;	       /* one of somebody else's chooses that side's pods */
+	bool stable_ours, canary_ours; /* one that we made for that side is there */
+};
+
 /* Another airisd may write in this cluster: then this one does not. */
 struct fence_seen {
 	char why[OBSERVED_TEXT]; /* "" : this one may write */
@@ -111,6 +117,7 @@ struct observed {
 	struct route_seen route;
 	struct subsets_seen subsets;
 	struct hpa_seen hpa;
+	struct budgets_seen budgets;
 };
 
 #endif

@@ -116,6 +116,11 @@ rehearse_act(struct observed *seen, const struct rollout *r, const struct act *a
 	case ACT_SCALE_STABLE:
 		size_stable(seen, act->number);
 		break;
+	case ACT_CREATE_BUDGET:
+	case ACT_DELETE_BUDGET:
+		*(act->number == 0 ? &seen->budgets.stable_ours : &seen->budgets.canary_ours) =
+		    act->kind == ACT_CREATE_BUDGET;
+		break;
 	case ACT_ROLL:
 		roll(seen, r, act);
 		break;

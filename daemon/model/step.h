@@ -57,6 +57,10 @@ bool rule_hpa_follows(const struct view *v, struct step *step, enum side side);
 bool rule_idle_ready(const struct view *v, struct step *step, const struct target *target);
 bool rule_preview(const struct view *v, struct step *step);
 bool rule_preview_home(const struct view *v, struct step *step);
+/* What will serve has a budget before it does, and the stable side has one again at home. */
+bool rule_budget(const struct view *v, struct step *step);
+bool rule_budget_home(const struct view *v, struct step *step);
+bool rule_budget_rests(const struct view *v, struct step *step, enum side side);
 bool rule_regrow(const struct view *v, struct step *step);
 bool rule_rest(const struct view *v, struct step *step);
 bool rule_retire(const struct view *v, struct step *step);
