@@ -23,7 +23,7 @@ struct baseline {
 	/* Two colours: which is which in this rollout, and how the idle one was. */
 	char stable[APP_NAME], canary[APP_NAME]; /* "": as the app says */
 	bool had_canary;
-	bool had_budget; /* a PodDisruptionBudget chose the pods of the stable one */
+	struct budgets_seen budgets;
 	char canary_image[APP_IMAGE];
 	int canary_replicas;
 };

@@ -64,8 +64,8 @@ rule_budget(const struct view *v, struct step *step)
 bool
 rule_budget_home(const struct view *v, struct step *step)
 {
-	const struct budgets_seen *seen = &v->seen->budgets;
-	bool lacks = v->rollout->baseline.had_budget && !seen->stable && !seen->stable_ours;
+	const struct budgets_seen *seen = &v->seen->budgets, *first = &v->rollout->baseline.budgets;
+	bool lacks = (first->stable || first->stable_ours) && !seen->stable && !seen->stable_ours;
 	return v->rollout->app->colours && lacks && (seen->canary || seen->canary_ours) &&
 	       step_act(step, ACT_CREATE_BUDGET, 0, NULL);
 }
