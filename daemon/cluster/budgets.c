@@ -150,38 +150,46 @@ budgets_look(
 
 /* --- cloning --- */
 
-/* Where this side's pods have another value, that one is asked for. */
+/* The value of this side's pods; false: they have none. */
+static bool
+ask_for(json_t *match, const json_t *labels, const char *key)
+{
+	json_t *label = json_object_get(labels, key);
+
+	return json_is_string(label) && json_object_set(match, key, label) == 0;
+}
+
+/* Where this side's pods have another value, that one is asked for. NULL: the label, in key. */
 static json_t *
-selector_for(const json_t *budget, const json_t *labels, struct err *e)
+selector_for(const json_t *budget, const json_t *labels, const char **key)
 {
 	const json_t *old = jsonx_at(budget, "spec.selector"), *expression, *value;
 	json_t *match = json_object(), *expressions = json_array();
-	const char *key;
+	bool all = true;
 	size_t i;
 
-	json_object_foreach(json_object_get(old, "matchLabels"), key, value)
-	    json_object_set_new(match, key, json_incref(json_object_get(labels, key)));
+	json_object_foreach(json_object_get(old, "matchLabels"), *key, value)
+	{
+		all = ask_for(match, labels, *key);
+		if (!all)
+			break;
+	}
 	json_array_foreach(json_object_get(old, "matchExpressions"), i, expression)
 	{
-		key = jsonx_text_or(expression, "key", "");
+		if (!all)
+			break;
+		*key = jsonx_text_or(expression, "key", "");
 		if (holds(expression, labels))
 			json_array_append_new(expressions, json_deep_copy(expression));
 		else
-			json_object_set_new(match, key, json_incref(json_object_get(labels, key)));
+			all = ask_for(match, labels, *key);
 	}
-	json_object_foreach(json_object_get(old, "matchLabels"), key, value)
-	{
-		if (json_object_get(match, key) != NULL)
-			continue;
-		err_set(e,
-		    "PodDisruptionBudget %s selects by label %s, which the pods of the other "
-		    "colour do not have: add it to their template, or give that colour a budget",
-		    jsonx_text_or(budget, "metadata.name", "?"), key);
-		json_decref(match);
-		json_decref(expressions);
-		return NULL;
-	}
-	return json_pack("{s:o, s:o}", "matchLabels", match, "matchExpressions", expressions);
+	if (all)
+		return json_pack(
+		    "{s:o, s:o}", "matchLabels", match, "matchExpressions", expressions);
+	json_decref(match);
+	json_decref(expressions);
+	return NULL;
 }
 
 static json_t *
@@ -226,6 +234,7 @@ clone_for(const struct app *app, const struct observe_objects *objects, bool can
 {
 	json_t *theirs = labels_of(app, objects, !canary), *selector;
 	const json_t *budget = original(objects, theirs, labels);
+	const char *key;
 
 	json_decref(theirs);
 	if (budget == NULL) {
@@ -233,8 +242,14 @@ clone_for(const struct app *app, const struct observe_objects *objects, bool can
 		    name_of(app, canary));
 		return NULL;
 	}
-	selector = selector_for(budget, labels, e);
-	return selector == NULL ? NULL : body_of(app, name_of(app, canary), budget, selector);
+	selector = selector_for(budget, labels, &key);
+	if (selector != NULL)
+		return body_of(app, name_of(app, canary), budget, selector);
+	err_set(e,
+	    "PodDisruptionBudget %s selects by label %s, which the pods of the other colour do not "
+	    "have: add it to their template, or give that colour a budget",
+	    jsonx_text_or(budget, "metadata.name", "?"), key);
+	return NULL;
 }
 
 json_t *

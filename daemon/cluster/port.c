@@ -366,6 +366,18 @@ gather(const struct cluster *cluster, const struct app *app, struct observe_obje
 	find_owned(cluster, app, o->canary, o->canary_sets, o->canary_pods);
 }
 
+/* A Role of before they were looked at does not keep anybody from going home. */
+static bool
+budgets_refused(const struct cluster *cluster, enum kube_kind kind, const struct app *app,
+    struct observed *seen)
+{
+	if (kind != KUBE_BUDGETS || !kube_refused(cluster->kube, kind, app->namespace))
+		return false;
+	str_copy(seen->budgets_unknown, sizeof(seen->budgets_unknown), seen->stale);
+	seen->stale[0] = '\0';
+	return true;
+}
+
 /* The first kind that is not fresh is told. */
 static void
 look_freshness(const struct cluster *cluster, const struct app *app,
@@ -377,7 +389,8 @@ look_freshness(const struct cluster *cluster, const struct app *app,
 	seen->fresh = true;
 	for (int i = 0; i < count && seen->fresh; i++)
 		seen->fresh = kube_fresh(cluster->kube, kinds[i], app->namespace, seen->stale,
-		    sizeof(seen->stale), &seen->stale_since_ms);
+				  sizeof(seen->stale), &seen->stale_since_ms) ||
+			      budgets_refused(cluster, kinds[i], app, seen);
 	if (followed == NULL)
 		return;
 	seen->verified_ms = followed->verified_ms;

@@ -54,6 +54,9 @@ rule_budget(const struct view *v, struct step *step)
 	const struct budgets_seen *seen = &v->seen->budgets;
 	if (!v->rollout->app->colours)
 		return false;
+	if (v->seen->budgets_unknown[0] != '\0')
+		return !v->urgent && step_blocked(step, "Cluster", 0, "then the colour gets pods",
+					 "%s", v->seen->budgets_unknown);
 	if (seen->canary)
 		return seen->canary_ours && step_act(step, ACT_DELETE_BUDGET, 100, NULL);
 	return !seen->canary_ours && (seen->stable || seen->stable_ours) &&

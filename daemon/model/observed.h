@@ -118,6 +118,7 @@ struct observed {
 	struct subsets_seen subsets;
 	struct hpa_seen hpa;
 	struct budgets_seen budgets;
+	char budgets_unknown[OBSERVED_TEXT]; /* "": they are known; else why they cannot be read */
 };
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/jsonx.h"
 #include "base/yaml.h"
 #include "cluster/act_plan.h"
+#include "cluster/budgets.h"
 #include "cluster/route.h"
 #include "cluster/route_form.h"
 #include "cluster/workload.h"
@@ -138,7 +139,8 @@ take(const json_t *root, struct observe_objects *o)
 	    {"route", &o->route, false}, {"rule", &o->rule, false}, {"hpas", &o->hpas, true},
 	    {"stable_sets", &o->stable_sets, true}, {"stable_pods", &o->stable_pods, true},
 	    {"canary_sets", &o->canary_sets, true}, {"canary_pods", &o->canary_pods, true},
-	    {"slices", &o->slices, true}, {"canary_slices", &o->canary_slices, true}};
+	    {"slices", &o->slices, true}, {"canary_slices", &o->canary_slices, true},
+	    {"budgets", &o->budgets, true}};
 
 	observe_init(o);
 	for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
@@ -146,7 +148,8 @@ take(const json_t *root, struct observe_objects *o)
 
 		if (slots[i].list) {
 			json_decref(*slots[i].at);
-			*slots[i].at = stored_of(value, slots[i].at == &o->hpas);
+			*slots[i].at =
+			    stored_of(value, slots[i].at == &o->hpas || slots[i].at == &o->budgets);
 		} else if (is_stored(value)) {
 			*slots[i].at = json_incref(value);
 		}
@@ -222,6 +225,8 @@ subject_of(const struct done *d, struct observe_objects *o)
 	switch (d->act.kind) {
 	case ACT_HPA_FLOOR:
 	case ACT_FOLLOW_HPA:
+	case ACT_CREATE_BUDGET:
+	case ACT_DELETE_BUDGET:
 		return NULL;
 	case ACT_CREATE_SERVICE:
 	case ACT_DELETE_SERVICE:
@@ -440,6 +445,11 @@ check_new(const struct done *d)
 
 	assert(str_equal(jsonx_text(body, "metadata.name"), d->plan.name) && marked_ours(body));
 	assert(str_equal(jsonx_text(body, "metadata.namespace"), d->app->namespace));
+	/* No pod gets a second one. */
+	if (d->act.kind == ACT_CREATE_BUDGET)
+		assert(d->act.number == 0 ||
+		       !budgets_selects(
+			   body, jsonx_at(d->before->stable, "spec.template.metadata.labels")));
 	if (d->act.kind == ACT_CREATE_CANARY) {
 		const json_t *labels = jsonx_at(body, "spec.template.metadata.labels");
 
@@ -456,8 +466,10 @@ check_sent(struct done *d)
 {
 	struct observe_objects o = *d->before;
 	json_t **slot = subject_of(d, &o), *after;
-	json_t *object = slot != NULL ? *slot : json_array_get(o.hpas, 0);
+	const json_t *object = slot != NULL ? *slot : json_array_get(o.hpas, 0);
 
+	if (act_object(d->act.kind) == ON_BUDGET)
+		object = budgets_ours(d->app, &o, d->act.number != 0);
 	assert(d->plan.body != NULL);
 	if (d->plan.verb == ACT_POST) {
 		assert(object == NULL);
@@ -496,6 +508,8 @@ is_of_mode(const struct app *app, enum act_kind kind)
 	if (app->colours && kind == ACT_ROUTE_HOME)
 		return false; /* nothing is added to a Service */
 	if (kind == ACT_POINT_SERVICE || kind == ACT_FOLLOW_HPA || kind == ACT_SCALE_STABLE)
+		return app->colours;
+	if (act_object(kind) == ON_BUDGET)
 		return app->colours;
 	return true;
 }

@@ -389,6 +389,10 @@ what_will_serve_has_a_budget_before(void **state)
 	expect_act(look(switched, false), ACT_CREATE_BUDGET, 100);
 	seen.budgets = (struct budgets_seen){.stable_ours = true};
 	expect_act(look(retired, false), ACT_CREATE_BUDGET, 100);
+	str_copy(seen.budgets_unknown, OBSERVED_TEXT, "budgets may not be read");
+	assert_string_equal(look(switched, false).waiting.what, "budgets may not be read");
+	expect_act(look(target_home(), true), ACT_WEIGHT, 0);
+	seen.budgets_unknown[0] = '\0';
 	seen.route.weight = rollout.weight = rollout.seen = 0;
 	expect_act(look(preview, false), ACT_CREATE_BUDGET, 100);
 	seen.budgets.canary_ours = true;

@@ -177,6 +177,12 @@ what_cannot_be_cloned_says_why(void **state)
 	plan = plan_of(ACT_CREATE_BUDGET, 100);
 	assert_int_equal(plan.outcome, ACT_REFUSED);
 	assert_non_null(strstr(plan.text, "by label app, which the pods of the other colour"));
+	json_array_clear(o.budgets);
+	add("web", "",
+	    "{'selector': {'matchExpressions': [{'key': 'app', 'operator': 'Exists'}]}}");
+	plan = plan_of(ACT_CREATE_BUDGET, 100);
+	assert_int_equal(plan.outcome, ACT_REFUSED);
+	assert_non_null(strstr(plan.text, "by label app, which"));
 	add("web-green", "", "{'selector': {'matchLabels': {'app': 'db'}}}");
 	plan = plan_of(ACT_CREATE_BUDGET, 100);
 	assert_int_equal(plan.outcome, ACT_REFUSED);

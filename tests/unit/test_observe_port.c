@@ -136,6 +136,33 @@ test_budgets_matter_to_two_colours(void **state)
 	room_end();
 }
 
+static bool
+is_unknown(void)
+{
+	return room_look().fresh && room_look().budgets_unknown[0] != '\0';
+}
+
+/* A Role of before they were looked at: all else is known, and it is said why they are not. */
+static void
+test_budgets_that_may_not_be_read(void **state)
+{
+	(void)state;
+	room_begin(TRAFFIC_HOST);
+	room.app.colours = room.app.sided = true;
+	room.refused = "poddisruptionbudgets";
+	room_follow();
+	assert_true(run_until(room.loop, is_unknown, 2000));
+	assert_non_null(strstr(room_look().budgets_unknown, "poddisruptionbudgets"));
+	assert_string_equal(room_look().stale, "");
+	room_end();
+	room_begin(TRAFFIC_HOST);
+	room.app.colours = room.app.sided = true;
+	room.refused = "services";
+	room.port.follow(room.port.ctx, &room.app, true);
+	assert_false(run_until(room.loop, room_is_fresh, 300));
+	room_end();
+}
+
 static void
 test_a_burst_is_told_once(void **state)
 {
@@ -364,6 +391,7 @@ main(void)
 	    cmocka_unit_test(test_changes_find_their_app),
 	    cmocka_unit_test(test_changes_of_the_routing_find_their_app),
 	    cmocka_unit_test(test_budgets_matter_to_two_colours),
+	    cmocka_unit_test(test_budgets_that_may_not_be_read),
 	    cmocka_unit_test(test_a_burst_is_told_once),
 	    cmocka_unit_test(test_unfollowed_is_not_told),
 	    cmocka_unit_test(test_following_again_replaces),
