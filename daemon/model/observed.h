@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "model/app.h"
+#include "model/budgets.h"
 
 #define OBSERVED_TEXT 256
 
@@ -85,12 +86,6 @@ struct hpa_seen {
 	int min; /* absent: 1 */
 	int max;
 	bool on_canary; /* two colours: it scales the canary's workload */
-};
-
-/* Two colours: PodDisruptionBudgets. */
-struct budgets_seen {
-	bool stable, canary;	       /* one of somebody else's chooses that side's pods */
-	bool stable_ours, canary_ours; /* one that we made for that side is there */
 };
 
 /* Another airisd may write in this cluster: then this one does not. */
