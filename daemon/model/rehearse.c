@@ -70,6 +70,13 @@ subsets_home(struct observed *seen, const struct baseline *baseline)
 }
 
 static void
+weigh(struct route_seen *route, int weight)
+{
+	route->weight = weight;
+	route->names_canary = true;
+}
+
+static void
 add_subsets(struct subsets_seen *subsets)
 {
 	subsets->ours = !subsets->exists;
@@ -107,8 +114,7 @@ rehearse_act(struct observed *seen, const struct rollout *r, const struct act *a
 		resize(&seen->canary, act->number);
 		break;
 	case ACT_WEIGHT:
-		seen->route.weight = act->number;
-		seen->route.names_canary = true;
+		weigh(&seen->route, act->number);
 		break;
 	case ACT_SET_IMAGE:
 		set_image(seen, r, act);
