@@ -97,6 +97,7 @@ sides_at_start(const struct baseline *b, struct observed *seen)
 	str_copy(canary->name, sizeof(canary->name), b->canary);
 	str_copy(seen->stable.name, sizeof(seen->stable.name), b->stable);
 	seen->preview = PREVIEW_CANARY;
+	seen->budgets = b->budgets;
 }
 
 /* What the baseline was taken from, as far as it matters to a plan. */

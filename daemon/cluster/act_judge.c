@@ -5,6 +5,26 @@
 #include <string.h>
 #include "base/str.h"
 
+const char *
+act_verb_method(enum act_verb verb)
+{
+	switch (verb) {
+	case ACT_POST:
+		return "POST";
+	case ACT_PATCH:
+		return "PATCH";
+	case ACT_DELETE:
+		return "DELETE";
+	}
+	return "";
+}
+
+const char *
+act_verb_content_type(enum act_verb verb)
+{
+	return verb == ACT_PATCH ? "application/json-patch+json" : "application/json";
+}
+
 static void
 say(struct act_judgement *j, const struct act_plan *plan, const struct act_answer *answer)
 {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include "base/jsonx.h"
 #include "cluster/backup.h"
+#include "cluster/budgets.h"
 #include "cluster/clone.h"
 #include "cluster/colours.h"
 #include "cluster/route.h"
@@ -22,26 +23,6 @@ struct wish { /* what every planner is given */
 	const struct act *act;
 	const struct observe_objects *objects;
 };
-
-const char *
-act_verb_method(enum act_verb verb)
-{
-	switch (verb) {
-	case ACT_POST:
-		return "POST";
-	case ACT_PATCH:
-		return "PATCH";
-	case ACT_DELETE:
-		return "DELETE";
-	}
-	return "";
-}
-
-const char *
-act_verb_content_type(enum act_verb verb)
-{
-	return verb == ACT_PATCH ? "application/json-patch+json" : "application/json";
-}
 
 void
 act_plan_done(struct act_plan *plan)
@@ -387,6 +368,22 @@ plan_hpa_floor(struct act_plan *plan, const struct wish *w)
 	send_body(plan, ACT_PATCH, hpa, patch);
 }
 
+static void
+plan_budget(struct act_plan *plan, const struct wish *w)
+{
+	bool canary = w->act->number != 0;
+	const json_t *ours = budgets_ours(w->app, w->objects, canary);
+	struct err e = {""};
+
+	about(plan, KUBE_BUDGETS, canary ? w->app->canary : w->app->workload);
+	if (w->act->kind == ACT_DELETE_BUDGET)
+		send_delete(plan, w, ours);
+	else if (ours != NULL)
+		answer(plan, ACT_ALREADY, "");
+	else
+		send_built(plan, ACT_POST, NULL, budgets_clone(w->app, w->objects, canary, &e), &e);
+}
+
 /* --- Services --- */
 
 static void
@@ -580,6 +577,8 @@ act_plan(const struct app *app, const struct baseline *baseline, const struct ac
 	    [ACT_BACKUP] = plan_backup,
 	    [ACT_REPLACE_POD] = plan_replace_pod,
 	    [ACT_DELETE_POD] = plan_delete_pod,
+	    [ACT_CREATE_BUDGET] = plan_budget,
+	    [ACT_DELETE_BUDGET] = plan_budget,
 	};
 	const struct wish w = {app, baseline, act, objects};
 

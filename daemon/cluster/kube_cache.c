@@ -178,6 +178,14 @@ explain(const struct kube_cache *cache, char *text, size_t size)
 }
 
 bool
+kube_refused(const struct kube *kube, enum kube_kind kind, const char *ns)
+{
+	const struct kube_cache *cache = kube_cache_find(kube, kind, ns);
+
+	return cache && cache->refused && !cache->listed;
+}
+
+bool
 kube_fresh(const struct kube *kube, enum kube_kind kind, const char *ns, char *text, size_t size,
     int64_t *since_ms)
 {

@@ -24,6 +24,7 @@ struct kube_cache {
 	uint64_t stream;	 /* httpc's number; 0: none */
 	struct httpc_pool *pool; /* of the stream */
 	bool open, listed, was_fresh;
+	bool refused;		 /* the last list was: 403 */
 	bool relist;		 /* the next start reads everything */
 	bool refreshed;		 /* new credentials were fetched for this 401 */
 	uint64_t generation;	 /* of the credentials of the stream */

@@ -48,6 +48,14 @@ static const struct kube_kept slice_kept[] = {
     {NULL, {NULL}},
 };
 
+static const struct kube_kept budget_kept[] = {
+    {"metadata", {"name", "namespace", "uid", "resourceVersion", "labels", "annotations",
+		     "deletionTimestamp"}},
+    {"spec", {"selector", "minAvailable", "maxUnavailable", "unhealthyPodEvictionPolicy"}},
+    {"status", {NULL}},
+    {NULL, {NULL}},
+};
+
 static bool
 by_controller(const json_t *object, char *to, size_t size)
 {
@@ -107,6 +115,8 @@ static const struct kube_kind_info kinds[KUBE_KINDS] = {
 	true, NULL, NULL, NULL},
     [KUBE_HTTPROUTES] = {"HTTPRoute", "httproutes", "gateway.networking.k8s.io", {"v1", "v1beta1"},
 	true, NULL, NULL, NULL},
+    [KUBE_BUDGETS] = {"PodDisruptionBudget", "poddisruptionbudgets", "policy", {"v1"}, false,
+	budget_kept, NULL, NULL},
 };
 
 const struct kube_kind_info *

@@ -20,9 +20,10 @@ enum kube_kind {
 	KUBE_HPAS,
 	KUBE_VIRTUALSERVICES,
 	KUBE_DESTINATIONRULES,
-	KUBE_HTTPROUTES
+	KUBE_HTTPROUTES,
+	KUBE_BUDGETS
 };
-enum { KUBE_KINDS = KUBE_HTTPROUTES + 1 };
+enum { KUBE_KINDS = KUBE_BUDGETS + 1 };
 
 /* Of the object at path ("spec", "spec.containers[]": each element) only these members are kept. */
 struct kube_kept {

@@ -74,6 +74,7 @@ on_list_end(void *ctx, const struct kube_answer *answer)
 	struct kube_cache *cache = ctx;
 
 	cache->list = NULL;
+	cache->refused = answer->outcome == KUBE_ANSWERED && answer->status == 403;
 	if (answer->outcome != KUBE_ANSWERED || answer->status != 200) {
 		explain_list(cache, answer);
 		pause_after_failure(cache, answer->retry_after_ms);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/jsonx.h"
 #include "cluster/backup.h"
+#include "cluster/budgets.h"
 #include "cluster/clone.h"
 #include "cluster/colours.h"
 #include "cluster/route.h"
@@ -15,7 +16,7 @@ array_slot(struct observe_objects *objects, int i)
 {
 	json_t **const slots[] = {&objects->hpas, &objects->stable_sets, &objects->stable_pods,
 	    &objects->canary_sets, &objects->canary_pods, &objects->slices, &objects->canary_slices,
-	    &objects->routes, &objects->canary_hpas, &objects->jobs};
+	    &objects->routes, &objects->canary_hpas, &objects->jobs, &objects->budgets};
 
 	return i < (int)(sizeof(slots) / sizeof(slots[0])) ? slots[i] : NULL;
 }
@@ -168,5 +169,6 @@ observe_look(const struct app *app, const char *new_image, const struct observe_
 	    &seen->subsets);
 	look_hpa(app, objects, &seen->hpa);
 	backup_look(app, objects, &seen->backup);
+	budgets_look(app, objects, &seen->budgets);
 	observe_preflight(app, objects, seen);
 }

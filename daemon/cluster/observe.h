@@ -19,6 +19,7 @@ struct observe_objects {		  /* all are references of its own; NULL: not there */
 	json_t *slices, *canary_slices; /* of the two Services */
 	json_t *routes;			/* before a start: the namespace's other VirtualServices */
 	json_t *jobs;			/* of that CronJob */
+	json_t *budgets;		/* two colours: the namespace's PodDisruptionBudgets */
 	json_t *canary_hpas;		/* no colours: those on a Deployment of the canary's name */
 };
 void observe_init(struct observe_objects *objects);

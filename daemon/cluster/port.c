@@ -246,135 +246,16 @@ port_unfollow(void *ctx, const char *app)
 
 /* --- observing --- */
 
-static json_t *
-get(const struct cluster *cluster, enum kube_kind kind, const struct app *app, const char *name)
+/* A Role of before they were looked at does not keep anybody from going home. */
+static bool
+budgets_refused(const struct cluster *cluster, enum kube_kind kind, const struct app *app,
+    struct observed *seen)
 {
-	return json_incref(kube_get(cluster->kube, kind, app->namespace, name));
-}
-
-static void
-find(const struct cluster *cluster, enum kube_kind kind, const struct app *app, const char *key,
-    json_t *to)
-{
-	struct kube_found found = kube_find(cluster->kube, kind, app->namespace, key);
-
-	for (size_t i = 0; i < found.count; i++)
-		json_array_append(to, found.objects[i]);
-}
-
-static void
-find_owned(const struct cluster *cluster, const struct app *app, const json_t *deployment,
-    json_t *sets, json_t *pods)
-{
-	const char *uid = jsonx_text(deployment, "metadata.uid");
-	const json_t *set;
-	size_t i;
-
-	if (uid == NULL)
-		return;
-	if (app->kind != WORKLOAD_DEPLOYMENT)
-		find(cluster, KUBE_PODS, app, uid, pods);
-	else
-		find(cluster, KUBE_REPLICASETS, app, uid, sets);
-	json_array_foreach(sets, i, set)
-	    find(cluster, KUBE_PODS, app, jsonx_text_or(set, "metadata.uid", ""), pods);
-}
-
-/* One that is only held by somebody's finalizer is as good as gone. */
-static json_t *
-get_lasting(
-    const struct cluster *cluster, enum kube_kind kind, const struct app *app, const char *name)
-{
-	json_t *object = get(cluster, kind, app, name);
-
-	if (jsonx_at(object, "metadata.deletionTimestamp") == NULL)
-		return object;
-	json_decref(object);
-	return NULL;
-}
-
-static void
-find_hpas(const struct cluster *cluster, const struct app *app, const char *workload, json_t *to)
-{
-	char *target = str_format("%s/%s", app_workload_kind(app), workload);
-
-	find(cluster, KUBE_HPAS, app, target, to);
-	free(target);
-}
-
-struct named { /* for colours_take_sides */
-	const struct cluster *cluster;
-	const struct app *app;
-};
-
-static const json_t *
-get_deployment(void *ctx, const char *name)
-{
-	const struct named *in = ctx;
-
-	return kube_get(in->cluster->kube, KUBE_DEPLOYMENTS, in->app->namespace, name);
-}
-
-/* The app itself, or in room what its sides are now. */
-static const struct app *
-with_sides(const struct cluster *cluster, const struct app *app, struct app *room)
-{
-	struct named in = {cluster, app};
-	const json_t *route;
-
-	if (!app->colours || app->sided)
-		return app;
-	*room = *app;
-	route = kube_get(cluster->kube, route_form(app)->kind, app->namespace, app->traffic.route);
-	colours_take_sides(room, route, get_deployment, &in);
-	return room;
-}
-
-static void
-find_other_routes(
-    const struct cluster *cluster, const struct app *app, const json_t *ours, json_t *to)
-{
-	size_t cursor = 0;
-	json_t *route;
-
-	while ((route = kube_next(cluster->kube, KUBE_VIRTUALSERVICES, app->namespace, &cursor)) !=
-	       NULL)
-		if (route != ours)
-			json_array_append(to, route);
-}
-
-const struct app *
-port_gather(const struct cluster *cluster, const struct app *app, struct app *room,
-    struct observe_objects *o)
-{
-	const struct traffic_spec *traffic;
-
-	app = room == NULL ? app : with_sides(cluster, app, room);
-	traffic = &app->traffic;
-	observe_init(o);
-	o->stable = get(cluster, workload_kind(app), app, app->workload);
-	o->canary = get(cluster, KUBE_DEPLOYMENTS, app, app->canary);
-	o->service = get(cluster, KUBE_SERVICES, app, traffic->service);
-	o->route = get(cluster, route_form(app)->kind, app, traffic->route);
-	if (traffic->mode == TRAFFIC_HOST) {
-		o->canary_service =
-		    get_lasting(cluster, KUBE_SERVICES, app, traffic->canary_service);
-		find(cluster, KUBE_ENDPOINTSLICES, app, traffic->canary_service, o->canary_slices);
-	} else {
-		o->rule =
-		    get_lasting(cluster, KUBE_DESTINATIONRULES, app, traffic->destination_rule);
-	}
-	find(cluster, KUBE_ENDPOINTSLICES, app, traffic->service, o->slices);
-	if (app->batch.backup[0] != '\0') {
-		o->cronjob = get(cluster, KUBE_CRONJOBS, app, app->batch.backup);
-		find(cluster, KUBE_JOBS, app, jsonx_text_or(o->cronjob, "metadata.uid", ""),
-		    o->jobs);
-	}
-	find_hpas(cluster, app, app->workload, o->hpas);
-	find_hpas(cluster, app, app->canary, app->colours ? o->hpas : o->canary_hpas);
-	find_owned(cluster, app, o->stable, o->stable_sets, o->stable_pods);
-	find_owned(cluster, app, o->canary, o->canary_sets, o->canary_pods);
-	return app;
+	if (kind != KUBE_BUDGETS || !kube_refused(cluster->kube, kind, app->namespace))
+		return false;
+	str_copy(seen->budgets_unknown, sizeof(seen->budgets_unknown), seen->stale);
+	seen->stale[0] = '\0';
+	return true;
 }
 
 /* The first kind that is not fresh is told. */
@@ -388,7 +269,8 @@ look_freshness(const struct cluster *cluster, const struct app *app,
 	seen->fresh = true;
 	for (int i = 0; i < count && seen->fresh; i++)
 		seen->fresh = kube_fresh(cluster->kube, kinds[i], app->namespace, seen->stale,
-		    sizeof(seen->stale), &seen->stale_since_ms);
+				  sizeof(seen->stale), &seen->stale_since_ms) ||
+			      budgets_refused(cluster, kinds[i], app, seen);
 	if (followed == NULL)
 		return;
 	seen->verified_ms = followed->verified_ms;
@@ -426,10 +308,11 @@ port_observe(void *ctx, const struct app *app, const char *new_image, struct obs
 	struct observe_objects objects;
 	struct app room;
 
-	app = port_gather(cluster, app, &room, &objects);
+	app = port_gather(cluster->kube, app, &room, &objects);
 	/* Only a start asks, and there may be hundreds. */
 	if (app->traffic.kind == TRAFFIC_ISTIO && (followed == NULL || followed->asked < 0))
-		find_other_routes(cluster, app, objects.route, objects.routes);
+		port_find_all(
+		    cluster->kube, KUBE_VIRTUALSERVICES, app, objects.route, objects.routes);
 	observe_look(app, new_image, &objects, followed != NULL ? followed->asked : -1, seen);
 	observe_done(&objects);
 	look_freshness(cluster, app, followed, seen);
@@ -448,7 +331,7 @@ cluster_addresses(struct cluster *cluster, const struct app *app, bool canary,
 	look_freshness(cluster, app, followed, &seen);
 	if (!seen.fresh)
 		return false;
-	port_gather(cluster, app, NULL, &o);
+	port_gather(cluster->kube, app, NULL, &o);
 	workload_addresses(
 	    own ? o.canary_slices : o.slices, canary ? o.canary_pods : o.stable_pods, each, ctx);
 	observe_done(&o);
@@ -502,7 +385,7 @@ port_act(void *ctx, const struct app *app, const struct baseline *baseline, cons
 
 	if (followed != NULL && act->kind == ACT_WEIGHT && may_write(cluster))
 		followed->asked = act->number;
-	port_gather(cluster, app, NULL, &objects);
+	port_gather(cluster->kube, app, NULL, &objects);
 	act_plan(app, baseline, act, &objects, &plan);
 	observe_done(&objects);
 	doubt(cluster, app, &plan);

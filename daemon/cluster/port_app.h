@@ -67,8 +67,11 @@ void port_verify_cancel(struct port_app *app);
 void port_changed(struct cluster *cluster, const char *app); /* told once, in the next turn */
 /* What the caches have of it, for observe_done to free. Returns the app itself, or in room what its
  * sides are now; room NULL: it has them. */
-const struct app *port_gather(const struct cluster *cluster, const struct app *app,
-    struct app *room, struct observe_objects *objects);
+const struct app *port_gather(const struct kube *kube, const struct app *app, struct app *room,
+    struct observe_objects *objects);
+/* All of the app's namespace but this one are added. */
+void port_find_all(const struct kube *kube, enum kube_kind kind, const struct app *app,
+    const json_t *but, json_t *to);
 struct loop *cluster_loop(struct cluster *cluster);
 struct port_turns *cluster_turns(struct cluster *cluster);
 

@@ -26,6 +26,8 @@ is_needed(const struct app *app, enum kube_kind kind)
 		return app->batch.backup[0] != '\0';
 	if (kind == KUBE_REPLICASETS)
 		return app->kind == WORKLOAD_DEPLOYMENT;
+	if (kind == KUBE_BUDGETS)
+		return app->colours;
 	return kind != KUBE_DESTINATIONRULES || app->traffic.mode == TRAFFIC_SUBSET;
 }
 
@@ -119,7 +121,8 @@ each_key(struct port_index *index, const struct app *app,
 	} keys[] = {{"services", traffic->service}, {"services", traffic->canary_service},
 	    {kube_kind_info(route_form(app)->kind)->plural, traffic->route},
 	    {"destinationrules", traffic->destination_rule}, {"cronjobs", app->batch.backup},
-	    {"namespace", ""}};
+	    {"namespace", ""}, {"poddisruptionbudgets", ""}};
+	size_t last = sizeof(keys) / sizeof(keys[0]) - !app->colours; /* budgets: of colours */
 
 	for (int i = 0; i < count; i++) {
 		char *key = key_of(
@@ -128,7 +131,7 @@ each_key(struct port_index *index, const struct app *app,
 		apply(index, key, app->name);
 		free(key);
 	}
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+	for (size_t i = 0; i < last; i++) {
 		char *key = key_of(keys[i].what, app->namespace, keys[i].name);
 
 		apply(index, key, app->name);
@@ -246,6 +249,9 @@ tell_object(const struct search *s, enum kube_kind kind, const char *name, const
 	case KUBE_PODS:
 		tell_pod(s, object);
 		return;
+	case KUBE_BUDGETS:
+		tell(s, kube_kind_info(kind)->plural, "");
+		return;
 	case KUBE_ENDPOINTSLICES:
 		owner = jsonx_text(object, "metadata.labels.kubernetes\\.io/service-name");
 		if (owner != NULL)
@@ -263,6 +269,11 @@ port_index_find(const struct port_index *index, const struct kube *kube, enum ku
 {
 	const struct search s = {index, kube, ns, each, ctx};
 
+	/* Whenever a pod gets ready, the status of its budget changes. */
+	if (kind == KUBE_BUDGETS && old != NULL && now != NULL &&
+	    json_equal(json_object_get(old, "spec"), json_object_get(now, "spec")) &&
+	    jsonx_at(now, "metadata.deletionTimestamp") == NULL)
+		return;
 	tell_object(&s, kind, name, now != NULL ? now : old);
 	/* What an object pointed to before matters as well. */
 	if (old != NULL && now != NULL && (kind == KUBE_HPAS || kind == KUBE_ENDPOINTSLICES))

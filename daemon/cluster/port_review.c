@@ -233,7 +233,7 @@ ask_what(struct review *review, struct cluster *cluster, const struct app *app)
 	struct observe_objects objects;
 	struct app room;
 
-	app = port_gather(cluster, app, &room, &objects);
+	app = port_gather(cluster_kube(cluster), app, &room, &objects);
 	review->count = rights_of(app, &objects, review->rights);
 	if (lease != NULL && !lease_held(lease))
 		review->count = rights_of_lease(

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/jsonx.h"
 #include "base/str.h"
+#include "cluster/budgets.h"
 #include "cluster/kube_kinds.h"
 #include "cluster/route_form.h"
 #include "cluster/workload.h"
@@ -92,6 +93,19 @@ add_traffic(struct row *row)
 	add_made(row, KUBE_SERVICES, objects->canary_service, traffic->canary_service);
 }
 
+/* The other colour gets one, and whoever makes it must be able to take it away. */
+static void
+add_budgets(struct row *row)
+{
+	struct budgets_seen seen = {.stable = false};
+
+	budgets_look(row->app, row->objects, &seen);
+	if (!seen.stable || seen.canary)
+		return;
+	add(row, "create", KUBE_BUDGETS, "");
+	add(row, "delete", KUBE_BUDGETS, row->app->canary);
+}
+
 int
 rights_of(
     const struct app *app, const struct observe_objects *objects, struct right rights[RIGHTS_MAX])
@@ -101,6 +115,8 @@ rights_of(
 	add_workloads(&row);
 	if (!app->rolls)
 		add_traffic(&row);
+	if (app->colours)
+		add_budgets(&row);
 	return row.count;
 }
 

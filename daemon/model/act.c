@@ -21,6 +21,8 @@ static const char *const kinds[ACT_KINDS] = {
     [ACT_POINT_SERVICE] = "point_service",
     [ACT_FOLLOW_HPA] = "follow_hpa",
     [ACT_SCALE_STABLE] = "scale_stable",
+    [ACT_CREATE_BUDGET] = "create_budget",
+    [ACT_DELETE_BUDGET] = "delete_budget",
     [ACT_ROLL] = "roll",
     [ACT_BACKUP] = "backup",
     [ACT_REPLACE_POD] = "replace_pod",
@@ -52,6 +54,8 @@ static const enum act_object objects[ACT_KINDS] = {
     [ACT_POINT_SERVICE] = ON_SERVICE,
     [ACT_FOLLOW_HPA] = ON_HPA,
     [ACT_SCALE_STABLE] = ON_STABLE,
+    [ACT_CREATE_BUDGET] = ON_BUDGET,
+    [ACT_DELETE_BUDGET] = ON_BUDGET,
     [ACT_ROLL] = ON_STABLE,
     [ACT_REPLACE_POD] = ON_POD,
     [ACT_DELETE_POD] = ON_POD,
@@ -67,14 +71,14 @@ bool
 act_creates(enum act_kind kind)
 {
 	return kind == ACT_CREATE_SERVICE || kind == ACT_ADD_SUBSETS || kind == ACT_CREATE_CANARY ||
-	       kind == ACT_BACKUP;
+	       kind == ACT_BACKUP || kind == ACT_CREATE_BUDGET;
 }
 
 bool
 act_deletes(enum act_kind kind)
 {
 	return kind == ACT_DELETE_CANARY || kind == ACT_REMOVE_SUBSETS ||
-	       kind == ACT_DELETE_SERVICE;
+	       kind == ACT_DELETE_SERVICE || kind == ACT_DELETE_BUDGET;
 }
 
 bool
@@ -141,6 +145,19 @@ side_text(const struct act *act, const struct app *app, char *to, size_t size)
 	else
 		str_print(to, size, "Service %s/%s: select the pods of %s", app->namespace,
 		    app->traffic.canary_service, side);
+}
+
+static void
+budget_text(const struct act *act, const struct app *app, char *to, size_t size)
+{
+	const char *side = act->number == 0 ? app->workload : app->canary;
+	const char *other = act->number == 0 ? app->canary : app->workload;
+
+	if (act->kind == ACT_DELETE_BUDGET)
+		str_print(to, size, "PodDisruptionBudget %s/%s: delete", app->namespace, side);
+	else
+		str_print(to, size, "PodDisruptionBudget %s/%s: create, cloned from that of %s",
+		    app->namespace, side, other);
 }
 
 static void
@@ -231,6 +248,10 @@ act_text(const struct act *act, const struct app *app, char *to, size_t size)
 	case ACT_POINT_SERVICE:
 	case ACT_FOLLOW_HPA:
 		side_text(act, app, to, size);
+		break;
+	case ACT_CREATE_BUDGET:
+	case ACT_DELETE_BUDGET:
+		budget_text(act, app, to, size);
 		break;
 	}
 }

@@ -30,6 +30,8 @@ enum act_kind {
 	ACT_POINT_SERVICE, /* the preview Service selects that side */
 	ACT_FOLLOW_HPA,	   /* the HPA scales that side's workload */
 	ACT_SCALE_STABLE,  /* number: replicas */
+	ACT_CREATE_BUDGET, /* a PodDisruptionBudget for that side, cloned from the other one's */
+	ACT_DELETE_BUDGET, /* that side's, if ours */
 	/* The image on number pods of the stable workload and no further, whatever they do; text:
 	 * the image. ACT_SET_IMAGE lets it go on by itself, as it would without us. */
 	ACT_ROLL,
@@ -60,7 +62,17 @@ enum act_outcome {
 #define ACT_SERVER_MS 12000
 #define ACT_LATE_MS 13000
 
-enum act_object { NO_OBJECT, ON_ROUTE, ON_RULE, ON_SERVICE, ON_CANARY, ON_STABLE, ON_HPA, ON_POD };
+enum act_object {
+	NO_OBJECT,
+	ON_ROUTE,
+	ON_RULE,
+	ON_SERVICE,
+	ON_CANARY,
+	ON_STABLE,
+	ON_HPA,
+	ON_BUDGET,
+	ON_POD
+};
 
 enum act_object act_object(enum act_kind kind); /* which of an app's objects it writes */
 bool act_creates(enum act_kind kind); /* may be a creation, which no resourceVersion guards */

@@ -39,6 +39,7 @@ baseline_take_sides(struct baseline *baseline, const struct app *app, const stru
 	str_copy(baseline->stable, sizeof(baseline->stable), seen->stable.name);
 	str_copy(baseline->canary, sizeof(baseline->canary), canary->name);
 	baseline->had_canary = canary->exists;
+	baseline->budgets = seen->budgets;
 	/* By weights it stays, whoever made it: it serves every other release. */
 	if (app->traffic.kind != TRAFFIC_SERVICE)
 		baseline->had_canary_service = seen->canary_service;
@@ -63,11 +64,20 @@ static const struct field masks[] = {FIELD(bare), FIELD(with_canary), FIELD(with
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 static json_t *
+budgets_json(const struct budgets_seen *budgets)
+{
+	return json_pack("{s:b, s:b, s:b, s:b}", "stable", budgets->stable, "canary",
+	    budgets->canary, "stable_ours", budgets->stable_ours, "canary_ours",
+	    budgets->canary_ours);
+}
+
+static json_t *
 sides_json(const struct baseline *baseline)
 {
-	return json_pack("{s:s, s:s, s:b, s:s, s:i}", "stable", baseline->stable, "canary",
+	return json_pack("{s:s, s:s, s:b, s:s, s:i, s:o}", "stable", baseline->stable, "canary",
 	    baseline->canary, "had_canary", baseline->had_canary, "canary_image",
-	    baseline->canary_image, "canary_replicas", baseline->canary_replicas);
+	    baseline->canary_image, "canary_replicas", baseline->canary_replicas, "budgets",
+	    budgets_json(&baseline->budgets));
 }
 
 static json_t *
@@ -169,6 +179,12 @@ read_sides(const json_t *json, struct baseline *to, struct err *e)
 	    read_int(json, "canary_replicas", 0, INT_MAX, &replicas, e) < 0)
 		return -1;
 	to->had_canary = jsonx_bool(json, "had_canary", false);
+	to->budgets = (struct budgets_seen){
+	    .stable = jsonx_bool(json, "budgets.stable", false),
+	    .canary = jsonx_bool(json, "budgets.canary", false),
+	    .stable_ours = jsonx_bool(json, "budgets.stable_ours", false),
+	    .canary_ours = jsonx_bool(json, "budgets.canary_ours", false),
+	};
 	to->canary_replicas = (int)replicas;
 	return 0;
 }

@@ -23,6 +23,7 @@ struct baseline {
 	/* Two colours: which is which in this rollout, and how the idle one was. */
 	char stable[APP_NAME], canary[APP_NAME]; /* "": as the app says */
 	bool had_canary;
+	struct budgets_seen budgets;
 	char canary_image[APP_IMAGE];
 	int canary_replicas;
 };

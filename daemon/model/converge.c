@@ -94,10 +94,7 @@ restore_image(const struct view *v, struct step *step)
 			return rule_image(v, step);
 		return rule_weight(v, step, 0) || roll_in_place(v, step);
 	}
-	/* Law 4: a weight that this abort has moved comes alone. */
-	if (route->exists && r->seen_ms >= r->phase_ms &&
-	    step_taken(v, step, MESH_WEIGHT, "then the stable workload gets its image back",
-		"the abort's weight is written"))
+	if (step_alone(v, step, "then the stable workload gets its image back"))
 		return true;
 	if (!route->exists || route->weight == 100 || !canary_may_carry(v))
 		return roll_in_place(v, step);

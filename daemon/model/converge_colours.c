@@ -46,6 +46,43 @@ rule_preview_home(const struct view *v, struct step *step)
 	return step_act(step, ACT_POINT_SERVICE, 100, NULL);
 }
 
+/* Evictions take as few pods of the colour that will serve as of the one that does. A pod of two
+ * budgets could not be evicted at all: when somebody makes one, ours goes. */
+bool
+rule_budget(const struct view *v, struct step *step)
+{
+	const struct budgets_seen *seen = &v->seen->budgets;
+	if (!v->rollout->app->colours)
+		return false;
+	if (v->seen->budgets_unknown[0] != '\0')
+		return !v->urgent && step_blocked(step, "Cluster", 0, "then the colour gets pods",
+					 "%s", v->seen->budgets_unknown);
+	if (seen->canary)
+		return seen->canary_ours && step_act(step, ACT_DELETE_BUDGET, 100, NULL);
+	return !seen->canary_ours && (seen->stable || seen->stable_ours) &&
+	       step_act(step, ACT_CREATE_BUDGET, 100, NULL);
+}
+
+/* It went with the colour that was about to rest. */
+bool
+rule_budget_home(const struct view *v, struct step *step)
+{
+	const struct budgets_seen *seen = &v->seen->budgets, *first = &v->rollout->baseline.budgets;
+	bool lacks = (first->stable || first->stable_ours) && !seen->stable && !seen->stable_ours;
+	return v->rollout->app->colours && lacks && (seen->canary || seen->canary_ours) &&
+	       step_act(step, ACT_CREATE_BUDGET, 0, NULL);
+}
+
+/* That of a colour without pods, if it is ours. */
+bool
+rule_budget_rests(const struct view *v, struct step *step, enum side side)
+{
+	bool canary = side == SIDE_CANARY;
+	bool ours = canary ? v->seen->budgets.canary_ours : v->seen->budgets.stable_ours;
+	return v->rollout->app->colours && ours &&
+	       step_act(step, ACT_DELETE_BUDGET, canary ? 100 : 0, NULL);
+}
+
 /* The old colour is on its way down already: it grows again, but what it can carry it gets first
  * (law 4). One with pods that an HPA scales is the HPA's. */
 bool
@@ -123,7 +160,7 @@ rule_retire(const struct view *v, struct step *step)
 	const struct workload_seen *stable = &v->seen->stable;
 	if (!stable->exists)
 		return false;
-	if (may_be_made(v, step))
+	if (may_be_made(v, step) || rule_budget(v, step))
 		return true;
 	if (stable->replicas != 0) {
 		if (step_drained(v, step, "then the old colour goes to rest"))
@@ -131,5 +168,5 @@ rule_retire(const struct view *v, struct step *step)
 		return leave_preview(v, step) || step_act(step, ACT_SCALE_STABLE, 0, NULL);
 	}
 	return leave_preview(v, step) || still_going(v, step, stable) ||
-	       rule_hpa_floor_home(v, step);
+	       rule_budget_rests(v, step, SIDE_STABLE) || rule_hpa_floor_home(v, step);
 }

@@ -122,15 +122,26 @@ wait_for(const struct view *v, struct step *step, int need, const char *of)
 	return true;
 }
 
+static bool
+was_at_rest(const struct view *v)
+{
+	const struct rollout *r = v->rollout;
+
+	return r->records != NULL && r->records[r->stage].settled_ms != 0;
+}
+
 /* The controller has done what it was allowed to, and these pods are ready. An HPA may have made
- * the workload smaller than the batch. */
+ * the workload smaller than the batch. It may move all the time: what it does to the old pods
+ * takes nothing back, or no hold would ever end (F34). */
 static bool
 at_rest(const struct view *v, int allowed)
 {
 	const struct workload_seen *stable = &v->seen->stable;
-	int size = size_now(v);
+	int size = size_now(v), wanted = wanted_pods(v);
 	int left = size - (stable->pace.nodes ? allowed : pace_gone(&stable->pace, size));
 
+	if (was_at_rest(v))
+		return stable->ready_new >= (allowed < wanted ? allowed : wanted);
 	return stable->observed && stable->ready_new >= (allowed < size ? allowed : size) &&
 	       stable->pods - stable->updated <= (left > 0 ? left : 0);
 }

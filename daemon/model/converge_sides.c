@@ -46,7 +46,7 @@ rule_prepare(const struct view *v, struct step *step)
 		return prepare_subsets(v, step);
 	if (!v->seen->canary_service)
 		return step_act(step, ACT_CREATE_SERVICE, 0, NULL);
-	return rule_preview(v, step);
+	return rule_preview(v, step) || rule_budget(v, step);
 }
 
 /* A colour that was there before takes the image before it gets pods. An HPA has its own mind. */
@@ -178,9 +178,11 @@ rule_clean(const struct view *v, struct step *step)
 {
 	if (may_come_late(v, step))
 		return true;
-	if (rule_hpa_follows(v, step, SIDE_STABLE) || rule_preview_home(v, step))
+	if (rule_hpa_follows(v, step, SIDE_STABLE) || rule_preview_home(v, step) ||
+	    rule_budget_home(v, step))
 		return true;
-	return remove_canary(v, step) || remove_routing(v, step) || rule_hpa_floor_home(v, step);
+	return remove_canary(v, step) || remove_routing(v, step) ||
+	       rule_budget_rests(v, step, SIDE_CANARY) || rule_hpa_floor_home(v, step);
 }
 
 bool

@@ -60,12 +60,12 @@ stable_is_mixed(const struct view *v)
 	       !same_image(v->rollout) && v->seen->stable.ready_new > 0;
 }
 
-/* Of a colour that is scaled down no more than will be left, whatever is ready still. */
+/* Of a side that is scaled down no more than will be left, whatever is ready still. */
 static int
 stable_left(const struct view *v)
 {
 	const struct workload_seen *stable = &v->seen->stable;
-	bool shrinks = v->rollout->app->colours && stable->replicas < stable->ready;
+	bool shrinks = stable->replicas >= 0 && stable->replicas < stable->ready;
 	return shrinks ? stable->replicas : stable->ready;
 }
 
@@ -75,7 +75,8 @@ stable_ready(const struct view *v)
 {
 	const struct workload_seen *stable = &v->seen->stable;
 	bool rolls_back = stable_is_mixed(v) && stable_has_image(v);
-	return rolls_back ? stable->ready - stable->ready_new : stable_left(v);
+	int old = stable->ready - stable->ready_new, left = stable_left(v);
+	return rolls_back && old < left ? old : left;
 }
 
 /* A part of its size (half by default) carries all. */
@@ -158,16 +159,30 @@ is_named(const struct view *v)
 	return v->seen->canary_service;
 }
 
+/* What its ready endpoints carry. Of a colour that an HPA scales so many are enough as that wants:
+ * it sees the load, and may have had more of the other one before. */
+static int
+canary_carries(const struct view *v)
+{
+	const struct workload_seen *canary = &v->seen->canary;
+	bool scaled = v->seen->hpa.exists && v->seen->hpa.on_canary && canary->replicas > 0;
+	if (!canary->exists || !is_named(v))
+		return 0;
+	if (!scaled || canary->replicas >= full_size(v))
+		return percent_of(v, canary->ready);
+	return canary->ready >= canary->replicas ? 100 : 100 * canary->ready / canary->replicas;
+}
+
 /* The traffic leaves a side that cannot carry it, if the other one can, whatever else holds. In an
  * abort all that can go goes in this one write (law 4). */
 bool
 rule_rescue(const struct view *v, struct step *step)
 {
 	int weight = v->seen->route.weight;
-	const struct workload_seen *canary = &v->seen->canary, *stable = &v->seen->stable;
+	const struct workload_seen *stable = &v->seen->stable;
 	if (!v->seen->route.fits || weight == 0)
 		return false;
-	int carries = canary->exists && is_named(v) ? percent_of(v, canary->ready) : 0;
+	int carries = canary_carries(v);
 	if (v->rollout->app->colours)
 		return rescue_whole(v, step, carries);
 	if (carries >= weight || (carries > 0 && !stable_complete(v)) || stable->ready == 0)
@@ -205,6 +220,41 @@ stable_may_go(const struct view *v, struct step *step)
 	    "take effect");
 }
 
+/* An HPA is asked by its floor. One that came since the start has none of ours, and no size but its
+ * own. */
+static bool
+grow_by_hpa(const struct view *v, struct step *step, int size)
+{
+	char object[APP_NAME * 2];
+	if (rule_hpa_floor(v, step))
+		return true;
+	if (v->seen->hpa.min >= size)
+		return false;
+	step_object(
+	    object, sizeof(object), "HorizontalPodAutoscaler", v->rollout->app, v->seen->hpa.name);
+	return step_blocked(step, object, 0, "raise its bounds: then the traffic goes home",
+	    "it keeps the stable side at %d pods, which cannot carry what the canary has; it had "
+	    "%d",
+	    v->seen->stable.replicas, size);
+}
+
+/* Somebody has made the stable side smaller than it was, and it cannot carry the rest of the
+ * traffic: in an abort nobody else makes it grow (F44). */
+static bool
+grow_stable(const struct view *v, struct step *step)
+{
+	const struct workload_seen *stable = &v->seen->stable;
+	int size = v->rollout->baseline.replicas;
+	if (!v->urgent || v->rollout->app->colours || v->adopt || !stable->exists ||
+	    stable->replicas < 0 || stable->replicas >= size)
+		return false;
+	if (step_alone(v, step, "then the stable workload grows"))
+		return true;
+	if (v->seen->hpa.exists && stable->replicas > 0)
+		return grow_by_hpa(v, step, size);
+	return step_act(step, ACT_SCALE_STABLE, size, NULL);
+}
+
 static bool
 lower(const struct view *v, struct step *step, int wanted)
 {
@@ -218,7 +268,8 @@ lower(const struct view *v, struct step *step, int wanted)
 	if (lowest > wanted && !v->urgent)
 		return step_pods(v, step, SIDE_STABLE, size_for(v, 100 - wanted));
 	if (lowest >= weight)
-		return step_pods(v, step, SIDE_STABLE, size_for(v, 100 - wanted));
+		return grow_stable(v, step) ||
+		       step_pods(v, step, SIDE_STABLE, size_for(v, 100 - wanted));
 	if (stable_may_go(v, step))
 		return true;
 	if ((!v->urgent || is_regrown(v)) &&

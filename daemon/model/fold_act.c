@@ -162,6 +162,8 @@ take_effect(struct rollout *r, const struct act *act, int64_t at_ms, int64_t sen
 		break;
 	case ACT_BACKUP:
 	case ACT_DELETE_POD:
+	case ACT_CREATE_BUDGET:
+	case ACT_DELETE_BUDGET:
 	case ACT_NONE:
 	case ACT_KINDS:
 		break;

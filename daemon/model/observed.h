@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "model/app.h"
+#include "model/budgets.h"
 #include "model/workload_seen.h"
 
 /* What the Service of the idle colour selects. */
@@ -82,6 +83,8 @@ struct observed {
 	struct subsets_seen subsets;
 	struct hpa_seen hpa;
 	struct backup_seen backup;
+	struct budgets_seen budgets;
+	char budgets_unknown[OBSERVED_TEXT]; /* "": they are known; else why they cannot be read */
 };
 
 #endif

@@ -11,13 +11,19 @@
 #define SETTLE_MS 1000
 
 static void
+resize(struct workload_seen *canary, int size)
+{
+	canary->replicas = canary->pods = canary->updated = size;
+	canary->ready = canary->ready_new = size;
+}
+
+static void
 size_canary(struct observed *seen, const struct act *act)
 {
 	struct workload_seen *canary = &seen->canary;
 	canary->ours |= !canary->exists;
 	canary->exists = canary->observed = true;
-	canary->replicas = canary->pods = canary->updated = act->number;
-	canary->ready = canary->ready_new = act->number;
+	resize(canary, act->number);
 	str_copy(canary->image, sizeof(canary->image), act->text);
 }
 
@@ -94,6 +100,27 @@ subsets_home(struct observed *seen, const struct baseline *baseline)
 	seen->subsets.stable = baseline->had_stable_subset;
 }
 
+static void
+weigh(struct route_seen *route, int weight)
+{
+	route->weight = weight;
+	route->names_canary = true;
+}
+
+static void
+add_subsets(struct subsets_seen *subsets)
+{
+	subsets->ours = !subsets->exists;
+	subsets->exists = subsets->stable = subsets->canary = true;
+}
+
+static void
+set_budget(struct budgets_seen *budgets, const struct act *act)
+{
+	bool *ours = act->number == 0 ? &budgets->stable_ours : &budgets->canary_ours;
+	*ours = act->kind == ACT_CREATE_BUDGET;
+}
+
 void
 rehearse_act(struct observed *seen, const struct rollout *r, const struct act *act)
 {
@@ -106,8 +133,7 @@ rehearse_act(struct observed *seen, const struct rollout *r, const struct act *a
 		seen->preview = PREVIEW_CANARY;
 		break;
 	case ACT_ADD_SUBSETS:
-		seen->subsets.ours = !seen->subsets.exists;
-		seen->subsets.exists = seen->subsets.stable = seen->subsets.canary = true;
+		add_subsets(&seen->subsets);
 		break;
 	case ACT_NAME_STABLE:
 		seen->route.names_stable_subset = true;
@@ -116,12 +142,10 @@ rehearse_act(struct observed *seen, const struct rollout *r, const struct act *a
 		size_canary(seen, act);
 		break;
 	case ACT_SCALE_CANARY:
-		seen->canary.replicas = seen->canary.pods = seen->canary.updated = act->number;
-		seen->canary.ready = seen->canary.ready_new = act->number;
+		resize(&seen->canary, act->number);
 		break;
 	case ACT_WEIGHT:
-		seen->route.weight = act->number;
-		seen->route.names_canary = true;
+		weigh(&seen->route, act->number);
 		break;
 	case ACT_SET_IMAGE:
 		set_image(seen, r, act);
@@ -146,6 +170,10 @@ rehearse_act(struct observed *seen, const struct rollout *r, const struct act *a
 		break;
 	case ACT_SCALE_STABLE:
 		size_stable(seen, act->number);
+		break;
+	case ACT_CREATE_BUDGET:
+	case ACT_DELETE_BUDGET:
+		set_budget(&seen->budgets, act);
 		break;
 	case ACT_ROLL:
 		roll(seen, r, act);

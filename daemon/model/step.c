@@ -115,6 +115,14 @@ step_taken(const struct view *v, struct step *step, enum mesh_subject subject, c
 	return true;
 }
 
+bool
+step_alone(const struct view *v, struct step *step, const char *next)
+{
+	const struct rollout *r = v->rollout;
+	return v->seen->route.exists && r->seen_ms >= r->phase_ms &&
+	       step_taken(v, step, MESH_WEIGHT, next, "the abort's weight is written");
+}
+
 void
 step_weight(const struct view *v, int weight, char *to, size_t size)
 {

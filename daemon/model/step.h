@@ -19,6 +19,8 @@ bool step_drained(const struct view *v, struct step *step, const char *what_next
 /* The mesh has taken the last change of the subject; or blocked until then. what: what was done. */
 bool step_taken(const struct view *v, struct step *step, enum mesh_subject subject,
     const char *next, const char *what);
+/* Law 4: a weight that this abort has moved comes alone; blocked until the mesh has taken it. */
+bool step_alone(const struct view *v, struct step *step, const char *next);
 /* The routing we wrote is known to the mesh; or blocked until then. */
 bool step_routing_known(const struct view *v, struct step *step);
 
@@ -57,6 +59,10 @@ bool rule_hpa_follows(const struct view *v, struct step *step, enum side side);
 bool rule_idle_ready(const struct view *v, struct step *step, const struct target *target);
 bool rule_preview(const struct view *v, struct step *step);
 bool rule_preview_home(const struct view *v, struct step *step);
+/* What will serve has a budget before it does, and the stable side has one again at home. */
+bool rule_budget(const struct view *v, struct step *step);
+bool rule_budget_home(const struct view *v, struct step *step);
+bool rule_budget_rests(const struct view *v, struct step *step, enum side side);
 bool rule_regrow(const struct view *v, struct step *step);
 bool rule_rest(const struct view *v, struct step *step);
 bool rule_retire(const struct view *v, struct step *step);

@@ -77,6 +77,12 @@ canary_is(const struct workload_seen *canary, const struct act *act)
 }
 
 static bool
+has_budget(const struct budgets_seen *seen, const struct act *act)
+{
+	return act->number == 0 ? seen->stable_ours : seen->canary_ours;
+}
+
+static bool
 has_effect(const struct act *act, const struct observed *seen, const struct baseline *baseline)
 {
 	const struct route_seen *route = &seen->route;
@@ -121,6 +127,10 @@ has_effect(const struct act *act, const struct observed *seen, const struct base
 		return seen->hpa.exists && seen->hpa.on_canary == (act->number != 0);
 	case ACT_SCALE_STABLE:
 		return seen->stable.exists && seen->stable.replicas == act->number;
+	case ACT_CREATE_BUDGET:
+		return has_budget(&seen->budgets, act);
+	case ACT_DELETE_BUDGET:
+		return !has_budget(&seen->budgets, act);
 	case ACT_REMOVE_SUBSETS:
 	case ACT_NONE:
 	case ACT_KINDS:

@@ -66,6 +66,8 @@ class Run:
             "spec": {"minReplicas": 2, "maxReplicas": 10,
                      "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment",
                                         "name": self.shop.name}}})
+        if self.mode == "service":  # on the way to blue there is one of ours, too
+            self.shop.budget({"matchLabels": {"app": self.shop.name, "colour": "green"}})
         self.before = self.objects()
         self.watching = Watching(self.shop)
         return self
@@ -356,6 +358,7 @@ class Run:
         must(found == sizes, f"sizes {found}, not {sizes}")
         hpa = self.kube.get("HorizontalPodAutoscaler", shop.namespace, shop.name)["spec"]
         must((hpa["scaleTargetRef"]["name"], hpa["minReplicas"]) == (shop.green, 2), f"{hpa}")
+        must(list(shop.budgets()) == ["guard"], f"budgets {shop.budgets()}")
         preview = self.kube.get("Service", shop.namespace, shop.preview)["spec"]["selector"]
         must(preview["colour"] == "blue", f"the preview shows {preview}")
         must(seen.made("Deployment", shop.green) == 1, "green was made again")

@@ -107,11 +107,9 @@ def colours(run):
 def batches(run):
     """One Deployment, pod by pod to the release; and the next one back from its first batch."""
     run.start()
-    strategy = {"batches": None, "stages": [{"pods": 1, "approve": True}, {"pods": "100%"}],
+    strategy = {"stages": [{"pods": 1, "approve": True}, {"pods": "100%"}],
                 "surge": 2, "steady": "100ms", "deadline": "30s"}
-    app = run.shop.app(rolling=strategy, gates=[])
-    del app["strategy"]["rolling"]["batches"]
-    run.apply(app)
+    run.apply(run.shop.app(rolling=strategy, gates=[]))
     first = run.begin(run.shop.image_of("2.0"), "first")
     run.wait_blocked(first, "approve")
     run.command(first, "approve")

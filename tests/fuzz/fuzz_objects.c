@@ -11,6 +11,7 @@
 #include "base/jsonx.h"
 #include "base/yaml.h"
 #include "cluster/act_plan.h"
+#include "cluster/budgets.h"
 #include "cluster/route.h"
 #include "cluster/route_form.h"
 #include "cluster/workload.h"
@@ -139,6 +140,8 @@ subject_of(const struct done *d, struct observe_objects *o)
 	switch (d->act.kind) {
 	case ACT_HPA_FLOOR:
 	case ACT_FOLLOW_HPA:
+	case ACT_CREATE_BUDGET:
+	case ACT_DELETE_BUDGET:
 		return NULL;
 	case ACT_CREATE_SERVICE:
 	case ACT_DELETE_SERVICE:
@@ -375,6 +378,11 @@ check_new(const struct done *d)
 
 	assert(str_equal(jsonx_text(body, "metadata.name"), d->plan.name) && marked_ours(body));
 	assert(str_equal(jsonx_text(body, "metadata.namespace"), d->app->namespace));
+	/* No pod gets a second one. */
+	if (d->act.kind == ACT_CREATE_BUDGET)
+		assert(d->act.number == 0 ||
+		       !budgets_selects(
+			   body, jsonx_at(d->before->stable, "spec.template.metadata.labels")));
 	if (d->act.kind == ACT_CREATE_CANARY) {
 		const json_t *labels = jsonx_at(body, "spec.template.metadata.labels");
 
@@ -422,8 +430,10 @@ check_sent(struct done *d)
 {
 	struct observe_objects o = *d->before;
 	json_t **slot = subject_of(d, &o), *after;
-	json_t *object = slot != NULL ? *slot : json_array_get(o.hpas, 0);
+	const json_t *object = slot != NULL ? *slot : json_array_get(o.hpas, 0);
 
+	if (act_object(d->act.kind) == ON_BUDGET)
+		object = budgets_ours(d->app, &o, d->act.number != 0);
 	assert(d->plan.body != NULL);
 	if (d->act.kind == ACT_DELETE_POD) {
 		check_pod(d);
@@ -469,6 +479,8 @@ is_of_mode(const struct app *app, enum act_kind kind)
 	if (app->colours && kind == ACT_ROUTE_HOME)
 		return false; /* nothing is added to a Service */
 	if (kind == ACT_POINT_SERVICE || kind == ACT_FOLLOW_HPA || kind == ACT_SCALE_STABLE)
+		return app->colours;
+	if (act_object(kind) == ON_BUDGET)
 		return app->colours;
 	return true;
 }

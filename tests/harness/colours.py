@@ -90,13 +90,24 @@ class ColourShop(Shop):
         assert self.kube.get("Service", self.namespace, self.preview) is None
         assert self.lost() == {}
 
+    def budget(self, selector, **spec):
+        """The user makes a PodDisruptionBudget."""
+        self.kube.create({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+                          "metadata": {"name": "guard", "namespace": self.namespace},
+                          "spec": {"selector": selector, **(spec or {"minAvailable": 3})}})
+
+    def budgets(self):
+        """What there is: the pods that each expects, by its name."""
+        return {b["metadata"]["name"]: b.get("status", {}).get("expectedPods")
+                for b in self.kube.list("PodDisruptionBudget", self.namespace)}
+
     def leftovers(self):
         """Nothing is left over but the colours, and a preview that is the user's."""
         preview = self.kube.get("Service", self.namespace, self.preview)
         return [f"Service {self.preview}"] if preview and not self.colour else []
 
     def delete(self):
-        for kind in ("HorizontalPodAutoscaler", "Service", "Deployment"):
-            for name in (self.name, self.preview, self.green):
+        for kind in ("HorizontalPodAutoscaler", "PodDisruptionBudget", "Service", "Deployment"):
+            for name in (self.name, self.preview, self.green, "guard"):
                 if self.kube.get(kind, self.namespace, name):
                     self.kube.delete(kind, self.namespace, name)

@@ -19,6 +19,8 @@ class RollingShop(Shop):
     def app(self, **more):
         strategy = {"batches": [1, "50%", "100%"], "surge": 1, "deadline": "20s", "steady": "1s"}
         strategy.update(more.pop("rolling", {}))
+        if "stages" in strategy:
+            del strategy["batches"]
         return {"kind": "App", "name": self.name, "namespace": self.namespace,
                 "workload": {"name": self.name}, "traffic": {"service": {"name": self.name}},
                 "strategy": {"rolling": strategy}, "gates": more.pop("gates", [GATE]), **more}
@@ -68,7 +70,8 @@ class RollingShop(Shop):
         """All of its pods run this, it is otherwise as it was, and no request was lost."""
         assert self.own() == self.before
         assert self.images() == {self.image_of(tag): self.replicas}
-        assert self.endpoints(self.name) == self.replicas  # the workload's numbers come later
+        # The workload's numbers come later, and the slices after the pods.
+        wait_for("endpoints", lambda: self.endpoints(self.name) == self.replicas, 5)
         assert self.lost() == {}
 
     def delete(self):

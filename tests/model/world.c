@@ -213,6 +213,7 @@ world_apply(const struct config *config, struct state *s, const struct act *act)
 		return c->hpa_min == 0 ? ACT_ALREADY : change(&c->hpa_min, act->number);
 	case ON_POD:
 		return ordinals_delete(s, act);
+	case ON_BUDGET: /* none is there */
 	case NO_OBJECT:
 		break;
 	}

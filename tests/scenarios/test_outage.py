@@ -1,9 +1,12 @@
 """2f: what a rollout stands on goes away for a while: it holds, says so, and goes on."""
+import http.client
 import os
+import threading
 import time
 
 import pytest
 
+from harness.kube import Refused
 from harness.lab import Prometheus
 from harness.scene import acts, stages
 from harness.shop import GATE, HOST_MODES
@@ -139,3 +142,77 @@ def test_api_server_gone_in_a_blue_green_release(scene, how):
     doomed.assert_home()
     waiting.assert_active(waiting.green, waiting.image_of("2.0"))
     assert acts(airisd.events(first), "weight") == [100]
+
+
+class Batches:
+    """Looks all the time whether a rolling release has more pods than it was allowed. What airisd
+    writes down comes before what it writes to the cluster, so it is asked after the pods."""
+
+    def __init__(self, scene, shop, rid):
+        self.scene, self.shop, self.rid = scene, shop, rid
+        self.beyond, self.looks, self.done = [], 0, threading.Event()
+        self.thread = threading.Thread(target=self.watch, daemon=True)
+        self.thread.start()
+
+    def watch(self):
+        while not self.done.wait(0.1):
+            try:
+                pods = self.shop.pods_of("2.0")
+                r = self.scene.airisd.rollout(self.rid)
+            except (OSError, LookupError, ValueError, Refused, http.client.HTTPException):
+                continue  # the API is gone
+            self.looks += 1
+            if r["phase"] == "progressing" and r["stage"]["index"] <= 3 and \
+                    pods > r["batch"]["allowed"]:
+                self.beyond.append((pods, r["batch"], r["stage"]))
+
+    def end(self):
+        self.done.set()
+        self.thread.join(30)
+        assert self.looks > 0 and self.beyond == []
+
+
+@pytest.mark.parametrize("how", ["stopped", "killed"])
+def test_api_server_gone_in_a_batch(scene, how):
+    """For 12 s: with one that is held in a batch, one between two pods of it, one that is aborted
+    then. The first is due to go on all the time, and nobody is beyond its batch."""
+    lab, airisd = scene.lab, scene.airisd
+    held, busy = scene.rolling(), scene.rolling()
+    # It goes back at its own pace, one pod of four away at a time: the others can carry all.
+    doomed = scene.rolling(pod_rps=60)
+
+    def begin(shop, hold="6s", **rolling):
+        batches = [{"pods": pods, "hold": hold if pods == "50%" else "0s"}
+                   for pods in (1, "50%", "100%")]
+        return scene.begin(shop, "2.0", gates=[],
+                           rolling={"deadline": "3m", "stages": batches, **rolling})
+    last, first = begin(doomed, "60s"), begin(held)
+    airisd.wait_blocked(last, "held", 60)
+    airisd.wait_blocked(first, "held", 60)
+    # Its pod is there: kubelab's nodes forget those that they could not tell the server about.
+    second = begin(busy, steady="4s")
+    airisd.wait(second, lambda r: r["batch"]["ready"] == 1, 60, "its first pod")
+    watched = [Batches(scene, held, first), Batches(scene, busy, second)]
+    start = time.monotonic()
+    lab.freeze_api() if how == "stopped" else lab.kill_api()
+    try:
+        airisd.wait_blocked(second, "Cluster", 20)
+        assert airisd.command(last, "abort").status == 200
+        time.sleep(max(0.0, start + 12 - time.monotonic()))
+        assert airisd.rollout(last)["phase"] == "aborting"
+        for rid, allowed in ((first, 2), (second, 1)):
+            r = airisd.rollout(rid)
+            assert (r["phase"], r["batch"]["allowed"]) == ("progressing", allowed)
+    finally:
+        lab.thaw_api() if how == "stopped" else lab.revive_api()
+    airisd.wait_phase(last, "aborted", 180)
+    airisd.wait_phase(first, "succeeded", 180)
+    airisd.wait_phase(second, "succeeded", 180)
+    for batches in watched:
+        batches.end()
+    doomed.assert_runs("1.0")
+    held.assert_runs("2.0")
+    busy.assert_runs("2.0")
+    for rid in (first, second):
+        assert acts(airisd.events(rid), "roll") == [1, 2, 3, 4]
+    assert acts(airisd.events(last), "roll") == [1, 2]

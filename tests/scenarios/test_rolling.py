@@ -15,14 +15,8 @@ def held(scene, shop, stage, tag="2.0", **app):
     """A rollout whose batch `stage` (1, 2) is reached and held for long."""
     batches = [{"pods": p, "hold": "60s" if i + 1 == stage else "0s"}
                for i, p in enumerate([1, "50%", "100%"])]
-    spec = {"rolling": {"batches": None, "stages": batches, **app.pop("rolling", {})},
-            "gates": [], **app}
-    spec["rolling"] = {k: v for k, v in spec["rolling"].items() if v is not None}
-    whole = shop.app(**spec)
-    del whole["strategy"]["rolling"]["batches"]
-    scene.airisd.apply(whole)
-    rid = scene.airisd.start_rollout(shop.name, shop.image_of(tag))
-    scene.rollouts.append(rid)
+    rid = scene.begin(shop, tag, gates=[], rolling={"stages": batches, **app.pop("rolling", {})},
+                      **app)
     scene.airisd.wait_blocked(rid, "held", 60)
     return rid
 

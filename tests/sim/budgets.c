@@ -18,11 +18,36 @@ struct budget {
 };
 
 static bool
+holds(const json_t *expression, const json_t *labels)
+{
+	const char *how = jx_str(expression, "operator");
+	const char *label = json_string_value(json_object_get(labels, jx_str(expression, "key")));
+	json_t *value;
+	bool among = false;
+	size_t i;
+
+	json_array_foreach(json_object_get(expression, "values"), i, value) among |=
+	    label != NULL && strcmp(label, json_string_value(value)) == 0;
+	if (strcmp(how, "In") == 0 || strcmp(how, "NotIn") == 0)
+		return among == (how[0] == 'I');
+	return (label != NULL) == (strcmp(how, "Exists") == 0);
+}
+
+static bool
 covers(const struct obj *pdb, const json_t *pod)
 {
-	json_t *wanted = jx_at(pdb->json, "spec.selector.matchLabels");
+	json_t *wanted = jx_at(pdb->json, "spec.selector.matchLabels"), *expression;
+	json_t *labels = jx_at(pod, "metadata.labels");
+	size_t i;
 
-	return json_object_size(wanted) == 0 || labels_match(wanted, jx_at(pod, "metadata.labels"));
+	if (json_object_size(wanted) > 0 && !labels_match(wanted, labels))
+		return false;
+	json_array_foreach(jx_at(pdb->json, "spec.selector.matchExpressions"), i, expression)
+	{
+		if (!holds(expression, labels))
+			return false;
+	}
+	return true;
 }
 
 /* What has the pod's number of replicas: its Deployment, StatefulSet or lone ReplicaSet. */

@@ -154,6 +154,9 @@ is_answered_here(const struct world *w, int app, const struct act *act, enum act
 		   seen->deployments[OF_STABLE].size == act->number) ||
 	       (act->kind == ACT_HPA_FLOOR &&
 		   (!seen->hpa.exists || seen->hpa.min == act->number)) ||
+	       ((act->kind == ACT_CREATE_BUDGET || act->kind == ACT_DELETE_BUDGET) &&
+		   (act->number == 0 ? seen->budgets.stable_ours : seen->budgets.canary_ours) ==
+		       (act->kind == ACT_CREATE_BUDGET)) ||
 	       (act->kind == ACT_CREATE_SERVICE && seen->service.exists) ||
 	       (act->kind == ACT_DELETE_SERVICE && !seen->service.exists) ||
 	       (act->kind == ACT_REMOVE_SUBSETS && !seen->rule.exists);
@@ -196,7 +199,7 @@ static int
 version_of(const struct world *w, const struct act_sent *x)
 {
 	const struct truth *seen = &w->apps[x->app].cached.truth;
-	bool creates = x->act.kind == ACT_CREATE_SERVICE ||
+	bool creates = x->act.kind == ACT_CREATE_SERVICE || x->act.kind == ACT_CREATE_BUDGET ||
 		       (x->act.kind == ACT_ADD_SUBSETS && !seen->rule.exists) ||
 		       (x->act.kind == ACT_CREATE_CANARY && !seen->deployments[OF_CANARY].exists);
 	if (x->act.kind == ACT_DELETE_POD)

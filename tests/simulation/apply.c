@@ -28,6 +28,7 @@ static const enum part parts[] = {
     [ON_STABLE] = PART_STABLE,
     [ON_HPA] = PART_HPA,
     [ON_POD] = PART_STABLE,
+    [ON_BUDGET] = PART_BUDGETS,
 };
 
 enum part
@@ -70,6 +71,8 @@ apply_version(const struct truth *t, enum part part)
 		return t->route.version;
 	case PART_RULE:
 		return t->rule.version;
+	case PART_BUDGETS:
+		return t->budgets_version;
 	case PART_HPA:
 	case PARTS:
 		break;
@@ -335,6 +338,26 @@ follow_hpa(struct world *w, struct act_sent *x)
 	return ACT_DONE;
 }
 
+static bool *
+budget_of(struct truth *t, const struct act_sent *x)
+{
+	bool canary = (x->act.number != 0) != x->turned;
+	return canary ? &t->budgets.canary_ours : &t->budgets.stable_ours;
+}
+
+static enum act_outcome
+budget(struct world *w, struct act_sent *x)
+{
+	struct truth *t = &w->apps[x->app].truth;
+	bool *ours = budget_of(t, x), creates = x->act.kind == ACT_CREATE_BUDGET;
+	if (*ours == creates)
+		return ACT_ALREADY;
+	*ours = creates;
+	t->budgets_version++;
+	changed(w, x->app, PART_BUDGETS);
+	return ACT_DONE;
+}
+
 /* Creations have no precondition but that it is not there. */
 static bool
 is_stale(const struct world *w, const struct act_sent *x)
@@ -377,6 +400,9 @@ apply_act(struct world *w, struct act_sent *x)
 		return follow_hpa(w, x);
 	case ACT_SCALE_STABLE:
 		return scale_stable(w, x);
+	case ACT_CREATE_BUDGET:
+	case ACT_DELETE_BUDGET:
+		return budget(w, x);
 	case ACT_ROLL:
 		return roll(w, x);
 	case ACT_DELETE_POD:

@@ -226,6 +226,23 @@ check_world(struct world *w)
 
 /* --- at the end ------------------------------------------------------------------------------- */
 
+/* What serves is guarded as the first colour was, the other one by nothing of ours, and no pod by
+ * two. */
+static void
+check_budgets(struct world *w, int app)
+{
+	const struct app_world *a = &w->apps[app];
+	const struct budgets_seen *b = &a->truth.budgets;
+	bool canary = colours_serving(a) == OF_CANARY;
+	bool theirs = canary ? b->canary : b->stable;
+	bool ours = canary ? b->canary_ours : b->stable_ours;
+	if ((b->stable || b->canary) && theirs == ours)
+		world_violated(w, "home", "app%d: what serves has %s", app,
+		    ours ? "two budgets" : "no budget");
+	if ((canary ? b->stable_ours : b->canary_ours) && !a->forgotten)
+		world_violated(w, "home", "app%d: the idle colour's budget is left over", app);
+}
+
 /* Two colours: the one that serves is the one that it should be, and the other one rests. */
 static void
 check_colours(struct world *w, int app)
@@ -252,6 +269,7 @@ check_colours(struct world *w, int app)
 	if (t->hpa.exists &&
 	    (t->hpa.on_canary != a->ended_well || t->hpa.min != w->plan->apps[app].hpa_min))
 		world_violated(w, "home", "app%d: the HPA is not as it was", app);
+	check_budgets(w, app);
 	if (!serves->image_by_others && !a->image_by_others && serves->image != a->image_end)
 		world_violated(w, "home", "app%d: the image is %d, it should be %d", app,
 		    serves->image, a->image_end);

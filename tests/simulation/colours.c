@@ -61,6 +61,13 @@ colours_rolling(struct world *w, int app)
 		(two) = kept;                                                                      \
 	} while (0)
 
+void
+colours_turn_budgets(struct budgets_seen *budgets)
+{
+	SWAP(bool, budgets->stable, budgets->canary);
+	SWAP(bool, budgets->stable_ours, budgets->canary_ours);
+}
+
 static void
 turn_truth(struct truth *t)
 {
@@ -71,6 +78,7 @@ turn_truth(struct truth *t)
 	if (t->stable_service.exists)
 		SWAP(struct service, t->service, t->stable_service);
 	t->hpa.on_canary = !t->hpa.on_canary;
+	colours_turn_budgets(&t->budgets);
 }
 
 static void

@@ -47,6 +47,16 @@ ready_within(const struct world *w, const struct app_world *a, int side, int64_t
 	return found;
 }
 
+/* Evictions must not take the colour that is about to serve. */
+static void
+check_guarded(struct world *w, int app)
+{
+	const struct budgets_seen *b = &w->apps[app].truth.budgets;
+	bool stable = b->stable || b->stable_ours, canary = b->canary || b->canary_ours;
+	if (stable && !canary && !troubled(w))
+		world_violated(w, "law 1", "app%d: a colour without its budget serves", app);
+}
+
 static void
 check_raise(struct world *w, int app, int number)
 {
@@ -63,6 +73,7 @@ check_raise(struct world *w, int app, int number)
 	if (!there && !by_others && !troubled(w))
 		world_violated(w, "I3", "app%d: weight %d before its %s", app, number,
 		    host ? "Service" : "subset");
+	check_guarded(w, app);
 }
 
 /* More for the stable side: it can carry it (half of it, in need), or the canary cannot either. */

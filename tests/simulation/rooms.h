@@ -61,7 +61,8 @@ bool colours_turned(const struct app_world *a, const struct app *spec);
 void colours_take_sides(struct world *w, int app, const char *stable);
 void colours_followed(struct world *w, int app); /* endpoints follow the selector, a little later */
 bool colours_rolling(struct world *w, int app);	 /* a rollout of it has begun */
-int colours_serving(const struct app_world *a);	 /* the side that has the requests */
+void colours_turn_budgets(struct budgets_seen *budgets);
+int colours_serving(const struct app_world *a); /* the side that has the requests */
 
 /* acts.c: the writes; apply.c: what they do */
 uint64_t acts_port(

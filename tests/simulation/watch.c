@@ -31,7 +31,10 @@ watch_take(struct world *w, int app, enum part part)
 		to->route = from->route;
 	else if (part == PART_RULE)
 		to->rule = from->rule;
-	else {
+	else if (part == PART_BUDGETS) {
+		to->budgets = from->budgets;
+		to->budgets_version = from->budgets_version;
+	} else {
 		to->hpa = from->hpa;
 		to->hpa_version = from->hpa_version;
 	}
@@ -264,6 +267,9 @@ observe(void *ctx, const struct app *spec, const char *new_image, struct observe
 	see_routing(a, turned, seen);
 	seen->hpa = a->cached.truth.hpa;
 	seen->hpa.on_canary = seen->hpa.exists && seen->hpa.on_canary != turned;
+	seen->budgets = a->cached.truth.budgets;
+	if (turned)
+		colours_turn_budgets(&seen->budgets);
 }
 
 /* --- reading directly ------------------------------------------------------------------------ */

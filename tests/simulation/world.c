@@ -167,6 +167,8 @@ furnish(struct world *w, int app)
 	a->truth.service.exists = plan->weighs && plan->given;
 	a->truth.stable_service.exists = plan->weighs;
 	a->truth.rule.exists = plan->subset && plan->own_rule;
+	/* Of half of them; a number of its own would make every seed another one. */
+	a->truth.budgets.stable = plan->colours && plan->hpa_max % 2 == 0;
 	if (plan->hpa) {
 		a->truth.hpa =
 		    (struct hpa_seen){.exists = true, .min = plan->hpa_min, .max = plan->hpa_max};

@@ -23,7 +23,16 @@
 
 enum { OF_STABLE, OF_CANARY, SIDES };
 enum cause { CAUSE_NONE, CAUSE_AIRISD, CAUSE_IN_PLACE, CAUSE_OTHERS };
-enum part { PART_STABLE, PART_CANARY, PART_SERVICE, PART_ROUTE, PART_RULE, PART_HPA, PARTS };
+enum part {
+	PART_STABLE,
+	PART_CANARY,
+	PART_SERVICE,
+	PART_ROUTE,
+	PART_RULE,
+	PART_HPA,
+	PART_BUDGETS,
+	PARTS
+};
 
 struct pod { /* its place is not used again while anybody may send to it */
 	bool there, ready, canary;
@@ -79,6 +88,8 @@ struct truth { /* what the API server has of one app */
 	struct rule rule;
 	struct hpa_seen hpa;
 	int hpa_version;
+	struct budgets_seen budgets; /* the user's is the first colour's alone */
+	int budgets_version;
 };
 
 struct counts { /* what can be seen of a side's pods */

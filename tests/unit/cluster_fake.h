@@ -19,12 +19,13 @@ static struct {
 	char *folder, *file;
 	int (*write)(struct fake_conn *conn);	   /* answers a write; NULL: nobody does */
 	void (*elsewhere)(struct fake_conn *conn); /* answers in other namespaces; NULL: {} */
-	bool down;	 /* every request but a watch is answered with 500 */
-	int reads;	 /* GETs of single objects and by label */
-	int changes;	 /* told of the app, */
-	bool many;	 /* or of others too */
-	int answers;	 /* of acts */
-	uint64_t number; /* of the last one */
+	const char *refused; /* lists of this plural are answered with 403; NULL: none */
+	bool down;	     /* every request but a watch is answered with 500 */
+	int reads;	     /* GETs of single objects and by label */
+	int changes;	     /* told of the app, */
+	bool many;	     /* or of others too */
+	int answers;	     /* of acts */
+	uint64_t number;     /* of the last one */
 	enum act_outcome outcome;
 	char text[1024];
 	int64_t retry_after_ms;
@@ -116,6 +117,8 @@ room_handler(struct fake_conn *conn)
 	} else if (room.down) {
 		room.reads++;
 		fake_answer(conn, 500, "{\"kind\":\"Status\",\"reason\":\"InternalError\"}");
+	} else if (room.refused != NULL && strcmp(key, room.refused) == 0) {
+		fake_answer(conn, 403, "{\"kind\":\"Status\",\"reason\":\"Forbidden\"}");
 	} else if (strchr(key, '/') == NULL) {
 		room.reads += strstr(conn->path, "labelSelector") != NULL;
 		room_list(conn, key);

@@ -235,6 +235,8 @@ apply(struct world *w, const struct act *act)
 	case ACT_POINT_SERVICE:
 	case ACT_FOLLOW_HPA:
 	case ACT_SCALE_STABLE:
+	case ACT_CREATE_BUDGET:
+	case ACT_DELETE_BUDGET:
 	case ACT_ROLL:
 	case ACT_BACKUP:
 	case ACT_REPLACE_POD:

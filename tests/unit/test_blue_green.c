@@ -145,9 +145,11 @@ the_plan_ends_with_the_colours_turned(void **state)
 	(void)state;
 	see_green(&seen);
 	seen.hpa = (struct hpa_seen){.exists = true, .min = 2, .max = 9};
+	seen.budgets.stable = true;
 	if (plan_make(app, &release, &seen, NULL, 1000000, &plan, &e) < 0)
 		fail_msg("%s", e.text);
-	expect(&plan, "preview:hpa_floor=4 preview:create_service=0 preview:create_canary=2 "
+	expect(&plan, "preview:hpa_floor=4 preview:create_service=0 "
+		      "preview:create_budget=100 preview:create_canary=2 "
 		      "switch:scale_canary=4 switch:weight=100 switch:follow_hpa=100 "
 		      "retire:delete_service=0 retire:scale_stable=0 retire:hpa_floor=2 ");
 	assert_string_equal(plan.app->workload, "web-green");
@@ -372,6 +374,63 @@ the_hpa_moves_with_the_traffic(void **state)
 	expect_act(look(target_home(), true), ACT_FOLLOW_HPA, 0);
 }
 
+/* Before the switch; where somebody else makes one, ours goes. */
+static void
+what_will_serve_has_a_budget_before(void **state)
+{
+	struct target preview = {.canary = 100};
+	(void)state;
+	seen.canary_service = seen.canary_service_ours = true;
+	seen.preview = PREVIEW_CANARY;
+	assert_int_equal(look(switched, false).kind, STEP_SETTLED);
+	seen.budgets.stable = seen.budgets.canary = true; /* one spans both */
+	assert_int_equal(look(switched, false).kind, STEP_SETTLED);
+	seen.budgets.canary = false;
+	expect_act(look(switched, false), ACT_CREATE_BUDGET, 100);
+	seen.budgets = (struct budgets_seen){.stable_ours = true};
+	expect_act(look(retired, false), ACT_CREATE_BUDGET, 100);
+	str_copy(seen.budgets_unknown, OBSERVED_TEXT, "budgets may not be read");
+	assert_string_equal(look(switched, false).waiting.what, "budgets may not be read");
+	expect_act(look(target_home(), true), ACT_WEIGHT, 0);
+	seen.budgets_unknown[0] = '\0';
+	seen.route.weight = rollout.weight = rollout.seen = 0;
+	expect_act(look(preview, false), ACT_CREATE_BUDGET, 100);
+	seen.budgets.canary_ours = true;
+	assert_int_equal(look(preview, false).kind, STEP_SETTLED);
+	seen.budgets.canary = true;
+	expect_act(look(preview, false), ACT_DELETE_BUDGET, 100);
+}
+
+/* It goes when its colour has no pods; at home what serves has one again. */
+static void
+the_idle_colours_budget_goes_with_it(void **state)
+{
+	(void)state;
+	rollout.baseline.budgets.stable_ours = true;
+	seen.budgets = (struct budgets_seen){.stable_ours = true, .canary = true};
+	expect_act(look(retired, false), ACT_SCALE_STABLE, 0);
+	seen.stable.replicas = seen.stable.ready = 0;
+	assert_int_equal(look(retired, false).kind, STEP_BLOCKED); /* its pods are going */
+	seen.stable.pods = 0;
+	expect_act(look(retired, false), ACT_DELETE_BUDGET, 0);
+	seen.budgets.stable_ours = false;
+	assert_int_equal(look(retired, false).kind, STEP_SETTLED);
+	see_green(&seen);
+	rollout.weight = rollout.seen = 0;
+	seen.budgets.canary = true;
+	expect_act(look(target_home(), true), ACT_CREATE_BUDGET, 0);
+	seen.budgets = (struct budgets_seen){.stable = true, .canary_ours = true};
+	expect_act(look(target_home(), true), ACT_DELETE_BUDGET, 100);
+	seen.canary.replicas = seen.canary.pods = 4;
+	expect_act(look(target_home(), true), ACT_CREATE_CANARY, 0);
+	seen.canary.replicas = seen.canary.pods = 0;
+	seen.budgets.canary_ours = false;
+	assert_int_equal(look(target_home(), true).kind, STEP_SETTLED);
+	rollout.baseline.budgets.stable_ours = false;
+	seen.budgets = (struct budgets_seen){.canary = true};
+	assert_int_equal(look(target_home(), true).kind, STEP_SETTLED);
+}
+
 /* The user's own preview goes over to the old colour before that has no pods; ours goes. */
 static void
 retiring_leaves_the_preview_first(void **state)
@@ -417,11 +476,13 @@ the_sides_are_written_down(void **state)
 	struct err e;
 	(void)state;
 	see_green(&b.seen);
+	b.seen.budgets.stable_ours = true;
 	b.at = (struct situation){
 	    .rollout = b.r, .seen = &b.seen, .now_ms = 1000000, .settle_ms = 1000};
 	fold(&b, EVENT_CREATED,
 	    json_pack("{s:o, s:o}", "app", spec_of(SPEC), "release", release_json(&release)));
 	move(&b);
+	assert_true(b.r->baseline.budgets.stable_ours);
 	assert_string_equal(b.r->app->workload, "web-green");
 	assert_string_equal(b.r->app->canary, "web");
 	assert_string_equal(b.r->baseline.canary_image, "web:0");
@@ -512,6 +573,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(only_pods_of_the_release_count, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_new_colour_that_collapses_is_left, setup, teardown),
 	    cmocka_unit_test_setup_teardown(the_hpa_moves_with_the_traffic, setup, teardown),
+	    cmocka_unit_test_setup_teardown(what_will_serve_has_a_budget_before, setup, teardown),
+	    cmocka_unit_test_setup_teardown(the_idle_colours_budget_goes_with_it, setup, teardown),
 	    cmocka_unit_test_setup_teardown(retiring_leaves_the_preview_first, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 		nothing_retires_before_the_drain_is_over, setup, teardown),

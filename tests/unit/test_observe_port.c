@@ -108,6 +108,61 @@ test_changes_of_the_routing_find_their_app(void **state)
 	room_end();
 }
 
+#define BUDGET(version, most, allowed)                                                             \
+	"{'metadata': {'name': 'pdb', 'namespace': 'prod', 'uid': 'b', 'resourceVersion': "        \
+	"'" version "'}, 'spec': {'maxUnavailable': " most ", 'selector': {'matchLabels': "        \
+	"{'app': 'web'}}}, 'status': {'disruptionsAllowed': " allowed "}}"
+
+/* Whenever a pod gets ready, its status changes: that is no news. */
+static void
+test_budgets_matter_to_two_colours(void **state)
+{
+	(void)state;
+	room_begin(TRAFFIC_HOST);
+	room.app.colours = room.app.sided = true;
+	room.app.traffic.kind = TRAFFIC_SERVICE;
+	room.app.traffic.route[0] = '\0';
+	room_follow();
+	assert_int_equal(told_of("poddisruptionbudgets", "ADDED", BUDGET("1013", "1", "0")), 1);
+	assert_true(room_look().budgets.stable);
+	assert_false(room_look().budgets.canary);
+	assert_int_equal(told_of("poddisruptionbudgets", "MODIFIED", BUDGET("1014", "1", "1")), 0);
+	assert_int_equal(told_of("poddisruptionbudgets", "MODIFIED", BUDGET("1015", "2", "1")), 1);
+	assert_int_equal(told_of("poddisruptionbudgets", "DELETED", BUDGET("1016", "2", "1")), 1);
+	room_end();
+	room_begin(TRAFFIC_HOST);
+	room_follow();
+	assert_null(map_get(room.streams, "poddisruptionbudgets"));
+	room_end();
+}
+
+static bool
+is_unknown(void)
+{
+	return room_look().fresh && room_look().budgets_unknown[0] != '\0';
+}
+
+/* A Role of before they were looked at: all else is known, and it is said why they are not. */
+static void
+test_budgets_that_may_not_be_read(void **state)
+{
+	(void)state;
+	room_begin(TRAFFIC_HOST);
+	room.app.colours = room.app.sided = true;
+	room.refused = "poddisruptionbudgets";
+	room_follow();
+	assert_true(run_until(room.loop, is_unknown, 2000));
+	assert_non_null(strstr(room_look().budgets_unknown, "poddisruptionbudgets"));
+	assert_string_equal(room_look().stale, "");
+	room_end();
+	room_begin(TRAFFIC_HOST);
+	room.app.colours = room.app.sided = true;
+	room.refused = "services";
+	room.port.follow(room.port.ctx, &room.app, true);
+	assert_false(run_until(room.loop, room_is_fresh, 300));
+	room_end();
+}
+
 static void
 test_a_burst_is_told_once(void **state)
 {
@@ -335,6 +390,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_changes_find_their_app),
 	    cmocka_unit_test(test_changes_of_the_routing_find_their_app),
+	    cmocka_unit_test(test_budgets_matter_to_two_colours),
+	    cmocka_unit_test(test_budgets_that_may_not_be_read),
 	    cmocka_unit_test(test_a_burst_is_told_once),
 	    cmocka_unit_test(test_unfollowed_is_not_told),
 	    cmocka_unit_test(test_following_again_replaces),

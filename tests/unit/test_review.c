@@ -137,6 +137,34 @@ colours_are_switched_by_a_service(void **state)
 }
 
 static void
+the_other_colour_gets_a_budget(void **state)
+{
+	struct app app = app_of(TRAFFIC_HOST);
+	static const char both[] = "patch deployments web\npatch deployments web-green\n"
+				   "patch services web\npatch services web-preview";
+	char all[512];
+
+	(void)state;
+	app.colours = app.sided = true;
+	app.traffic.kind = TRAFFIC_SERVICE;
+	str_copy(app.canary, sizeof(app.canary), "web-green");
+	str_copy(app.traffic.canary_service, sizeof(app.traffic.canary_service), "web-preview");
+	o.canary =
+	    J("{'metadata': {" OURS "}, 'spec': {'template': {'metadata': {'labels': {'app': "
+	      "'web-green'}}}}}");
+	o.canary_service = J("{'metadata': {" OURS "}}");
+	json_array_append_new(o.budgets, J("{'metadata': {'name': 'web'}, 'spec': {'selector': "
+					   "{'matchLabels': {'app': 'web'}}}}"));
+	str_print(all, sizeof(all),
+	    "%s\ncreate poddisruptionbudgets *\ndelete poddisruptionbudgets web-green", both);
+	expect(&app, all);
+	json_array_append_new(o.budgets, /* the user's own: nothing is made */
+	    J("{'metadata': {'name': 'green'}, 'spec': {'selector': {'matchLabels': {'app': "
+	      "'web-green'}}}}"));
+	expect(&app, both);
+}
+
+static void
 colours_are_weighed_by_a_route(void **state)
 {
 	struct app app = app_of(TRAFFIC_HOST);
@@ -426,6 +454,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(subsets_are_of_a_rule, setup, teardown),
 	    cmocka_unit_test_setup_teardown(rolling_patches_one_deployment, setup, teardown),
 	    cmocka_unit_test_setup_teardown(colours_are_switched_by_a_service, setup, teardown),
+	    cmocka_unit_test_setup_teardown(the_other_colour_gets_a_budget, setup, teardown),
 	    cmocka_unit_test_setup_teardown(colours_are_weighed_by_a_route, setup, teardown),
 	    cmocka_unit_test(a_question_names_all_of_it),
 	    cmocka_unit_test(a_denial_says_what_to_do),

@@ -1,0 +1,352 @@
+/* Sizes that others change while a release is under way: an HPA in every state (F34), and a person
+ * or an HPA that has made the stable side smaller than it was before an abort (F44). */
+#include "decide_bench.h"
+#include "model/pace.h"
+#include "model/rehearse.h"
+
+#define APP(traffic, strategy)                                                                     \
+	"{kind: App, name: web, namespace: shop, workload: {name: web}, " traffic                  \
+	"gates: [{name: errors, prometheus: {query: up, pass: '> 0'}}],\n strategy: {" strategy    \
+	"}}"
+#define CANARY                                                                                     \
+	APP("traffic: {istio: {virtualService: web}}, ",                                           \
+	    "canary: {weights: [25, 50, 100], hold: 3s, drain: 1s, deadline: 1m}")
+#define BLUE_GREEN                                                                                 \
+	APP("traffic: {service: {}}, ",                                                            \
+	    "blueGreen: {hold: 3s, drain: 1s, deadline: 1m, watch: 20s, keep: 10s}")
+#define ROLLING APP("", "rolling: {batches: [1, 50%, 100%], surge: 1, steady: 2s, deadline: 1m}")
+
+static unsigned dice;
+
+static unsigned
+pick(unsigned sides)
+{
+	dice = dice * 1664525u + 1013904223u;
+	return (dice >> 8) % sides;
+}
+
+static void
+start(struct bench *b, const char *text)
+{
+	static const struct release release = {.app = "web", .number = 2, .image = "web:2"};
+	json_t *spec;
+	struct err e;
+	if (yaml_parse(text, strlen(text), &spec, NULL, &e) < 0)
+		fail_msg("%s", e.text);
+	*b = (struct bench){.r = rollout_new("r-test")};
+	see_home(&b->seen);
+	str_copy(b->seen.stable.name, APP_NAME, "web");
+	str_copy(b->seen.canary.name, APP_NAME, strstr(text, "blueGreen") ? "web-green" : "");
+	b->seen.stable.pace = (struct pace){"25%", "25%", -1, 600, false, 0, false, false};
+	b->seen.route.accepted = true;
+	b->seen.hpa = (struct hpa_seen){.exists = true, .name = "web", .min = 2, .max = 9};
+	b->at = (struct situation){
+	    .rollout = b->r, .seen = &b->seen, .now_ms = 1000000, .settle_ms = 1000};
+	fold(b, EVENT_CREATED,
+	    json_pack("{s:o, s:o}", "app", spec, "release", release_json(&release)));
+}
+
+/* Its pods are there and ready at once; one that is held in a batch keeps to it. */
+static void
+resize(struct workload_seen *seen, int size)
+{
+	int fresh = seen->ready_new > size ? size : seen->ready_new;
+	bool held = pace_is_held(&seen->pace);
+	int old = size - (held ? pace_gone(&seen->pace, 4) : 0);
+	bool all = seen->ready_new > 0 && seen->ready_new == seen->ready;
+	seen->replicas = size;
+	seen->ready_new = all ? size : fresh;
+	seen->pods = seen->ready = held ? (old > 0 ? old : 0) + fresh : size;
+	seen->updated = held ? fresh : size;
+}
+
+/* The HPA's own mind: anything within its bounds; what rests is left alone. */
+static void
+hpa_moves(struct bench *b)
+{
+	const struct hpa_seen *hpa = &b->seen.hpa;
+	struct workload_seen *scaled = hpa->on_canary ? &b->seen.canary : &b->seen.stable;
+	if (hpa->exists && scaled->exists && scaled->replicas > 0)
+		resize(scaled, hpa->min + (int)pick((unsigned)(hpa->max - hpa->min + 1)));
+}
+
+static void
+act(struct bench *b)
+{
+	const struct act *act = &b->out.act;
+	const struct observed *seen = &b->seen;
+	/* Law 1, by the size that it has now. */
+	bool up = act->kind == ACT_WEIGHT && act->number > seen->route.weight;
+	if (up && seen->canary.ready * 100 < act->number * seen->stable.replicas)
+		fail_msg("weight %d with %d of %d", act->number, seen->canary.ready,
+		    seen->stable.replicas);
+	/* Only a colour that has been left is scaled by us, to rest; and back again. */
+	if (act->kind == ACT_SCALE_STABLE && b->r->phase == PHASE_ABORTING)
+		assert_int_equal(act->number, b->r->baseline.replicas);
+	else if (act->kind == ACT_SCALE_STABLE)
+		assert_true(b->r->app->colours && seen->route.weight == 100 && act->number == 0 &&
+			    b->r->stage == b->r->ladder.count - 1);
+	if (act->kind == ACT_HPA_FLOOR)
+		assert_true(act->number >= 2);
+	rehearse_act(&b->seen, b->r, act);
+	fold(b, EVENT_ACTED,
+	    json_pack(
+		"{s:I, s:s}", "attempt", (json_int_t)b->r->attempt.number, "outcome", "done"));
+}
+
+/* One turn; false at the end. */
+static bool
+turn(struct bench *b)
+{
+	int stage = b->r->stage;
+	hpa_moves(b);
+	move(b);
+	if (b->r->stage < stage || b->r->stage > stage + 1)
+		fail_msg("from stage %d to %d", stage, b->r->stage);
+	if (b->out.act.kind != ACT_NONE)
+		act(b);
+	if (b->r->compiled)
+		fold(b, EVENT_MEASURED,
+		    json_pack("{s:s, s:s}", "gate", "errors", "verdict", "pass"));
+	b->at.now_ms += 2000;
+	b->seen.verified_ms = b->at.now_ms;
+	return !phase_final(b->r->phase);
+}
+
+static void
+expect_end(const struct bench *b, unsigned seed, enum phase phase)
+{
+	if (b->r->phase != phase)
+		fail_msg("seed %u: %s in stage %d: %s: %s; %s", seed, phase_name(b->r->phase),
+		    b->r->stage, b->r->waiting.object, b->r->waiting.what, b->r->reason);
+	assert_int_equal(b->seen.hpa.min, 2);
+	assert_int_equal(b->seen.hpa.on_canary, b->r->app->colours && phase == PHASE_SUCCEEDED);
+}
+
+/* Up and down in every state, to the end or to an abort at any moment of it. */
+static void
+each_seed(const char *text)
+{
+	for (unsigned seed = 1; seed <= 300; seed++) {
+		struct bench b;
+		int aborts_at = seed % 3 == 0 ? (int)(seed / 3) : -1;
+		dice = seed;
+		start(&b, text);
+		for (int i = 0; i < 600 && turn(&b); i++)
+			if (i == aborts_at)
+				fold(&b, EVENT_PHASE, json_pack("{s:s}", "to", "aborting"));
+		bool aborted = b.r->phase_ms > 0 && b.r->phase == PHASE_ABORTED;
+		expect_end(&b, seed, aborted && aborts_at >= 0 ? PHASE_ABORTED : PHASE_SUCCEEDED);
+		end(&b);
+	}
+}
+
+static void
+F34_an_hpa_moves_in_every_state_of_a_canary(void **state)
+{
+	(void)state;
+	each_seed(CANARY);
+}
+
+static void
+F34_an_hpa_moves_in_every_state_of_a_blue_green_release(void **state)
+{
+	(void)state;
+	each_seed(BLUE_GREEN);
+}
+
+static void
+F34_an_hpa_moves_in_every_state_of_a_rolling_release(void **state)
+{
+	(void)state;
+	each_seed(ROLLING);
+}
+
+/* Its controller is behind the HPA, and there are old pods too many for a moment. */
+static void
+F34_a_hold_goes_on_while_an_hpa_moves(void **state)
+{
+	struct bench b;
+	(void)state;
+	start(&b, APP("", "rolling: {batches: [1, 100%], surge: 1, steady: 2s, hold: 1h}"));
+	b.seen.hpa.min = 4;
+	move(&b);
+	assert_int_equal(b.out.act.kind, ACT_ROLL);
+	act(&b);
+	move(&b);
+	int64_t settled_ms = b.r->records[b.r->stage].settled_ms;
+	assert_true(settled_ms > 0);
+	for (int size = 9; size >= 4; size--) {
+		resize(&b.seen.stable, size);
+		b.seen.stable.observed = size % 2 == 0;
+		b.seen.stable.pods += 3;
+		b.at.now_ms += 1000;
+		move(&b);
+		assert_int_equal(b.r->records[b.r->stage].settled_ms, settled_ms);
+	}
+	b.seen.stable.ready_new = 0; /* that is another matter */
+	move(&b);
+	assert_int_equal(b.r->records[b.r->stage].settled_ms, 0);
+	end(&b);
+}
+
+/* --- F44: the stable side was made smaller ---------------------------------------------------- */
+
+/* Half of the traffic is on the canary's two pods. */
+static void
+be_at_fifty(struct bench *b)
+{
+	start(b, CANARY);
+	b->seen.hpa.exists = false;
+	for (int i = 0; b->seen.route.weight != 50 && i < 100; i++)
+		turn(b);
+	for (int i = 0; i < 3; i++) /* all is taken; the hold is long */
+		move(b), b->at.now_ms += 500;
+	b->at.now_ms -= 1500;
+	assert_int_equal(b->seen.route.weight, 50);
+}
+
+static void
+abort_now(struct bench *b)
+{
+	fold(b, EVENT_PHASE, json_pack("{s:s}", "to", "aborting"));
+	b->at.now_ms += 100;
+	move(b);
+}
+
+static void
+expect_act(const struct bench *b, enum act_kind kind, int number)
+{
+	if (b->out.act.kind != kind || b->out.act.number != number)
+		fail_msg("%s %d: %s: %s", act_name(b->out.act.kind), b->out.act.number,
+		    b->out.waiting.object, b->out.waiting.what);
+}
+
+static void
+F44_an_abort_grows_a_stable_side_that_was_shrunk(void **state)
+{
+	struct bench b;
+	(void)state;
+	be_at_fifty(&b);
+	resize(&b.seen.stable, 1);
+	abort_now(&b); /* one of four carries half, in need: it has that */
+	expect_act(&b, ACT_SCALE_STABLE, 4);
+	act(&b);
+	b.seen.stable.ready = 1;
+	move(&b);
+	expect_act(&b, ACT_NONE, 0);
+	assert_non_null(strstr(b.out.waiting.what, "1 of 4 endpoints ready"));
+	b.seen.stable.ready = 2;
+	move(&b);
+	expect_act(&b, ACT_WEIGHT, 0);
+	end(&b);
+}
+
+/* All of it, where nothing is carried in need: each pod that gets ready takes its share. */
+static void
+F44_the_traffic_follows_in_steps(void **state)
+{
+	static const int steps[] = {-1, -1, -1, 25, 0};
+	struct bench b;
+	(void)state;
+	be_at_fifty(&b);
+	b.r->app->abort_capacity = 100;
+	resize(&b.seen.stable, 1);
+	abort_now(&b);
+	expect_act(&b, ACT_SCALE_STABLE, 4);
+	act(&b);
+	for (int ready = 1; ready <= 4; ready++) {
+		b.seen.stable.ready = ready;
+		b.at.now_ms += 100;
+		move(&b);
+		if (steps[ready] < 0) {
+			expect_act(&b, ACT_NONE, 0);
+			continue;
+		}
+		expect_act(&b, ACT_WEIGHT, steps[ready]);
+		act(&b);
+	}
+	end(&b);
+}
+
+/* Told to go a moment ago, and ready still: they carry nothing. */
+static void
+F44_pods_that_are_about_to_go_carry_nothing(void **state)
+{
+	struct bench b;
+	(void)state;
+	be_at_fifty(&b);
+	b.seen.stable.replicas = 1;
+	abort_now(&b);
+	expect_act(&b, ACT_SCALE_STABLE, 4);
+	end(&b);
+}
+
+/* What it can carry moves at once, alone; it grows when the mesh has that. */
+static void
+F44_traffic_comes_before_growth(void **state)
+{
+	struct bench b;
+	(void)state;
+	be_at_fifty(&b);
+	b.seen.route.weight = 75;
+	fold(&b, EVENT_ACT,
+	    json_pack("{s:i, s:s, s:i, s:s, s:b}", "attempt", (int)b.r->attempt.number + 1, "act",
+		"weight", "number", 75, "text", "", "urgent", false));
+	act(&b);
+	b.seen.route.weight = 75;
+	move(&b);
+	resize(&b.seen.stable, 1);
+	abort_now(&b);
+	expect_act(&b, ACT_WEIGHT, 50);
+	act(&b);
+	move(&b);
+	expect_act(&b, ACT_NONE, 0);
+	assert_string_equal(b.out.waiting.next, "then the stable workload grows");
+	b.at.now_ms += 1000;
+	move(&b);
+	expect_act(&b, ACT_SCALE_STABLE, 4);
+	end(&b);
+}
+
+/* One that is ours to hold is held; of one that came since, a person is told. */
+static void
+F44_an_hpa_grows_its_own(void **state)
+{
+	struct bench b;
+	(void)state;
+	be_at_fifty(&b);
+	resize(&b.seen.stable, 1);
+	b.seen.hpa = (struct hpa_seen){.exists = true, .name = "web", .min = 1, .max = 9};
+	abort_now(&b);
+	expect_act(&b, ACT_NONE, 0);
+	assert_string_equal(b.out.waiting.object, "HorizontalPodAutoscaler shop/web");
+	b.r->baseline.hpa_min = 2;
+	move(&b);
+	expect_act(&b, ACT_HPA_FLOOR, 4);
+	act(&b);
+	move(&b);
+	assert_non_null(strstr(b.out.waiting.what, "1 of 4 endpoints ready"));
+	b.seen.hpa.min = 1;
+	resize(&b.seen.stable, 0); /* none is scaled by it any more */
+	move(&b);
+	expect_act(&b, ACT_SCALE_STABLE, 4);
+	end(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(F34_an_hpa_moves_in_every_state_of_a_canary),
+	    cmocka_unit_test(F34_an_hpa_moves_in_every_state_of_a_blue_green_release),
+	    cmocka_unit_test(F34_an_hpa_moves_in_every_state_of_a_rolling_release),
+	    cmocka_unit_test(F34_a_hold_goes_on_while_an_hpa_moves),
+	    cmocka_unit_test(F44_an_abort_grows_a_stable_side_that_was_shrunk),
+	    cmocka_unit_test(F44_the_traffic_follows_in_steps),
+	    cmocka_unit_test(F44_pods_that_are_about_to_go_carry_nothing),
+	    cmocka_unit_test(F44_traffic_comes_before_growth),
+	    cmocka_unit_test(F44_an_hpa_grows_its_own),
+	};
+	return cmocka_run_group_tests_name("hpa", tests, NULL, NULL);
+}
