@@ -284,9 +284,9 @@ httpd_spins(const struct httpd *httpd)
 /* --- the cluster ------------------------------------------------------------------------------ */
 
 static void
-follow(void *ctx, const struct app *app)
+follow(void *ctx, const struct app *app, bool to_act)
 {
-	(void)ctx, (void)app;
+	(void)ctx, (void)app, (void)to_act;
 }
 
 static void
