@@ -87,6 +87,9 @@ def test_abort_in_each_stage(mesh, make_airisd, mode):
                 airisd.command(rid, "promote")
         if weight == 0:
             airisd.wait(rid, lambda r: r["canary"]["size"] > 0, 30)
+        else:  # of few requests a tenth may be none for a moment
+            wait_for("a request on the canary", lambda since=since: last_on(
+                mesh.log(shop.route, since), shop.name + "-canary"), 20)
         assert airisd.command(rid, "abort").status == 200
         accepted = time.time()
         airisd.wait_phase(rid, "aborted", 60)

@@ -153,6 +153,7 @@ the_stable_side_gets_one_back(void **state)
 	str_copy(app.workload, sizeof(app.workload), "web-green");
 	str_copy(app.canary, sizeof(app.canary), "web");
 	o.canary = json_incref(o.stable);
+	json_decref(o.stable);
 	o.stable = J("{'metadata': {'name': 'web-green'}, 'spec': {'template': {'metadata': "
 		     "{'labels': {'app': 'web-green'}}}}}");
 	json_decref(o.canary);
@@ -172,6 +173,7 @@ what_cannot_be_cloned_says_why(void **state)
 	struct act_plan plan = plan_of(ACT_CREATE_BUDGET, 100);
 	assert_int_equal(plan.outcome, ACT_REFUSED);
 	assert_non_null(strstr(plan.text, "no PodDisruptionBudget any more"));
+	json_decref(o.canary);
 	o.canary = J("{'spec': {'template': {'metadata': {'labels': {'track': 'main'}}}}}");
 	add("web", "", BLUE);
 	plan = plan_of(ACT_CREATE_BUDGET, 100);
