@@ -12,7 +12,7 @@
 #include "base/str.h"
 
 #define SOME (256 << 10) /* bytes: what opening the database needs, and then some */
-#define LEAST (64 << 10) /* of space for the log that is worth asking for */
+#define PIECE (64 << 10) /* that is handed over to the log at a time */
 
 struct store_reserve {
 	char *path, *log;
@@ -123,21 +123,29 @@ store_reserve_take(struct store_reserve *reserve, struct err *why)
 	return reserve->held > 0 ? RESERVE_HELD : RESERVE_NONE;
 }
 
+/* Piece by piece, and half of each goes to the log at once: whoever writes into all that gets free
+ * would have to be there first each time. */
+static void
+hand_over(const struct store_reserve *reserve, int log, int64_t end)
+{
+	for (int64_t left = reserve->held - PIECE; left >= 0; left -= PIECE)
+		if (ftruncate(reserve->fd, left) == 0 &&
+		    fallocate(log, FALLOC_FL_KEEP_SIZE, end, PIECE / 2) == 0)
+			end += PIECE / 2;
+}
+
 void
 store_reserve_give(struct store_reserve *reserve)
 {
+	/* SQLite has no lock on this file that closing it could take away. */
 	int log = open(reserve->log, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	struct stat st;
 
+	if (log >= 0 && reserve->fd >= 0 && fstat(log, &st) == 0)
+		hand_over(reserve, log, st.st_size);
 	give_to_disk(reserve);
-	if (log < 0)
-		return;
-	/* SQLite has no lock on this file that closing it could take away. */
-	if (fstat(log, &st) == 0)
-		for (int64_t bytes = reserve->bytes / 2; bytes >= LEAST; bytes /= 2)
-			if (fallocate(log, FALLOC_FL_KEEP_SIZE, st.st_size, bytes) == 0)
-				break;
-	close(log);
+	if (log >= 0)
+		close(log);
 }
 
 int64_t
