@@ -77,6 +77,17 @@ not_there(struct act_plan *plan)
 	    kube_kind_info(plan->kind)->name, plan->name);
 }
 
+/* Of what was looked at and nothing else; policy NULL: that of its kind. */
+static void
+send_deletion(struct act_plan *plan, const json_t *object, const char *policy)
+{
+	send_body(plan, ACT_DELETE, object,
+	    json_pack("{s:s, s:s, s:s*, s:{s:s, s:s}}", "apiVersion", "v1", "kind", "DeleteOptions",
+		"propagationPolicy", policy, "preconditions", "uid",
+		jsonx_text_or(object, "metadata.uid", ""), "resourceVersion",
+		jsonx_text_or(object, "metadata.resourceVersion", "")));
+}
+
 /* In the foreground a Deployment is there until its last pod is gone, so its end can be observed.
  * What owns nothing would wait for the garbage collector, which can take a minute. */
 static void
@@ -93,11 +104,7 @@ send_delete(struct act_plan *plan, const struct wish *w, const json_t *object)
 		    kube_kind_info(plan->kind)->name, plan->name, w->app->name);
 		return;
 	}
-	send_body(plan, ACT_DELETE, object,
-	    json_pack("{s:s, s:s, s:s, s:{s:s, s:s}}", "apiVersion", "v1", "kind", "DeleteOptions",
-		"propagationPolicy", plan->kind == KUBE_DEPLOYMENTS ? "Foreground" : "Background",
-		"preconditions", "uid", jsonx_text_or(object, "metadata.uid", ""),
-		"resourceVersion", jsonx_text_or(object, "metadata.resourceVersion", "")));
+	send_deletion(plan, object, plan->kind == KUBE_DEPLOYMENTS ? "Foreground" : "Background");
 }
 
 /* --- workloads --- */
@@ -296,15 +303,6 @@ plan_backup(struct act_plan *plan, const struct wish *w)
 	not_there(plan);
 }
 
-static void
-send_pod_delete(struct act_plan *plan, const json_t *pod)
-{
-	send_body(plan, ACT_DELETE, pod,
-	    json_pack("{s:s, s:s, s:{s:s, s:s}}", "apiVersion", "v1", "kind", "DeleteOptions",
-		"preconditions", "uid", jsonx_text_or(pod, "metadata.uid", ""), "resourceVersion",
-		jsonx_text_or(pod, "metadata.resourceVersion", "")));
-}
-
 /* Asked again with what is sent: one that got ready, or is going, is left alone. */
 static void
 plan_delete_pod(struct act_plan *plan, const struct wish *w)
@@ -316,7 +314,7 @@ plan_delete_pod(struct act_plan *plan, const struct wish *w)
 	if (!same_stable(plan, w))
 		about(plan, KUBE_STATEFULSETS, w->app->workload);
 	else if (str_equal(jsonx_text(pod, "metadata.name"), name))
-		send_pod_delete(plan, pod);
+		send_deletion(plan, pod, NULL);
 }
 
 /* One that has the template by now, or is going, is left alone. */
@@ -330,7 +328,7 @@ plan_replace_pod(struct act_plan *plan, const struct wish *w)
 	if (!same_stable(plan, w))
 		about(plan, KUBE_DAEMONSETS, w->app->workload);
 	else if (pod != NULL)
-		send_pod_delete(plan, pod);
+		send_deletion(plan, pod, NULL);
 }
 
 /* One that is gone follows nobody. */

@@ -6,7 +6,7 @@
 #include <string.h>
 #include "base/jsonx.h"
 #include "base/str.h"
-#include "cluster/workload.h"
+#include "cluster/budgets.h"
 #include "model/pace.h"
 
 /* --- quantities ------------------------------------------------------------------------------- */
@@ -167,20 +167,6 @@ headroom_quotas(const struct headroom *headroom, const json_t *list, struct find
 
 /* --- budgets ---------------------------------------------------------------------------------- */
 
-/* Selectors with expressions are not understood: they select nothing here. An empty one selects all
- * pods of the namespace. */
-static bool
-is_about(const struct headroom *headroom, const json_t *budget)
-{
-	const json_t *selector = jsonx_at(budget, "spec.selector");
-	const json_t *labels = json_object_get(selector, "matchLabels");
-
-	if (!json_is_object(selector) || headroom->labels == NULL ||
-	    json_array_size(json_object_get(selector, "matchExpressions")) > 0)
-		return false;
-	return json_object_size(labels) == 0 || workload_selects(labels, headroom->labels);
-}
-
 void
 headroom_budgets(const struct headroom *headroom, const json_t *list, struct findings *found)
 {
@@ -190,7 +176,8 @@ headroom_budgets(const struct headroom *headroom, const json_t *list, struct fin
 	json_array_foreach(json_object_get(list, "items"), i, budget)
 	{
 		if (jsonx_int(budget, "status.disruptionsAllowed", 1) > 0 ||
-		    jsonx_int(budget, "status.expectedPods", 0) == 0 || !is_about(headroom, budget))
+		    jsonx_int(budget, "status.expectedPods", 0) == 0 ||
+		    !budgets_selects(budget, headroom->labels))
 			continue;
 		errlist_add(&found->warnings, "",
 		    "PodDisruptionBudget %s allows none of the pods of %s to be evicted "

@@ -157,7 +157,10 @@ a_budget_that_allows_none_is_said(void **state)
 	assert_int_equal(of_budget("{'matchLabels': {'app': 'web'}}", 1, 3), 0);
 	assert_int_equal(of_budget("{'matchLabels': {'app': 'web'}}", 0, 0), 0);
 	assert_int_equal(of_budget("{'matchLabels': {'app': 'other'}}", 0, 3), 0);
-	assert_int_equal(of_budget("{'matchExpressions': [{'key': 'app'}]}", 0, 3), 0);
+	assert_int_equal(
+	    of_budget("{'matchExpressions': [{'key': 'app', 'operator': 'Exists'}]}", 0, 3), 1);
+	assert_int_equal(
+	    of_budget("{'matchExpressions': [{'key': 'tier', 'operator': 'Exists'}]}", 0, 3), 0);
 	assert_int_equal(of_budget("null", 0, 3), 0);
 }
 
