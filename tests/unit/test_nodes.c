@@ -2,39 +2,17 @@
 #include "base/jsonx.h"
 #include "cluster/act_pace.h"
 #include "cluster/workload.h"
-#include "model/move.h"
 #include "model/pace.h"
-#include "model/step.h"
-#include "rolling_bench.h"
-
-static struct app *app;
-static struct rollout rollout;
-static struct observed seen;
+#include "converge_bench.h"
 
 static int
 setup(void **state)
 {
-	json_t *spec = spec_of("{kind: App, name: agent, namespace: shop, workload: {kind: "
-			       "DaemonSet, name: agent}, strategy: {rolling: {steady: 2s}}}");
-	struct errlist errors;
+	static const struct pace own = {.nodes = true};
 	(void)state;
-	errlist_init(&errors);
-	app = app_parse(spec, &errors);
-	assert_non_null(app);
-	errlist_done(&errors);
-	json_decref(spec);
-	see_old(&seen, 3);
-	seen.stable.pace = (struct pace){.nodes = true};
-	rollout = (struct rollout){.app = app, .release = release};
-	baseline_take(&rollout.baseline, &seen);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	app_free(app);
+	begin_with("{kind: App, name: agent, namespace: shop, workload: {kind: DaemonSet, name: "
+		   "agent}, strategy: {rolling: {steady: 2s}}}",
+	    3, &own);
 	return 0;
 }
 
@@ -56,41 +34,6 @@ see_nodes(int allowed, int gone, int ready)
 	stable->next_ready = gone < 3;
 	rollout.batch = allowed;
 	rollout.rolled = rollout.stable_new = true;
-}
-
-static struct step
-look(struct target target, bool urgent)
-{
-	static struct stage stages[1];
-	struct step step;
-	struct view view = {.rollout = &rollout,
-	    .seen = &seen,
-	    .target = target,
-	    .now_ms = 10000000,
-	    .urgent = urgent};
-	rollout.ladder = (struct climb){.stages = stages, .count = 1};
-	rollout.compiled = true;
-	converge(&view, &step);
-	return step;
-}
-
-static void
-expect_act(struct step step, enum act_kind kind, int number, const char *text)
-{
-	if (step.kind != STEP_ACT)
-		fail_msg("%s: %s", step.waiting.object, step.waiting.what);
-	assert_string_equal(act_name(step.act.kind), act_name(kind));
-	assert_int_equal(step.act.number, number);
-	assert_string_equal(step.act.text, text);
-}
-
-static void
-expect_wait(struct step step, const char *says)
-{
-	assert_int_equal(step.kind, STEP_BLOCKED);
-	assert_string_equal(step.waiting.object, "DaemonSet shop/agent");
-	if (strstr(step.waiting.what, says) == NULL)
-		fail_msg("%s", step.waiting.what);
 }
 
 static void
@@ -151,22 +94,12 @@ a_replacement_is_asked_again(void **state)
 	assert_false(act_is_safe(&view, &act));
 }
 
-/* Of a deletion that was given up it is not known which pod it was of: the next may be it. */
 static void
 a_replacement_given_up_is_not_taken_for_done(void **state)
 {
-	struct decision out = {.wake_ms = 0};
-	struct situation at = {.rollout = &rollout, .seen = &seen, .now_ms = 1000};
-	struct move m = {.at = &at, .r = &rollout, .out = &out};
 	(void)state;
-	rollout.attempt.number = 4;
-	rollout.late.acts[0] = (struct late_act){
-	    .act = {.kind = ACT_REPLACE_POD, .attempt = 3}, .until_ms = 1000 + ACT_LATE_MS};
 	str_copy(seen.stable.next, APP_NAME, "agent-a");
-	track(&m, false);
-	for (int i = 0; i < out.events.count; i++)
-		assert_int_not_equal(out.events.list[i].kind, EVENT_ACTED);
-	events_done(&out.events);
+	expect_given_up_is_not_done(ACT_REPLACE_POD);
 }
 
 static void
@@ -267,8 +200,6 @@ its_pods_are_counted_as_they_stand(void **state)
 	json_decref(pods);
 	json_decref(daemons);
 }
-
-#define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int
 main(void)

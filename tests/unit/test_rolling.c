@@ -2,29 +2,7 @@
  * whose pods are old and new. */
 #include "model/pace.h"
 #include "model/rehearse.h"
-#include "model/step.h"
-#include "rolling_bench.h"
-
-static struct app *
-parse(const char *text, struct errlist *errors)
-{
-	json_t *spec = spec_of(text);
-	struct app *app = app_parse(spec, errors);
-	json_decref(spec);
-	return app;
-}
-
-static struct app *
-app_of(const char *text)
-{
-	struct errlist errors;
-	errlist_init(&errors);
-	struct app *app = parse(text, &errors);
-	if (app == NULL)
-		fail_msg("%s: %s", errors.items[0].path, errors.items[0].text);
-	errlist_done(&errors);
-	return app;
-}
+#include "converge_bench.h"
 
 /* --- the app --------------------------------------------------------------------------------- */
 
@@ -66,34 +44,24 @@ each_mistake_says_what_to_do(void **state)
 		"no gate \"none\""},
 	};
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct errlist errors;
-		bool found = false;
-		errlist_init(&errors);
-		assert_null(parse(cases[i].text, &errors));
-		for (size_t k = 0; k < errors.count; k++)
-			found |= strcmp(errors.items[k].path, cases[i].path) == 0 &&
-				 strstr(errors.items[k].text, cases[i].says) != NULL;
-		if (!found)
-			fail_msg("%zu: %s: %s", i, errors.items[0].path, errors.items[0].text);
-		errlist_done(&errors);
-	}
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		expect_mistake(cases[i].text, cases[i].path, cases[i].says);
 }
 
 static void
 what_is_not_said_is_safe(void **state)
 {
-	struct app *app = app_of(BATCHES("[1]"));
+	struct app *parsed = app_of(BATCHES("[1]"));
 	const char *names[APP_WORKLOADS];
 	(void)state;
-	assert_true(app->rolls && !app->colours);
-	assert_true(app->batch.surge.percent);
-	assert_int_equal(app->batch.surge.number, 25);
-	assert_int_equal(app->batch.unavailable.number, 0);
-	assert_string_equal(app->canary, "");
-	assert_string_equal(app->traffic.service, "");
-	assert_int_equal(app_workloads(app, names), 1);
-	app_free(app);
+	assert_true(parsed->rolls && !parsed->colours);
+	assert_true(parsed->batch.surge.percent);
+	assert_int_equal(parsed->batch.surge.number, 25);
+	assert_int_equal(parsed->batch.unavailable.number, 0);
+	assert_string_equal(parsed->canary, "");
+	assert_string_equal(parsed->traffic.service, "");
+	assert_int_equal(app_workloads(parsed, names), 1);
+	app_free(parsed);
 }
 
 /* --- the pace -------------------------------------------------------------------------------- */
@@ -124,18 +92,18 @@ a_batch_is_both_bounds_together(void **state)
 static void
 expect_stages(const char *text, int size, const char *wanted)
 {
-	struct app *app = app_of(text);
+	struct app *parsed = app_of(text);
 	struct baseline baseline = {.replicas = size};
 	struct ladder ladder;
 	struct str got;
 	str_init(&got, 0);
-	app->strategy->compile(app, &baseline, &ladder);
+	parsed->strategy->compile(parsed, &baseline, &ladder);
 	for (int i = 0; i < ladder.count; i++)
 		str_addf(&got, "%s, ", ladder.stages[i].name);
 	assert_string_equal(str_text(&got), wanted);
 	assert_int_equal(ladder.full, ladder.count - 2);
 	str_done(&got);
-	app_free(app);
+	app_free(parsed);
 }
 
 static void
@@ -155,13 +123,13 @@ batches_become_stages(void **state)
 static void
 expect_plan(const char *text, int size, const char *wanted)
 {
-	struct app *app = app_of(text);
-	struct observed seen;
+	struct app *parsed = app_of(text);
+	struct observed cluster;
 	struct plan plan;
 	struct str got;
 	struct err e;
-	see_old(&seen, size);
-	if (plan_make(app, &release, &seen, NULL, 1000000, &plan, &e) < 0)
+	see_old(&cluster, size);
+	if (plan_make(parsed, &release, &cluster, NULL, 1000000, &plan, &e) < 0)
 		fail_msg("%s", e.text);
 	str_init(&got, 0);
 	for (int i = 0; i < plan.count; i++)
@@ -170,7 +138,7 @@ expect_plan(const char *text, int size, const char *wanted)
 	assert_string_equal(str_text(&got), wanted);
 	str_done(&got);
 	plan_done(&plan);
-	app_free(app);
+	app_free(parsed);
 }
 
 static void
@@ -187,50 +155,35 @@ the_plan_goes_pod_by_pod(void **state)
 static void
 what_forbids_a_start(void **state)
 {
-	struct app *app = app_of(SPEC);
-	struct observed seen;
+	struct app *parsed = app_of(SPEC);
+	struct observed cluster;
 	struct errlist problems;
 	(void)state;
 	for (int i = 0; i < 4; i++) {
 		static const char *const says[] = {
 		    "0 replicas", "no strategy RollingUpdate", "still held", "does not exist"};
-		see_old(&seen, i == 0 ? 0 : 4);
+		see_old(&cluster, i == 0 ? 0 : 4);
 		if (i == 1)
-			seen.stable.pace = (struct pace){"", "", -1, -1, false, 0, false, false};
+			cluster.stable.pace = (struct pace){"", "", -1, -1, false, 0, false, false};
 		if (i == 2)
-			seen.stable.pace = pace_hold(1, 1);
-		seen.stable.exists = i != 3;
+			cluster.stable.pace = pace_hold(1, 1);
+		cluster.stable.exists = i != 3;
 		errlist_init(&problems);
-		app->strategy->preflight(app, &seen, &problems);
+		parsed->strategy->preflight(parsed, &cluster, &problems);
 		assert_int_equal(problems.count, 1);
 		assert_non_null(strstr(problems.items[0].text, says[i]));
 		errlist_done(&problems);
 	}
-	app_free(app);
+	app_free(parsed);
 }
 
 /* --- converge -------------------------------------------------------------------------------- */
-
-static struct rollout rollout;
-static struct app *app;
-static struct observed seen;
 
 static int
 setup(void **state)
 {
 	(void)state;
-	app = app_of(SPEC);
-	rollout = (struct rollout){.app = app, .release = release};
-	see_old(&seen, 4);
-	baseline_take(&rollout.baseline, &seen);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	app_free(app);
+	begin_with(SPEC, 4, NULL);
 	return 0;
 }
 
@@ -251,40 +204,6 @@ see_batch(int number, int ready)
 	stable->ready = stable->pods - number + ready;
 	rollout.batch = number;
 	rollout.rolled = rollout.stable_new = true;
-}
-
-static struct step
-look(struct target target, bool urgent)
-{
-	static struct stage stages[1];
-	struct step step;
-	struct view view = {.rollout = &rollout,
-	    .seen = &seen,
-	    .target = target,
-	    .now_ms = 10000000,
-	    .urgent = urgent};
-	rollout.ladder = (struct climb){.stages = stages, .count = 1};
-	rollout.compiled = true;
-	converge(&view, &step);
-	return step;
-}
-
-static void
-expect_act(struct step step, enum act_kind kind, int number, const char *image)
-{
-	if (step.kind != STEP_ACT)
-		fail_msg("%s: %s", step.waiting.object, step.waiting.what);
-	assert_string_equal(act_name(step.act.kind), act_name(kind));
-	assert_int_equal(step.act.number, number);
-	assert_string_equal(step.act.text, image);
-}
-
-static void
-expect_wait(struct step step, const char *says)
-{
-	assert_int_equal(step.kind, STEP_BLOCKED);
-	if (strstr(step.waiting.what, says) == NULL)
-		fail_msg("%s", step.waiting.what);
 }
 
 static void
@@ -457,8 +376,6 @@ no_act_goes_beyond_the_batch(void **state)
 	}
 	assert_true(acts > 1000);
 }
-
-#define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int
 main(void)

@@ -3,62 +3,27 @@
 #include "model/move.h"
 #include "model/pace.h"
 #include "model/rehearse.h"
-#include "model/step.h"
-#include "rolling_bench.h"
+#include "converge_bench.h"
 
 #define STATEFUL(rolling)                                                                          \
 	"{kind: App, name: db, namespace: shop, workload: {kind: StatefulSet, name: db}, "         \
 	"gates: [{name: errors, prometheus: {query: up, pass: '> 0'}}],\n"                         \
 	" strategy: {rolling: {" rolling "}}}"
 
-static struct app *app;
-static struct rollout rollout;
-static struct observed seen;
-
-static struct app *
-parse(const char *text, struct errlist *errors)
-{
-	json_t *spec = spec_of(text);
-	struct app *parsed = app_parse(spec, errors);
-	json_decref(spec);
-	return parsed;
-}
-
-static struct app *
-app_of(const char *text)
-{
-	struct errlist errors;
-	errlist_init(&errors);
-	struct app *parsed = parse(text, &errors);
-	if (parsed == NULL)
-		fail_msg("%s: %s", errors.items[0].path, errors.items[0].text);
-	errlist_done(&errors);
-	return parsed;
-}
+static const struct pace own = {.ordinals = true};
 
 static void
 see_before(int size)
 {
 	see_old(&seen, size);
-	seen.stable.pace = (struct pace){.ordinals = true};
+	seen.stable.pace = own;
 }
 
 static int
 setup(void **state)
 {
 	(void)state;
-	app = app_of(STATEFUL("steady: 2s, deadline: 1m"));
-	see_before(3);
-	rollout = (struct rollout){.app = app, .release = release};
-	baseline_take(&rollout.baseline, &seen);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	app_free(app);
+	begin_with(STATEFUL("steady: 2s, deadline: 1m"), 3, &own);
 	return 0;
 }
 
@@ -81,18 +46,8 @@ each_mistake_says_what_to_do(void **state)
 	    {STATEFUL("batches: [1], stages: [{pods: 1}]"), "strategy.rolling.batches", "not both"},
 	};
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct errlist errors;
-		errlist_init(&errors);
-		assert_null(parse(cases[i].text, &errors));
-		bool told = false;
-		for (size_t k = 0; k < errors.count; k++)
-			told |= strcmp(errors.items[k].path, cases[i].path) == 0 &&
-				strstr(errors.items[k].text, cases[i].says) != NULL;
-		if (!told)
-			fail_msg("%s: %s", errors.items[0].path, errors.items[0].text);
-		errlist_done(&errors);
-	}
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		expect_mistake(cases[i].text, cases[i].path, cases[i].says);
 }
 
 static void
@@ -180,7 +135,7 @@ static void
 the_partition_holds(void **state)
 {
 	struct pace one = pace_hold_ordinals(1, 3), whole = pace_hold_ordinals(3, 3);
-	struct pace own = {.ordinals = true}, unknown = {.ordinals = false};
+	struct pace unknown = {.ordinals = false};
 	char text[64];
 	(void)state;
 	assert_int_equal(one.partition, 2);
@@ -231,41 +186,6 @@ see_ordinals(int number, int ready)
 	stable->ready = 3 - number + ready;
 	rollout.batch = number;
 	rollout.rolled = rollout.stable_new = true;
-}
-
-static struct step
-look(struct target target, bool urgent)
-{
-	static struct stage stages[1];
-	struct step step;
-	struct view view = {.rollout = &rollout,
-	    .seen = &seen,
-	    .target = target,
-	    .now_ms = 10000000,
-	    .urgent = urgent};
-	rollout.ladder = (struct climb){.stages = stages, .count = 1};
-	rollout.compiled = true;
-	converge(&view, &step);
-	return step;
-}
-
-static void
-expect_act(struct step step, enum act_kind kind, int number, const char *text)
-{
-	if (step.kind != STEP_ACT)
-		fail_msg("%s: %s", step.waiting.object, step.waiting.what);
-	assert_string_equal(act_name(step.act.kind), act_name(kind));
-	assert_int_equal(step.act.number, number);
-	assert_string_equal(step.act.text, text);
-}
-
-static void
-expect_wait(struct step step, const char *says)
-{
-	assert_int_equal(step.kind, STEP_BLOCKED);
-	assert_string_equal(step.waiting.object, "StatefulSet shop/db");
-	if (strstr(step.waiting.what, says) == NULL)
-		fail_msg("%s", step.waiting.what);
 }
 
 static void
@@ -396,23 +316,12 @@ the_backup_comes_first(void **state)
 	expect_end(look(backup, false), "within its deadline");
 }
 
-/* Of a deletion that was given up it is not known which pod it was of: what is stuck now may be it.
- */
 static void
 a_deletion_given_up_is_not_taken_for_done(void **state)
 {
-	struct decision out = {.wake_ms = 0};
-	struct situation at = {.rollout = &rollout, .seen = &seen, .now_ms = 1000};
-	struct move m = {.at = &at, .r = &rollout, .out = &out};
 	(void)state;
-	rollout.attempt.number = 4;
-	rollout.late.acts[0] = (struct late_act){
-	    .act = {.kind = ACT_DELETE_POD, .attempt = 3}, .until_ms = 1000 + ACT_LATE_MS};
 	str_copy(seen.stable.stuck, APP_NAME, "db-2");
-	track(&m, false);
-	for (int i = 0; i < out.events.count; i++)
-		assert_int_not_equal(out.events.list[i].kind, EVENT_ACTED);
-	events_done(&out.events);
+	expect_given_up_is_not_done(ACT_DELETE_POD);
 }
 
 static void
@@ -432,8 +341,6 @@ the_plan_says_ordinals(void **state)
 	assert_string_equal(text, "StatefulSet shop/db: image web:2 on 1 pods");
 	plan_done(&plan);
 }
-
-#define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int
 main(void)
