@@ -44,6 +44,17 @@ class RollingShop(Shop):
             container.pop("image")
         return deployment
 
+    def create_hpa(self):
+        self.kube.create({
+            "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": self.name, "namespace": self.namespace},
+            "spec": {"minReplicas": 2, "maxReplicas": 8, "scaleTargetRef": {
+                "apiVersion": "apps/v1", "kind": self.WORKLOAD, "name": self.name}}})
+
+    def hpa_floor(self):
+        return self.kube.get("HorizontalPodAutoscaler", self.namespace, self.name)["spec"][
+            "minReplicas"]
+
     def weights(self, route="primary", of=None):
         """Nothing is steered: all requests go to the one side."""
         return 100, 0

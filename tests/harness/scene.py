@@ -97,6 +97,37 @@ class Scene:
         return "\n".join(lines)
 
 
+def abort(scene, rid, timeout=90):
+    """By a person; until it is home."""
+    answer = scene.airisd.command(rid, "abort", reason="the test says so")
+    assert answer.status == 200, answer.text
+    return scene.airisd.wait_phase(rid, "aborted", timeout)
+
+
+def _enter(scene, rid, names, stage):
+    scene.airisd.wait(rid, lambda r: names.index((r["stage"] or {"name": "preflight"})["name"])
+                      >= names.index(stage), 90, f"stage {stage}")
+
+
+def abort_on_entering(scene, shop, names, stage):
+    """The last stage may take no time: then it has succeeded before."""
+    rid = scene.begin(shop, "2.0", gates=[])
+    _enter(scene, rid, names, stage)
+    answer = scene.airisd.command(rid, "abort", reason="the test says so")
+    assert answer.status == 200 or "is succeeded" in answer.text
+    ended = scene.airisd.wait(rid, lambda r: r["phase"] in ("aborted", "succeeded"), 60, "its end")
+    shop.assert_runs("2.0" if ended["phase"] == "succeeded" else "1.0")
+
+
+def kill_on_entering(scene, shop, names, stage):
+    rid = scene.begin(shop, "2.0", gates=[])
+    _enter(scene, rid, names, stage)
+    scene.airisd.kill()
+    scene.airisd.start()
+    scene.airisd.wait_phase(rid, "succeeded", 90)
+    shop.assert_runs("2.0")
+
+
 def acts(events, name, what="number"):
     """The numbers (or texts) of the acts of one kind that took effect, in order."""
     done, last = [], None

@@ -4,7 +4,7 @@ import time
 import pytest
 
 from harness.process import wait_for
-from harness.scene import acts
+from harness.scene import abort, abort_on_entering, acts, kill_on_entering
 
 pytestmark = pytest.mark.together
 STAGES = ["preflight", "batch 1 pod", "batch 2 pods", "batch 3 pods", "finish"]
@@ -17,12 +17,6 @@ def held(scene, shop, tag="2.0", **app):
     rid = scene.begin(shop, tag, **{**MINUTE, **app})
     scene.airisd.wait_blocked(rid, "held", 60)
     return rid
-
-
-def abort(scene, rid):
-    answer = scene.airisd.command(rid, "abort", reason="the test says so")
-    assert answer.status == 200, answer.text
-    scene.airisd.wait_phase(rid, "aborted", 90)
 
 
 def update_type(scene, shop):
@@ -109,26 +103,12 @@ def test_F41_a_broken_pod_goes_first(scene):
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_abort_on_entering(scene, stage):
-    shop = scene.daemons_of()
-    rid = scene.begin(shop, "2.0", **NO_GATES)
-    scene.airisd.wait(rid, lambda r: STAGES.index((r["stage"] or {"name": "preflight"})["name"])
-                      >= STAGES.index(stage), 90, f"stage {stage}")
-    answer = scene.airisd.command(rid, "abort", reason="the test says so")
-    assert answer.status == 200 or "is succeeded" in answer.text  # finish takes no time
-    ended = scene.airisd.wait(rid, lambda r: r["phase"] in ("aborted", "succeeded"), 60, "its end")
-    shop.assert_runs("2.0" if ended["phase"] == "succeeded" else "1.0")
+    abort_on_entering(scene, scene.daemons_of(), STAGES, stage)
 
 
 @pytest.mark.parametrize("stage", STAGES[1:])
 def test_kill_9(scene, stage):
-    shop = scene.daemons_of()
-    rid = scene.begin(shop, "2.0", **NO_GATES)
-    scene.airisd.wait(rid, lambda r: r["stage"] and STAGES.index(r["stage"]["name"])
-                      >= STAGES.index(stage), 90, f"stage {stage}")
-    scene.airisd.kill()
-    scene.airisd.start()
-    scene.airisd.wait_phase(rid, "succeeded", 90)
-    shop.assert_runs("2.0")
+    kill_on_entering(scene, scene.daemons_of(), STAGES, stage)
 
 
 def test_a_foreign_strategy_is_held(scene):

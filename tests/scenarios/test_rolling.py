@@ -4,11 +4,10 @@ import time
 import pytest
 
 from harness.process import wait_for
-from harness.scene import acts, stages
+from harness.scene import abort, abort_on_entering, acts, kill_on_entering, stages
 
 pytestmark = pytest.mark.together
 STAGES = ["preflight", "batch 1 pod", "batch 50%", "batch 100%", "finish"]
-NO_GATES = {"gates": []}
 
 
 def held(scene, shop, stage, tag="2.0", **app):
@@ -19,11 +18,6 @@ def held(scene, shop, stage, tag="2.0", **app):
                       **app)
     scene.airisd.wait_blocked(rid, "held", 60)
     return rid
-
-
-def abort(scene, rid):
-    answer = scene.airisd.command(rid, "abort", reason="the test says so")
-    assert answer.status == 200, answer.text
 
 
 def test_healthy(scene):
@@ -58,7 +52,6 @@ def test_what_people_see(scene):
     assert "batch 50%       -  " in scene.airisd.ctl("rollout", "list").stdout
     assert "pods 50%" in scene.airisd.ctl("rollout", "plan", rid).stdout
     abort(scene, rid)
-    scene.airisd.wait_phase(rid, "aborted", 60)
     shop.assert_runs("1.0")
 
 
@@ -103,14 +96,7 @@ def test_pods_that_never_come(scene, tag, says):
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_abort_on_entering(scene, stage):
-    shop = scene.rolling()
-    rid = scene.begin(shop, "2.0", **NO_GATES)
-    scene.airisd.wait(rid, lambda r: STAGES.index((r["stage"] or {"name": "preflight"})["name"])
-                      >= STAGES.index(stage), 90, f"stage {stage}")
-    answer = scene.airisd.command(rid, "abort", reason="the test says so")
-    assert answer.status == 200 or "is succeeded" in answer.text  # finish takes no time
-    ended = scene.airisd.wait(rid, lambda r: r["phase"] in ("aborted", "succeeded"), 60, "its end")
-    shop.assert_runs("2.0" if ended["phase"] == "succeeded" else "1.0")
+    abort_on_entering(scene, scene.rolling(), STAGES, stage)
 
 
 @pytest.mark.parametrize("stage", [1, 2])
@@ -118,20 +104,12 @@ def test_abort_in_a_batch(scene, stage):
     shop = scene.rolling()
     rid = held(scene, shop, stage)
     abort(scene, rid)
-    scene.airisd.wait_phase(rid, "aborted", 60)
     shop.assert_runs("1.0")
 
 
 @pytest.mark.parametrize("stage", STAGES[1:])
 def test_kill_9(scene, stage):
-    shop = scene.rolling()
-    rid = scene.begin(shop, "2.0", **NO_GATES)
-    scene.airisd.wait(rid, lambda r: r["stage"] and STAGES.index(r["stage"]["name"])
-                      >= STAGES.index(stage), 90, f"stage {stage}")
-    scene.airisd.kill()
-    scene.airisd.start()
-    scene.airisd.wait_phase(rid, "succeeded", 90)
-    shop.assert_runs("2.0")
+    kill_on_entering(scene, scene.rolling(), STAGES, stage)
 
 
 def test_a_foreign_image_is_held(scene):
@@ -146,27 +124,19 @@ def test_a_foreign_image_is_held(scene):
     wait_for("the batch", lambda: shop.images() ==
              {shop.image: 4, shop.image_of("2.0"): 1}, 30)
     abort(scene, rid)
-    scene.airisd.wait_phase(rid, "aborted", 60)
     shop.assert_runs("1.0")
 
 
 def test_an_hpa_scales_up_in_a_batch(scene):
     """Its floor is held at the size; what it adds is spread, and the rest follows as percents."""
     shop = scene.rolling()
-    hpa = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
-           "metadata": {"name": shop.name, "namespace": shop.namespace},
-           "spec": {"minReplicas": 2, "maxReplicas": 8,
-                    "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment",
-                                       "name": shop.name}}}
-    scene.kube.create(hpa)
+    shop.create_hpa()
     rid = held(scene, shop, 2)
-    assert scene.kube.get("HorizontalPodAutoscaler", shop.namespace, shop.name)["spec"][
-        "minReplicas"] == 4
+    assert shop.hpa_floor() == 4
     scene.kube.patch("Deployment", shop.namespace, shop.name, {"spec": {"replicas": 6}}, "hpa")
     wait_for("more pods", lambda: sum(shop.images().values()) >= 6, 20)
     shop.replicas, shop.before["spec"]["replicas"] = 6, 6
     assert scene.airisd.command(rid, "promote").status == 200
     scene.airisd.wait_phase(rid, "succeeded", 90)
     shop.assert_runs("2.0")
-    assert scene.kube.get("HorizontalPodAutoscaler", shop.namespace, shop.name)["spec"][
-        "minReplicas"] == 2
+    assert shop.hpa_floor() == 2

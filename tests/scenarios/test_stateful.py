@@ -4,7 +4,7 @@ import time
 import pytest
 
 from harness.process import wait_for
-from harness.scene import acts, stages
+from harness.scene import abort, abort_on_entering, acts, kill_on_entering
 
 pytestmark = pytest.mark.together
 STAGES = ["preflight", "ordinal 2", "ordinal 1", "ordinal 0", "finish"]
@@ -17,12 +17,6 @@ def held(scene, shop, tag="2.0", **app):
     rid = scene.begin(shop, tag, **{**MINUTE, **app})
     scene.airisd.wait_blocked(rid, "held", 60)
     return rid
-
-
-def abort(scene, rid):
-    answer = scene.airisd.command(rid, "abort", reason="the test says so")
-    assert answer.status == 200, answer.text
-    scene.airisd.wait_phase(rid, "aborted", 90)
 
 
 @pytest.mark.parametrize("policy", ["OrderedReady", "Parallel"])
@@ -114,26 +108,12 @@ def test_F41_the_release_mends_a_pod_that_is_stuck(scene):
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_abort_on_entering(scene, stage):
-    shop = scene.stateful()
-    rid = scene.begin(shop, "2.0", **NO_GATES)
-    scene.airisd.wait(rid, lambda r: STAGES.index((r["stage"] or {"name": "preflight"})["name"])
-                      >= STAGES.index(stage), 90, f"stage {stage}")
-    answer = scene.airisd.command(rid, "abort", reason="the test says so")
-    assert answer.status == 200 or "is succeeded" in answer.text  # finish takes no time
-    ended = scene.airisd.wait(rid, lambda r: r["phase"] in ("aborted", "succeeded"), 60, "its end")
-    shop.assert_runs("2.0" if ended["phase"] == "succeeded" else "1.0")
+    abort_on_entering(scene, scene.stateful(), STAGES, stage)
 
 
 @pytest.mark.parametrize("stage", STAGES[1:])
 def test_kill_9(scene, stage):
-    shop = scene.stateful()
-    rid = scene.begin(shop, "2.0", **NO_GATES)
-    scene.airisd.wait(rid, lambda r: r["stage"] and STAGES.index(r["stage"]["name"])
-                      >= STAGES.index(stage), 90, f"stage {stage}")
-    scene.airisd.kill()
-    scene.airisd.start()
-    scene.airisd.wait_phase(rid, "succeeded", 90)
-    shop.assert_runs("2.0")
+    kill_on_entering(scene, scene.stateful(), STAGES, stage)
 
 
 def test_a_foreign_partition_is_held(scene):
@@ -148,6 +128,24 @@ def test_a_foreign_partition_is_held(scene):
     scene.airisd.wait_blocked(rid, "held", 20)
     abort(scene, rid)
     shop.assert_runs("1.0")
+
+
+def test_F34_an_hpa_scales_up_between_ordinals(scene):
+    """Its floor is held at the size. What it adds comes above the partition, so it has the release;
+    the others follow one by one, and no stage begins anew."""
+    shop = scene.stateful()
+    shop.create_hpa()
+    rid = held(scene, shop)
+    assert shop.hpa_floor() == 3
+    scene.kube.patch("StatefulSet", shop.namespace, shop.name, {"spec": {"replicas": 5}}, "hpa")
+    shop.replicas, shop.before["spec"]["replicas"] = 5, 5
+    wait_for("more pods", lambda: shop.tags() == ["1.0", "1.0", "2.0", "2.0", "2.0"], 30)
+    time.sleep(2)
+    assert scene.airisd.rollout(rid)["stage"]["name"] == "ordinal 2"
+    assert scene.airisd.command(rid, "promote", full=True).status == 200
+    scene.airisd.wait_phase(rid, "succeeded", 90)
+    shop.assert_runs("2.0")
+    assert shop.hpa_floor() == 2
 
 
 def test_F83_a_size_below_the_partition_is_no_endless_wait(scene):
