@@ -51,7 +51,8 @@ def test_the_preview_shows_the_idle_colour(scene):
     service = scene.kube.get("Service", shop.namespace, shop.preview)
     assert service["spec"]["selector"] == {"app": shop.green}
     assert (shop.selected(), shop.size(shop.green)) == (shop.name, 2)
-    assert shop.endpoints(shop.preview) == 2
+    # Its pods are ready; its endpoints follow when the cluster's controller has seen that.
+    wait_for("its endpoints", lambda: shop.endpoints(shop.preview) == 2, 10)
     assert scene.airisd.command(rid, "approve").status == 200
     scene.airisd.wait_phase(rid, "succeeded", 60)
     shop.assert_active(shop.green, shop.image_of("2.0"))

@@ -62,7 +62,7 @@ def test_the_idle_colour_has_a_service_of_its_own(scene, mode):
     service = scene.kube.get("Service", shop.namespace, shop.green)
     assert service["spec"]["selector"] == {"app": shop.green}
     assert (shop.selected(), shop.size(shop.green)) == (shop.name, 2)
-    assert shop.endpoints(shop.green) == 2
+    wait_for("its endpoints", lambda: shop.endpoints(shop.green) == 2, 10)
     assert scene.airisd.command(rid, "approve").status == 200
     scene.airisd.wait_phase(rid, "succeeded", 60)
     shop.assert_active(shop.green, shop.image_of("2.0"))
