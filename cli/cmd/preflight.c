@@ -34,7 +34,8 @@ const struct command cmd_app_preflight = {.group = "app",
     .summary = "say everything that forbids a release now, without starting one",
     .text = "What every rollout looks at before its first act, all at once: nothing is written "
 	    "anywhere. Also asks the API server whether airisd may make each write of the rollout "
-	    "and whether quotas leave room for its pods, and each gate's data source whether it "
+	    "and whether quotas and nodes leave room for its pods, and each gate's data source "
+	    "whether it "
 	    "takes the query. The exit code is 6 when a rollout would be refused now; what is only "
 	    "a warning leaves it 0.",
     .run = run};

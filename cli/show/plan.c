@@ -39,10 +39,26 @@ add_stage(const struct paint *paint, const json_t *stage, size_t index, struct s
 		paint_add(paint, to, DIM, "       nothing is changed"), str_add(to, "\n");
 }
 
+/* What forbids a start, or what does not: a line each with its mark. */
+static void
+add_findings(const struct paint *paint, const json_t *list, bool blocks, struct str *to)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(list, i, one)
+	{
+		paint_addf(paint, to, blocks ? RED : YELLOW, "  %s ",
+		    paint_mark(paint, blocks ? MARK_FAIL : MARK_UNKNOWN));
+		paint_wrap(paint, to, 4, 4, json_is_string(one) ? json_string_value(one) : "?");
+	}
+}
+
 void
 show_plan(const struct paint *paint, const json_t *plan, struct str *to)
 {
 	const json_t *list = jsonx_at(plan, "stages"), *one;
+	const json_t *warnings = jsonx_at(plan, "warnings");
 	size_t i;
 
 	paint_add(paint, to, BOLD, jsonx_text_or(plan, "app", "?"));
@@ -51,16 +67,14 @@ show_plan(const struct paint *paint, const json_t *plan, struct str *to)
 	str_add(to, "\n\n");
 	json_array_foreach(list, i, one) add_stage(paint, one, i, to);
 	list = jsonx_at(plan, "preflight");
-	if (json_array_size(list) == 0)
-		return;
-	str_add(to, "\n");
-	paint_add(paint, to, RED, "It would not be started now:");
-	str_add(to, "\n");
-	json_array_foreach(list, i, one)
-	{
-		paint_addf(paint, to, RED, "  %s ", paint_mark(paint, MARK_FAIL));
-		paint_wrap(paint, to, 4, 4, json_is_string(one) ? json_string_value(one) : "?");
+	if (json_array_size(list) + json_array_size(warnings) > 0)
+		str_add(to, "\n");
+	if (json_array_size(list) > 0) {
+		paint_add(paint, to, RED, "It would not be started now:");
+		str_add(to, "\n");
 	}
+	add_findings(paint, list, true, to);
+	add_findings(paint, warnings, false, to);
 }
 
 void

@@ -149,7 +149,7 @@ api_batch_json(const struct target *target)
 json_t *
 api_plan_json(const struct app *app, const char *image, const struct plan *plan)
 {
-	json_t *stages = json_array(), *problems = json_array();
+	json_t *stages = json_array(), *problems = json_array(), *warnings = json_array();
 	for (int i = 0; i < plan->ladder.count; i++) {
 		const struct stage *stage = &plan->ladder.stages[i];
 		json_array_append_new(stages,
@@ -161,6 +161,8 @@ api_plan_json(const struct app *app, const char *image, const struct plan *plan)
 	}
 	for (size_t i = 0; i < plan->problems.count; i++)
 		json_array_append_new(problems, api_text_json(plan->problems.items[i].text));
-	return json_pack("{s:s, s:o, s:o, s:o}", "app", app->name, "image", api_text_json(image),
-	    "stages", stages, "preflight", problems);
+	for (size_t i = 0; i < plan->warnings.count; i++)
+		json_array_append_new(warnings, api_text_json(plan->warnings.items[i].text));
+	return json_pack("{s:s, s:o, s:o, s:o, s:o}", "app", app->name, "image",
+	    api_text_json(image), "stages", stages, "preflight", problems, "warnings", warnings);
 }

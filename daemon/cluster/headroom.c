@@ -2,85 +2,10 @@
 #include "cluster/headroom.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 #include "base/jsonx.h"
 #include "base/str.h"
 #include "cluster/budgets.h"
 #include "model/pace.h"
-
-/* --- quantities ------------------------------------------------------------------------------- */
-
-static double
-unit_of(const char *suffix)
-{
-	static const struct {
-		const char *suffix;
-		double unit;
-	} units[] = {{"", 1}, {"m", 1e-3}, {"k", 1e3}, {"M", 1e6}, {"G", 1e9}, {"T", 1e12},
-	    {"P", 1e15}, {"E", 1e18}, {"Ki", 0x1p10}, {"Mi", 0x1p20}, {"Gi", 0x1p30},
-	    {"Ti", 0x1p40}, {"Pi", 0x1p50}, {"Ei", 0x1p60}, {"u", 1e-6}, {"n", 1e-9}};
-
-	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
-		if (strcmp(units[i].suffix, suffix) == 0)
-			return units[i].unit;
-	return -1;
-}
-
-double
-headroom_quantity(const json_t *quantity)
-{
-	const char *text = json_string_value(quantity);
-	double number, unit;
-	char *end;
-
-	if (json_is_number(quantity))
-		return json_number_value(quantity) >= 0 ? json_number_value(quantity) : -1;
-	if (text == NULL || text[strspn(text, "0123456789.")] == 'x' ||
-	    strchr("0123456789.", text[0]) == NULL || text[0] == '\0')
-		return -1;
-	number = strtod(text, &end);
-	unit = unit_of(end);
-	return unit < 0 || !isfinite(number) ? -1 : number * unit;
-}
-
-/* --- what pods ask for ------------------------------------------------------------------------ */
-
-struct asked { /* by a container; a limit is also a request */
-	const char *kind, *resource;
-};
-static const struct asked asked[ROOMS] = {[ROOM_CPU] = {"requests", "cpu"},
-    [ROOM_MEMORY] = {"requests", "memory"},
-    [ROOM_CPU_LIMIT] = {"limits", "cpu"},
-    [ROOM_MEMORY_LIMIT] = {"limits", "memory"}};
-
-static double
-of_container(const json_t *container, enum headroom_what what)
-{
-	const json_t *resources = json_object_get(container, "resources");
-	const json_t *given = json_object_get(resources, asked[what].kind);
-	double amount = headroom_quantity(json_object_get(given, asked[what].resource));
-
-	if (amount < 0)
-		amount = headroom_quantity(
-		    json_object_get(json_object_get(resources, "limits"), asked[what].resource));
-	return amount < 0 ? 0 : amount;
-}
-
-/* Containers together; those that run before them one by one. */
-static double
-of_pod(const json_t *spec, enum headroom_what what)
-{
-	double sum = 0, most = 0;
-	const json_t *container;
-	size_t i;
-
-	json_array_foreach(json_object_get(spec, "containers"), i, container) sum +=
-	    of_container(container, what);
-	json_array_foreach(json_object_get(spec, "initContainers"), i, container) most =
-	    fmax(most, of_container(container, what));
-	return fmax(sum, most);
-}
 
 static int
 pods_of(const struct app *app, const struct observe_objects *objects)
@@ -104,23 +29,26 @@ headroom_of(const struct app *app, const struct observe_objects *objects, struct
 	str_print(headroom->workload, sizeof(headroom->workload), "%s %s", app_workload_kind(app),
 	    app->workload);
 	headroom->labels = json_incref(jsonx_at(template, "metadata.labels"));
+	headroom->spec = json_incref(json_object_get(template, "spec"));
 	headroom->needs[ROOM_PODS] = headroom->pods;
 	for (int what = ROOM_CPU; what < ROOMS; what++)
-		headroom->needs[what] = headroom->pods * of_pod(spec, (enum headroom_what)what);
+		headroom->needs[what] =
+		    headroom->pods * fmax(podsize_of(spec, (enum podsize_what)what), 0);
 }
 
 void
 headroom_done(struct headroom *headroom)
 {
 	json_decref(headroom->labels);
-	headroom->labels = NULL;
+	json_decref(headroom->spec);
+	headroom->labels = headroom->spec = NULL;
 }
 
 /* --- quotas ----------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *name;
-	enum headroom_what what;
+	enum podsize_what what;
 } limited[] = {{"pods", ROOM_PODS}, {"count/pods", ROOM_PODS}, {"requests.cpu", ROOM_CPU},
     {"cpu", ROOM_CPU}, {"requests.memory", ROOM_MEMORY}, {"memory", ROOM_MEMORY},
     {"limits.cpu", ROOM_CPU_LIMIT}, {"limits.memory", ROOM_MEMORY_LIMIT}};
@@ -146,8 +74,8 @@ look_quota(const struct headroom *headroom, const json_t *quota, struct findings
 		return;
 	for (size_t i = 0; i < sizeof(limited) / sizeof(limited[0]); i++) {
 		const char *name = limited[i].name;
-		double hard = headroom_quantity(json_object_get(all, name));
-		double taken = headroom_quantity(json_object_get(used, name));
+		double hard = podsize_quantity(json_object_get(all, name));
+		double taken = podsize_quantity(json_object_get(used, name));
 		double need = headroom->needs[limited[i].what];
 
 		if (hard >= 0 && taken >= 0 && need > 0 && hard - taken < need * (1 - 1e-9))

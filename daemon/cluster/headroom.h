@@ -6,16 +6,16 @@
 
 #include <jansson.h>
 #include "cluster/observe.h"
+#include "cluster/podsize.h"
 #include "model/app.h"
 #include "model/findings.h"
-
-enum headroom_what { ROOM_PODS, ROOM_CPU, ROOM_MEMORY, ROOM_CPU_LIMIT, ROOM_MEMORY_LIMIT, ROOMS };
 
 struct headroom {
 	char namespace[APP_LABEL], workload[APP_NAME + 16]; /* "StatefulSet kafka" */
 	int pods;	     /* that a rollout adds at most, besides what a Deployment surges */
 	double needs[ROOMS]; /* of all of them, at least: what is injected is not known */
 	json_t *labels;	     /* of the stable pods, owned; NULL: not known */
+	json_t *spec;	     /* of one of them, likewise */
 };
 
 void headroom_of(
@@ -24,8 +24,5 @@ void headroom_done(struct headroom *headroom);
 /* Lists of ResourceQuotas and of PodDisruptionBudgets. A quota with scopes is not looked at. */
 void headroom_quotas(const struct headroom *headroom, const json_t *list, struct findings *found);
 void headroom_budgets(const struct headroom *headroom, const json_t *list, struct findings *found);
-
-/* "500m", "1.5Gi", 3; -1: no quantity. */
-double headroom_quantity(const json_t *quantity);
 
 #endif

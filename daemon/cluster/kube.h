@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "base/str.h"
 #include "cluster/kube_call.h"
 #include "cluster/kube_kinds.h"
 #include "cluster/kube_settings.h"
@@ -45,6 +46,8 @@ void kube_cancel(struct kube *kube, uint64_t number); /* no callback any more; u
  * at will; owned by the caller. Kinds with several versions: the one this cluster was seen to
  * serve. */
 char *kube_path(const struct kube *kube, enum kube_kind kind, const char *ns, const char *name);
+/* Adds name=value to a path's query, the value as an URL has it. */
+void kube_add_query(struct str *to, const char *name, const char *value);
 
 /* GET one object past the cache and put it there; 404 takes it out, any other failure leaves the
  * cache as it is (F57). Works without kube_watch too. In done the cache has the answer already. */

@@ -86,8 +86,8 @@ on_answer(void *ctx, const struct kube_answer *answer)
 		end(list, &told);
 }
 
-static void
-add_query(struct str *to, const char *name, const char *value)
+void
+kube_add_query(struct str *to, const char *name, const char *value)
 {
 	str_addf(to, "%s=", name);
 	for (; *value; value++) {
@@ -109,9 +109,9 @@ ask(struct kube_list *list, const char *more)
 	str_init(&query, 0);
 	str_addf(&query, "%s?limit=%d", path, list->items);
 	if (list->labels)
-		add_query(&query, "&labelSelector", list->labels);
+		kube_add_query(&query, "&labelSelector", list->labels);
 	if (more)
-		add_query(&query, "&continue", more);
+		kube_add_query(&query, "&continue", more);
 	list->number =
 	    kube_send(list->kube, &(struct kube_sending){.call = {.lane = list->call.lane,
 							     .method = "GET",

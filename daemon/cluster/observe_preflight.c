@@ -296,6 +296,19 @@ warn_alone(const struct check *c, struct err *e)
 	    app_workload_kind(app), app->workload, size, away);
 }
 
+/* What keeps those that are there from a node may keep the rollout's too. */
+static int
+warn_unschedulable(const struct check *c, struct err *e)
+{
+	const char *first = "", *message = "";
+	int count = workload_unschedulable(c->objects->stable_pods, &first, &message);
+
+	if (count == 0)
+		return 0;
+	return err_set(e, "no node takes %d of the pods of %s %s: Pod %s is Unschedulable: %.300s",
+	    count, app_workload_kind(c->app), c->app->workload, first, message);
+}
+
 /* In this order: a step that builds on the others is asked only if none before found anything, or
  * it would say the same again in other words. */
 struct check_step {
@@ -329,7 +342,7 @@ steps_of(const struct app *app)
 }
 
 static const struct check_step warnings[] = {{warn_hosts, false}, {warn_canary_hpa, false},
-    {warn_hpa_ceiling, false}, {warn_alone, false}, {NULL, false}};
+    {warn_hpa_ceiling, false}, {warn_alone, false}, {warn_unschedulable, false}, {NULL, false}};
 
 /* A whole line, or none: half of one may say the opposite. */
 static void

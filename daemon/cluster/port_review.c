@@ -11,6 +11,7 @@
 #include "cluster/cluster.h"
 #include "cluster/headroom.h"
 #include "cluster/port_app.h"
+#include "cluster/port_room.h"
 #include "cluster/rights.h"
 
 #define AT_ONCE 8
@@ -38,7 +39,8 @@ struct review {
 	uint64_t requests[QUESTIONS_MAX]; /* 0: not sent, or answered */
 	int count;			  /* of rights */
 	int sent, answered;
-	bool unknown; /* one of them was said to be so */
+	bool unknown;	 /* one of them was said to be so */
+	bool needs_room; /* what the nodes have left is not judged yet */
 	struct findings found;
 	void (*done)(void *done_ctx, uint64_t number, const struct findings *found);
 	void *done_ctx;
@@ -48,6 +50,7 @@ struct reviews {
 	struct kube *kube;
 	struct review *first; /* oldest */
 	int under_way;	      /* requests */
+	struct rooms *rooms;  /* of the nodes, one for all */
 	uint64_t last;
 };
 
@@ -201,6 +204,43 @@ judge(struct review *review, int i, const struct kube_answer *answer)
 		note_unknown(review, right, answer, e.text);
 }
 
+/* Who is told may ask and cancel others, so the row is gone through anew after each. */
+static void
+end_those_answered(struct reviews *reviews)
+{
+	struct review *review = reviews->first;
+
+	while (review != NULL) {
+		if (review->answered < questions_of(review) || review->needs_room) {
+			review = review->next;
+			continue;
+		}
+		unlink_review(review);
+		review->done(review->done_ctx, review->number, &review->found);
+		review_free(review);
+		review = reviews->first;
+	}
+}
+
+static void
+judge_room(struct review *review)
+{
+	if (review->needs_room)
+		review->needs_room =
+		    !rooms_judge(review->reviews->rooms, &review->headroom, &review->found);
+}
+
+static void
+on_rooms(void *ctx)
+{
+	struct reviews *reviews = ctx;
+
+	for (struct review *review = reviews->first; review != NULL; review = review->next)
+		judge_room(review);
+	end_those_answered(reviews);
+	send_more(reviews);
+}
+
 static void
 on_answer(void *ctx, const struct kube_answer *answer)
 {
@@ -214,11 +254,8 @@ on_answer(void *ctx, const struct kube_answer *answer)
 		review->requests[i] = 0;
 		judge(review, i, answer);
 	}
-	if (++review->answered == questions_of(review)) {
-		unlink_review(review);
-		review->done(review->done_ctx, review->number, &review->found);
-		review_free(review);
-	}
+	review->answered++;
+	end_those_answered(reviews);
 	send_more(reviews);
 }
 
@@ -240,6 +277,8 @@ ask_what(struct review *review, struct cluster *cluster, const struct app *app)
 		    lease_namespace(lease), lease_name(lease), review->rights, review->count);
 	headroom_of(app, &objects, &review->headroom);
 	observe_done(&objects);
+	review->needs_room = review->headroom.pods > 0;
+	judge_room(review);
 }
 
 uint64_t
@@ -282,6 +321,7 @@ reviews_new(struct kube *kube)
 	struct reviews *reviews = mem_alloc(sizeof(*reviews));
 
 	reviews->kube = kube;
+	reviews->rooms = rooms_new(kube, on_rooms, reviews);
 	return reviews;
 }
 
@@ -294,5 +334,7 @@ reviews_free(struct reviews *reviews)
 		unlink_review(review);
 		review_free(review);
 	}
+	if (reviews != NULL)
+		rooms_free(reviews->rooms);
 	free(reviews);
 }

@@ -60,6 +60,8 @@ bool workload_pod_ready(const json_t *pod);
 
 void workload_look(const struct workload_side *side, const struct app *app, const char *new_image,
     struct workload_seen *seen);
+/* How many of these no node takes; *first of them, by name (borrowed), says why: *message. */
+int workload_unschedulable(const json_t *pods, const char **first, const char **message);
 /* Why the newest pods of this side do not get ready; all zero: nothing wrong. */
 void workload_problem(
     const struct workload_side *side, const struct app *app, struct problem *problem);

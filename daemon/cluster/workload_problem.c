@@ -237,3 +237,45 @@ workload_problem(const struct workload_side *side, const struct app *app, struct
 	}
 	*problem = worst.problem;
 }
+
+/* NULL: it is not so. */
+static const char *
+unschedulable(const json_t *pod)
+{
+	const json_t *condition;
+	size_t i;
+
+	if (!str_equal(jsonx_text(pod, "status.phase"), "Pending") ||
+	    jsonx_at(pod, "metadata.deletionTimestamp") != NULL)
+		return NULL;
+	json_array_foreach(jsonx_at(pod, "status.conditions"), i, condition)
+	{
+		if (str_equal(jsonx_text(condition, "type"), "PodScheduled") &&
+		    str_equal(jsonx_text(condition, "status"), "False") &&
+		    str_equal(jsonx_text(condition, "reason"), "Unschedulable"))
+			return jsonx_text_or(condition, "message", "");
+	}
+	return NULL;
+}
+
+int
+workload_unschedulable(const json_t *pods, const char **first, const char **message)
+{
+	const json_t *pod;
+	int count = 0;
+	size_t i;
+
+	json_array_foreach(pods, i, pod)
+	{
+		const char *name = jsonx_text_or(pod, "metadata.name", "?");
+		const char *why = unschedulable(pod);
+
+		if (why == NULL)
+			continue;
+		if (count++ == 0 || strcmp(name, *first) < 0) {
+			*first = name;
+			*message = why;
+		}
+	}
+	return count;
+}

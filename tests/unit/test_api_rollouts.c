@@ -343,6 +343,7 @@ test_plan(void **state)
 	expect_same("app", "\"web\"");
 	expect_same("image", "\"web:2\"");
 	expect_same("preflight", "[]");
+	expect_same("warnings", "[]");
 	expect_same("stages.1.name", "\"canary 25%\"");
 	expect_same("stages.1.hold", "\"1h\"");
 	expect_same("stages.1.approve", "false");
@@ -359,6 +360,10 @@ test_plan(void **state)
 	assert_int_equal(json_array_size(jsonx_at(got.json, "stages")), 0);
 	assert_non_null(strstr(text_at("preflight.0"), "0 replicas"));
 	lab_app_of("web")->seen.stable.replicas = 4;
+	str_copy(lab_app_of("web")->seen.warnings, OBSERVED_TEXT, "little room");
+	assert_int_equal(post("/v1/plan", body), 200);
+	expect_same("warnings", "[\"little room\"]");
+	lab_app_of("web")->seen.warnings[0] = '\0';
 	/* Of a rollout: the same in its middle and after its end as at its beginning. */
 	(void)post("/v1/plan", body);
 	text = mem_strdup(got.body);
