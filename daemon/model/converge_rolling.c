@@ -287,7 +287,7 @@ rule_rolling(const struct view *v, struct step *step)
 	if (v->target.backup)
 		return rule_backup(v, step);
 	if (v->target.batch > 0)
-		return rule_batch(v, step);
+		return rule_backup(v, step) || rule_batch(v, step);
 	if (v->seen->stable.exists && !v->adopt &&
 	    (rule_own_pace(v, step) ||
 		(r->rolled && (rule_stuck(v, step) || rule_all_ready(v, step)))))

@@ -316,6 +316,40 @@ the_backup_comes_first(void **state)
 	expect_end(look(backup, false), "within its deadline");
 }
 
+/* As `rollout promote --full` has it: the stages before the last batch are passed by. */
+static struct step
+look_from_the_last_batch(int64_t backed_up_ms)
+{
+	static struct stage stages[3];
+	static struct stage_record records[3];
+	struct view view = {.rollout = &rollout, .seen = &seen, .target = all, .now_ms = 10000000};
+	struct step step;
+	stages[1].target.backup = true;
+	records[1].settled_ms = backed_up_ms;
+	records[2].entered_ms = 10000000;
+	rollout.records = records;
+	rollout.ladder = (struct climb){.stages = stages, .count = 3};
+	rollout.stage = 2;
+	rollout.compiled = true;
+	converge(&view, &step);
+	return step;
+}
+
+static void
+who_promotes_to_the_end_waits_for_the_backup(void **state)
+{
+	(void)state;
+	with_backup();
+	see_before(3);
+	expect_act(look_from_the_last_batch(0), ACT_BACKUP, 0, "db-backup-zktkrbzwc4");
+	seen.backup = (struct backup_seen){"db-backup-zktkrbzwc4", JOB_RUNS, ""};
+	assert_int_equal(look_from_the_last_batch(0).kind, STEP_BLOCKED);
+	seen.backup.state = JOB_SUCCEEDED;
+	expect_act(look_from_the_last_batch(0), ACT_ROLL, 1, "web:2");
+	seen.backup = (struct backup_seen){.state = JOB_NONE}; /* the CronJob's history is short */
+	expect_act(look_from_the_last_batch(1), ACT_ROLL, 1, "web:2");
+}
+
 static void
 a_deletion_given_up_is_not_taken_for_done(void **state)
 {
@@ -359,6 +393,7 @@ main(void)
 	    ON_BENCH(F82_a_stuck_pod_is_removed),
 	    ON_BENCH(nothing_is_removed_before_the_first_ordinal),
 	    ON_BENCH(the_backup_comes_first),
+	    ON_BENCH(who_promotes_to_the_end_waits_for_the_backup),
 	    ON_BENCH(a_deletion_given_up_is_not_taken_for_done),
 	    ON_BENCH(the_plan_says_ordinals),
 	};
