@@ -237,6 +237,7 @@ send(struct world *w, struct act_sent *x)
 	x->effect = true;
 	x->version = version_of(w, x);
 	x->uid = seat != NULL ? seat->uid : cached->truth.deployments[OF_CANARY].uid;
+	nodes_note(w, x);
 	suffer(w, x, &late_ms);
 	if (w->crash == CRASH_ACT_SENT && --w->crash_count <= 0) {
 		world_hit(w, CRASH_ACT_SENT);

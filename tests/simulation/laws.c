@@ -253,7 +253,7 @@ check_roll(struct world *w, int app, const struct act *act)
 		most += a->pods[i].there && a->pods[i].was_ready && !a->pods[i].canary &&
 			a->pods[i].image == d->image;
 	if (act->kind != ACT_ROLL || d->image_by_others || w->plan->apps[app].nodes)
-		return; /* node by node: nodes.c */
+		return;
 	if (act->number > batch_limit(w, app))
 		world_violated(w, "I7", "app%d: %d pods of the release, its stage allows %d", app,
 		    act->number, batch_limit(w, app));
@@ -272,6 +272,8 @@ check_effect(struct world *w, const struct act_sent *x)
 	const struct app_world *a = &w->apps[app];
 	if (a->broken || x->turned)
 		return;
+	if (w->plan->apps[app].nodes)
+		nodes_check_effect(w, x);
 	if (w->plan->apps[app].rolls)
 		check_roll(w, app, act);
 	else if (act->kind == ACT_SCALE_STABLE && act->number == 0)

@@ -190,13 +190,15 @@ nodes_replace(struct world *w, struct act_sent *x)
 {
 	struct app_world *a = &w->apps[x->app];
 	const struct deployment *d = &a->truth.deployments[OF_STABLE];
+	const struct rollout_known *r = rollout_active(w, x->app);
 	struct pod *pod = pod_named(a, &x->act);
 	if (pod == NULL)
 		return ACT_DONE;
 	if (pod->version != x->version)
 		return ACT_CONFLICT;
-	/* Of one that was given up the template may be another one now. */
-	if (x->life == w->life && !x->answered && !d->image_by_others && pod->image == d->image)
+	/* Of one that was given up, or that an abort overtook, the template may be another now. */
+	bool known = x->life == w->life && !x->answered && r != NULL && phase_forward(r->phase);
+	if (known && !d->image_by_others && pod->image == d->image)
 		world_violated(w, "I2", "app%d: the pod on node %d is deleted and has the template",
 		    x->app, pod->ordinal);
 	w->counters->replaced++;
@@ -224,44 +226,51 @@ nodes_limit(const struct world *w, int app, int size)
 	return pace_share(&share, size);
 }
 
-/* By what it sees: the batch allows it, and a pod that serves goes only when so many others do. */
-static void
-check_replace(struct world *w, int app, const struct act *act)
-{
-	const struct app_world *a = &w->apps[app];
-	const struct deployment *d = &a->cached.truth.deployments[OF_STABLE];
-	const struct counts *counts = &a->cached.sides[OF_STABLE];
-	const struct seat *seat = nodes_named(&a->cached, act);
-	int size = d->status.size, old = counts->pods - counts->updated, limit;
-	int may_miss = pace_share(&a->spec->batch.unavailable, size);
-	if (seat == NULL)
-		return; /* it is not sent */
-	limit = nodes_limit(w, app, size);
-	if (size - old + 1 > limit)
-		world_violated(w, "I7", "app%d: old pods are left on %d of %d nodes, and %d may go",
-		    app, old, size, limit);
-	if (seat->ready && size - counts->ready + 1 > may_miss)
-		world_violated(w, "I2", "app%d: a pod that serves goes, and %d of %d do", app,
-		    counts->ready, size);
-	if (!d->by_hand)
-		world_violated(w, "I7", "app%d: a pod goes, and its controller replaces them", app);
-}
-
+/* By what it sees: a pod that serves goes only when so many others do, and none in an abort. */
 void
 nodes_check_send(struct world *w, int app, const struct act *act)
 {
 	const struct app_world *a = &w->apps[app];
+	const struct deployment *d = &a->cached.truth.deployments[OF_STABLE];
 	const struct rollout_known *r = rollout_active(w, app);
-	int size = a->cached.truth.deployments[OF_STABLE].status.size;
-	if (a->broken || a->image_by_others || r == NULL || !r->begun)
+	const struct seat *seat = nodes_named(&a->cached, act);
+	int size = d->status.size, ready = a->cached.sides[OF_STABLE].ready;
+	if (act->kind != ACT_REPLACE_POD || a->broken || a->image_by_others || seat == NULL)
 		return;
-	if (act->kind == ACT_REPLACE_POD && r->phase == PHASE_ABORTING)
+	if (r == NULL || r->phase == PHASE_ABORTING)
 		world_violated(w, "I4", "app%d: an abort deletes a pod", app);
-	else if (act->kind == ACT_REPLACE_POD)
-		check_replace(w, app, act);
-	else if (act->kind == ACT_ROLL && act->number > nodes_limit(w, app, size))
-		world_violated(w, "I7", "app%d: %d pods of the release, its stage allows %d", app,
-		    act->number, nodes_limit(w, app, size));
+	if (!d->by_hand)
+		world_violated(w, "I7", "app%d: a pod goes, and its controller replaces them", app);
+	if (seat->ready && size - ready + 1 > pace_share(&a->spec->batch.unavailable, size))
+		world_violated(
+		    w, "I2", "app%d: a pod that serves goes, and %d of %d do", app, ready, size);
+}
+
+void
+nodes_note(const struct world *w, struct act_sent *x)
+{
+	const struct cached *cached = &w->apps[x->app].cached;
+	const struct counts *counts = &cached->sides[OF_STABLE];
+	x->size = cached->truth.deployments[OF_STABLE].status.size;
+	x->gone = x->size - (counts->pods - counts->updated);
+}
+
+/* What its stage is shows the journal, which is told of a moment after it was sent. An abort
+ * overtakes what is under way. */
+void
+nodes_check_effect(struct world *w, const struct act_sent *x)
+{
+	const struct app_world *a = &w->apps[x->app];
+	const struct rollout_known *r = rollout_active(w, x->app);
+	int limit = nodes_limit(w, x->app, x->size);
+	if (a->image_by_others || r == NULL || !phase_forward(r->phase))
+		return;
+	if (x->act.kind == ACT_ROLL && x->act.number > limit)
+		world_violated(w, "I7", "app%d: %d pods of the release, its stage allows %d", x->app,
+		    x->act.number, limit);
+	if (x->act.kind == ACT_REPLACE_POD && x->gone + 1 > limit)
+		world_violated(w, "I7", "app%d: old pods are gone from %d of %d nodes, %d may go",
+		    x->app, x->gone, x->size, limit);
 }
 
 /* In each state: no pod of the release before its first batch, and no more nodes without a pod

@@ -56,6 +56,8 @@ void nodes_see(const struct app_world *a, struct workload_seen *seen);
 const struct seat *nodes_named(const struct cached *cached, const struct act *act); /* NULL: none */
 enum act_outcome nodes_replace(struct world *w, struct act_sent *x);
 void nodes_check_send(struct world *w, int app, const struct act *act);
+void nodes_note(const struct world *w, struct act_sent *x); /* what it was decided on */
+void nodes_check_effect(struct world *w, const struct act_sent *x);
 void nodes_check(struct world *w, int app);
 int nodes_limit(const struct world *w, int app, int size);
 
@@ -88,6 +90,11 @@ bool colours_turned(const struct app_world *a, const struct app *spec);
 void colours_take_sides(struct world *w, int app, const char *stable);
 void colours_followed(struct world *w, int app); /* endpoints follow the selector, a little later */
 bool colours_rolling(struct world *w, int app);	 /* a rollout of it has begun */
+/* That side is being deleted, or a deletion of it is under way. */
+bool colours_goes(const struct world *w, int app, int side);
+/* Requests go where there is nothing any more because others sent them there, and not since what
+ * airisd wrote: its endpoints do not follow that yet. */
+bool colours_given_in_vain(const struct route *route);
 void colours_turn_budgets(struct budgets_seen *budgets);
 int colours_serving(const struct app_world *a); /* the side that has the requests */
 

@@ -72,6 +72,7 @@ struct route {
 	int version, weight;
 	int followed; /* of a Service: the weight that its endpoints have */
 	bool by_others;
+	bool to_going; /* a Service: others made it select a colour that goes, or is told to */
 };
 
 struct rule {
@@ -236,6 +237,7 @@ struct act_sent {
 	struct act act;
 	int version; /* of the object that it was made from */
 	unsigned uid;
+	int size, gone; /* a DaemonSet's nodes as it was sent, and those without an old pod */
 	bool turned; /* the sides were the other way round when it was sent */
 	enum act_outcome outcome;
 	bool effect, twice, late, happened, answered;

@@ -222,7 +222,7 @@ scale(struct world *w, const struct item *item)
 static void
 edit_weight(struct world *w, const struct item *item)
 {
-	const struct app_world *a = &w->apps[item->app];
+	struct app_world *a = &w->apps[item->app];
 	const struct route *route = &a->truth.route;
 	bool both = pods_ready(a, OF_STABLE) > 0 && pods_ready(a, OF_CANARY) > 0;
 	bool any = !colours_of(a) || (!switches_of(a) && both);
@@ -233,6 +233,8 @@ edit_weight(struct world *w, const struct item *item)
 		return; /* nobody would do that */
 	world_hit(w, FAULT_WEIGHT_EDITED);
 	truth_weight(w, item->app, weight, true);
+	a->truth.route.to_going =
+	    switches_of(a) && colours_goes(w, item->app, weight == 0 ? OF_STABLE : OF_CANARY);
 }
 
 static void
