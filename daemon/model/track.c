@@ -98,7 +98,7 @@ has_effect(const struct act *act, const struct observed *seen, const struct base
 						: pace_new(&seen->stable.pace,
 						      seen->stable.replicas) == act->number);
 	case ACT_BACKUP:
-		return strcmp(seen->backup.job, act->text) == 0;
+		return backup_seen_of(seen, act->text) != NULL;
 	case ACT_REPLACE_POD:
 		return act->text[0] != '\0' && strcmp(seen->stable.next, act->text) != 0;
 	case ACT_DELETE_POD:

@@ -111,15 +111,17 @@ backup_is_made(const struct truth *seen, const struct act *act)
 }
 
 void
-backup_see(const struct app_world *a, struct backup_seen *seen)
+backup_see(const struct app_world *a, struct backup_seen seen[BACKUPS_SEEN])
 {
-	const struct job *job = newest(&a->cached.truth);
-	if (job == NULL)
-		return;
-	str_copy(seen->job, sizeof(seen->job), job->name);
-	seen->state = job->state;
-	if (job->state == JOB_FAILED)
-		str_copy(seen->why, sizeof(seen->why), "BackoffLimitExceeded: it failed");
+	struct truth left = a->cached.truth;
+	const struct job *job;
+	for (int i = 0; i < BACKUPS_SEEN && (job = newest(&left)) != NULL; i++) {
+		str_copy(seen[i].job, sizeof(seen[i].job), job->name);
+		seen[i].state = job->state;
+		if (job->state == JOB_FAILED)
+			str_copy(seen[i].why, sizeof(seen[i].why), "BackoffLimitExceeded: it failed");
+		left.jobs[job - left.jobs].made = 0;
+	}
 }
 
 /* --- the laws --------------------------------------------------------------------------------- */

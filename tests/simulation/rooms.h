@@ -65,7 +65,7 @@ int nodes_limit(const struct world *w, int app, int size);
 enum act_outcome backup_make(struct world *w, const struct act_sent *x);
 void backup_deleted(struct world *w, int app); /* by others */
 bool backup_is_made(const struct truth *seen, const struct act *act);
-void backup_see(const struct app_world *a, struct backup_seen *seen);
+void backup_see(const struct app_world *a, struct backup_seen seen[BACKUPS_SEEN]);
 void backup_check(struct world *w, int app);
 void backup_check_send(struct world *w, int app, const struct act *act);
 const char *backup_stands(const struct world *w, int app, const struct rollout_known *r);

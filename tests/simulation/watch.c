@@ -272,7 +272,7 @@ observe(void *ctx, const struct app *spec, const char *new_image, struct observe
 	seen->hpa = a->cached.truth.hpa;
 	seen->hpa.on_canary = seen->hpa.exists && seen->hpa.on_canary != turned;
 	seen->budgets = a->cached.truth.budgets;
-	backup_see(a, &seen->backup);
+	backup_see(a, seen->backups);
 	if (turned)
 		colours_turn_budgets(&seen->budgets);
 }

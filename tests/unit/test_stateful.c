@@ -294,7 +294,7 @@ the_backup_comes_first(void **state)
 {
 	static const struct target backup = {.home = true, .backup = true};
 	struct ladder ladder = ladder_of(STATEFUL("backup: {cronJob: db-backup}"), 1);
-	struct backup_seen *job = &seen.backup;
+	struct backup_seen *job = seen.backups;
 	(void)state;
 	assert_string_equal(ladder.stages[1].name, "backup");
 	assert_true(ladder.stages[1].target.backup && ladder.stages[1].target.batch == 0);
@@ -307,6 +307,10 @@ the_backup_comes_first(void **state)
 	assert_int_equal(look(backup, false).kind, STEP_BLOCKED);
 	job->state = JOB_SUCCEEDED;
 	assert_int_equal(look(backup, false).kind, STEP_SETTLED);
+	job[1] = *job; /* an earlier rollout's has come late, or in the same second */
+	*job = (struct backup_seen){"db-backup-of-another", JOB_RUNS, ""};
+	assert_int_equal(look(backup, false).kind, STEP_SETTLED);
+	job[1] = (struct backup_seen){.state = JOB_NONE};
 	*job = (struct backup_seen){"db-backup-zktkrbzwc4", JOB_FAILED, "BackoffLimitExceeded"};
 	expect_end(look(backup, false), "the backup failed: BackoffLimitExceeded");
 	job->state = JOB_RUNS;
@@ -342,11 +346,11 @@ who_promotes_to_the_end_waits_for_the_backup(void **state)
 	with_backup();
 	see_before(3);
 	expect_act(look_from_the_last_batch(0), ACT_BACKUP, 0, "db-backup-zktkrbzwc4");
-	seen.backup = (struct backup_seen){"db-backup-zktkrbzwc4", JOB_RUNS, ""};
+	seen.backups[0] = (struct backup_seen){"db-backup-zktkrbzwc4", JOB_RUNS, ""};
 	assert_int_equal(look_from_the_last_batch(0).kind, STEP_BLOCKED);
-	seen.backup.state = JOB_SUCCEEDED;
+	seen.backups[0].state = JOB_SUCCEEDED;
 	expect_act(look_from_the_last_batch(0), ACT_ROLL, 1, "web:2");
-	seen.backup = (struct backup_seen){.state = JOB_NONE}; /* the CronJob's history is short */
+	seen.backups[0] = (struct backup_seen){.state = JOB_NONE}; /* the CronJob's history is short */
 	expect_act(look_from_the_last_batch(1), ACT_ROLL, 1, "web:2");
 }
 
