@@ -75,7 +75,8 @@ static bool
 comes_too_late(const struct world *w, const struct act_sent *x)
 {
 	bool given_up = x->life != w->life || (x->outcome == ACT_UNKNOWN && x->answered);
-	bool forth = x->act.kind == ACT_ROLL || x->act.kind == ACT_REPLACE_POD || (x->act.kind == ACT_SET_IMAGE && !x->act.urgent);
+	bool forth = x->act.kind == ACT_ROLL || x->act.kind == ACT_REPLACE_POD ||
+		     (x->act.kind == ACT_SET_IMAGE && !x->act.urgent);
 	return forth && given_up;
 }
 
@@ -149,8 +150,7 @@ is_answered_here(const struct world *w, int app, const struct act *act, enum act
 	       (act->kind == ACT_DELETE_POD &&
 		   ordinals_named(act) != ordinals_stuck(&seen->deployments[OF_STABLE],
 					      &w->apps[app].cached.sides[OF_STABLE])) ||
-	       (act->kind == ACT_REPLACE_POD &&
-		   nodes_named(&w->apps[app].cached, act) == NULL) ||
+	       (act->kind == ACT_REPLACE_POD && nodes_named(&w->apps[app].cached, act) == NULL) ||
 	       (act->kind == ACT_BACKUP && backup_is_made(seen, act)) ||
 	       (act->kind == ACT_POINT_SERVICE && seen->service.exists &&
 		   seen->service.on_canary == (act->number != 0)) ||

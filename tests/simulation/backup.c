@@ -7,6 +7,7 @@
 
 #define SECOND_MS 1000
 #define LONGEST_MS 90000
+#define BACKUP_STAGE 1 /* after the preflight */
 
 static struct job *
 job_named(struct truth *t, const char *name)
@@ -82,8 +83,8 @@ backup_make(struct world *w, const struct act_sent *x)
 			job = &t->jobs[i];
 	*job = (struct job){.state = JOB_RUNS, .made = (int)++w->uids};
 	str_copy(job->name, sizeof(job->name), x->act.text);
-	event_at(w, w->now_ms + world_between(w, SECOND_MS, LONGEST_MS), ends, x->app, job->made,
-	    false);
+	event_at(
+	    w, w->now_ms + world_between(w, SECOND_MS, LONGEST_MS), ends, x->app, job->made, false);
 	watch_changed(w, x->app, PART_JOBS);
 	return ACT_DONE;
 }
@@ -119,7 +120,8 @@ backup_see(const struct app_world *a, struct backup_seen seen[BACKUPS_SEEN])
 		str_copy(seen[i].job, sizeof(seen[i].job), job->name);
 		seen[i].state = job->state;
 		if (job->state == JOB_FAILED)
-			str_copy(seen[i].why, sizeof(seen[i].why), "BackoffLimitExceeded: it failed");
+			str_copy(
+			    seen[i].why, sizeof(seen[i].why), "BackoffLimitExceeded: it failed");
 		left.jobs[job - left.jobs].made = 0;
 	}
 }
@@ -158,7 +160,8 @@ backup_check_send(struct world *w, int app, const struct act *act)
 	struct job job = {.made = 0};
 	str_copy(job.name, sizeof(job.name), act->text);
 	if (r == NULL || !phase_forward(r->phase) || !is_of(&job, r))
-		world_violated(w, "I9", "app%d: Job %s is of no rollout that goes on", app, job.name);
+		world_violated(
+		    w, "I9", "app%d: Job %s is of no rollout that goes on", app, job.name);
 }
 
 const char *
@@ -167,9 +170,10 @@ backup_stands(const struct world *w, int app, const struct rollout_known *r)
 	const struct app_world *a = &w->apps[app];
 	const struct job *job = newest(&a->truth);
 	int64_t end_ms = r->entered_ms + w->plan->apps[app].backup_ms;
-	if (!owes_one(a, r) || schedule_batch(&w->plan->apps[app], r->stage) != 0)
+	if (!owes_one(a, r) || r->stage != BACKUP_STAGE)
 		return NULL;
 	if (job != NULL && job->state == JOB_FAILED && is_of(job, r))
 		return "a failed backup does not end it";
-	return w->now_ms > end_ms && !w->jumped ? "a backup that is too late does not end it" : NULL;
+	return w->now_ms > end_ms && !w->jumped ? "a backup that is too late does not end it"
+						: NULL;
 }

@@ -266,8 +266,8 @@ nodes_check_effect(struct world *w, const struct act_sent *x)
 	if (a->image_by_others || r == NULL || !phase_forward(r->phase))
 		return;
 	if (x->act.kind == ACT_ROLL && x->act.number > limit)
-		world_violated(w, "I7", "app%d: %d pods of the release, its stage allows %d", x->app,
-		    x->act.number, limit);
+		world_violated(w, "I7", "app%d: %d pods of the release, its stage allows %d",
+		    x->app, x->act.number, limit);
 	if (x->act.kind == ACT_REPLACE_POD && x->gone + 1 > limit)
 		world_violated(w, "I7", "app%d: old pods are gone from %d of %d nodes, %d may go",
 		    x->app, x->gone, x->size, limit);

@@ -326,8 +326,11 @@ schedule_app_text(const struct schedule *s, int i)
 	str_addf(&text,
 	    "kind: App\nname: app%d\nnamespace: shop\nworkload: {kind: %s, name: app%d}\n"
 	    "onEdit: %s\nonStart: %s\n",
-	    i, app->nodes ? "DaemonSet" : app->ordinals ? "StatefulSet" : "Deployment", i, edits[app->on_edit],
-	    starts[app->on_start]);
+	    i,
+	    app->nodes	    ? "DaemonSet"
+	    : app->ordinals ? "StatefulSet"
+			    : "Deployment",
+	    i, edits[app->on_edit], starts[app->on_start]);
 	add_traffic(&text, app, i);
 	if (app->colours)
 		add_colours(&text, app);

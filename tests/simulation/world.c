@@ -211,8 +211,8 @@ stays_bad(struct world *w, int app)
 	const struct app_world *a = &w->apps[app];
 	const struct rollout_known *r = rollout_active(w, app);
 	const struct app_plan *plan = &w->plan->apps[app];
-	return (plan->ordinals || plan->nodes) && r != NULL && r->begun && r->image == a->never_ready &&
-	       r->image != a->image_home;
+	return (plan->ordinals || plan->nodes) && r != NULL && r->begun &&
+	       r->image == a->never_ready && r->image != a->image_home;
 }
 
 static void

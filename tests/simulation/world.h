@@ -216,8 +216,8 @@ struct rollout_known { /* of what is durable */
 	enum phase phase;
 	int stage, fails[2];
 	bool begun, skips, approved;
-	bool backed_up;	    /* its Job has succeeded */
-	int64_t entered_ms; /* its stage */
+	bool backed_up;		      /* its Job has succeeded */
+	int64_t entered_ms;	      /* its stage */
 	int64_t settled_ms, still_ms; /* of its stage, first and last; 0: not yet */
 	bool paused, late;	      /* in this stage; late: its settling was written late */
 	bool late_first;	      /* so it was at the first time */
@@ -238,7 +238,7 @@ struct act_sent {
 	int version; /* of the object that it was made from */
 	unsigned uid;
 	int size, gone; /* a DaemonSet's nodes as it was sent, and those without an old pod */
-	bool turned; /* the sides were the other way round when it was sent */
+	bool turned;	/* the sides were the other way round when it was sent */
 	enum act_outcome outcome;
 	bool effect, twice, late, happened, answered;
 	int64_t retry_ms;
@@ -287,7 +287,7 @@ struct counters { /* of many worlds */
 	uint64_t crashes;
 	uint64_t schedules[STRATEGY_KINDS], apps[STRATEGY_KINDS];
 	uint64_t unstuck, replaced;
-	uint64_t backups[2]; /* that succeeded, that failed */
+	uint64_t backups[2];	   /* that succeeded, that failed */
 	uint64_t hits[ITEM_KINDS]; /* how often each kind did what it does */
 	uint64_t phases[PHASE_FAILED + 1];
 	uint64_t simulated_ms;

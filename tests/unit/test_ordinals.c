@@ -168,10 +168,10 @@ static void
 the_newest_jobs_of_ours_are_seen(void **state)
 {
 	struct backup_seen found[BACKUPS_SEEN];
-	look_at("[" JOB("a", "2026-01-01T10:00:00Z", "airisd", "Complete") ", " JOB("b",
-		    "2026-01-01T10:00:01Z", "airisd", "Failed") ", " JOB("c",
-		    "2026-01-01T10:00:02Z", "Helm", "Complete") ", " JOB("d",
-		    "2026-01-01T10:00:01Z", "airisd", "Suspended") "]",
+	look_at("[" JOB("a", "2026-01-01T10:00:00Z", "airisd", "Complete") ", " JOB(
+		    "b", "2026-01-01T10:00:01Z", "airisd", "Failed") ", " JOB("c",
+		    "2026-01-01T10:00:02Z", "Helm",
+		    "Complete") ", " JOB("d", "2026-01-01T10:00:01Z", "airisd", "Suspended") "]",
 	    found);
 	(void)state;
 	assert_string_equal(found[0].job, "b");

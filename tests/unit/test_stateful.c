@@ -350,7 +350,8 @@ who_promotes_to_the_end_waits_for_the_backup(void **state)
 	assert_int_equal(look_from_the_last_batch(0).kind, STEP_BLOCKED);
 	seen.backups[0].state = JOB_SUCCEEDED;
 	expect_act(look_from_the_last_batch(0), ACT_ROLL, 1, "web:2");
-	seen.backups[0] = (struct backup_seen){.state = JOB_NONE}; /* the CronJob's history is short */
+	seen.backups[0] =
+	    (struct backup_seen){.state = JOB_NONE}; /* the CronJob's history is short */
 	expect_act(look_from_the_last_batch(1), ACT_ROLL, 1, "web:2");
 }
 
