@@ -87,7 +87,7 @@ make_hpa(struct obj *scaled, json_t *spec)
 {
 	const char *named =
 	    jx_str(scaled->json, "spec.advanced.horizontalPodAutoscalerConfig.name");
-	char *name = named != NULL ? xstrdup(named) : xfmt("keda-hpa-%s", scaled->name);
+	char *name = named != NULL ? xdup(named) : xfmt("keda-hpa-%s", scaled->name);
 	json_t *meta = world_metadata(scaled->ns, name);
 
 	json_object_set_new(meta, "ownerReferences", world_owned_by(scaled));
