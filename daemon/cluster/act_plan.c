@@ -346,8 +346,8 @@ plan_autoscaler(struct act_plan *plan, const struct wish *w)
 	else if (found.object == NULL)
 		not_there(plan);
 	else if (w->act->kind == ACT_FOLLOW_HPA)
-		send_built(plan, ACT_PATCH, found.object, autoscaler_follow_patch(&found, side),
-		    NULL);
+		send_built(
+		    plan, ACT_PATCH, found.object, autoscaler_follow_patch(&found, side), NULL);
 	else
 		send_built(plan, ACT_PATCH, found.object,
 		    autoscaler_floor_patch(&found, w->baseline, w->act), NULL);

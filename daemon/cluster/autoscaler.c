@@ -107,8 +107,7 @@ look_scaled(const struct autoscaler *found, struct hpa_seen *seen)
 
 /* A ScaledObject that is not seen is there all the same: its workload is not ours to size. */
 void
-autoscaler_look(
-    const struct app *app, const struct observe_objects *objects, struct hpa_seen *seen)
+autoscaler_look(const struct app *app, const struct observe_objects *objects, struct hpa_seen *seen)
 {
 	struct autoscaler found;
 	const json_t *bounds;
@@ -264,7 +263,8 @@ autoscaler_warn(const struct app *app, const struct observed *seen, struct err *
 	if (hpa->paused)
 		return err_set(e,
 		    "ScaledObject %s is paused (annotation autoscaling.keda.sh/paused or "
-		    "paused-replicas): %s %s does not grow with its load, and no floor is held",
+		    "paused-replicas): %s %s does not grow with its load, and its floor is not "
+		    "held",
 		    hpa->name, app_workload_kind(app), stable->name);
 	if (stable->replicas <= hpa->max)
 		return 0;
@@ -275,8 +275,7 @@ autoscaler_warn(const struct app *app, const struct observed *seen, struct err *
 }
 
 int
-autoscaler_warn_canary(
-    const struct app *app, const struct observe_objects *objects, struct err *e)
+autoscaler_warn_canary(const struct app *app, const struct observe_objects *objects, struct err *e)
 {
 	const json_t *hpa = json_array_get(objects->canary_hpas, 0);
 	const char *owner = autoscaler_owner(hpa);

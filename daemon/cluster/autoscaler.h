@@ -12,9 +12,11 @@
 struct autoscaler {
 	enum kube_kind kind; /* KUBE_HPAS or KUBE_SCALEDOBJECTS */
 	const char *name;    /* NULL: nothing scales it */
-	/* NULL: an HPA of KEDA's is there, and the ScaledObject that it was made from is not seen */
+	/* NULL: an HPA of KEDA's is there, and the ScaledObject that it was made from is not seen
+	 */
 	const json_t *object;
-	const json_t *hpa; /* of a ScaledObject; NULL: KEDA has none for it, so it is paused or new */
+	const json_t
+	    *hpa; /* of a ScaledObject; NULL: KEDA has none for it, so it is paused or new */
 };
 void autoscaler_find(const struct observe_objects *objects, struct autoscaler *found);
 void autoscaler_look(

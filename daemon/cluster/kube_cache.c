@@ -19,7 +19,8 @@ is_fresh(const struct kube_cache *cache)
 {
 	return (cache->listed || cache->absent) && !cache->kube->probe.dead &&
 	       !kube_probe_slept(cache->kube) &&
-	       (cache->open || cache->absent || clock_mono_ms() - cache->cut_ms < cache->kube->settings.grace_ms);
+	       (cache->open || cache->absent ||
+		   clock_mono_ms() - cache->cut_ms < cache->kube->settings.grace_ms);
 }
 
 void

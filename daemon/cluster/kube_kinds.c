@@ -58,8 +58,7 @@ static const struct kube_kept budget_kept[] = {
 
 static const struct kube_kept scaledobject_kept[] = {
     {"metadata", {"name", "namespace", "uid", "resourceVersion", "annotations"}},
-    {"metadata.annotations",
-	{"autoscaling.keda.sh/paused", "autoscaling.keda.sh/paused-replicas"}},
+    {"metadata.annotations", {"autoscaling.keda.sh/paused", "autoscaling.keda.sh/paused-replicas"}},
     {"spec", {"scaleTargetRef", "minReplicaCount", "maxReplicaCount", "idleReplicaCount"}},
     {"status", {NULL}},
     {NULL, {NULL}},
@@ -115,8 +114,10 @@ by_scaled(const json_t *object, char *to, size_t size)
 #define ISTIO "networking.istio.io"
 
 static const struct kube_kind_info kinds[KUBE_KINDS] = {
-    [KUBE_DEPLOYMENTS] = {"Deployment", "deployments", "apps", {"v1"}, true, NULL, NULL, NULL, false},
-    [KUBE_STATEFULSETS] = {"StatefulSet", "statefulsets", "apps", {"v1"}, true, NULL, NULL, NULL, false},
+    [KUBE_DEPLOYMENTS] = {"Deployment", "deployments", "apps", {"v1"}, true, NULL, NULL, NULL,
+	false},
+    [KUBE_STATEFULSETS] = {"StatefulSet", "statefulsets", "apps", {"v1"}, true, NULL, NULL, NULL,
+	false},
     [KUBE_DAEMONSETS] = {"DaemonSet", "daemonsets", "apps", {"v1"}, true, NULL, NULL, NULL, false},
     [KUBE_REPLICASETS] = {"ReplicaSet", "replicasets", "apps", {"v1"}, false, replicaset_kept,
 	by_controller, NULL, false},

@@ -14,7 +14,6 @@ enum {
 	LIVED_MS = 5 * 1000,  /* a stream that lived so long was a good one */
 	WATCH_S = 300,	      /* the server ends it after this and up to as much again */
 	CREDENTIALS_MS = 500, /* look again whether a plugin has ended */
-	ABSENT_MS = 300 * 1000, /* look again whether an optional kind has come */
 	ERROR_BODY_MAX = 64 * 1024
 };
 
@@ -88,7 +87,7 @@ set_absent(struct kube_cache *cache)
 	cache->listed = cache->relist = false;
 	cache->backoff_ms = 0;
 	cache->why[0] = '\0';
-	pause_for(cache, ABSENT_MS);
+	pause_for(cache, cache->kube->settings.absent_ms);
 }
 
 static void

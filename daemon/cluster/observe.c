@@ -15,9 +15,10 @@
 static json_t **
 array_slot(struct observe_objects *objects, int i)
 {
-	json_t **const slots[] = {&objects->hpas, &objects->scaled, &objects->stable_sets, &objects->stable_pods,
-	    &objects->canary_sets, &objects->canary_pods, &objects->slices, &objects->canary_slices,
-	    &objects->routes, &objects->canary_hpas, &objects->jobs, &objects->budgets};
+	json_t **const slots[] = {&objects->hpas, &objects->scaled, &objects->stable_sets,
+	    &objects->stable_pods, &objects->canary_sets, &objects->canary_pods, &objects->slices,
+	    &objects->canary_slices, &objects->routes, &objects->canary_hpas, &objects->jobs,
+	    &objects->budgets};
 
 	return i < (int)(sizeof(slots) / sizeof(slots[0])) ? slots[i] : NULL;
 }

@@ -71,9 +71,9 @@ drop_left(const struct kube *kube, const struct app *app, struct observe_objects
 {
 	for (size_t i = json_array_size(o->hpas); i-- > 0;) {
 		const char *owner = autoscaler_owner(json_array_get(o->hpas, i));
-		const json_t *scaled = owner == NULL
-		    ? NULL
-		    : kube_get(kube, KUBE_SCALEDOBJECTS, app->namespace, owner);
+		const json_t *scaled =
+		    owner == NULL ? NULL
+				  : kube_get(kube, KUBE_SCALEDOBJECTS, app->namespace, owner);
 		bool ours = scaled == NULL;
 		const json_t *one;
 		size_t j;

@@ -1,5 +1,6 @@
 /* The index: every object that is named by an app under "PLURAL/NAMESPACE/NAME". What belongs to a
- * Deployment or a Service (ReplicaSets, pods, HPAs, ScaledObjects; EndpointSlices) is found under its name. */
+ * Deployment or a Service (ReplicaSets, pods, HPAs, ScaledObjects; EndpointSlices) is found under
+ * its name. */
 #include <string.h>
 #include "base/jsonx.h"
 #include "cluster/port_app.h"

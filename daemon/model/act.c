@@ -140,8 +140,8 @@ side_text(const struct act *act, const struct app *app, char *to, size_t size)
 	const char *other = act->number == 0 ? app->canary : app->workload;
 
 	if (act->kind == ACT_FOLLOW_HPA && act->text[0] != '\0')
-		str_print(to, size, "ScaledObject %s/%s: scale %s", app->namespace, act->text,
-		    side);
+		str_print(
+		    to, size, "ScaledObject %s/%s: scale %s", app->namespace, act->text, side);
 	else if (act->kind == ACT_FOLLOW_HPA)
 		str_print(to, size, "HorizontalPodAutoscaler of %s/%s: scale %s", app->namespace,
 		    other, side);

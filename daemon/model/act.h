@@ -29,7 +29,7 @@ enum act_kind {
 	ACT_DELETE_SERVICE, /* the canary's, if ours */
 	/* Two colours; number 100: of the canary, 0: of the stable side. */
 	ACT_POINT_SERVICE, /* the preview Service selects that side */
-	ACT_FOLLOW_HPA, /* the HPA scales that side's workload; text: its ScaledObject's name */
+	ACT_FOLLOW_HPA,	   /* the HPA scales that side's workload; text: its ScaledObject's name */
 	ACT_SCALE_STABLE,  /* number: replicas */
 	ACT_CREATE_BUDGET, /* a PodDisruptionBudget for that side, cloned from the other one's */
 	ACT_DELETE_BUDGET, /* that side's, if ours */

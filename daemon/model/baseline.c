@@ -29,9 +29,9 @@ baseline_bounds(const struct baseline *baseline, const struct hpa_seen *hpa)
 {
 	if (!baseline_scaler(baseline, hpa) || hpa->min != baseline->hpa_min)
 		return false;
-	return !hpa->keda || (hpa->bare == baseline->keda_bare &&
-				 hpa->idles == baseline->keda_idles &&
-				 (!hpa->idles || hpa->idle == baseline->keda_idle));
+	return !hpa->keda ||
+	       (hpa->bare == baseline->keda_bare && hpa->idles == baseline->keda_idles &&
+		   (!hpa->idles || hpa->idle == baseline->keda_idle));
 }
 
 void

@@ -59,8 +59,8 @@ struct hpa_seen {
 	int min;	     /* absent: 1, of a ScaledObject 0 */
 	int max;
 	bool on_canary; /* two colours: it scales the canary's workload */
-	/* A ScaledObject's minReplicaCount is absent; it has an idleReplicaCount, to which KEDA goes
-	 * when nothing is to do, whatever its floor is. */
+	/* A ScaledObject's minReplicaCount is absent; it has an idleReplicaCount, to which KEDA
+	 * goes when nothing is to do, whatever its floor is. */
 	bool bare, idles;
 	int idle;
 	bool paused;	     /* KEDA leaves the workload at its size */

@@ -92,7 +92,7 @@ def test_one_that_is_paused(scene):
     wait_for("no HPA", lambda: keda.hpa() is None, 20)
     scene.airisd.apply(shop.app(gates=[], **KINDS["shop"]))
     told = scene.airisd.call("POST", f"/v1/apps/{shop.name}/preflight", {}).json["findings"]
-    assert any(f["severity"] == "warning" and "does not grow with its load" in f["text"]
+    assert any(f["severity"] == "warns" and "does not grow with its load" in f["text"]
                for f in told), told
     rid = scene.begin(shop, "2.0", gates=[], **KINDS["shop"])
     scene.airisd.wait_phase(rid, "succeeded", 90)

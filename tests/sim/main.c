@@ -45,8 +45,8 @@
  * Pods, by their image's tag: -nopull -crash -never -slow -flap -nosched -errN -latN; of a Job,
  * -fail alone. Annotations: pod lab/ready-after, pod lab/rps (capacity), Service lab/rps (traffic
  * without a route), VirtualService and HTTPRoute lab/headers, and, only here, their lab/rps
- * (traffic instead of -rps; 0: none), HPA lab/hpa-desired (what it would scale to), and ScaledObject
- * lab/active ("false": its triggers have nothing to do).
+ * (traffic instead of -rps; 0: none), HPA lab/hpa-desired (what it would scale to), and
+ *ScaledObject lab/active ("false": its triggers have nothing to do).
  *
  * -reporters: who counts in istio_requests_total, the pods that answered (reporter="destination"),
  * the proxies that sent (source), or both.

@@ -172,8 +172,7 @@ an_idle_count_goes(void **state)
 {
 	(void)state;
 	add(o.scaled, SCALED(", 'minReplicaCount': 3, 'idleReplicaCount': 0"));
-	expect_sent(
-	    ACT_HPA_FLOOR, 3, "[{'op': 'remove', 'path': '/spec/idleReplicaCount'}]");
+	expect_sent(ACT_HPA_FLOOR, 3, "[{'op': 'remove', 'path': '/spec/idleReplicaCount'}]");
 }
 
 /* Absent is absent again, and what was there is there again. */
@@ -183,13 +182,13 @@ all_comes_back_as_it_was(void **state)
 	(void)state;
 	baseline = (struct baseline){.hpa_min = 0, .keda = true, .keda_bare = true};
 	add(o.scaled, SCALED(", 'minReplicaCount': 3"));
-	expect_sent(ACT_HPA_FLOOR, ACT_AS_IT_WAS,
-	    "[{'op': 'remove', 'path': '/spec/minReplicaCount'}]");
+	expect_sent(
+	    ACT_HPA_FLOOR, ACT_AS_IT_WAS, "[{'op': 'remove', 'path': '/spec/minReplicaCount'}]");
 	baseline = (struct baseline){.hpa_min = 0, .keda = true};
 	expect_sent(ACT_HPA_FLOOR, ACT_AS_IT_WAS,
 	    "[{'op': 'add', 'path': '/spec/minReplicaCount', 'value': 0}]");
-	baseline = (struct baseline){
-	    .hpa_min = 2, .keda = true, .keda_idles = true, .keda_idle = 0};
+	baseline =
+	    (struct baseline){.hpa_min = 2, .keda = true, .keda_idles = true, .keda_idle = 0};
 	expect_sent(ACT_HPA_FLOOR, ACT_AS_IT_WAS,
 	    "[{'op': 'add', 'path': '/spec/minReplicaCount', 'value': 2},"
 	    " {'op': 'add', 'path': '/spec/idleReplicaCount', 'value': 0}]");
