@@ -206,16 +206,17 @@ the_old_colour_rests_when_keda_has_left_it(void **state)
 	struct hpa_seen *hpa = &b.seen.hpa;
 	(void)state;
 	start(&b, BLUE_GREEN);
-	*hpa = (struct hpa_seen){.exists = true, .keda = true, .name = "s", .bare = true, .max = 4};
+	*hpa =
+	    (struct hpa_seen){.exists = true, .keda = true, .name = "web", .bare = true, .max = 4};
 	move(&b);
 	assert_int_equal(b.out.act.kind, ACT_HPA_FLOOR);
 	assert_int_equal(b.out.act.number, 4);
-	assert_string_equal(b.out.act.text, "s");
+	assert_string_equal(b.out.act.text, "web");
 	act(&b);
 	str_copy(hpa->lags, APP_NAME, "keda-hpa-s");
 	move(&b);
 	assert_int_equal(b.out.act.kind, ACT_NONE);
-	assert_string_equal(b.out.waiting.object, "ScaledObject shop/s");
+	assert_string_equal(b.out.waiting.object, "ScaledObject shop/web");
 	hpa->lags[0] = '\0';
 	for (int i = 0; i < 200 && !hpa->on_canary; i++)
 		turn(&b);
@@ -225,7 +226,7 @@ the_old_colour_rests_when_keda_has_left_it(void **state)
 		assert_int_equal(b.seen.stable.replicas, 4);
 	}
 	assert_int_equal(b.r->stage, b.r->ladder.count - 1);
-	assert_string_equal(b.out.waiting.object, "ScaledObject shop/s");
+	assert_string_equal(b.out.waiting.object, "ScaledObject shop/web");
 	hpa->lags[0] = '\0';
 	for (int i = 0; i < 200 && turn(&b); i++)
 		;
@@ -243,7 +244,7 @@ one_that_is_paused_does_not_grow(void **state)
 	(void)state;
 	start(&b, CANARY);
 	b.seen.hpa =
-	    (struct hpa_seen){.exists = true, .keda = true, .name = "s", .min = 4, .max = 4};
+	    (struct hpa_seen){.exists = true, .keda = true, .name = "web", .min = 4, .max = 4};
 	for (int i = 0; b.seen.route.weight != 50 && i < 100; i++)
 		turn(&b);
 	b.seen.hpa.paused = true;
@@ -256,7 +257,7 @@ one_that_is_paused_does_not_grow(void **state)
 		if (b.out.act.kind != ACT_NONE)
 			act(&b);
 	}
-	assert_string_equal(b.out.waiting.object, "ScaledObject shop/s");
+	assert_string_equal(b.out.waiting.object, "ScaledObject shop/web");
 	assert_string_equal(b.out.waiting.next, "resume it: then the traffic goes home");
 	end(&b);
 }

@@ -229,7 +229,9 @@ the_first_pods_wait_for_keda(void **state)
 	expect_act(look(half, false), ACT_HPA_FLOOR, 4, "s");
 	seen.hpa.min = 4;
 	str_copy(seen.hpa.lags, APP_NAME, "keda-hpa-s");
-	expect_wait(look(half, false), "KEDA has not brought its HorizontalPodAutoscaler");
+	struct step step = look(half, false);
+	assert_int_equal(step.kind, STEP_BLOCKED);
+	assert_string_equal(step.waiting.object, "ScaledObject shop/s");
 	see_batch(1, 1);
 	expect_act(look(half, false), ACT_ROLL, 2, "web:2");
 }
