@@ -12,7 +12,7 @@ rule_hpa_follows(const struct view *v, struct step *step, enum side side)
 	bool canary = side == SIDE_CANARY;
 	if (!v->rollout->app->colours || !hpa->exists || hpa->on_canary == canary)
 		return false;
-	return step_act(step, ACT_FOLLOW_HPA, canary ? 100 : 0, NULL);
+	return step_act(step, ACT_FOLLOW_HPA, canary ? 100 : 0, step_keda(v));
 }
 
 bool
@@ -163,7 +163,8 @@ rule_retire(const struct view *v, struct step *step)
 	if (may_be_made(v, step) || rule_budget(v, step))
 		return true;
 	if (stable->replicas != 0) {
-		if (step_drained(v, step, "then the old colour goes to rest"))
+		if (step_drained(v, step, "then the old colour goes to rest") ||
+		    rule_keda_lags(v, step, "then the old colour goes to rest"))
 			return true;
 		return leave_preview(v, step) || step_act(step, ACT_SCALE_STABLE, 0, NULL);
 	}

@@ -275,6 +275,8 @@ rule_batch(const struct view *v, struct step *step)
 		return true;
 	if (allowed > 0 && !at_rest(v, allowed))
 		return wait_for(v, step, allowed < wanted ? allowed : wanted, "batch");
+	if (allowed == 0 && rule_keda_lags(v, step, "then the first pods follow"))
+		return true;
 	return allowed < wanted && go_further(v, step, allowed, wanted);
 }
 

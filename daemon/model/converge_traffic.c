@@ -228,11 +228,14 @@ grow_by_hpa(const struct view *v, struct step *step, int size)
 	char object[APP_NAME * 2];
 	if (rule_hpa_floor(v, step))
 		return true;
-	if (v->seen->hpa.min >= size)
+	if (v->seen->hpa.min >= size && !v->seen->hpa.paused)
 		return false;
-	step_object(
-	    object, sizeof(object), "HorizontalPodAutoscaler", v->rollout->app, v->seen->hpa.name);
-	return step_blocked(step, object, 0, "raise its bounds: then the traffic goes home",
+	step_object(object, sizeof(object),
+	    step_keda(v) != NULL ? "ScaledObject" : "HorizontalPodAutoscaler", v->rollout->app,
+	    v->seen->hpa.name);
+	return step_blocked(step, object, 0,
+	    v->seen->hpa.paused ? "resume it: then the traffic goes home"
+				: "raise its bounds: then the traffic goes home",
 	    "it keeps the stable side at %d pods, which cannot carry what the canary has; it had "
 	    "%d",
 	    v->seen->stable.replicas, size);

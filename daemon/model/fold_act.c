@@ -76,8 +76,8 @@ fold_act(struct rollout *r, const struct event *event, struct err *e)
 	int64_t number = 0, count = 0;
 	if (act.kind == ACT_NONE)
 		return err_set(e, "rollout %s: no act is called \"%s\"", r->id, name);
-	if (fold_number(event, "number", 0, act.kind == ACT_WEIGHT ? 100 : INT_MAX, &number, e) <
-		0 ||
+	if (fold_number(event, "number", act.kind == ACT_HPA_FLOOR ? ACT_AS_IT_WAS : 0,
+		act.kind == ACT_WEIGHT ? 100 : INT_MAX, &number, e) < 0 ||
 	    fold_number(event, "attempt", 0, INT64_MAX, &count, e) < 0)
 		return -1;
 	act.number = (int)number;
@@ -195,7 +195,7 @@ static bool
 leads_away(const struct rollout *r, const struct past_act *act)
 {
 	if (act->kind == ACT_HPA_FLOOR)
-		return act->number != r->baseline.hpa_min;
+		return act->number != r->baseline.hpa_min && act->number != ACT_AS_IT_WAS;
 	if (act->kind == ACT_WEIGHT)
 		return act->number > r->seen;
 	if (act->kind == ACT_BACKUP || act_object(act->kind) == ON_POD)

@@ -52,12 +52,21 @@ struct subsets_seen {	     /* subset mode: the DestinationRule */
 	char resource_version[64]; /* "" : there is none */
 };
 
+/* Who scales the workload: an HPA, or a ScaledObject of KEDA's, which makes an HPA of its own from
+ * it and takes back what others write there. */
 struct hpa_seen {
 	bool exists;
-	char name[APP_NAME];
-	int min; /* absent: 1 */
+	bool keda;	     /* a ScaledObject; all below is what that says */
+	char name[APP_NAME]; /* of that object */
+	int min;	     /* absent: 1, of a ScaledObject 0 */
 	int max;
 	bool on_canary; /* two colours: it scales the canary's workload */
+	/* A ScaledObject's minReplicaCount is absent; it has an idleReplicaCount, to which KEDA
+	 * goes when nothing is to do, whatever its floor is. */
+	bool bare, idles;
+	int idle;
+	bool paused;	     /* KEDA leaves the workload at its size */
+	char lags[APP_NAME]; /* KEDA's HPA, while it is not yet as the ScaledObject says; "" */
 };
 
 /* Another airisd may write in this cluster: then this one does not. */

@@ -121,12 +121,22 @@ set_budget(struct budgets_seen *budgets, const struct act *act)
 	*ours = act->kind == ACT_CREATE_BUDGET;
 }
 
+static void
+set_floor(struct hpa_seen *hpa, const struct baseline *baseline, int number)
+{
+	bool home = number == ACT_AS_IT_WAS;
+	hpa->min = home ? baseline->hpa_min : number;
+	hpa->bare = home && baseline->keda_bare;
+	hpa->idles = home && baseline->keda_idles;
+	hpa->idle = hpa->idles ? baseline->keda_idle : 0;
+}
+
 void
 rehearse_act(struct observed *seen, const struct rollout *r, const struct act *act)
 {
 	switch (act->kind) {
 	case ACT_HPA_FLOOR:
-		seen->hpa.min = act->number;
+		set_floor(&seen->hpa, &r->baseline, act->number);
 		break;
 	case ACT_CREATE_SERVICE:
 		seen->canary_service = seen->canary_service_ours = true;

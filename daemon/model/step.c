@@ -37,6 +37,12 @@ step_object(char *to, size_t size, const char *kind, const struct app *app, cons
 	str_print(to, size, "%s %s/%s", kind, app->namespace, name);
 }
 
+const char *
+step_keda(const struct view *v)
+{
+	return v->seen->hpa.keda ? v->seen->hpa.name : NULL;
+}
+
 bool
 step_pods(const struct view *v, struct step *step, enum side side, int need)
 {

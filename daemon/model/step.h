@@ -28,6 +28,8 @@ bool step_routing_known(const struct view *v, struct step *step);
 bool step_may_be_removed(
     const struct view *v, struct step *step, bool is_removal(enum act_kind kind));
 
+/* The ScaledObject that an act on what scales the workload is about; NULL: that is an HPA. */
+const char *step_keda(const struct view *v);
 const char *wanted_image(const struct view *v);
 bool stable_has_image(const struct view *v); /* in its template */
 bool stable_complete(
@@ -46,6 +48,8 @@ bool rule_image(const struct view *v, struct step *step);
 bool rule_clean(const struct view *v, struct step *step);
 bool rule_hpa_floor_home(const struct view *v, struct step *step);
 bool rule_hpa_floor(const struct view *v, struct step *step); /* it does not scale down */
+/* Blocked: what was written to a ScaledObject is not in force yet. */
+bool rule_keda_lags(const struct view *v, struct step *step, const char *next);
 /* converge_rolling.c: all of an app that rolls. */
 bool rule_rolling(const struct view *v, struct step *step);
 bool roll_is_safe(const struct view *v, const struct act *act);

@@ -83,6 +83,14 @@ has_budget(const struct budgets_seen *seen, const struct act *act)
 }
 
 static bool
+has_floor(const struct hpa_seen *hpa, const struct act *act, const struct baseline *baseline)
+{
+	if (act->number == ACT_AS_IT_WAS)
+		return baseline_bounds(baseline, hpa);
+	return hpa->exists && hpa->min == act->number && !hpa->idles;
+}
+
+static bool
 has_effect(const struct act *act, const struct observed *seen, const struct baseline *baseline)
 {
 	const struct route_seen *route = &seen->route;
@@ -118,7 +126,7 @@ has_effect(const struct act *act, const struct observed *seen, const struct base
 		return route->exists && route->names_canary == baseline->had_canary_destination &&
 		       route->names_stable_subset == baseline->had_stable_subset_named;
 	case ACT_HPA_FLOOR:
-		return seen->hpa.exists && seen->hpa.min == act->number;
+		return has_floor(&seen->hpa, act, baseline);
 	case ACT_POINT_SERVICE:
 		return seen->preview == (act->number == 0 ? PREVIEW_STABLE : PREVIEW_CANARY);
 	case ACT_FOLLOW_HPA:

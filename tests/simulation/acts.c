@@ -113,6 +113,16 @@ is_held(const struct world *w, int app, int number)
 	return w->plan->apps[app].ordinals ? ordinals_is_held(d, number) : d->held == number;
 }
 
+/* A floor that is held leaves a ScaledObject no idle count. */
+static bool
+has_bounds(const struct world *w, int app, int number)
+{
+	const struct hpa_seen *hpa = &w->apps[app].cached.truth.hpa;
+	bool home = number == ACT_AS_IT_WAS;
+	return !hpa->exists || (hpa->min == (home ? w->plan->apps[app].hpa_min : number) &&
+				   hpa->idles == (home && hpa->keda));
+}
+
 /* What the port answers without asking anybody; ACT_KINDS... none: it is sent. */
 static bool
 is_answered_here(const struct world *w, int app, const struct act *act, enum act_outcome *outcome)
@@ -158,8 +168,7 @@ is_answered_here(const struct world *w, int app, const struct act *act, enum act
 		   (!seen->hpa.exists || seen->hpa.on_canary == (act->number != 0))) ||
 	       (act->kind == ACT_SCALE_STABLE &&
 		   seen->deployments[OF_STABLE].size == act->number) ||
-	       (act->kind == ACT_HPA_FLOOR &&
-		   (!seen->hpa.exists || seen->hpa.min == act->number)) ||
+	       (act->kind == ACT_HPA_FLOOR && has_bounds(w, app, act->number)) ||
 	       ((act->kind == ACT_CREATE_BUDGET || act->kind == ACT_DELETE_BUDGET) &&
 		   (act->number == 0 ? seen->budgets.stable_ours : seen->budgets.canary_ours) ==
 		       (act->kind == ACT_CREATE_BUDGET)) ||

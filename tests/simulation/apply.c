@@ -322,7 +322,9 @@ floor_of(struct world *w, struct act_sent *x)
 	struct truth *t = &w->apps[x->app].truth;
 	if (!t->hpa.exists)
 		return ACT_CONFLICT;
-	t->hpa.min = x->act.number;
+	bool home = x->act.number == ACT_AS_IT_WAS;
+	t->hpa.min = home ? w->plan->apps[x->app].hpa_min : x->act.number;
+	t->hpa.idles = home && t->hpa.keda;
 	t->hpa_version++;
 	apply_floor(w, x->app);
 	changed(w, x->app, PART_HPA);

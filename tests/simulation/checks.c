@@ -273,7 +273,8 @@ check_colours(struct world *w, int app)
 		world_violated(w, "home", "app%d: the idle colour's Service is %s", app,
 		    a->rest_service ? "gone" : "left over");
 	if (t->hpa.exists &&
-	    (t->hpa.on_canary != a->ended_well || t->hpa.min != w->plan->apps[app].hpa_min))
+	    (t->hpa.on_canary != a->ended_well || t->hpa.min != w->plan->apps[app].hpa_min ||
+		t->hpa.idles != t->hpa.keda))
 		world_violated(w, "home", "app%d: the HPA is not as it was", app);
 	check_budgets(w, app);
 	if (!serves->image_by_others && !a->image_by_others && serves->image != a->image_end)
@@ -294,7 +295,7 @@ check_routing(struct world *w, int app)
 	if (t->service.exists ||
 	    (t->rule.exists && (!plan->own_rule || t->rule.canary || t->rule.stable)))
 		world_violated(w, "home", "app%d: a Service or subsets are left over", app);
-	if (t->hpa.exists && t->hpa.min != plan->hpa_min)
+	if (t->hpa.exists && (t->hpa.min != plan->hpa_min || t->hpa.idles != t->hpa.keda))
 		world_violated(w, "home", "app%d: the HPA's floor is %d, it was %d", app,
 		    t->hpa.min, plan->hpa_min);
 }

@@ -174,6 +174,8 @@ furnish(struct world *w, int app)
 		a->truth.hpa =
 		    (struct hpa_seen){.exists = true, .min = plan->hpa_min, .max = plan->hpa_max};
 		str_copy(a->truth.hpa.name, sizeof(a->truth.hpa.name), a->name);
+		/* A ScaledObject holds the bounds of half of these, likewise. */
+		a->truth.hpa.keda = a->truth.hpa.idles = (plan->hpa_max + plan->hpa_min) % 2 == 0;
 	}
 	pods_begin(w, app);
 }

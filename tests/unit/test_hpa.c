@@ -60,14 +60,16 @@ resize(struct workload_seen *seen, int size)
 	seen->updated = held ? fresh : size;
 }
 
-/* The HPA's own mind: anything within its bounds; what rests is left alone. */
+/* The HPA's own mind: anything within its bounds, or down to KEDA's idle count; what rests is left
+ * alone. */
 static void
 hpa_moves(struct bench *b)
 {
 	const struct hpa_seen *hpa = &b->seen.hpa;
 	struct workload_seen *scaled = hpa->on_canary ? &b->seen.canary : &b->seen.stable;
+	int low = hpa->idles ? hpa->idle : hpa->min;
 	if (hpa->exists && scaled->exists && scaled->replicas > 0)
-		resize(scaled, hpa->min + (int)pick((unsigned)(hpa->max - hpa->min + 1)));
+		resize(scaled, low + (int)pick((unsigned)(hpa->max - low + 1)));
 }
 
 static void
@@ -86,8 +88,10 @@ act(struct bench *b)
 	else if (act->kind == ACT_SCALE_STABLE)
 		assert_true(b->r->app->colours && seen->route.weight == 100 && act->number == 0 &&
 			    b->r->stage == b->r->ladder.count - 1);
-	if (act->kind == ACT_HPA_FLOOR)
-		assert_true(act->number >= 2);
+	if (act->kind == ACT_HPA_FLOOR) {
+		assert_true(act->number >= (seen->hpa.keda ? ACT_AS_IT_WAS : 2));
+		assert_string_equal(act->text, seen->hpa.keda ? "web" : "");
+	}
 	rehearse_act(&b->seen, b->r, act);
 	fold(b, EVENT_ACTED,
 	    json_pack(
@@ -120,6 +124,7 @@ expect_end(const struct bench *b, unsigned seed, enum phase phase)
 		fail_msg("seed %u: %s in stage %d: %s: %s; %s", seed, phase_name(b->r->phase),
 		    b->r->stage, b->r->waiting.object, b->r->waiting.what, b->r->reason);
 	assert_int_equal(b->seen.hpa.min, 2);
+	assert_int_equal(b->seen.hpa.idles, b->seen.hpa.keda);
 	assert_int_equal(b->seen.hpa.on_canary, b->r->app->colours && phase == PHASE_SUCCEEDED);
 }
 
@@ -132,6 +137,8 @@ each_seed(const char *text)
 		int aborts_at = seed % 3 == 0 ? (int)(seed / 3) : -1;
 		dice = seed;
 		start(&b, text);
+		b.seen.hpa.keda = b.seen.hpa.idles = seed % 2 == 0;
+		b.seen.hpa.idle = b.seen.hpa.idles;
 		for (int i = 0; i < 600 && turn(&b); i++)
 			if (i == aborts_at)
 				fold(&b, EVENT_PHASE, json_pack("{s:s}", "to", "aborting"));
@@ -319,6 +326,71 @@ F34_what_is_lost_while_it_grows_begins_anew(void **state)
 	end(&b);
 }
 
+/* KEDA would scale the old colour up again as long as it does not know that it has left that: the
+ * watch goes on, and then the old colour waits. */
+static void
+the_old_colour_rests_when_keda_has_left_it(void **state)
+{
+	struct bench b;
+	struct hpa_seen *hpa = &b.seen.hpa;
+	(void)state;
+	start(&b, BLUE_GREEN);
+	*hpa =
+	    (struct hpa_seen){.exists = true, .keda = true, .name = "web", .bare = true, .max = 4};
+	move(&b);
+	assert_int_equal(b.out.act.kind, ACT_HPA_FLOOR);
+	assert_int_equal(b.out.act.number, 4);
+	assert_string_equal(b.out.act.text, "web");
+	act(&b);
+	str_copy(hpa->lags, APP_NAME, "keda-hpa-s");
+	move(&b);
+	assert_int_equal(b.out.act.kind, ACT_NONE);
+	assert_string_equal(b.out.waiting.object, "ScaledObject shop/web");
+	hpa->lags[0] = '\0';
+	for (int i = 0; i < 200 && !hpa->on_canary; i++)
+		turn(&b);
+	str_copy(hpa->lags, APP_NAME, "keda-hpa-s");
+	for (int i = 0; i < 25; i++) {
+		turn(&b);
+		assert_int_equal(b.seen.stable.replicas, 4);
+	}
+	assert_int_equal(b.r->stage, b.r->ladder.count - 1);
+	assert_string_equal(b.out.waiting.object, "ScaledObject shop/web");
+	hpa->lags[0] = '\0';
+	for (int i = 0; i < 200 && turn(&b); i++)
+		;
+	assert_int_equal(b.r->phase, PHASE_SUCCEEDED);
+	assert_int_equal(b.seen.stable.replicas, 0);
+	assert_true(hpa->bare && hpa->min == 0);
+	end(&b);
+}
+
+/* Nothing but a person makes one grow that is paused. */
+static void
+one_that_is_paused_does_not_grow(void **state)
+{
+	struct bench b;
+	(void)state;
+	start(&b, CANARY);
+	b.seen.hpa =
+	    (struct hpa_seen){.exists = true, .keda = true, .name = "web", .min = 4, .max = 4};
+	for (int i = 0; b.seen.route.weight != 50 && i < 100; i++)
+		turn(&b);
+	b.seen.hpa.paused = true;
+	resize(&b.seen.stable, 1);
+	b.r->app->abort_capacity = 100;
+	fold(&b, EVENT_PHASE, json_pack("{s:s}", "to", "aborting"));
+	for (int i = 0; i < 5; i++) {
+		b.at.now_ms += 2000;
+		move(&b);
+		if (b.out.act.kind != ACT_NONE)
+			act(&b);
+	}
+	assert_string_equal(b.out.waiting.object, "ScaledObject shop/web");
+	assert_string_equal(b.out.waiting.next, "resume it: then the traffic goes home");
+	end(&b);
+}
+
 /* --- F44: the stable side was made smaller ---------------------------------------------------- */
 
 /* Half of the traffic is on the canary's two pods. */
@@ -471,6 +543,8 @@ main(void)
 	    cmocka_unit_test(F34_an_hpa_moves_in_every_state_of_a_blue_green_release),
 	    cmocka_unit_test(F34_an_hpa_moves_in_every_state_of_a_rolling_release),
 	    cmocka_unit_test(F34_a_hold_goes_on_while_an_hpa_moves),
+	    cmocka_unit_test(the_old_colour_rests_when_keda_has_left_it),
+	    cmocka_unit_test(one_that_is_paused_does_not_grow),
 	    cmocka_unit_test(F34_a_hold_goes_on_while_the_canary_follows),
 	    cmocka_unit_test(F34_a_hold_goes_on_while_the_idle_colour_follows),
 	    cmocka_unit_test(F34_a_colour_that_cannot_follow_goes_home_at_the_deadline),
