@@ -296,18 +296,32 @@ build_api(struct wire *wire, struct err *e)
 	    .mesh = mesh_json,
 	    .metrics = metrics_text,
 	    .check_app = check_app};
-	int port;
 	wire->api = api_new(wire->loop, wire->engine, &settings, &ports, e);
-	if (wire->api == NULL)
+	return wire->api == NULL ? -1 : 0;
+}
+
+static int
+on_passed(void *ctx, int fd, const char *name, struct err *e)
+{
+	struct wire *wire = ctx;
+	return api_pass(wire->api, fd, name, e);
+}
+
+/* Where the settings say, in sockets of systemd where it has opened them. */
+static int
+listen_here(struct wire *wire, struct err *e)
+{
+	const struct settings *from = wire->settings;
+	int port;
+	if (systemd_sockets(on_passed, wire, e) < 0)
 		return -1;
 	if (from->socket[0] && api_listen_unix(wire->api, from->socket, from->mode, e) < 0)
 		return -1;
-	if (from->tcp[0] == '\0')
-		return 0;
-	if (api_listen_tcp(wire->api, from->tcp, &port, e) < 0)
+	if (from->tcp[0] && api_listen_tcp(wire->api, from->tcp, &port, e) < 0)
 		return -1;
-	log_info("airisd", "listening on %s (port %d)", from->tcp, port);
-	return 0;
+	if (from->tcp[0])
+		log_info("airisd", "listening on %s (port %d)", from->tcp, port);
+	return api_passed_all(wire->api, e);
 }
 
 static int
@@ -324,7 +338,7 @@ build(struct wire *wire, struct err *e)
 	if (build_engine(wire, e) < 0)
 		return -1;
 	failpoint("start:recovered");
-	return build_api(wire, e);
+	return build_api(wire, e) < 0 || listen_here(wire, e) < 0 ? -1 : 0;
 }
 
 /* In reverse; the store last, so that what was decided is written down. */

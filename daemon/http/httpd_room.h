@@ -1,5 +1,6 @@
 /* Inside the room httpd only: httpd.c is the whole, httpd_port.c a listener and its pump,
- * httpd_socket.c makes listeners, httpd_request.c a request's life, httpd_answer.c its answer.
+ * httpd_socket.c makes listeners, httpd_passed.c has those that were made before, httpd_request.c a
+ * request's life, httpd_answer.c its answer.
  *
  * FRESH -> READING -> HANDED -> ANSWERED -> (freed when MHD has completed it)
  *                        \-> STREAMING ---/
@@ -10,6 +11,7 @@
 #define HTTP_HTTPD_ROOM_H
 
 #include <microhttpd.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 #include "base/str.h"
 #include "http/httpd.h"
@@ -17,9 +19,16 @@
 enum {
 	HTTPD_BUCKETS = 256,
 	HTTPD_STREAM_ROOM = 1024 * 1024,
+	HTTPD_PASSED = 8,
 	HTTPD_GRACE_MS = 500,	/* what is left to do for a client that has hung up */
 	HTTPD_ZERO_TURNS = 64,	/* after so many MHD timeouts of 0 in a row … */
 	HTTPD_ZERO_DELAY_MS = 2 /* … each waits so long */
+};
+
+struct httpd_passed {
+	int fd; /* -1: it is in use by a port */
+	struct sockaddr_storage where;
+	char name[64];
 };
 
 struct httpd {
@@ -29,6 +38,8 @@ struct httpd {
 	httpd_gone *gone;
 	void *ctx;
 	struct httpd_port *ports;
+	struct httpd_passed passed[HTTPD_PASSED];
+	int passed_count;
 	struct httpd_request *table[HTTPD_BUCKETS];
 	int connections;
 	uint64_t spins;
@@ -39,10 +50,10 @@ struct httpd_port {
 	struct httpd_port *next;
 	struct httpd *httpd;
 	struct MHD_Daemon *mhd;
-	int listener;	   /* ours until MHD is stopped; -1 after quiesce */
-	char *unix_path;   /* NULL: TCP */
-	dev_t unix_device; /* which file we made, so that we never remove another's */
-	ino_t unix_inode;
+	int listener;		  /* ours until MHD is stopped; -1 after quiesce */
+	char *unix_path;	  /* NULL: TCP */
+	dev_t unix_device;	  /* which file we made, so that we never remove another's */
+	ino_t unix_inode;	  /* 0: it was passed, and is not ours to remove */
 	struct loop_fd *watch;	  /* MHD's epoll descriptor */
 	struct loop_timer *timer; /* the pump's next run */
 	bool running, again;	  /* inside of MHD_run; it has work that it does not know of */
@@ -113,8 +124,15 @@ void httpd_answers_stop(struct httpd *httpd); /* 503 for who waits, an end for s
 const char *httpd_check_head(struct httpd_request *request, const char *url);
 bool httpd_check_uri(const char *uri);
 
-must_check int httpd_socket_tcp(const char *address, int *fd, int *port, struct err *e);
-must_check int httpd_socket_unix(const char *path, unsigned mode, int *fd, struct err *e);
+/* The passed socket of this place, which is the caller's from now on; -1: there is none. */
+int httpd_passed_take(struct httpd *httpd, const struct sockaddr *where);
+void httpd_passed_close(struct httpd *httpd);
+
+must_check int httpd_socket_tcp(
+    struct httpd *httpd, const char *address, int *fd, int *port, struct err *e);
+/* *passed: it was there already, and so was its file. */
+must_check int httpd_socket_unix(
+    struct httpd *httpd, const char *path, unsigned mode, int *fd, bool *passed, struct err *e);
 void httpd_socket_peer(int fd, bool local, char *to, size_t size);
 
 #endif
