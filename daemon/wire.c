@@ -236,6 +236,13 @@ wire_check(const struct settings *settings, struct errlist *errors)
 	}
 }
 
+void
+wire_check_run(const struct settings *settings, struct errlist *errors)
+{
+	wire_check(settings, errors);
+	settings_need_credentials(settings, errors);
+}
+
 static void
 build_gates(struct wire *wire)
 {
@@ -427,7 +434,7 @@ on_reload(void *ctx)
 	failpoint("reload:before");
 	errlist_init(&said);
 	systemd_tell("RELOADING=1");
-	struct settings *next = settings_read(wire->path, wire_check, &said);
+	struct settings *next = settings_read(wire->path, wire_check_run, &said);
 	for (size_t i = 0; i < said.count; i++)
 		log_error("airisd", "%s:%d: %s: %s; the old settings stay in force", wire->path,
 		    said.items[i].line, said.items[i].path, said.items[i].text);
