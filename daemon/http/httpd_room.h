@@ -11,24 +11,17 @@
 #define HTTP_HTTPD_ROOM_H
 
 #include <microhttpd.h>
-#include <sys/socket.h>
 #include <sys/types.h>
 #include "base/str.h"
 #include "http/httpd.h"
+#include "http/httpd_socket.h"
 
 enum {
 	HTTPD_BUCKETS = 256,
 	HTTPD_STREAM_ROOM = 1024 * 1024,
-	HTTPD_PASSED = 8,
 	HTTPD_GRACE_MS = 500,	/* what is left to do for a client that has hung up */
 	HTTPD_ZERO_TURNS = 64,	/* after so many MHD timeouts of 0 in a row … */
 	HTTPD_ZERO_DELAY_MS = 2 /* … each waits so long */
-};
-
-struct httpd_passed {
-	int fd; /* -1: it is in use by a port */
-	struct sockaddr_storage where;
-	char name[64];
 };
 
 struct httpd {
@@ -123,16 +116,5 @@ void httpd_answers_stop(struct httpd *httpd); /* 503 for who waits, an end for s
 /* Why a request's head is refused (a text), or NULL. */
 const char *httpd_check_head(struct httpd_request *request, const char *url);
 bool httpd_check_uri(const char *uri);
-
-/* The passed socket of this place, which is the caller's from now on; -1: there is none. */
-int httpd_passed_take(struct httpd *httpd, const struct sockaddr *where);
-void httpd_passed_close(struct httpd *httpd);
-
-must_check int httpd_socket_tcp(
-    struct httpd *httpd, const char *address, int *fd, int *port, struct err *e);
-/* *passed: it was there already, and so was its file. */
-must_check int httpd_socket_unix(
-    struct httpd *httpd, const char *path, unsigned mode, int *fd, bool *passed, struct err *e);
-void httpd_socket_peer(int fd, bool local, char *to, size_t size);
 
 #endif
