@@ -236,6 +236,13 @@ wire_check(const struct settings *settings, struct errlist *errors)
 	}
 }
 
+void
+wire_check_run(const struct settings *settings, struct errlist *errors)
+{
+	wire_check(settings, errors);
+	settings_need_credentials(settings, errors);
+}
+
 static void
 build_gates(struct wire *wire)
 {
@@ -296,18 +303,32 @@ build_api(struct wire *wire, struct err *e)
 	    .mesh = mesh_json,
 	    .metrics = metrics_text,
 	    .check_app = check_app};
-	int port;
 	wire->api = api_new(wire->loop, wire->engine, &settings, &ports, e);
-	if (wire->api == NULL)
+	return wire->api == NULL ? -1 : 0;
+}
+
+static int
+on_passed(void *ctx, int fd, const char *name, struct err *e)
+{
+	struct wire *wire = ctx;
+	return api_pass(wire->api, fd, name, e);
+}
+
+/* Where the settings say, in sockets of systemd where it has opened them. */
+static int
+listen_here(struct wire *wire, struct err *e)
+{
+	const struct settings *from = wire->settings;
+	int port;
+	if (systemd_sockets(on_passed, wire, e) < 0)
 		return -1;
 	if (from->socket[0] && api_listen_unix(wire->api, from->socket, from->mode, e) < 0)
 		return -1;
-	if (from->tcp[0] == '\0')
-		return 0;
-	if (api_listen_tcp(wire->api, from->tcp, &port, e) < 0)
+	if (from->tcp[0] && api_listen_tcp(wire->api, from->tcp, &port, e) < 0)
 		return -1;
-	log_info("airisd", "listening on %s (port %d)", from->tcp, port);
-	return 0;
+	if (from->tcp[0])
+		log_info("airisd", "listening on %s (port %d)", from->tcp, port);
+	return api_passed_all(wire->api, e);
 }
 
 static int
@@ -324,7 +345,7 @@ build(struct wire *wire, struct err *e)
 	if (build_engine(wire, e) < 0)
 		return -1;
 	failpoint("start:recovered");
-	return build_api(wire, e);
+	return build_api(wire, e) < 0 || listen_here(wire, e) < 0 ? -1 : 0;
 }
 
 /* In reverse; the store last, so that what was decided is written down. */
@@ -413,7 +434,7 @@ on_reload(void *ctx)
 	failpoint("reload:before");
 	errlist_init(&said);
 	systemd_tell("RELOADING=1");
-	struct settings *next = settings_read(wire->path, wire_check, &said);
+	struct settings *next = settings_read(wire->path, wire_check_run, &said);
 	for (size_t i = 0; i < said.count; i++)
 		log_error("airisd", "%s:%d: %s: %s; the old settings stay in force", wire->path,
 		    said.items[i].line, said.items[i].path, said.items[i].text);

@@ -165,6 +165,18 @@ api_listen_unix(struct api *api, const char *path, unsigned mode, struct err *e)
 }
 
 int
+api_pass(struct api *api, int fd, const char *name, struct err *e)
+{
+	return httpd_pass(api->httpd, fd, name, e);
+}
+
+int
+api_passed_all(struct api *api, struct err *e)
+{
+	return httpd_passed_all(api->httpd, e);
+}
+
+int
 api_reload(struct api *api, struct err *e)
 {
 	return api->token.file == NULL ? 0 : api_token_load(&api->token, e);

@@ -41,6 +41,10 @@ struct api *api_new(struct loop *loop, struct engine *engine, const struct api_s
 /* "127.0.0.1:8080"; *port gets the real one. Refused: an address that is not loopback (this daemon
  * speaks plain HTTP), and any without a token in the token file. */
 must_check int api_tcp_check(const char *address, struct err *e); /* would it be refused? */
+/* A socket that systemd passes; the calls below take it when it is their place. When none did,
+ * api_passed_all says so. */
+must_check int api_pass(struct api *api, int fd, const char *name, struct err *e);
+must_check int api_passed_all(struct api *api, struct err *e);
 must_check int api_listen_tcp(struct api *api, const char *address, int *port, struct err *e);
 /* Guarded by the socket's mode (such as 0660) alone. */
 must_check int api_listen_unix(struct api *api, const char *path, unsigned mode, struct err *e);

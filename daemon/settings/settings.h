@@ -78,6 +78,9 @@ struct settings *settings_read(const char *path,
 struct settings *settings_parse(const char *text, size_t length,
     void (*check)(const struct settings *settings, struct errlist *errors), struct errlist *errors);
 void settings_free(struct settings *settings);
+/* For who uses them: an error for each file that is a credential of the unit, when no folder of
+ * credentials is known here. */
+void settings_need_credentials(const struct settings *settings, struct errlist *errors);
 
 /* What is in force, as YAML; owned by the caller. */
 char *settings_print(const struct settings *settings);
