@@ -39,21 +39,40 @@ metrics_free(struct metrics *metrics)
 	free(metrics);
 }
 
+/* A byte that needs no look: nearly all are. */
+static bool
+is_plain(char c)
+{
+	return c >= ' ' && c <= '~' && c != '"' && c != '\\';
+}
+
 /* What is no UTF-8 would make the scraper refuse all of it. */
+static size_t
+add_odd(struct str *to, const char *text)
+{
+	size_t length = str_utf8_char(text, strlen(text));
+	if (*text == '\n')
+		str_add(to, "\\n");
+	else if (*text == '"' || *text == '\\')
+		str_addf(to, "\\%c", *text);
+	else if (length == 0)
+		str_add(to, "?");
+	else
+		str_add_bytes(to, text, length);
+	return length > 0 ? length : 1;
+}
+
 static void
 add_quoted(struct str *to, const char *text)
 {
 	while (*text != '\0') {
-		size_t length = str_utf8_char(text, strlen(text));
-		if (*text == '\n')
-			str_add(to, "\\n");
-		else if (*text == '"' || *text == '\\')
-			str_addf(to, "\\%c", *text);
-		else if (length == 0)
-			str_add(to, "?");
-		else
-			str_add_bytes(to, text, length);
-		text += length > 0 ? length : 1;
+		size_t plain = 0;
+		while (is_plain(text[plain]))
+			plain++;
+		str_add_bytes(to, text, plain);
+		text += plain;
+		if (*text != '\0')
+			text += add_odd(to, text);
 	}
 }
 
@@ -78,7 +97,9 @@ add_labels(
 	const char *before = "{";
 	int i = 0;
 	for (; family->labels[i] != NULL && values[i] != NULL; i++) {
-		str_addf(to, "%s%s=\"", before, family->labels[i]);
+		str_add(to, before);
+		str_add(to, family->labels[i]);
+		str_add(to, "=\"");
 		add_quoted(to, values[i]);
 		str_add(to, "\"");
 		before = ",";
@@ -97,7 +118,8 @@ static void
 add_line(struct str *to, const struct metric_family *family, const char *suffix,
     const char *const *values, const char *le, double value)
 {
-	str_addf(to, "%s%s", family->name, suffix);
+	str_add(to, family->name);
+	str_add(to, suffix);
 	add_labels(to, family, values, le);
 	str_add(to, " ");
 	add_number(to, value);

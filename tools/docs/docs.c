@@ -1,5 +1,5 @@
-/* airis-docs: what is written about settings, Apps and metrics, from the tables behind them. Each output
- * is one file of the repository or a part of one; `make docs` writes them all.
+/* airis-docs: what is written about settings, Apps and metrics, from the tables behind them. Each
+ *output is one file of the repository or a part of one; `make docs` writes them all.
  *
  *	airis-docs sample        config/airisd.yaml
  *	airis-docs sample-all    the same with nothing commented out, for a test
