@@ -201,6 +201,8 @@ struct rollout_known { /* of what is durable */
 	int stage, fails[2];
 	bool begun, skips, approved;
 	int64_t settled_ms, still_ms; /* of its stage, first and last; 0: not yet */
+	int still_weight;	      /* then */
+	bool outgrown;		      /* its hold goes on, if it is reached at that weight again */
 	bool paused, late;	      /* in this stage; late: its settling was written late */
 	bool late_first;	      /* so it was at the first time */
 	bool acknowledged;	      /* its start was answered with yes */
