@@ -357,7 +357,7 @@ install: all
 	$(O)/airisctl completion bash > $(to)/share/bash-completion/completions/airisctl
 	$(O)/airisctl completion zsh > $(to)/share/zsh/site-functions/_airisctl
 	install -D -m 644 -t $(to)/share/doc/airis README.md config/airisd.yaml config/rbac.yaml \
-		systemd/exec-plugins.conf
+		systemd/exec-plugins.conf config/prometheus/airis.rules.yaml config/grafana/airis.json
 	install -D -m 644 -t $(to)/share/doc/airis/apps config/apps/*.yaml
 	@if [ -e $(DESTDIR)$(sysconfdir)/airis/airisd.yaml ]; then \
 		echo "$(sysconfdir)/airis/airisd.yaml is there and stays as it is"; \

@@ -20,6 +20,7 @@
 #include "telemetry/systemd.h"
 #include "wire_lease.h"
 #include "wire_mesh.h"
+#include "wire_metrics.h"
 #include "wire_text.h"
 
 #define ENDING_MS 500
@@ -161,13 +162,20 @@ check_app(void *ctx, const struct app *app, struct errlist *errors)
 }
 
 static void
-metrics_text(void *ctx, struct str *to)
+collect_metrics(void *ctx, struct str *to)
 {
 	struct wire *wire = ctx;
+	struct metrics *metrics = metrics_new();
+	wire_engine_metrics(metrics, wire->engine, wire->settings->metrics_apps);
+	wire_api_metrics(metrics, wire->api);
 	for (int i = 0; i < wire->cluster_count; i++)
-		wire_cluster_metrics(to, wire->clusters[i].name, wire->clusters[i].cluster, i == 0);
-	wire_store_metrics(to, wire->store);
-	wire_mesh_metrics(to, wire->mesh);
+		wire_cluster_metrics(metrics, wire->clusters[i].name, wire->clusters[i].cluster);
+	wire_source_metrics(metrics, wire->gates);
+	metrics_one(metrics, METRIC_ISTIOD_REQUESTS, wire_mesh_requests(wire->mesh));
+	wire_store_metrics(metrics, wire->store);
+	wire_process_metrics(metrics, wire->loop);
+	metrics_text(metrics, to);
+	metrics_free(metrics);
 }
 
 /* --- building -----------------------------------------------------------------------------------
@@ -301,7 +309,7 @@ build_api(struct wire *wire, struct err *e)
 	    .sources = sources_health,
 	    .store = store_health,
 	    .mesh = mesh_json,
-	    .metrics = metrics_text,
+	    .metrics = collect_metrics,
 	    .check_app = check_app};
 	wire->api = api_new(wire->loop, wire->engine, &settings, &ports, e);
 	return wire->api == NULL ? -1 : 0;
@@ -421,6 +429,7 @@ take_over(struct wire *wire, struct settings *next)
 	gates_reload(wire->gates, sources, (size_t)next->source_count);
 	engine_settle_set(wire->engine, next->settle_ms);
 	wire->settings->settle_ms = next->settle_ms;
+	wire->settings->metrics_apps = next->metrics_apps;
 	wire->settings->log_level = next->log_level;
 	wire->settings->log_format = next->log_format;
 	log_info("airisd", "the settings were read again");

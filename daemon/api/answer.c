@@ -35,7 +35,7 @@ answer_raw(struct api *api, uint64_t number, int status, const char *type, const
 	    "Cache-Control: no-store", "X-Content-Type-Options: nosniff", extra, NULL};
 	if (api->httpd == NULL)
 		return;
-	api->answers[status / 100 % API_CLASSES]++;
+	api_count_end(api, number, status);
 	httpd_answer(api->httpd, number, status, type, headers, text, strlen(text));
 }
 

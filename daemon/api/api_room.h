@@ -14,8 +14,7 @@ enum {
 	API_ACTOR = 128,
 	API_COMMIT = 128,
 	API_KEY = 128,
-	API_PLANS_MAX = 32,
-	API_CLASSES = 6
+	API_PLANS_MAX = 32
 };
 
 enum api_code { /* of a problem; each has its status */
@@ -57,8 +56,8 @@ struct api {
 	int64_t heartbeat_ms, slow_ms;
 	struct loop_timer *tick; /* of the streams */
 	bool flush_due;
-	uint64_t answers[API_CLASSES]; /* by the first digit of the status */
-	uint64_t unauthorized;
+	struct map *asked; /* request number -> struct asked: not answered yet */
+	struct api_stats stats;
 };
 
 struct call {
@@ -97,6 +96,11 @@ struct pending *api_pend(struct api *api, uint64_t number, enum pending_kind kin
 struct engine_reply api_reply(
     struct call *call, enum pending_kind kind);		      /* the same, and a reply */
 struct pending *api_pended(struct api *api, uint64_t number); /* taken out; NULL: gone. free() it */
+
+/* count.c: each request ends once, with the status it was answered with; 0: nobody waits for it */
+struct api_route;
+void api_count_begin(struct api *api, uint64_t number, const struct api_route *route);
+void api_count_end(struct api *api, uint64_t number, int status);
 
 /* rollouts.c: 0, or -1 with what it was answered with */
 must_check int api_look(struct api *api, uint64_t number, const char *id, struct engine_look *look);

@@ -9,6 +9,7 @@
 #include "base/jsonx.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "engine/count.h"
 #include "engine/engine_room.h"
 
 #define RETRY_MS 2000
@@ -130,9 +131,11 @@ void
 commit_event(struct entry *entry, const struct event *event, const char *actor)
 {
 	struct rollout *r = entry->rollout;
+	struct count_mark before = count_mark(r);
 	struct err e;
 	if (rollout_fold(r, event, &e) < 0)
 		log_fatal("a decision does not fold: %s", e.text);
+	count_event(entry, event, &before);
 	char *text = jsonx_dump(event->data);
 	struct journal_write write = {.kind = JOURNAL_EVENT,
 	    .key = r->id,
@@ -143,7 +146,6 @@ commit_event(struct entry *entry, const struct event *event, const char *actor)
 	    .at_ms = event->at_ms};
 	commit_write(entry, &write);
 	log_event(r, event, event->kind == EVENT_CREATED ? r->release.image : text);
-	entry->engine->stats.events++;
 	free(text);
 }
 
@@ -262,6 +264,7 @@ become_known(struct entry *entry)
 	if (entry->known)
 		return;
 	entry->known = true;
+	count_started(entry);
 	for (struct entry *other = entry->app->rollouts; other; other = other->next_of_app)
 		engine_mark(other);
 }
@@ -312,7 +315,6 @@ static void
 forget_rollout(struct entry *entry)
 {
 	entry->unsaved = 0;
-	entry->engine->stats.started--;
 	engine_doom(entry);
 	engine_mark(entry);
 }

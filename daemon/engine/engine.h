@@ -107,14 +107,4 @@ void engine_plan(struct engine *engine, const char *app, const char *image,
 int64_t engine_now_ms(const struct engine *engine); /* wall clock that never goes back */
 bool engine_degraded(const struct engine *engine, const char **why);
 
-struct engine_stats {
-	uint64_t started, ended[PHASE_FAILED + 1];
-	uint64_t acts[ACT_KINDS][ACT_UNREACHED + 1];
-	uint64_t decisions, events, measures[VERDICT_TOO_FEW + 1];
-	int live, apps;
-	uint64_t aborts;		    /* abort commands that led to a weight write */
-	int64_t abort_sum_ms, abort_max_ms; /* accepted -> sent */
-};
-const struct engine_stats *engine_stats(const struct engine *engine);
-
 #endif

@@ -116,3 +116,24 @@ ladder_parse(const json_t *json, struct ladder *ladder, struct err *e)
 			return -1;
 	return 0;
 }
+
+static const char *const stage_words[STAGE_WORDS] = {"preflight", "canary", "full", "promote",
+    "return", "clean", "preview", "switch", "keep", "retire", "backup", "batch", "ordinal", "all",
+    "finish", [STAGE_OTHER] = "other"};
+
+int
+stage_word(const struct stage *stage)
+{
+	size_t length = strcspn(stage->name, " ");
+	for (int word = 0; word < STAGE_OTHER; word++)
+		if (strlen(stage_words[word]) == length &&
+		    strncmp(stage_words[word], stage->name, length) == 0)
+			return word;
+	return STAGE_OTHER;
+}
+
+const char *
+stage_word_name(int word)
+{
+	return stage_words[word];
+}

@@ -38,6 +38,12 @@ struct ladder {
 	int full; /* the stage that `promote --full` goes to */
 };
 
+/* What kind of stage it is, whatever its number: "canary" for each "canary 25%". There are few,
+ * so that stages can be counted by it. */
+enum { STAGE_OTHER = 15, STAGE_WORDS };
+int stage_word(const struct stage *stage); /* STAGE_OTHER: from a journal that is not ours */
+const char *stage_word_name(int word);
+
 /* One more stage at its end; for who compiles it. */
 struct stage *ladder_append(struct ladder *ladder, const char *name, struct target target);
 /* Nobody is asked, and nothing is held: gates are measured and may abort, no stage waits for them.

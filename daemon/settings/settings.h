@@ -63,6 +63,7 @@ struct settings {
 	int reserve;		   /* bytes */
 	int log_level, log_format; /* enum log_level, enum log_format */
 	int64_t settle_ms;
+	bool metrics_apps;
 	int max_connections, max_body;
 	struct settings_cluster clusters[SETTINGS_CLUSTERS];
 	int cluster_count;

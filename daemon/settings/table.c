@@ -142,6 +142,13 @@ static const struct key mesh_keys[] = {{"settle", &keys_duration, "12s",
 					   IN(settle_ms), .min = 0, .max = 10 * MINUTE_MS},
     END};
 
+static const struct key metrics_keys[] = {
+    {"apps", &keys_bool, "true",
+	"three values for each app with a rollout that has not ended, with the app's name; false "
+	"where thousands move at once and their names are too much for Prometheus",
+	IN(metrics_apps)},
+    END};
+
 static const struct key limit_keys[] = {
     {"connections", &keys_int, "256", "open connections; more wait", IN(max_connections), .min = 4,
 	.max = 10000},
@@ -236,6 +243,7 @@ const struct key settings_keys[] = {
     {"store", &keys_object, "{}", "what must not be lost", .inside = store_keys},
     {"log", &keys_object, "{}", "what it says on stderr", .inside = log_keys},
     {"mesh", &keys_object, "{}", "what is known of the service mesh", .inside = mesh_keys},
+    {"metrics", &keys_object, "{}", "what GET /metrics shows", .inside = metrics_keys},
     {"limits", &keys_object, "{}", "bounds of the REST API", .inside = limit_keys},
     {"clusters", &keys_list, "[]", "Kubernetes clusters; apps name one", .max = SETTINGS_CLUSTERS,
 	.inside = cluster_keys, .add = add_cluster},
@@ -246,8 +254,8 @@ const struct key settings_keys[] = {
 bool
 settings_is_live(const char *path)
 {
-	static const char *const live[] = {
-	    "log.level", "log.format", "mesh.settle", "prometheus", "listen.tokenFile"};
+	static const char *const live[] = {"log.level", "log.format", "mesh.settle", "metrics.apps",
+	    "prometheus", "listen.tokenFile"};
 	for (size_t i = 0; i < sizeof(live) / sizeof(live[0]); i++)
 		if (strcmp(path, live[i]) == 0)
 			return true;

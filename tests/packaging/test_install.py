@@ -24,6 +24,7 @@ PLACES = {
     "usr/share/zsh/site-functions/_airisctl": 0o644, "usr/share/doc/airis/README.md": 0o644,
     "usr/share/doc/airis/rbac.yaml": 0o644, "usr/share/doc/airis/airisd.yaml": 0o644,
     "usr/share/doc/airis/exec-plugins.conf": 0o644,
+    "usr/share/doc/airis/airis.rules.yaml": 0o644, "usr/share/doc/airis/airis.json": 0o644,
     "usr/share/doc/airis/apps/analytics-engine.yaml": 0o644, "etc/airis/airisd.yaml": 0o640,
 }
 

@@ -7,6 +7,7 @@
 #include "disk.h"
 #include "rooms.h"
 #include "store/lock.h"
+#include "engine/stats.h"
 #include "turns.h"
 #include "virtual_time.h"
 
