@@ -245,14 +245,32 @@ view_of(const struct move *m, bool held, struct view *view)
 	    .adopt = home && strcmp(m->at->seen->stable.uid, r->baseline.uid) != 0};
 }
 
-/* A stage that had been reached and is not any more has to be reached again. */
+/* Others made the stable side larger, so that more of the canary is wanted: it serves its share
+ * with as many as before, and its hold does not begin anew (F34). */
 static bool
-unsettle(struct move *m)
+is_outgrown(const struct move *m, const struct step *step)
 {
-	bool lost = m->r->records[m->r->stage].settled_ms != 0;
-	if (lost)
-		move_event(m, EVENT_UNSETTLED, NULL);
-	return lost;
+	const struct rollout *r = m->r;
+	const struct route_seen *route = &m->at->seen->route;
+	const struct target *target = &rollout_stage(r)->target;
+	enum act_kind act = step->act.kind;
+	bool sizes =
+	    act == ACT_NONE ? step->on_pods : act == ACT_SCALE_CANARY || act == ACT_HPA_FLOOR;
+	return sizes && !r->app->rolls && !target->stable_new && route->exists &&
+	       route->weight == target->weight &&
+	       canary_ready_of(r, m->at->seen) >= r->records[r->stage].ready;
+}
+
+/* A stage that had been reached and is not any more has to be reached again. True: just now. */
+static bool
+unsettle(struct move *m, const struct step *step)
+{
+	const struct stage_record *record = &m->r->records[m->r->stage];
+	bool outgrown = is_outgrown(m, step);
+	if (record->settled_ms == 0 || (outgrown && record->outgrown))
+		return false;
+	move_event(m, EVENT_UNSETTLED, outgrown ? json_pack("{s:b}", "outgrown", 1) : NULL);
+	return true;
 }
 
 /* To switch to it again and again would be worse than to go back once. */
@@ -284,7 +302,7 @@ go_on(struct move *m, bool held)
 	}
 	if (step.kind != STEP_SETTLED) {
 		/* Its deadline begins with this; the last progress was before the hold (F40). */
-		if (!unsettle(m) && past_deadline(m, &step))
+		if (!unsettle(m, &step) && past_deadline(m, &step))
 			return;
 	}
 	if (step.kind == STEP_ACT)

@@ -24,6 +24,8 @@ struct gate_state { /* of one gate, since the stage (or the last weight change) 
 
 struct stage_record {
 	int64_t entered_ms, settled_ms, left_ms; /* 0: not yet */
+	int ready;				 /* the canary's endpoints when it was reached */
+	bool outgrown; /* reached, and the canary is to be larger since, as the stable side is */
 	bool skipped;
 	struct gate_state *gates; /* as they stood when the stage was left; NULL: none measured */
 };

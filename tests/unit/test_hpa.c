@@ -190,6 +190,135 @@ F34_a_hold_goes_on_while_an_hpa_moves(void **state)
 	end(&b);
 }
 
+#define LONG_CANARY                                                                                \
+	APP("traffic: {istio: {virtualService: web}}, ",                                           \
+	    "canary: {weights: [25, 100], hold: 10m, drain: 1s, deadline: 1m}")
+#define LONG_COLOURS                                                                               \
+	APP("traffic: {service: {}}, ", "blueGreen: {hold: 10m, drain: 1s, deadline: 1m}")
+
+static int64_t
+settled_ms(const struct bench *b)
+{
+	return b->r->records[1].settled_ms;
+}
+
+/* In the hold of its first stage. */
+static void
+hold_in(struct bench *b, const char *text)
+{
+	start(b, text);
+	b->seen.hpa.exists = false;
+	for (int i = 0; i < 12 && (b->r->stage == 0 || settled_ms(b) == 0); i++) {
+		move(b);
+		if (b->out.act.kind != ACT_NONE)
+			act(b);
+		b->at.now_ms += 2000;
+		b->seen.verified_ms = b->at.now_ms;
+	}
+	assert_int_equal(b->r->stage, 1);
+	assert_true(settled_ms(b) > 0);
+}
+
+/* The stable side has eight pods to be, the canary is to have so many; those come later. */
+static void
+grow_in_hold(struct bench *b, int pods)
+{
+	int64_t since_ms = settled_ms(b);
+	b->seen.stable.replicas = b->seen.stable.pods = 8;
+	b->at.now_ms += 50000; /* the deadline begins with this (F40) */
+	b->seen.verified_ms = b->at.now_ms;
+	move(b);
+	assert_int_equal(b->out.act.kind, ACT_SCALE_CANARY);
+	assert_int_equal(b->out.act.number, pods);
+	assert_true(b->r->records[1].outgrown);
+	fold(b, EVENT_ACTED,
+	    json_pack(
+		"{s:I, s:s}", "attempt", (json_int_t)b->r->attempt.number, "outcome", "done"));
+	b->seen.canary.replicas = pods;
+	b->at.now_ms += 55000;
+	move(b);
+	assert_int_equal(b->r->phase, PHASE_PROGRESSING);
+	assert_int_equal(settled_ms(b), since_ms);
+	assert_int_equal(b->r->relapses, 0);
+}
+
+/* A canary serves its share with as many as before. */
+static void
+F34_a_hold_goes_on_while_the_canary_follows(void **state)
+{
+	struct bench b;
+	(void)state;
+	hold_in(&b, LONG_CANARY);
+	assert_int_equal(b.seen.route.weight, 25);
+	grow_in_hold(&b, 2);
+	assert_false(b.r->records[1].outgrown);
+	assert_string_equal(b.out.waiting.object, "Stage");
+	assert_int_equal(b.out.waiting.until_ms, settled_ms(&b) + 600000);
+	end(&b);
+}
+
+/* A colour is judged when it is whole: it is not left before, however long it was held. */
+static void
+F34_a_hold_goes_on_while_the_idle_colour_follows(void **state)
+{
+	struct bench b;
+	(void)state;
+	hold_in(&b, LONG_COLOURS);
+	int64_t since_ms = settled_ms(&b);
+	b.at.now_ms = since_ms + 500000;
+	grow_in_hold(&b, 8);
+	assert_true(b.r->records[1].outgrown);
+	assert_string_equal(b.out.waiting.object, "Deployment shop/web-green");
+	b.at.now_ms = since_ms + 610000;
+	b.r->progress_ms = b.at.now_ms - 1000; /* one more was ready meanwhile */
+	move(&b);
+	assert_int_equal(b.r->stage, 1);
+	resize(&b.seen.canary, 8);
+	b.seen.canary.ready_new = 8;
+	fold(&b, EVENT_MEASURED, json_pack("{s:s, s:s}", "gate", "errors", "verdict", "pass"));
+	move(&b);
+	assert_int_equal(settled_ms(&b), since_ms);
+	assert_int_equal(b.r->stage, 2);
+	end(&b);
+}
+
+static void
+F34_a_colour_that_cannot_follow_goes_home_at_the_deadline(void **state)
+{
+	struct bench b;
+	(void)state;
+	hold_in(&b, LONG_COLOURS);
+	grow_in_hold(&b, 8);
+	b.at.now_ms += 6000;
+	b.seen.verified_ms = b.at.now_ms;
+	move(&b);
+	assert_int_equal(b.r->phase, PHASE_ABORTING);
+	assert_non_null(strstr(b.r->reason, "no progress in stage \"preview\" within 1m"));
+	end(&b);
+}
+
+/* Fewer pods than it was reached with, or other traffic: nothing of the hold counts. */
+static void
+F34_what_is_lost_while_it_grows_begins_anew(void **state)
+{
+	struct bench b;
+	(void)state;
+	hold_in(&b, LONG_COLOURS);
+	grow_in_hold(&b, 8);
+	b.seen.canary.ready = b.seen.canary.ready_new = 3;
+	move(&b);
+	assert_int_equal(settled_ms(&b), 0);
+	end(&b);
+	hold_in(&b, LONG_CANARY);
+	resize(&b.seen.stable, 8); /* all at once: the canary's one pod carries an eighth */
+	b.seen.verified_ms = b.at.now_ms;
+	move(&b);
+	assert_int_equal(b.out.act.kind, ACT_WEIGHT);
+	assert_int_equal(b.out.act.number, 12);
+	assert_int_equal(settled_ms(&b), 0);
+	end(&b);
+}
+
 /* --- F44: the stable side was made smaller ---------------------------------------------------- */
 
 /* Half of the traffic is on the canary's two pods. */
@@ -342,6 +471,10 @@ main(void)
 	    cmocka_unit_test(F34_an_hpa_moves_in_every_state_of_a_blue_green_release),
 	    cmocka_unit_test(F34_an_hpa_moves_in_every_state_of_a_rolling_release),
 	    cmocka_unit_test(F34_a_hold_goes_on_while_an_hpa_moves),
+	    cmocka_unit_test(F34_a_hold_goes_on_while_the_canary_follows),
+	    cmocka_unit_test(F34_a_hold_goes_on_while_the_idle_colour_follows),
+	    cmocka_unit_test(F34_a_colour_that_cannot_follow_goes_home_at_the_deadline),
+	    cmocka_unit_test(F34_what_is_lost_while_it_grows_begins_anew),
 	    cmocka_unit_test(F44_an_abort_grows_a_stable_side_that_was_shrunk),
 	    cmocka_unit_test(F44_the_traffic_follows_in_steps),
 	    cmocka_unit_test(F44_pods_that_are_about_to_go_carry_nothing),
