@@ -29,9 +29,9 @@ static const char *const commits[] = {"app", "app.deleted", "release", "key", "c
     "act.create_canary", "act.scale_canary", "act.weight", "act.set_image", "act.route_home",
     "act.delete_canary", "act.remove_subsets", "act.delete_service", "act.point_service",
     "act.follow_hpa", "act.scale_stable", "act.create_budget", "act.delete_budget", "act.roll",
-    "acted", "measured", "drift", "drift_over", "waits", "command.promote", "command.approve",
-    "command.pause", "command.resume", "command.retry", "command.abort", "superseded", "fenced",
-    "fence_over", NULL};
+    "act.backup", "act.replace_pod", "act.delete_pod", "acted", "measured", "drift", "drift_over",
+    "waits", "command.promote", "command.approve", "command.pause", "command.resume",
+    "command.retry", "command.abort", "superseded", "fenced", "fence_over", NULL};
 
 /* A write to the cluster: its intent is durable and nothing sent, it is being sent, it was answered
  * and nothing is known of that. */
@@ -39,7 +39,7 @@ static const char *const act_places[] = {"act:handed", "act:sent", "act:answered
 static const char *const acts[] = {"hpa_floor", "create_service", "add_subsets", "name_stable",
     "create_canary", "scale_canary", "weight", "set_image", "route_home", "delete_canary",
     "remove_subsets", "delete_service", "point_service", "follow_hpa", "scale_stable",
-    "create_budget", "delete_budget", "roll", NULL};
+    "create_budget", "delete_budget", "roll", "backup", "replace_pod", "delete_pod", NULL};
 
 /* A request of a client: read, about to be answered, answered. */
 static const char *const request_places[] = {"request", "answer:before", "answer:after", NULL};

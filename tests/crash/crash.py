@@ -33,6 +33,7 @@ AT_ONCE = int(os.environ.get("AIRIS_TOGETHER", "12" if KIND == "sim" else "6"))
 LABS = AT_ONCE if KIND == "sim" else 1
 PLAYS = [("healthy", "host"), ("bad", "host"), ("abort", "host"), ("mishaps", "host"),
          ("upgrade", "host"), ("copied", "host"), ("colours", "service"), ("batches", "batches"),
+         ("saved", "batches"), ("ordinals", "ordinals"), ("nodes", "nodes"),
          ("healthy", "subset"), ("bad", "subset"), ("abort", "subset")]
 PLAYS += [("healthy", "gateway"), ("bad", "gateway"), ("abort", "gateway")] if KIND == "sim" else []
 LIVES = 3  # at most, in a run without a crash

@@ -17,11 +17,16 @@ from harness.colours import ColourShop
 from harness.daemon import Daemon
 from harness.kube import without_noise
 from harness.process import BUILD, SLOW
-from harness.rolling import RollingShop
+from harness.rolling import DaemonShop, RollingShop, StatefulShop
 from harness.shop import Shop
 from watching import Watching
 
 ENDED = ("succeeded", "aborted", "failed")
+# The shops that are not steered by a route, by the mode of a run. A lab has three nodes.
+SHOPS = {"service": (ColourShop, {"colour": True}), "batches": (RollingShop, {}),
+         "ordinals": (StatefulShop, {"replicas": 3}), "nodes": (DaemonShop, {"replicas": 3})}
+# What a cluster's controllers write on a user's object.
+NOISE = ("deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation")
 # Where the airisd is that was built with CRASH=1; everything else is in BUILD.
 CRASH_BUILD = os.path.abspath(os.environ.get("AIRIS_CRASH_BUILD", os.path.join(BUILD, "crash")))
 
@@ -55,22 +60,38 @@ class Run:
     # --- the shop ---
 
     def __enter__(self):
-        kind = {"service": ColourShop, "batches": RollingShop}.get(self.mode, Shop)
-        more = {"service": {"colour": True}, "batches": {}}.get(self.mode, {"mode": self.mode})
-        self.shop = kind(self.lab, replicas=4, pod_rps=200, **more)
+        kind, more = SHOPS.get(self.mode, (Shop, {"mode": self.mode}))
+        self.shop = kind(self.lab, **{"replicas": 4, "pod_rps": 200, **more})
         self.shop.create()
-        self.kube.create({
-            "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
-            "metadata": {"name": self.shop.name, "namespace": self.shop.namespace,
-                         "annotations": {"lab/hpa-desired": "4"}},
-            "spec": {"minReplicas": 2, "maxReplicas": 10,
-                     "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment",
-                                        "name": self.shop.name}}})
+        if self.mode != "nodes":
+            self.create_hpa()
         if self.mode == "service":  # on the way to blue there is one of ours, too
             self.shop.budget({"matchLabels": {"app": self.shop.name, "colour": "green"}})
         self.before = self.objects()
         self.watching = Watching(self.shop)
         return self
+
+    def create_hpa(self):
+        self.kube.create({
+            "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": self.shop.name, "namespace": self.shop.namespace,
+                         "annotations": {"lab/hpa-desired": str(self.shop.replicas)}},
+            "spec": {"minReplicas": 2, "maxReplicas": 10,
+                     "scaleTargetRef": {"apiVersion": "apps/v1", "kind": self.shop.WORKLOAD,
+                                        "name": self.shop.name}}})
+
+    def create_backup(self):
+        """A CronJob of the user's own; what an App says of it."""
+        backup = self.shop.create_backup()
+        self.before = self.objects()
+        return backup
+
+    def change_backup(self, tag):
+        """Its owner gives it another image."""
+        containers = [{"name": "backup", "image": f"registry.local/{self.shop.name}-backup:{tag}"}]
+        self.kube.patch("CronJob", self.shop.namespace, "save", {"spec": {"jobTemplate": {"spec": {
+            "template": {"spec": {"containers": containers}}}}}}, manager="somebody")
+        self.before["CronJob/save"] = self.objects()["CronJob/save"]
 
     def __exit__(self, *_):
         self.daemon.kill() if self.daemon.process.popen else None
@@ -81,12 +102,13 @@ class Run:
     def objects(self):
         """What is the user's own, without what only the API server keeps."""
         found = {}
-        for kind in ("Deployment", "Service", "DestinationRule", "HorizontalPodAutoscaler",
-                     self.shop.kind):
+        for kind in ("Service", "DestinationRule", "HorizontalPodAutoscaler", "CronJob",
+                     "Deployment", self.shop.WORKLOAD, self.shop.kind):
             for obj in self.kube.list(kind, self.shop.namespace):
                 name, obj = obj["metadata"]["name"], without_noise(obj)
                 noise = obj["metadata"].get("annotations") or {}
-                noise.pop("deployment.kubernetes.io/revision", None)  # the controller's
+                for key in NOISE:
+                    noise.pop(key, None)
                 if not noise:
                     obj["metadata"].pop("annotations", None)
                 found[f"{kind}/{name}"] = obj
@@ -331,14 +353,15 @@ class Run:
         must(events == self.seen[rid], "the history is another one than was shown")
         entered = [e["data"]["index"] for e in events if e["kind"] == "stage"]
         must(entered == list(range(1, stages)), f"stages entered: {entered} of {stages}")
-        images = [e for e in events if e["kind"] == "act" and e["data"]["act"] == "set_image"]
-        must(phase == "succeeded" or not images, "an image was set on the way home")
+        released = [e for e in events if e["kind"] == "act" and e["data"]["act"] == "set_image"
+                    and e["data"]["text"] == r["release"]["image"]]
+        must(phase == "succeeded" or not released, "it was released on the way home")
 
     def check_home(self, image, lost_allowed=False):
         """Only the release is another one, nothing is left, no request was lost."""
         expected = json.loads(json.dumps(self.before))
-        deployment = expected[f"Deployment/{self.shop.name}"]
-        deployment["spec"]["template"]["spec"]["containers"][0]["image"] = image
+        workload = expected[f"{self.shop.WORKLOAD}/{self.shop.name}"]
+        workload["spec"]["template"]["spec"]["containers"][0]["image"] = image
         now = self.objects()
         must(now == expected, "not home: " + "; ".join(
             f"{k}: {json.dumps(expected.get(k))} -> {json.dumps(now.get(k))}"
@@ -371,6 +394,17 @@ class Run:
         self.watching.catch_up()
         found = self.watching.batches()
         must(found == batches, f"batches {found}, not {batches}")
+
+    def check_pods(self, lives):
+        """What each ordinal, or each node, ran one after the other: no pod was taken for nothing."""
+        found = self.watching.lives()
+        must(found == lives, f"the pods ran {found}, not {lives}")
+
+    def check_backups(self, cronjob, rids):
+        """Each of these rollouts made one Job, once."""
+        found = self.watching.jobs()
+        must(found == sorted(f"{cronjob}-{rid[-10:]}" for rid in rids),
+             f"Jobs {found}, rollouts {rids}")
 
     def check_nothing_left(self):
         """At once, but for pods that a controller made as their Deployment went: the garbage

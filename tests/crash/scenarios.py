@@ -126,6 +126,76 @@ def batches(run):
     run.finish([first, second])
 
 
+# Ordinal by ordinal, or node by node, with a stop after the first.
+IN_STEPS = {"stages": [{"pods": 1, "approve": True}, {"pods": "100%"}], "steady": "100ms",
+            "deadline": "30s"}
+
+
+def released(run, image):
+    """To its end, with an approval after the first pod."""
+    rid = run.begin(image, "first")
+    run.wait_blocked(rid, "approve")
+    run.command(rid, "approve")
+    run.wait_phase(rid, "succeeded")
+    run.check_history(rid, "succeeded", 4)
+    run.check_home(image)
+    return rid
+
+
+def ordinals(run):
+    """A StatefulSet, from its last ordinal to its first; and the next one back from the first pod of
+    it, which never gets ready: its controller would wait for that one without end."""
+    run.start()
+    run.apply(run.shop.app(rolling=IN_STEPS, gates=[]))
+    first = released(run, run.shop.image_of("2.0"))
+    second = run.begin(run.shop.image_of("3.0-never"), "second")
+    run.wait(second, "its first pod", lambda r: run.shop.tags() == ["2.0", "2.0", "3.0-never"])
+    run.command(second, "abort")
+    run.wait_phase(second, "aborted")
+    run.check_history(second, "aborted", 2)
+    run.check_home(run.shop.image_of("2.0"))
+    run.check_batches([("1.0", 3), ("2.0", 1), ("2.0", 2), ("2.0", 3), ("3.0-never", 1),
+                       ("2.0", 3)])
+    run.check_pods([["1.0", "2.0"], ["1.0", "2.0"], ["1.0", "2.0", "3.0-never", "2.0"]])
+    run.finish([first, second])
+
+
+def nodes(run):
+    """A DaemonSet, node by node; and the next one back from its first node."""
+    run.start()
+    run.apply(run.shop.app(rolling=IN_STEPS, gates=[]))
+    first = released(run, run.shop.image_of("2.0"))
+    second = run.begin(run.shop.image_of("3.0"), "second")
+    run.wait_blocked(second, "approve")
+    run.command(second, "abort")
+    run.wait_phase(second, "aborted")
+    run.check_history(second, "aborted", 2)
+    run.check_home(run.shop.image_of("2.0"))
+    run.check_batches([("1.0", "RollingUpdate"), ("2.0", "OnDelete"), ("2.0", "RollingUpdate"),
+                       ("3.0", "OnDelete"), ("2.0", "RollingUpdate")])
+    run.check_pods([["1.0", "2.0"], ["1.0", "2.0"], ["1.0", "2.0", "3.0", "2.0"]])
+    run.finish([first, second])
+
+
+def saved(run):
+    """A backup before the first batch; the next release's fails, so that nothing is released."""
+    run.start()
+    strategy = {"stages": [{"pods": "100%"}], "surge": 2, "steady": "100ms", "deadline": "30s"}
+    run.apply(run.shop.app(rolling={**strategy, **run.create_backup()}, gates=[]))
+    first = run.begin(run.shop.image_of("2.0"), "first")
+    run.wait_phase(first, "succeeded")
+    run.check_history(first, "succeeded", 4)
+    run.check_home(run.shop.image_of("2.0"))
+    run.change_backup("1-fail")
+    second = run.begin(run.shop.image_of("3.0"), "second")
+    run.wait_phase(second, "aborted")
+    must("the backup failed" in run.look(second)["reason"], run.look(second)["reason"])
+    run.check_home(run.shop.image_of("2.0"))
+    run.check_batches([("1.0", 0), ("2.0", 2), ("2.0", 4), ("2.0", 0)])
+    run.check_backups("save", [first, second])
+    run.finish([first, second])
+
+
 def switch(run, rid):
     """The preview is approved, and all requests go to the other colour, which is watched."""
     run.wait_blocked(rid, "approve")

@@ -5,8 +5,7 @@ import threading
 
 from harness.kube import KINDS
 from harness.process import wait_for
-
-WATCHED = ("Deployment", "Service", "HorizontalPodAutoscaler")
+from harness.rolling import RollingShop
 
 
 class Watch(threading.Thread):
@@ -42,6 +41,10 @@ class Watch(threading.Thread):
         with self.lock:
             return [(what, o) for what, o in self.states if o["metadata"]["name"] == name]
 
+    def all(self):
+        with self.lock:
+            return [o for _, o in self.states]
+
     def done(self):
         if self.connection.sock is not None:
             self.connection.sock.shutdown(2)
@@ -58,13 +61,33 @@ def changes(values):
     return kept
 
 
+def tag_of(pod):
+    return pod["spec"]["containers"][0]["image"].rsplit(":")[-1]
+
+
+def bounds_of(spec):
+    """How many pods of a Deployment; 0: it rolls by itself."""
+    held = spec.get("minReadySeconds", 0) > 0
+    return sum(spec["strategy"]["rollingUpdate"].values()) if held else 0
+
+
+# By the kind of the workload: what its controller may do with the template.
+HELD_AT = {
+    "Deployment": bounds_of,
+    "StatefulSet": lambda spec: spec["replicas"] - spec["updateStrategy"].get(
+        "rollingUpdate", {}).get("partition", 0),
+    "DaemonSet": lambda spec: spec["updateStrategy"]["type"],
+}
+
+
 class Watching:
     """All of a shop."""
 
     def __init__(self, shop):
         self.shop = shop
-        self.watches = {kind: Watch(shop.kube, kind, shop.namespace)
-                        for kind in (*WATCHED, shop.kind)}
+        kinds = {"Service", "HorizontalPodAutoscaler", shop.WORKLOAD, shop.kind}
+        kinds |= {"Pod", "Job"} if isinstance(shop, RollingShop) else set()
+        self.watches = {kind: Watch(shop.kube, kind, shop.namespace) for kind in kinds}
 
     def done(self):
         for watch in self.watches.values():
@@ -97,16 +120,25 @@ class Watching:
                        if what != "DELETED")
 
     def batches(self):
-        """(image's tag, how many pods it is held at; 0: it rolls by itself), when it changed."""
-        found = []
-        for what, o in self.watches["Deployment"].of(self.shop.name):
-            spec = o["spec"]
-            tag = spec["template"]["spec"]["containers"][0]["image"].rsplit(":")[-1]
-            bounds = spec["strategy"]["rollingUpdate"].values()
-            held = spec.get("minReadySeconds", 0) > 0
-            if what != "DELETED":
-                found.append((tag, sum(bounds) if held else 0))
-        return changes(found)
+        """(image's tag, what it is held at), when it changed."""
+        return changes((tag_of(o["spec"]["template"]), HELD_AT[self.shop.WORKLOAD](o["spec"]))
+                       for what, o in self.watches[self.shop.WORKLOAD].of(self.shop.name)
+                       if what != "DELETED")
+
+    def lives(self):
+        """Of each ordinal, or node, the tags of its pods, one after the other."""
+        found = {}
+        for pod in self.watches["Pod"].all():
+            by_name = self.shop.WORKLOAD == "StatefulSet"
+            place = pod["metadata"]["name"] if by_name else pod["spec"].get("nodeName")
+            if place and pod["metadata"].get("labels", {}).get("app") == self.shop.name:
+                found.setdefault(place, {})[pod["metadata"]["uid"]] = tag_of(pod)
+        return sorted(list(tags.values()) for tags in found.values())
+
+    def jobs(self):
+        """The name of each that was made; twice, if it was made twice."""
+        made = {job["metadata"]["uid"]: job["metadata"]["name"] for job in self.watches["Job"].all()}
+        return sorted(made.values())
 
     def floors(self):
         return changes(o["spec"].get("minReplicas")

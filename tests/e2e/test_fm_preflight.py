@@ -7,7 +7,7 @@ import fm
 from harness.colours import ColourShop
 from harness.lab import KIND
 from harness.process import wait_for
-from harness.rolling import RollingShop
+from harness.rolling import DaemonShop, RollingShop, StatefulShop
 from harness.weighted import WeightedShop
 
 
@@ -288,6 +288,81 @@ def test_what_may_not_be_written_is_said_before(quick_lab, quick, shops):
     quick_lab.no_faults()
     assert texts(quick, shop, "blocks") == ""
     quick.wait_phase(quick.start_rollout(shop.name, shop.image_of("2.0")), "succeeded")
+
+
+ROLLS = {"batches": [1, "100%"], "steady": "100ms"}
+
+
+@pytest.fixture
+def rolling(quick_lab, quick, shops):
+    """A shop that rolls, of this kind, with its app; more: of the strategy."""
+    def make(shop_of, backup=False, **more):
+        shop = shop_of(quick_lab, replicas=3)
+        shops.made.append(shop)
+        shop.create()
+        more = {**ROLLS, **more, **(shop.create_backup() if backup else {})}
+        quick.apply(shop.app(gates=[], rolling=more))
+        return shop
+    return make
+
+
+def rule(group, resource, verb, name=""):
+    """What a Role is to have, as it is said."""
+    return (f'allow it in a Role there: apiGroups ["{group}"], resources [{resource}], verbs '
+            f"[{verb}]" + (f", resourceNames [{name}]" if name else ""))
+
+
+@pytest.mark.skipif(KIND != "sim", reason="a fault of airis-sim")
+@pytest.mark.parametrize("shop_of, backup, verb, group, resource, named", [
+    (StatefulShop, False, "patch", "apps", "statefulsets", True),
+    (DaemonShop, False, "patch", "apps", "daemonsets", True),
+    (DaemonShop, False, "delete", "", "pods", False),
+    (StatefulShop, True, "create", "batch", "jobs", False),
+    (DaemonShop, True, "create", "batch", "jobs", False),
+    (RollingShop, True, "create", "batch", "jobs", False)])
+def test_what_rolls_needs_rights_of_its_own(quick_lab, quick, rolling, shop_of, backup, verb, group,
+                                            resource, named):
+    shop = rolling(shop_of, backup)
+    assert quick.ctl("app", "preflight", shop.name).returncode == 0
+    deny(quick_lab, shop, "", verb, resource)
+    name = shop.name if named else ""
+    said = (f"airisd may not {verb} {resource}{' ' * named}{name} in namespace {shop.namespace}: "
+            + rule(group, resource, verb, name))
+    assert findings(quick, shop) == [("blocks", said)]
+    done = quick.ctl("app", "preflight", shop.name, check=6)
+    assert said in " ".join(done.stdout.split()), done.stdout
+    rid = quick.start_rollout(shop.name, shop.image_of("2.0"))
+    assert quick.wait_phase(rid, "aborted")["reason"] == "preflight: " + said
+    assert fm.acts(quick, rid) == []
+    assert shop.pods_of("1.0") == 3
+    quick_lab.no_faults()
+    quick.wait_phase(quick.start_rollout(shop.name, shop.image_of("2.0")), "succeeded")
+
+
+@pytest.mark.skipif(KIND != "sim", reason="a fault of airis-sim")
+def test_a_pod_that_is_stuck_may_be_nobodys(quick_lab, quick, rolling):
+    """A StatefulSet's is deleted only when its controller waits for it: a warning, with the pod."""
+    shop = rolling(StatefulShop)
+    deny(quick_lab, shop, "", "delete", "pods")
+    said = (f"airisd may not delete pods {shop.name}-0 in namespace {shop.namespace}, which is "
+            "needed for a pod that is stuck: " + rule("", "pods", "delete", f"{shop.name}-0"))
+    assert findings(quick, shop) == [("warns", said)]
+    assert f"? {said}" in " ".join(quick.ctl("app", "preflight", shop.name, check=0).stdout.split())
+    quick.wait_phase(quick.start_rollout(shop.name, shop.image_of("2.0")), "succeeded")
+
+
+@pytest.mark.skipif(KIND != "sim", reason="a fault of airis-sim")
+@pytest.mark.parametrize("backup, kind", [(False, "statefulsets"), (True, "cronjobs")])
+def test_what_may_not_be_read_is_waited_for(quick_lab, quick, rolling, backup, kind):
+    """It says which right is missing, and begins when somebody has given it."""
+    quick_lab.fault({"status": 403}, verb="read", kind=kind, user_agent="airisd")
+    shop = rolling(StatefulShop, backup)
+    rid = quick.start_rollout(shop.name, shop.image_of("2.0"))
+    blocked = quick.wait_blocked(rid, f"{kind} in namespace {shop.namespace} could not be read", 20)
+    assert "the role of airisd needs get, list and watch there" in blocked["blocked_on"]["what"]
+    assert fm.acts(quick, rid) == []
+    quick_lab.no_faults()
+    quick.wait_phase(rid, "succeeded", 60)
 
 
 @pytest.mark.skipif(KIND != "sim", reason="a fault of airis-sim")

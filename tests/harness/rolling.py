@@ -5,8 +5,6 @@ from .shop import GATE, Shop
 
 
 class RollingShop(Shop):
-    WORKLOAD = "Deployment"
-
     def __init__(self, lab, **more):
         super().__init__(lab, **more)
         self.kind, self.route = "Service", f"svc/{self.name}"
@@ -43,6 +41,16 @@ class RollingShop(Shop):
         for container in deployment["spec"]["template"]["spec"]["containers"]:
             container.pop("image")
         return deployment
+
+    def create_backup(self, tag="1", **spec):
+        """A CronJob that never comes by itself; returns what an App says of it."""
+        pod = {"restartPolicy": "Never", "containers": [
+            {"name": "backup", "image": f"registry.local/{self.name}-backup:{tag}"}]}
+        self.kube.create({"apiVersion": "batch/v1", "kind": "CronJob",
+                          "metadata": {"name": "save", "namespace": self.namespace},
+                          "spec": {"schedule": "0 2 * * *", "suspend": True, "jobTemplate": {
+                              "spec": {"backoffLimit": 0, "template": {"spec": pod}, **spec}}}})
+        return {"backup": {"cronJob": "save", "deadline": "30s"}}
 
     def create_hpa(self):
         self.kube.create({
@@ -104,16 +112,6 @@ class StatefulShop(RollingShop):
         stateful["kind"] = "StatefulSet"
         stateful["spec"].update(serviceName=self.name, podManagementPolicy=self.policy)
         return stateful
-
-    def create_backup(self, tag="1", **spec):
-        """A CronJob that never comes by itself; returns what an App says of it."""
-        pod = {"restartPolicy": "Never", "containers": [
-            {"name": "backup", "image": f"registry.local/{self.name}-backup:{tag}"}]}
-        self.kube.create({"apiVersion": "batch/v1", "kind": "CronJob",
-                          "metadata": {"name": "save", "namespace": self.namespace},
-                          "spec": {"schedule": "0 2 * * *", "suspend": True, "jobTemplate": {
-                              "spec": {"backoffLimit": 0, "template": {"spec": pod}, **spec}}}})
-        return {"backup": {"cronJob": "save", "deadline": "30s"}}
 
     def ready(self, workload):
         stateful = self.kube.get("StatefulSet", self.namespace, workload)

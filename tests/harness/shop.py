@@ -34,6 +34,7 @@ LATENCY = {
 
 class Shop:
     """One app `name` in its own namespace."""
+    WORKLOAD = "Deployment"
 
     def __init__(self, lab, mode="host", replicas=4, pod_rps=30, tag="1.0"):
         self.lab, self.kube = lab, lab.kube
