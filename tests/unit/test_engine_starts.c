@@ -372,7 +372,7 @@ delete_app(struct world *w, const char *name)
 {
 	int number;
 	struct engine_reply reply = world_reply(w, &number);
-	engine_app_delete(w->engine, name, "ann", &reply);
+	engine_app_delete(w->engine, name, NULL, "ann", &reply);
 	return number;
 }
 
