@@ -146,8 +146,7 @@ api_problem(struct api *api, uint64_t number, enum api_code code, const char *fo
 }
 
 void
-api_problem_changed(
-    struct api *api, uint64_t number, const struct app *app, const char *detail)
+api_problem_changed(struct api *api, uint64_t number, const struct app *app, const char *detail)
 {
 	enum api_code code = CODE_PRECONDITION_FAILED;
 	char tag[TAG_HEADER];

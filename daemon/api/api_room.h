@@ -79,7 +79,7 @@ void api_answer_text(struct api *api, uint64_t number, const char *type, const c
 void api_answer_app(
     struct api *api, uint64_t number, const struct app *app, bool created, json_t *body);
 void api_answer_seen(struct api *api, uint64_t number, const struct app *app); /* 304 */
-void api_answer_nothing(struct api *api, uint64_t number); /* 204 */
+void api_answer_nothing(struct api *api, uint64_t number);		       /* 204 */
 void api_problem(struct api *api, uint64_t number, enum api_code code, const char *format, ...)
     printf_like(4, 5);
 void api_problem_list(

@@ -103,8 +103,8 @@ api_get_app(struct call *call)
 	if (seen)
 		api_answer_seen(call->api, call->number, app);
 	else
-		api_answer_app(call->api, call->number, app, false,
-		    api_app_json(call->api->engine, app));
+		api_answer_app(
+		    call->api, call->number, app, false, api_app_json(call->api->engine, app));
 }
 
 void

@@ -63,7 +63,8 @@ refuse(struct call *call, const char *header, const char *value, const char *all
 }
 
 #define LIST                                                                                       \
-	"*, or at most 8 tags in quotes as the header ETag of an app has them, separated by commas"
+	"*, or at most 8 tags in quotes as the header ETag of an app has them, separated by "      \
+	"commas"
 
 bool
 api_ask_condition(struct call *call, bool create, struct app_condition *condition)

@@ -116,14 +116,13 @@ engine_app_put(struct engine *engine, struct app *app, const struct app_conditio
 		commit_app_reply(engine, entry, reply, ENGINE_OK, "unchanged");
 		app_free(app);
 	} else {
-		write_app(
-		    engine, app, actor, reply, before == NULL ? ENGINE_CREATED : ENGINE_OK);
+		write_app(engine, app, actor, reply, before == NULL ? ENGINE_CREATED : ENGINE_OK);
 	}
 }
 
 void
-engine_app_delete(struct engine *engine, const char *name,
-    const struct app_condition *condition, const char *actor, const struct engine_reply *reply)
+engine_app_delete(struct engine *engine, const char *name, const struct app_condition *condition,
+    const char *actor, const struct engine_reply *reply)
 {
 	struct app_entry *entry = map_get(engine->apps, name);
 	if (entry == NULL || entry->app == NULL || entry->leaving > 0) {
