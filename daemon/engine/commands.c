@@ -73,8 +73,8 @@ engine_command(struct engine *engine, const char *id, enum command command, bool
 	engine_mark(entry);
 }
 
-/* May the app become this (NULL: go)? It is decided here and in the same turn handed over, so
- * nothing comes between. False: answered. */
+/* May the app become this (NULL: go)? It is judged as it is when all that came before is written,
+ * and in the same turn handed over, so nothing comes between. False: answered. */
 static bool
 may_change(struct engine *engine, const struct app_entry *entry,
     const struct app_condition *condition, const json_t *spec, const struct engine_reply *reply)

@@ -16,7 +16,6 @@
 #include "ports/mesh.h"
 
 struct engine;
-
 struct engine_ports {
 	struct journal_port journal;
 	struct gate_port gates;
@@ -70,9 +69,7 @@ void engine_start(
     struct engine *engine, const struct engine_start *start, const struct engine_reply *reply);
 void engine_command(struct engine *engine, const char *id, enum command command, bool full,
     const char *reason, const char *actor, const struct engine_reply *reply);
-/* The app is taken. CREATED or OK; the why of OK is "unchanged" if it was the same. The condition
- * (NULL: none) is of the app as it is when all that came before is written, so of two who saw the
- * same app and change it at once, one has ENGINE_CHANGED. */
+/* Takes the app. The why of OK is "unchanged" if it was the same. condition: NULL for none. */
 void engine_app_put(struct engine *engine, struct app *app, const struct app_condition *condition,
     const char *actor, const struct engine_reply *reply);
 void engine_app_delete(struct engine *engine, const char *name,
@@ -112,8 +109,7 @@ int64_t engine_now_ms(const struct engine *engine); /* wall clock that never goe
 bool engine_degraded(const struct engine *engine, const char **why);
 
 struct engine_stats {
-	uint64_t started, ended[PHASE_FAILED + 1];
-	uint64_t acts[ACT_KINDS][ACT_UNREACHED + 1];
+	uint64_t started, ended[PHASE_FAILED + 1], acts[ACT_KINDS][ACT_UNREACHED + 1];
 	uint64_t decisions, events, measures[VERDICT_TOO_FEW + 1];
 	int live, apps;
 	uint64_t aborts;		    /* abort commands that led to a weight write */
