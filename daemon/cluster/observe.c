@@ -168,7 +168,7 @@ observe_look(const struct app *app, const char *new_image, const struct observe_
 	istio_rule_look(app, objects->rule, objects->stable, objects->canary, objects->stable_pods,
 	    &seen->subsets);
 	look_hpa(app, objects, &seen->hpa);
-	backup_look(app, objects, &seen->backup);
+	backup_look(app, objects, seen->backups);
 	budgets_look(app, objects, &seen->budgets);
 	observe_preflight(app, objects, seen);
 }

@@ -34,7 +34,9 @@ struct route_seen {
 	char unaccepted[OBSERVED_TEXT]; /* else who has not, or why not */
 };
 
-/* The newest Job that airisd made for the app of its CronJob. */
+/* A Job that airisd made for the app of its CronJob; of which rollout it is says its name. One of
+ * an earlier rollout may be as new, or have come late. */
+#define BACKUPS_SEEN 4
 enum job_state { JOB_NONE, JOB_RUNS, JOB_SUCCEEDED, JOB_FAILED };
 struct backup_seen {
 	char job[APP_LABEL];
@@ -82,7 +84,7 @@ struct observed {
 	struct route_seen route;
 	struct subsets_seen subsets;
 	struct hpa_seen hpa;
-	struct backup_seen backup;
+	struct backup_seen backups[BACKUPS_SEEN]; /* the newest ones; JOB_NONE: no more */
 	struct budgets_seen budgets;
 	char budgets_unknown[OBSERVED_TEXT]; /* "": they are known; else why they cannot be read */
 };

@@ -179,8 +179,8 @@ rehearse_act(struct observed *seen, const struct rollout *r, const struct act *a
 		roll(seen, r, act);
 		break;
 	case ACT_BACKUP:
-		str_copy(seen->backup.job, sizeof(seen->backup.job), act->text);
-		seen->backup.state = JOB_SUCCEEDED;
+		str_copy(seen->backups[0].job, sizeof(seen->backups[0].job), act->text);
+		seen->backups[0].state = JOB_SUCCEEDED;
 		break;
 	case ACT_REPLACE_POD:
 		replace_pod(&seen->stable);

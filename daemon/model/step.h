@@ -51,7 +51,7 @@ bool rule_rolling(const struct view *v, struct step *step);
 bool roll_is_safe(const struct view *v, const struct act *act);
 /* So many pods of the release at most, for now. */
 int roll_limit(const struct view *v);
-/* converge_backup.c: the stage's Job has succeeded. */
+/* converge_backup.c: the Job has succeeded, where there is to be one before the batches. */
 bool rule_backup(const struct view *v, struct step *step);
 /* converge_colours.c: each does nothing unless there are two colours. */
 bool rule_hpa_follows(const struct view *v, struct step *step, enum side side);

@@ -98,9 +98,7 @@ has_effect(const struct act *act, const struct observed *seen, const struct base
 						: pace_new(&seen->stable.pace,
 						      seen->stable.replicas) == act->number);
 	case ACT_BACKUP:
-		return strcmp(seen->backup.job, act->text) == 0;
-	case ACT_REPLACE_POD:
-		return act->text[0] != '\0' && strcmp(seen->stable.next, act->text) != 0;
+		return backup_seen_of(seen, act->text) != NULL;
 	case ACT_DELETE_POD:
 		return act->text[0] != '\0' && strcmp(seen->stable.stuck, act->text) != 0;
 	case ACT_CREATE_CANARY:
@@ -131,6 +129,7 @@ has_effect(const struct act *act, const struct observed *seen, const struct base
 		return has_budget(&seen->budgets, act);
 	case ACT_DELETE_BUDGET:
 		return !has_budget(&seen->budgets, act);
+	case ACT_REPLACE_POD: /* another may be the next one for other reasons */
 	case ACT_REMOVE_SUBSETS:
 	case ACT_NONE:
 	case ACT_KINDS:

@@ -10,6 +10,7 @@
 
 #include <string.h>
 #include "base/str.h"
+#include "nodes.h"
 #include "ordinals.h"
 #include "reduce.h"
 #include "world.h"
@@ -364,15 +365,25 @@ check_ordinals(struct lab *lab, const struct cluster *c, const struct act *act)
 		lab_bad(lab, "I2: %d pods go and %d are missing", taken, missing);
 }
 
+static int
+batch_of(const struct lab *lab)
+{
+	const struct target *target = &rollout_stage(lab->r)->target;
+	if (target->batch == 0)
+		return target->stable_new ? lab->config->full : 0;
+	return target->percent ? pods_for(lab, target->batch) : target->batch;
+}
+
 /* No more pods of the release than the stage says, and each that follows the first is made up for
  * by one that is ready. Back it goes in one act. */
 static void
 check_roll(struct lab *lab, const struct state *s, const struct act *act)
 {
 	const struct cluster *c = in_view(s);
-	const struct target *target = &rollout_stage(lab->r)->target;
-	int most = target->percent ? pods_for(lab, target->batch) : target->batch;
+	int most = batch_of(lab);
 	int ready = c->image == IMAGE_NEW ? c->new_ready : 0;
+	if (backup_check(lab, s, act) || (c->nodes && nodes_check(lab, s, act, most)))
+		return;
 	if (c->ordinals)
 		check_ordinals(lab, c, act);
 	if (act->kind == ACT_DELETE_POD && c->ordinals)
@@ -381,7 +392,8 @@ check_roll(struct lab *lab, const struct state *s, const struct act *act)
 		if (reduce_image(act->text) != IMAGE_OLD)
 			lab_bad(lab, "I4: an abort sets the new image");
 	} else if (act->kind == ACT_SET_IMAGE) {
-		bool all = c->held >= lab->config->full && c->new_ready >= lab->config->full;
+		bool held = c->held >= lab->config->full || c->by_hand;
+		bool all = held && c->new_ready >= lab->config->full;
 		if (!all && !edited(lab, s) && !hurt(lab, s))
 			lab_bad(lab, "I7: it rolls by itself at %d of %d pods", c->held,
 			    lab->config->full);
@@ -400,7 +412,10 @@ check_batch(struct lab *lab, const struct state *s)
 {
 	const struct cluster *c = &s->c;
 	int most = c->held > 0 ? c->held : lab->config->full;
-	int least = lab->config->full - c->ordinals; /* of these one is replaced at a time */
+	/* Of these one is replaced at a time. A DaemonSet's controller takes what is not ready
+	 * besides, when it goes back. */
+	int least = lab->config->full - c->ordinals - c->nodes * (1 + going_home(lab));
+	nodes_check_state(lab, s, batch_of(lab));
 	if (edited(lab, s))
 		return;
 	if (c->held > 0 && c->new_pods > most)
@@ -495,7 +510,7 @@ at_home(const struct lab *lab, const struct state *s, enum image image)
 	bool routed = c->route && (c->weight > 0 || c->names_canary || c->names_stable);
 	if (lab->config->colours)
 		return at_rest(lab, s, image == IMAGE_NEW);
-	if (c->held > 0 && !edited(lab, s))
+	if ((c->held > 0 || c->by_hand) && !edited(lab, s))
 		return false;
 	if (c->canary != GONE || c->service || c->subsets || routed)
 		return false;

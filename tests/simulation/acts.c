@@ -75,7 +75,8 @@ static bool
 comes_too_late(const struct world *w, const struct act_sent *x)
 {
 	bool given_up = x->life != w->life || (x->outcome == ACT_UNKNOWN && x->answered);
-	bool forth = x->act.kind == ACT_ROLL || (x->act.kind == ACT_SET_IMAGE && !x->act.urgent);
+	bool forth = x->act.kind == ACT_ROLL || x->act.kind == ACT_REPLACE_POD ||
+		     (x->act.kind == ACT_SET_IMAGE && !x->act.urgent);
 	return forth && given_up;
 }
 
@@ -107,6 +108,8 @@ static bool
 is_held(const struct world *w, int app, int number)
 {
 	const struct deployment *d = &w->apps[app].cached.truth.deployments[OF_STABLE];
+	if (w->plan->apps[app].nodes)
+		return d->by_hand;
 	return w->plan->apps[app].ordinals ? ordinals_is_held(d, number) : d->held == number;
 }
 
@@ -140,12 +143,15 @@ is_answered_here(const struct world *w, int app, const struct act *act, enum act
 	       (act->kind == ACT_DELETE_CANARY && (!canary->exists || canary->deleting)) ||
 	       (act->kind == ACT_SET_IMAGE && seen->deployments[OF_STABLE].held == 0 &&
 		   seen->deployments[OF_STABLE].partition == 0 &&
+		   !seen->deployments[OF_STABLE].by_hand &&
 		   seen->deployments[OF_STABLE].image == image_of(act->text)) ||
 	       (act->kind == ACT_ROLL && is_held(w, app, act->number) &&
 		   seen->deployments[OF_STABLE].image == image_of(act->text)) ||
 	       (act->kind == ACT_DELETE_POD &&
 		   ordinals_named(act) != ordinals_stuck(&seen->deployments[OF_STABLE],
 					      &w->apps[app].cached.sides[OF_STABLE])) ||
+	       (act->kind == ACT_REPLACE_POD && nodes_named(&w->apps[app].cached, act) == NULL) ||
+	       (act->kind == ACT_BACKUP && backup_is_made(seen, act)) ||
 	       (act->kind == ACT_POINT_SERVICE && seen->service.exists &&
 		   seen->service.on_canary == (act->number != 0)) ||
 	       (act->kind == ACT_FOLLOW_HPA &&
@@ -194,19 +200,30 @@ suffer(struct world *w, struct act_sent *x, int64_t *late_ms)
 	x->twice = world_fault_now(w, x->app, FAULT_TWICE);
 }
 
+/* The pod that a deletion is made of; NULL: it is of none. */
+static const struct seat *
+seat_of(const struct world *w, const struct act_sent *x)
+{
+	const struct cached *cached = &w->apps[x->app].cached;
+	if (x->act.kind == ACT_REPLACE_POD)
+		return nodes_named(cached, &x->act);
+	return x->act.kind == ACT_DELETE_POD
+		   ? &cached->sides[OF_STABLE].seats[ordinals_named(&x->act)]
+		   : NULL;
+}
+
 /* The object's version that a patch or a deletion is made of; -1: a creation. */
 static int
 version_of(const struct world *w, const struct act_sent *x)
 {
 	const struct truth *seen = &w->apps[x->app].cached.truth;
+	const struct seat *seat = seat_of(w, x);
 	bool creates = x->act.kind == ACT_CREATE_SERVICE || x->act.kind == ACT_CREATE_BUDGET ||
+		       x->act.kind == ACT_BACKUP ||
 		       (x->act.kind == ACT_ADD_SUBSETS && !seen->rule.exists) ||
 		       (x->act.kind == ACT_CREATE_CANARY && !seen->deployments[OF_CANARY].exists);
-	if (x->act.kind == ACT_DELETE_POD)
-		return w->apps[x->app]
-		    .cached.sides[OF_STABLE]
-		    .seats[ordinals_named(&x->act)]
-		    .version;
+	if (seat != NULL)
+		return seat->version;
 	return creates ? -1 : apply_version(seen, apply_part(x->act.kind, x->turned));
 }
 
@@ -214,13 +231,13 @@ static void
 send(struct world *w, struct act_sent *x)
 {
 	const struct cached *cached = &w->apps[x->app].cached;
+	const struct seat *seat = seat_of(w, x);
 	int64_t late_ms = world_between(w, 4, 120), effect_ms = late_ms / 2;
 	x->outcome = ACT_DONE;
 	x->effect = true;
 	x->version = version_of(w, x);
-	x->uid = x->act.kind == ACT_DELETE_POD
-		     ? cached->sides[OF_STABLE].seats[ordinals_named(&x->act)].uid
-		     : cached->truth.deployments[OF_CANARY].uid;
+	x->uid = seat != NULL ? seat->uid : cached->truth.deployments[OF_CANARY].uid;
+	nodes_note(w, x);
 	suffer(w, x, &late_ms);
 	if (w->crash == CRASH_ACT_SENT && --w->crash_count <= 0) {
 		world_hit(w, CRASH_ACT_SENT);
@@ -255,6 +272,10 @@ acts_port(void *ctx, const struct app *spec, const struct baseline *baseline, co
 	check_send(w, app, act);
 	if (spec->kind == WORKLOAD_STATEFULSET)
 		ordinals_check_send(w, app, act);
+	if (spec->kind == WORKLOAD_DAEMONSET)
+		nodes_check_send(w, app, act);
+	if (act->kind == ACT_BACKUP)
+		backup_check_send(w, app, act);
 	while (i < ACTS && w->acts[i].number != 0)
 		i++;
 	if (i == ACTS) {

@@ -172,6 +172,8 @@ what_stands(const struct world *w, int app, const struct rollout_known *r, const
 		return "a broken gate does not end it";
 	if (phase_forward(r->phase) && gates_rest(w, app, r))
 		return "its gates are not asked";
+	if (w->plan->apps[app].backup_ms > 0 && backup_stands(w, app, r) != NULL)
+		return backup_stands(w, app, r);
 	*law = "I4";
 	const struct deployment *stable = &a->truth.deployments[OF_STABLE];
 	if (r->phase == PHASE_ABORTING && w->plan->apps[app].rolls && stable->exists &&
@@ -221,6 +223,10 @@ check_world(struct world *w)
 		check_standing(w, app);
 		if (w->plan->apps[app].ordinals)
 			ordinals_check(w, app);
+		if (w->plan->apps[app].nodes)
+			nodes_check(w, app);
+		if (w->plan->apps[app].backup_ms > 0)
+			backup_check(w, app);
 	}
 }
 
@@ -310,9 +316,10 @@ check_home(struct world *w)
 		    (a->truth.deployments[OF_CANARY].exists || pods_ready(a, OF_CANARY) > 0))
 			world_violated(w, "home", "app%d: the canary is left over", app);
 		check_routing(w, app);
-		if (stable->held != 0 || stable->partition != 0)
-			world_violated(w, "home", "app%d: it is held at %d pods, or partition %d",
-			    app, stable->held, stable->partition);
+		if (stable->held != 0 || stable->partition != 0 || stable->by_hand)
+			world_violated(w, "home", "app%d: it is held at %d pods, or partition %d%s",
+			    app, stable->held, stable->partition,
+			    stable->by_hand ? ", or OnDelete" : "");
 		if (!a->image_by_others && stable->image != a->image_end)
 			world_violated(w, "home", "app%d: the image is %d, it should be %d", app,
 			    stable->image, a->image_end);

@@ -177,6 +177,7 @@ begin(struct world *w, struct rollout_known *r)
 static void
 compiled(struct world *w, struct rollout_known *r, const json_t *data)
 {
+	w->apps[r->app].ladder_size = (int)jsonx_int(data, "baseline.replicas", 0);
 	if (!colours_of(&w->apps[r->app]))
 		return;
 	colours_take_sides(w, r->app, jsonx_text_or(data, "baseline.sides.stable", ""));
@@ -198,7 +199,8 @@ enter_phase(struct world *w, struct rollout_known *r, const json_t *data)
 		a->ended_well = r->phase == PHASE_SUCCEEDED;
 	if (r->begun && phase_final(r->phase))
 		a->image_end = r->phase == PHASE_SUCCEEDED ? r->image : a->image_home;
-	if (r->phase == PHASE_ABORTED && r->begun && w->plan->apps[r->app].ordinals)
+	bool each = w->plan->apps[r->app].ordinals || w->plan->apps[r->app].nodes;
+	if (r->phase == PHASE_ABORTED && r->begun && each)
 		ordinals_check_home(w, r->app);
 	r->paused |= r->phase == PHASE_PAUSED;
 	if (r->phase == PHASE_ABORTING)
@@ -214,6 +216,8 @@ enter_stage(struct world *w, struct rollout_known *r, const json_t *data, int64_
 	int index = (int)jsonx_int(data, "index", -1);
 	check_stage(w, r, r->stage, index, at_ms);
 	r->stage = index;
+	r->entered_ms = w->now_ms;
+	w->apps[r->app].nodes_changed = false;
 	r->fails[0] = r->fails[1] = 0;
 	r->skips = r->approved = r->paused = r->late = false;
 	r->settled_ms = r->still_ms = 0;

@@ -222,11 +222,16 @@ batch_limit(struct world *w, int app)
 	const struct rollout_known *r = rollout_active(w, app);
 	const struct canary_spec *plan = &a->spec->plan;
 	int size = a->truth.deployments[OF_STABLE].size;
-	if (r != NULL && r->stage > 0 && schedule_each_ordinal(&w->plan->apps[app]))
-		return r->stage;
-	if (r == NULL || w->plan->apps[app].hpa || r->stage < 1 || r->stage > plan->stage_count)
+	int batch = r == NULL ? 0 : schedule_batch(&w->plan->apps[app], r->stage);
+	if (w->plan->apps[app].nodes)
+		return nodes_limit(w, app, size);
+	if (r != NULL && batch < 1)
+		return 0;
+	if (r != NULL && schedule_each_ordinal(&w->plan->apps[app]))
+		return batch;
+	if (r == NULL || w->plan->apps[app].hpa || batch > plan->stage_count)
 		return PODS;
-	const struct stage_spec *stage = &plan->stages[r->stage - 1];
+	const struct stage_spec *stage = &plan->stages[batch - 1];
 	struct share_spec share = {stage->weight, !stage->pods};
 	return pace_share(&share, size);
 }
@@ -241,11 +246,13 @@ check_roll(struct world *w, int app, const struct act *act)
 	const struct rolling_spec *batch = &a->spec->batch;
 	int spare = pace_share(&batch->surge, d->size) + pace_share(&batch->unavailable, d->size);
 	int most = 0;
+	if (act->kind == ACT_BACKUP)
+		return;
 	a->in_place_ms = w->now_ms;
 	for (int i = 0; i < PODS; i++)
 		most += a->pods[i].there && a->pods[i].was_ready && !a->pods[i].canary &&
 			a->pods[i].image == d->image;
-	if (act->kind != ACT_ROLL || d->image_by_others)
+	if (act->kind != ACT_ROLL || d->image_by_others || w->plan->apps[app].nodes)
 		return;
 	if (act->number > batch_limit(w, app))
 		world_violated(w, "I7", "app%d: %d pods of the release, its stage allows %d", app,
@@ -265,6 +272,8 @@ check_effect(struct world *w, const struct act_sent *x)
 	const struct app_world *a = &w->apps[app];
 	if (a->broken || x->turned)
 		return;
+	if (w->plan->apps[app].nodes)
+		nodes_check_effect(w, x);
 	if (w->plan->apps[app].rolls)
 		check_roll(w, app, act);
 	else if (act->kind == ACT_SCALE_STABLE && act->number == 0)
@@ -324,20 +333,23 @@ check_stage(struct world *w, struct rollout_known *r, int from, int to, int64_t 
 	const struct app_world *a = &w->apps[r->app];
 	const struct app_plan *plan = &w->plan->apps[r->app];
 	int stages = colours_of(a)		   ? 2
-		     : schedule_each_ordinal(plan) ? plan->replicas
+		     : schedule_each_ordinal(plan) ? a->ladder_size
 						   : a->spec->plan.stage_count;
+	int stage = schedule_batch(plan, from);
 	bool judged = !colours_of(a) || from > 1 || plan->judged;
 	/* It stands before its command in the journal. A process that does not run has no time. */
 	int64_t ran_ms = w->now_ms - w->lag_ms - a->full_ms;
 	bool full = a->full_ms != 0 && ran_ms < (journal_was_ill(w, 30000) ? 1800000 : 1000);
 	if (to <= from || (to != from + 1 && !full))
 		world_violated(w, "I7", "%s goes from stage %d to %d", r->id, from, to);
-	if (from < 1 || from > stages || r->skips || full)
+	if (from == 1 && stage == 0 && !r->backed_up && !full)
+		world_violated(w, "I7", "%s goes on, and its backup has not succeeded", r->id);
+	if (stage < 1 || stage > stages || r->skips || full)
 		return;
 	check_hold(w, r, from);
-	if (plan->ordinals)
+	if (plan->ordinals || plan->nodes)
 		ordinals_check_stage(w, r);
-	if (from == 1 && plan->approve && !r->approved)
+	if (stage == 1 && plan->approve && !r->approved)
 		world_violated(w, "I7", "%s leaves stage %d without its approval", r->id, from);
 	/* It may have been decided before it slept, and written down after it. */
 	int64_t decided_ms = just_woke(w) ? said_ms - w->wall_offset_ms : w->now_ms;

@@ -262,6 +262,8 @@ roll(struct world *w, int app, int side)
 	int all = count(a, side, false, 0), right = count(a, side, false, d->image);
 	int wrong = all - right, surge = d->held > 0 ? d->surge : (size + 3) / 4;
 	int ready = count(a, side, true, 0);
+	if (side == OF_STABLE && w->plan->apps[app].nodes && size > 0)
+		return nodes_step(w, app, cause_of(a, side, true));
 	if (side == OF_STABLE && w->plan->apps[app].ordinals && size > 0)
 		return ordinals_step(w, app, cause_of(a, side, true), cause_of(a, side, false));
 	if (d->held > 0 && size > 0)
@@ -298,7 +300,7 @@ look(struct world *w, int app, int b)
 			;
 		finish_delete(w, app, side);
 	}
-	if (w->plan->apps[app].ordinals)
+	if (w->plan->apps[app].ordinals || w->plan->apps[app].nodes)
 		ordinals_status(w, app);
 }
 
@@ -352,7 +354,7 @@ pods_begin(struct world *w, int app)
 		    .image = a->truth.deployments[OF_STABLE].image,
 		    .ordinal = i,
 		    .uid = ++w->uids};
-	if (w->plan->apps[app].ordinals)
+	if (w->plan->apps[app].ordinals || w->plan->apps[app].nodes)
 		ordinals_status(w, app);
 	check_history(w, app);
 }
