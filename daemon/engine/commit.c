@@ -247,9 +247,17 @@ hand_next(struct entry *entry)
 }
 
 static void
+arrive(struct app_entry *entry, const struct batch *batch)
+{
+	if (entry->coming == batch)
+		entry->coming = NULL;
+}
+
+static void
 apply_app(struct engine *engine, struct batch *batch)
 {
 	struct app_entry *entry = engine_app_entry(engine, batch->writes[0].key);
+	arrive(entry, batch);
 	engine->stats.apps += (batch->app != NULL) - (entry->app != NULL);
 	entry->leaving -= batch->app == NULL;
 	app_free(entry->app);
@@ -310,6 +318,14 @@ durable(struct engine *engine, struct batch *batch)
 	batch_free(batch);
 }
 
+static void
+app_not_durable(struct engine *engine, const struct batch *batch)
+{
+	struct app_entry *entry = engine_app_entry(engine, batch->writes[0].key);
+	arrive(entry, batch);
+	entry->leaving -= batch->app == NULL;
+}
+
 /* Nothing waits behind the batch that would have created it. */
 static void
 forget_rollout(struct entry *entry)
@@ -354,8 +370,8 @@ not_durable(struct engine *engine, struct batch *batch, const char *why)
 	}
 	give_answers(batch, false, why);
 	if (entry == NULL || !entry->known) {
-		if (batch->is_app && batch->app == NULL)
-			engine_app_entry(engine, batch->writes[0].key)->leaving--;
+		if (batch->is_app)
+			app_not_durable(engine, batch);
 		forget_keys(engine, batch);
 		if (entry != NULL)
 			forget_rollout(entry);
@@ -412,7 +428,24 @@ commit_app(struct engine *engine, const struct journal_write *write, struct app 
 	batch->app = app;
 	batch_add(batch, write);
 	commit_reply_with(batch, reply, result, write->key, "");
+	engine_app_entry(engine, write->key)->coming = batch;
 	hand_over(engine, batch);
+}
+
+const struct app *
+commit_coming(const struct app_entry *entry)
+{
+	return entry->coming != NULL ? entry->coming->app : entry->app;
+}
+
+void
+commit_app_reply(struct engine *engine, const struct app_entry *entry,
+    const struct engine_reply *reply, enum engine_result result, const char *why)
+{
+	if (entry->coming != NULL)
+		commit_reply_with(entry->coming, reply, result, entry->name, why);
+	else
+		reply_later(engine, reply, result, entry->name, why);
 }
 
 /* With nothing to be tried again, the next request finds out whether it can be written. */

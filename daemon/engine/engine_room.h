@@ -47,9 +47,10 @@ struct entry { /* a live rollout */
 };
 
 struct app_entry {
-	struct app *app; /* NULL: deleted while rollouts are live */
-	int releases;	 /* the newest number; 0: not read yet */
-	int leaving;	 /* deletions that are not durable yet */
+	struct app *app;      /* NULL: deleted while rollouts are live */
+	int releases;	      /* the newest number; 0: not read yet */
+	int leaving;	      /* deletions that are not durable yet */
+	struct batch *coming; /* the last change of it that is not durable yet; NULL: none */
 	struct entry *rollouts;
 	char name[APP_LABEL];
 };
