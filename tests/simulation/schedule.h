@@ -102,6 +102,8 @@ struct app_plan {
 	bool ordinals;	       /* and it is a StatefulSet */
 	bool parallel;	       /* whose pods do not wait for each other when they are made */
 	bool judged, keep;     /* its preview has gates; the old colour is kept for a while */
+	bool dark, larger;   /* a canary: without traffic first; more pods than its weight needs */
+	bool shrinks, tight; /* its stable side gives up what it took over; with no head room */
 	bool hpa, approve;
 	int replicas, hpa_min, hpa_max;
 	int weights; /* which list of them */

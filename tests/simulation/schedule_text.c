@@ -98,6 +98,7 @@ static const struct word whole_words[] = {WHOLE(seed, NUMBER), WHOLE(end_ms, TIM
 static const struct word app_words[] = {OF_APP(colours, FLAG), OF_APP(rolls, FLAG),
     OF_APP(ordinals, FLAG), OF_APP(parallel, FLAG), OF_APP(weighs, FLAG), OF_APP(given, FLAG),
     OF_APP(judged, FLAG), OF_APP(keep, FLAG), OF_APP(subset, FLAG), OF_APP(own_rule, FLAG),
+    OF_APP(dark, FLAG), OF_APP(larger, FLAG), OF_APP(shrinks, FLAG), OF_APP(tight, FLAG),
     OF_APP(hpa, FLAG), OF_APP(approve, FLAG), OF_APP(replicas, INT), OF_APP(hpa_min, INT),
     OF_APP(hpa_max, INT), OF_APP(weights, INT), OF_APP(hold_ms, TIME), OF_APP(deadline_ms, TIME),
     OF_APP(drain_ms, TIME), OF_APP(on_edit, INT), OF_APP(on_start, INT), OF_APP(gates, INT),

@@ -58,7 +58,7 @@ struct deployment {
 	struct {
 		int image, partition, size;
 	} status;
-	bool sized; /* two colours: airisd gave the stable side its size */
+	bool sized; /* airisd gave the stable side its size */
 	unsigned uid;
 };
 
@@ -221,7 +221,8 @@ struct act_sent {
 	struct act act;
 	int version; /* of the object that it was made from */
 	unsigned uid;
-	bool turned; /* the sides were the other way round when it was sent */
+	bool turned;  /* the sides were the other way round when it was sent */
+	bool shrinks; /* a canary's stable side gives up pods by it */
 	enum act_outcome outcome;
 	bool effect, twice, late, happened, answered;
 	int64_t retry_ms;
