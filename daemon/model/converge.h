@@ -19,7 +19,8 @@ struct view {
 	int64_t back_ms; /* what is assumed by time counts from no earlier than this */
 	const struct mesh_asking *mesh; /* NULL: it cannot be asked */
 	bool urgent;			/* going home in an abort */
-	bool held;  /* a foreign edit holds it: only traffic away from what cannot serve */
+	bool held;  /* a foreign edit holds it: only traffic away from what cannot serve, and to the
+		       side that gets it the size that it gave up */
 	bool adopt; /* the stable workload is not the one of the start: leave its image alone */
 };
 

@@ -19,7 +19,7 @@ bool
 rule_idle_ready(const struct view *v, struct step *step, const struct target *target)
 {
 	int need = size_for(v, target->canary);
-	if (!v->rollout->app->colours || target->weight > 0 || target->canary == 0 ||
+	if (target->weight > 0 || target->canary == 0 || target->stable_new ||
 	    canary_ready_of(v->rollout, v->seen) >= need)
 		return false;
 	return step_pods(v, step, SIDE_CANARY, need);

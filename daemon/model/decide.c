@@ -292,6 +292,7 @@ go_on(struct move *m, bool held)
 	struct step step;
 	view_of(m, held, &view);
 	converge(&view, &step);
+	m->out->ask_mesh = step.asks_mesh;
 	if (step.collapsed) {
 		collapse(m);
 		return;
@@ -356,15 +357,18 @@ untouched(const struct rollout *r)
 }
 
 /* Traffic leaves the canary at once, on what was last seen and past an act under way: its
- * resourceVersion guards the write. Unless that act gives the stable side another image or size:
- * then it is about to change its pods. And what was last seen of a side that was resized since is
- * not what there is. */
+ * resourceVersion guards the write. Unless that act gives the stable side another image, or of two
+ * colours another size: then it is about to change its pods. And what was last seen of a colour
+ * that was resized since is not what there is. (A canary's stable side that shrinks keeps what
+ * carries everything.) */
 static bool
 is_rescue(const struct move *m, const struct step *step)
 {
 	const struct attempt *attempt = &m->r->attempt;
-	bool stable = attempt->act.kind == ACT_SET_IMAGE || attempt->act.kind == ACT_SCALE_STABLE;
-	if (m->r->resized && !m->at->seen->fresh)
+	bool colours = m->r->app->colours;
+	bool stable = attempt->act.kind == ACT_SET_IMAGE ||
+		      (colours && attempt->act.kind == ACT_SCALE_STABLE);
+	if (colours && m->r->resized && !m->at->seen->fresh)
 		return false;
 	/* There is no other side: the old image is what reduces the risk. */
 	if (m->r->app->rolls)

@@ -10,8 +10,9 @@
 #define LADDER_STAGES (APP_STAGES + 6)
 
 struct target {
-	int weight;	 /* the canary's percent of the traffic */
-	int canary;	 /* the canary's size in percent of the stable side's; 0: it is gone */
+	int weight; /* the canary's percent of the traffic */
+	int canary; /* the canary's size in percent of the stable side's; 0: it is gone */
+	int stable; /* the stable side shrinks to so many percent of its size; 0: it is whole */
 	bool stable_new; /* the stable workload runs the release's image */
 	bool home;	 /* routing and HPA as they were, nothing left over */
 	/* One workload that rolls: so many of its pods run the release; 0: it does not roll here.

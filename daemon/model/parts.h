@@ -56,7 +56,8 @@ struct attempt { /* the last act */
 };
 
 struct drift {	       /* a foreign edit that stands */
-	char what[32]; /* "weight", "image", "pace", "canary image", "canary size"; "" none */
+	char what[32]; /* "weight", "image", "pace", "canary image", "canary size", "stable size";
+			* "" none */
 	char found[APP_IMAGE], expected[APP_IMAGE];
 	char by[APP_NAME];
 	int64_t since_ms;

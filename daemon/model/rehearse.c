@@ -31,7 +31,9 @@ static void
 size_stable(struct observed *seen, int replicas)
 {
 	struct workload_seen *stable = &seen->stable;
+	bool all_new = stable->ready_new > 0 && stable->ready_new == stable->ready;
 	stable->replicas = stable->pods = stable->updated = stable->ready = replicas;
+	stable->ready_new = all_new ? replicas : 0;
 }
 
 /* Its pods come one by one. */

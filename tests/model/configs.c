@@ -107,6 +107,18 @@ static const struct config configs[] = {
 	.budget = {[EDITS] = 1, [CRASHES] = 1}, .full_only = true},
     {"host, edits and commands", REPAIR, .full = 2, .asks = true, .commands = true,
 	.budget = {[EDITS] = 1, [COMMANDS] = 1}, .full_only = true},
+    /* with a stable side that shrinks; here, as mutants name worlds by their numbers */
+    {"host, shrinks", "", .full = 2, .shrinks = true, .asks = true,
+	.budget = {[CRASHES] = 1, [ANSWERS] = 1}},
+    {"host, shrinks, by time", "", .full = 2, .shrinks = true, .budget = {[ANSWERS] = 1}},
+    {"host, shrinks, pods die", "", .full = 2, .shrinks = true, .asks = true,
+	.budget = {[FLIPS] = 1}},
+    {"subset, shrinks, outage", "", .full = 2, .subset = true, .shrinks = true, .asks = true,
+	.budget = {[OUTAGES] = 1}},
+    {"host, shrinks, edits are held", HOLD, .full = 2, .shrinks = true, .asks = true,
+	.budget = {[EDITS] = 1}},
+    {"host, shrinks, commands", "", .full = 2, .shrinks = true, .asks = true, .commands = true,
+	.budget = {[COMMANDS] = 2}},
 };
 
 int

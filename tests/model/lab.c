@@ -82,8 +82,9 @@ canary_spec(const struct config *config)
 	return str_format("{kind: App, name: web, namespace: shop, workload: {name: web},\n"
 			  " traffic: {istio: {virtualService: web, mode: %s}},\n"
 			  " strategy: {canary: {weights: [20, 50, 80, 100], hold: 1h, drain: 1h,\n"
-			  "  deadline: 10h}}, %s %s}",
-	    config->subset ? "subset" : "host", config->more,
+			  "  deadline: 10h%s}}, %s %s}",
+	    config->subset ? "subset" : "host",
+	    config->shrinks ? ", shrinkStable: true, headroom: 0" : "", config->more,
 	    config->gate ? "gates: [{name: g, prometheus: {query: up, pass: '> 0'}, failures: 0, "
 			   "deadline: 30d}]"
 			 : "");

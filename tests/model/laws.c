@@ -157,7 +157,7 @@ check_lower(struct lab *lab, const struct state *s, int weight)
 	bool rescue = !named || c->canary_ready < pods_for(lab, c->weight);
 	if (world_stable_ready(c) == 0 && c->canary_ready > 0)
 		lab_bad(lab, "I5: weight %d to a stable side without a ready endpoint", weight);
-	else if (c->canary_ready > 0 && stable_carries(lab, c) < 100 - weight)
+	else if (named && c->canary_ready > 0 && stable_carries(lab, c) < 100 - weight)
 		lab_bad(lab, "law 1, I2: weight %d, the stable side carries only %d percent",
 		    weight, stable_carries(lab, c));
 	else if (!going_home(lab) && !rescue && !s->k.blind && s->m.old_ends + s->m.new_ends < need)
@@ -233,6 +233,27 @@ check_retire(struct lab *lab, const struct state *s, const struct act *act)
 	}
 }
 
+/* What it gives up the canary has taken over, and half is left, which carries everything in an
+ * abort. What it had it gets back, and no more. */
+static void
+check_shrink(struct lab *lab, const struct state *s, const struct act *act)
+{
+	const struct cluster *c = in_view(s);
+	int full = lab->config->full, weight = s->m.weight < c->weight ? s->m.weight : c->weight;
+	if (act->number > full || act->number * 2 < full)
+		lab_bad(lab, "law 4: the stable side gets %d pods of %d", act->number, full);
+	if (act->number >= c->stable_size)
+		return;
+	if (going_home(lab))
+		lab_bad(lab, "I4: an abort shrinks the stable side to %d", act->number);
+	else if (!edited(lab, s) && act->number < pods_for(lab, 100 - weight))
+		lab_bad(
+		    lab, "law 3: the stable side shrinks to %d at weight %d", act->number, weight);
+	else if (c->canary_ready < pods_for(lab, c->weight))
+		lab_bad(lab, "law 1: the stable side shrinks, and %d canary pods have weight %d",
+		    c->canary_ready, c->weight);
+}
+
 static void
 check_size(struct lab *lab, const struct state *s, const struct act *act)
 {
@@ -257,6 +278,8 @@ check_delete(struct lab *lab, const struct state *s)
 		    c->weight, s->m.weight);
 	else if (s->m.canary_busy)
 		lab_bad(lab, "law 3: the canary is deleted before its requests are over");
+	else if (lab->config->shrinks && c->stable_size < lab->config->full)
+		lab_bad(lab, "I5: the canary is deleted before the stable side has its size");
 	else if (s->k.rolled && going_home(lab) &&
 		 (!stands || world_stable_ready(c) < lab->config->full))
 		lab_bad(lab, "I5: the canary is deleted before the stable side is whole");
@@ -304,7 +327,7 @@ lowest_at_once(const struct lab *lab, const struct state *s)
 	if (c->canary_ready == 0 && world_stable_ready(c) > 0)
 		lowest = 0;
 	/* The old colour was told to go, or may have been: its endpoints count anew. */
-	if (lab->r->resized && c->canary_ready > 0)
+	if (lab->config->colours && lab->r->resized && c->canary_ready > 0)
 		return c->weight;
 	if (!c->route || mixed || world_stable_ready(c) == 0 || lowest > c->weight)
 		return c->weight;
@@ -342,9 +365,9 @@ laws_after_look(struct lab *lab, struct state *s)
 	    !(attempt->pending && attempt->act.urgent))
 		lab_bad(lab, "law 4: an abort waits (%s: %s) instead of going back",
 		    lab->waiting.object, lab->waiting.what);
-	bool answer =
-	    attempt->pending && (attempt->act.urgent || attempt->act.kind == ACT_SET_IMAGE ||
-				    attempt->act.kind == ACT_SCALE_STABLE);
+	bool answer = attempt->pending &&
+		      (attempt->act.urgent || attempt->act.kind == ACT_SET_IMAGE ||
+			  (attempt->act.kind == ACT_SCALE_STABLE && lab->config->colours));
 	/* Refused just now: the first back-off is short. */
 	if (lowest_at_once(lab, s) < c->weight && !answer && attempt->retry_ms <= NOW_MS)
 		lab_bad(lab, "law 4: an abort waits (%s: %s) instead of moving traffic to %d",
@@ -439,6 +462,8 @@ laws_choice(struct lab *lab, struct state *s, const struct act *act)
 		check_weight(lab, s, act);
 	else if (act->kind == ACT_SET_IMAGE)
 		check_image(lab, s, act);
+	else if (act->kind == ACT_SCALE_STABLE && lab->config->shrinks)
+		check_shrink(lab, s, act);
 	else if (act->kind == ACT_SCALE_STABLE)
 		check_retire(lab, s, act);
 	else if (act->kind == ACT_CREATE_CANARY || act->kind == ACT_SCALE_CANARY)
@@ -515,6 +540,8 @@ at_home(const struct lab *lab, const struct state *s, enum image image)
 	if (c->canary != GONE || c->service || c->subsets || routed)
 		return false;
 	if (lab->config->hpa && c->hpa_min != 1)
+		return false;
+	if (lab->config->shrinks && !edited(lab, s) && c->stable_size != lab->config->full)
 		return false;
 	return edited(lab, s) || (c->image == image && !(s->k.rolled && wrong));
 }

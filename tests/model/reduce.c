@@ -50,7 +50,8 @@
 #define BACKUP_STAGE 1
 #define LATE_ATTEMPT 77 /* no other has it */
 
-static const char *const drifts[] = {"", "weight", "image", "pace", "canary image", "canary size"};
+static const char *const drifts[] = {
+    "", "weight", "image", "pace", "canary image", "canary size", "stable size"};
 
 enum image
 reduce_image(const char *text)
@@ -195,6 +196,7 @@ reduce(const struct config *config, const struct rollout *r, struct reduced *to)
 	    .rolled = r->rolled,
 	    .resized = r->resized,
 	    .canary = (uint8_t)r->canary,
+	    .stable = (uint8_t)r->stable,
 	    .batch = (uint8_t)r->batch,
 	    .seen = (uint8_t)r->seen,
 	    .had_weight = r->taken > 0,
@@ -322,6 +324,7 @@ restore(const struct config *config, const struct reduced *from, struct rollout 
 	r->rolled = from->rolled;
 	r->resized = from->resized;
 	r->canary = from->canary;
+	r->stable = from->stable;
 	r->batch = from->batch;
 	r->seen = from->seen;
 	for (int i = 0; i < r->ladder.count; i++)

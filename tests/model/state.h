@@ -45,7 +45,7 @@ struct reduced_late {			     /* may: it may still come */
 
 struct reduced { /* the rollout: see reduce.c */
 	uint8_t phase, stage, skip;
-	uint8_t weight, stable_new, rolled, resized, canary, batch;
+	uint8_t weight, stable_new, rolled, resized, canary, stable, batch;
 	uint8_t seen, seen_in_phase, had_weight;
 	uint8_t taken[MESH_SUBJECTS], settled_mesh[MESH_SUBJECTS]; /* fact; mesh.settle is over */
 	uint8_t ready[2], steady;
@@ -94,6 +94,7 @@ struct config {
 	const char *name, *more; /* more: further keys of the app */
 	int full;		 /* pods of the stable side */
 	bool subset, hpa, asks;	 /* asks: the mesh confirms; else time is the answer */
+	bool shrinks;		 /* the stable side gives up what the canary has taken over */
 	bool colours;		 /* blue-green; the second colour is not there at first */
 	bool weighs;		 /* by weights, and its Service is not there either */
 	bool rolls;		 /* one Deployment, in batches, with one pod above its size */

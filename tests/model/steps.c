@@ -117,16 +117,17 @@ hold_ends(struct lab *lab, struct state *s, int argument)
 	return ends(&s->r.hold, WAIT_OVER);
 }
 
-/* Requests on the side without traffic are over when the drain is. */
+/* Requests on the side without traffic are over when the drain is. Who has some waits for it, too,
+ * before it shrinks. */
 static bool
 drain_ends(struct lab *lab, struct state *s, int argument)
 {
-	(void)lab;
 	(void)argument;
-	bool empty = (s->m.weight == 0 || s->m.weight == 100) && s->m.weight == s->c.weight;
-	if (s->r.drain != WAIT_RUNS || !empty)
+	bool one = s->m.weight == 0 || s->m.weight == 100;
+	if (s->r.drain != WAIT_RUNS || s->m.weight != s->c.weight || !(one || lab->config->shrinks))
 		return false;
-	*(s->m.weight == 0 ? &s->m.canary_busy : &s->m.stable_busy) = 0;
+	if (one)
+		*(s->m.weight == 0 ? &s->m.canary_busy : &s->m.stable_busy) = 0;
 	return ends(&s->r.drain, WAIT_OVER);
 }
 

@@ -70,12 +70,13 @@ answer(struct world *w, int number, int again)
 	}
 }
 
-/* The release's image comes when it had been given up: a weight that had to move did not wait. */
+/* The release's image, or less of the stable side, comes when it had been given up: a weight that
+ * had to move did not wait. */
 static bool
 comes_too_late(const struct world *w, const struct act_sent *x)
 {
 	bool given_up = x->life != w->life || (x->outcome == ACT_UNKNOWN && x->answered);
-	bool forth = x->act.kind == ACT_ROLL || x->act.kind == ACT_REPLACE_POD ||
+	bool forth = x->act.kind == ACT_ROLL || x->act.kind == ACT_REPLACE_POD || x->shrinks ||
 		     (x->act.kind == ACT_SET_IMAGE && !x->act.urgent);
 	return forth && given_up;
 }
@@ -294,6 +295,7 @@ acts_port(void *ctx, const struct app *spec, const struct baseline *baseline, co
 	struct act_sent *x = &w->acts[i];
 	*x = (struct act_sent){
 	    .number = number, .app = app, .life = w->life, .act = *act, .retry_ms = -1};
+	x->shrinks = laws_shrinks(&w->apps[app], act);
 	if (is_answered_here(w, app, act, &x->outcome))
 		event_at(w, w->now_ms + 1, answer, (int)number, 0, true);
 	else

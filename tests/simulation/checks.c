@@ -317,6 +317,10 @@ check_home(struct world *w)
 		    (a->truth.deployments[OF_CANARY].exists || pods_ready(a, OF_CANARY) > 0))
 			world_violated(w, "home", "app%d: the canary is left over", app);
 		check_routing(w, app);
+		if (w->plan->apps[app].shrinks && !stable->size_by_others &&
+		    stable->size != w->plan->apps[app].replicas)
+			world_violated(w, "home", "app%d: %d of %d stable pods are left", app,
+			    stable->size, w->plan->apps[app].replicas);
 		if (stable->held != 0 || stable->partition != 0 || stable->by_hand)
 			world_violated(w, "home", "app%d: it is held at %d pods, or partition %d%s",
 			    app, stable->held, stable->partition,

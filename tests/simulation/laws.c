@@ -108,7 +108,15 @@ check_rate(struct world *w, int app)
 	a->sent_ms[a->sent_at] = w->now_ms;
 }
 
-/* No serving pod is told to restart while istiod, which can be asked, is down. */
+/* The stable side of a canary is told to give up pods. */
+bool
+laws_shrinks(const struct app_world *a, const struct act *act)
+{
+	return act->kind == ACT_SCALE_STABLE && !colours_of(a) &&
+	       act->number < a->truth.deployments[OF_STABLE].size;
+}
+
+/* No serving pod is told to go or to restart while istiod, which can be asked, is down. */
 static void
 check_heard(struct world *w, int app)
 {
@@ -116,8 +124,8 @@ check_heard(struct world *w, int app)
 	bool serves = !a->truth.route.exists || a->truth.route.weight < 100;
 	if (w->mesh.down && w->now_ms > w->mesh.down_ms + UNHEARD_MS && serves && !a->broken &&
 	    ready_within(w, a, OF_STABLE, MOMENT_MS, false) > 0)
-		world_violated(w, "law 1", "app%d: pods restart %lld ms after istiod went down",
-		    app, (long long)(w->now_ms - w->mesh.down_ms));
+		world_violated(w, "law 1", "app%d: pods go %lld ms after istiod went down", app,
+		    (long long)(w->now_ms - w->mesh.down_ms));
 }
 
 void
@@ -125,9 +133,12 @@ check_send(struct world *w, int app, const struct act *act)
 {
 	const struct app_world *a = &w->apps[app];
 	check_rate(w, app);
+	if (laws_shrinks(a, act) && act->number * 2 < a->load)
+		world_violated(w, "law 4", "app%d: the stable side shrinks to %d of %d", app,
+		    act->number, a->load);
 	if (act->kind == ACT_WEIGHT && (act->number < 0 || act->number > 100))
 		world_violated(w, "I1", "app%d: weight %d", app, act->number);
-	if (act->kind == ACT_SET_IMAGE && act->urgent)
+	if ((act->kind == ACT_SET_IMAGE && act->urgent) || laws_shrinks(a, act))
 		check_heard(w, app);
 	if (act->kind != ACT_WEIGHT || a->broken || a->truth.route.by_others ||
 	    !a->truth.route.exists)
@@ -214,6 +225,32 @@ check_rest(struct world *w, int app)
 		world_violated(w, "I5", "app%d: the only healthy colour goes to rest", app);
 }
 
+/* What the stable side gives up nobody sends it any more, and the canary carries what it has. An
+ * abort's weight has not waited for the answer: half of it carries everything then. */
+static void
+check_shrink(struct world *w, int app, int number)
+{
+	const struct app_world *a = &w->apps[app];
+	int canary = ready_within(w, a, OF_CANARY, troubled(w) ? LONG_MS : MOMENT_MS, true);
+	int share = 100 - a->truth.route.weight;
+	const struct rollout_known *r = rollout_active(w, app);
+	bool home = r == NULL || r->phase == PHASE_ABORTING;
+	if (home || others_weighed(w, a) || !a->truth.route.exists || deaf_proxies(w))
+		return;
+	for (int i = 0; i < PROXIES; i++) {
+		const struct proxy *proxy = &w->mesh.proxies[i];
+		if (!proxy->stuck && 100 - proxy->has[app].weight > share)
+			share = 100 - proxy->has[app].weight;
+	}
+	if (number * 100 < share * a->load)
+		world_violated(w, "law 3", "app%d: the stable side shrinks to %d of %d at %d%%",
+		    app, number, a->load, share);
+	if (canary * 100 < a->truth.route.weight * a->load)
+		world_violated(w, "law 1",
+		    "app%d: the stable side shrinks, and %d of %d canary pods have weight %d", app,
+		    canary, a->load, a->truth.route.weight);
+}
+
 /* What an HPA changes meanwhile is spread over both. */
 int
 batch_limit(struct world *w, int app)
@@ -278,6 +315,8 @@ check_effect(struct world *w, const struct act_sent *x)
 		check_roll(w, app, act);
 	else if (act->kind == ACT_SCALE_STABLE && act->number == 0)
 		check_rest(w, app);
+	else if (x->shrinks)
+		check_shrink(w, app, act->number);
 	else if (act->kind == ACT_CREATE_CANARY && act->urgent && a->rest.exists)
 		check_drained(w, app, a->no_weight_ms, "the idle colour goes back to rest");
 	else if (act->kind == ACT_DELETE_CANARY)

@@ -231,6 +231,8 @@ cause_of(const struct app_world *a, int side, bool rolls)
 		return CAUSE_OTHERS;
 	if (side == OF_STABLE && !rolls && !d->sized)
 		return CAUSE_OTHERS; /* only others change its size */
+	if (side == OF_STABLE && !rolls && !colours_of(a))
+		return CAUSE_IN_PLACE; /* it shrinks while it serves */
 	if (!rolls && a->truth.hpa.exists && a->truth.hpa.on_canary == (side == OF_CANARY) &&
 	    colours_of(a) && d->size > 0)
 		return CAUSE_OTHERS; /* so does an HPA */

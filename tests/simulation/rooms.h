@@ -160,6 +160,8 @@ int people_abort(struct world *w, const char *id); /* number of the reply */
 void check_world(struct world *w);
 void check_history(struct world *w, int app);
 void check_send(struct world *w, int app, const struct act *act);
+/* Asked before it takes effect. */
+bool laws_shrinks(const struct app_world *a, const struct act *act);
 void check_effect(struct world *w, const struct act_sent *x);
 /* said_ms: when airisd says that it was decided (wall clock). */
 void check_stage(struct world *w, struct rollout_known *r, int from, int to, int64_t said_ms);

@@ -96,6 +96,11 @@ make_app(struct making *m, struct app_plan *app)
 	app->unavailable = app->nodes && pick(m, 3) == 0 ? 2 : 0;
 	app->backup_ms = app->rolls && pick(m, 3) == 0 ? backups[pick(m, 2)] : 0;
 	app->hpa &= !app->nodes;
+	bool canary = !app->colours && !app->rolls;
+	app->dark = pick(m, 5) == 0 && canary;
+	app->larger = pick(m, 4) == 0 && canary;
+	app->shrinks = pick(m, 2) == 0 && canary && !app->hpa;
+	app->tight = pick(m, 3) == 0 && app->shrinks;
 }
 
 static void
@@ -284,24 +289,42 @@ add_traffic(struct str *to, const struct app_plan *app, int i)
 		    app->subset ? "subset" : "host");
 }
 
+/* More pods than the weight needs, with head room or without. */
+static void
+add_size(struct str *to, const struct app_plan *app, int weight)
+{
+	int size = weight + 30 > 100 ? 100 : weight + 30;
+	if (app->larger && weight < 100)
+		str_addf(to, ", size: %d", size);
+}
+
 static void
 add_stages(struct str *to, const struct schedule *s, int app)
 {
 	const int *list = schedule_weights(s, app);
-	bool rolls = s->apps[app].rolls, each = schedule_each_ordinal(&s->apps[app]);
+	const struct app_plan *plan = &s->apps[app];
+	bool rolls = plan->rolls, each = schedule_each_ordinal(plan);
+	const char *approve = plan->approve ? ", approve: true" : "";
 	str_addf(to, "strategy: {%s: {%s", rolls ? "rolling" : "canary", each ? "" : "stages: [");
-	for (int i = 0; list[i] != 0 && !each; i++)
-		str_addf(to, rolls ? "%s{pods: '%d%%'%s}" : "%s{weight: %d%s}", i > 0 ? ", " : "",
-		    list[i], i == 0 && s->apps[app].approve ? ", approve: true" : "");
-	str_addf(to, "%shold: %ldms, deadline: %ldms", each ? "" : "], ",
-	    (long)s->apps[app].hold_ms, (long)s->apps[app].deadline_ms);
-	if (s->apps[app].unavailable > 0)
-		str_addf(to, ", unavailable: %d", s->apps[app].unavailable);
-	if (s->apps[app].backup_ms > 0)
+	if (plan->dark)
+		str_addf(to, "{weight: 0, size: 1%s}, ", approve);
+	for (int i = 0; list[i] != 0 && !each; i++) {
+		str_addf(to, rolls ? "%s{pods: '%d%%'%s" : "%s{weight: %d%s", i > 0 ? ", " : "",
+		    list[i], i == 0 && !plan->dark ? approve : "");
+		add_size(to, plan, list[i]);
+		str_add(to, "}");
+	}
+	str_addf(to, "%shold: %ldms, deadline: %ldms", each ? "" : "], ", (long)plan->hold_ms,
+	    (long)plan->deadline_ms);
+	if (plan->unavailable > 0)
+		str_addf(to, ", unavailable: %d", plan->unavailable);
+	if (plan->backup_ms > 0)
 		str_addf(to, ", backup: {cronJob: app%d-backup, deadline: %ldms}", app,
-		    (long)s->apps[app].backup_ms);
+		    (long)plan->backup_ms);
 	if (!rolls)
-		str_addf(to, ", drain: %ldms", (long)s->apps[app].drain_ms);
+		str_addf(to, ", drain: %ldms", (long)plan->drain_ms);
+	if (plan->shrinks)
+		str_addf(to, ", shrinkStable: true, headroom: %d", plan->tight ? 0 : 20);
 	str_add(to, "}}\n");
 }
 

@@ -109,6 +109,8 @@ struct app_plan {
 	int unavailable;       /* then so many pods may be missing; 0: the default, 1 */
 	int64_t backup_ms;     /* what rolls is backed up first, within that; 0: it is not */
 	bool judged, keep;     /* its preview has gates; the old colour is kept for a while */
+	bool dark, larger;   /* a canary: without traffic first; more pods than its weight needs */
+	bool shrinks, tight; /* its stable side gives up what it took over; with no head room */
 	bool hpa, approve;
 	int replicas, hpa_min, hpa_max;
 	int weights; /* which list of them */

@@ -63,7 +63,7 @@ struct deployment {
 		int image, partition, size;
 		bool by_hand;
 	} status;
-	bool sized; /* two colours: airisd gave the stable side its size */
+	bool sized; /* airisd gave the stable side its size */
 	unsigned uid;
 };
 
@@ -241,6 +241,7 @@ struct act_sent {
 	unsigned uid;
 	int size, gone; /* a DaemonSet's nodes as it was sent, and those without an old pod */
 	bool turned;	/* the sides were the other way round when it was sent */
+	bool shrinks; /* a canary's stable side gives up pods by it */
 	enum act_outcome outcome;
 	bool effect, twice, late, happened, answered;
 	int64_t retry_ms;

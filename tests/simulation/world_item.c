@@ -160,12 +160,33 @@ edit_image(struct world *w, const struct item *item)
 	world_hit(w, FAULT_IMAGE_EDITED);
 }
 
+/* Somebody sizes what airisd has made smaller. */
+static void
+edit_stable_size(struct world *w, const struct item *item)
+{
+	struct deployment *d = &w->apps[item->app].truth.deployments[OF_STABLE];
+	int size = 1 + item->arg % 8;
+	if (!d->exists || d->deleting || d->size >= w->plan->apps[item->app].replicas ||
+	    d->size == size)
+		return;
+	d->size = size;
+	d->size_by_others = true;
+	d->version++;
+	watch_changed(w, item->app, PART_STABLE);
+	pods_sync(w, item->app);
+	world_hit(w, FAULT_SIZE_EDITED);
+}
+
 static void
 edit_size(struct world *w, const struct item *item)
 {
 	struct app_world *a = &w->apps[item->app];
 	struct deployment *d = &a->truth.deployments[OF_CANARY];
 	int size = item->arg % 8;
+	if (w->plan->apps[item->app].shrinks && item->arg >= 32) {
+		edit_stable_size(w, item);
+		return;
+	}
 	bool canary = !colours_of(a) || colours_rolling(w, item->app);
 	if (!d->exists || d->deleting || d->size == size || !canary)
 		return;
