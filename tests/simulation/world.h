@@ -241,7 +241,7 @@ struct act_sent {
 	unsigned uid;
 	int size, gone; /* a DaemonSet's nodes as it was sent, and those without an old pod */
 	bool turned;	/* the sides were the other way round when it was sent */
-	bool shrinks; /* a canary's stable side gives up pods by it */
+	bool shrinks;	/* a canary's stable side gives up pods by it */
 	enum act_outcome outcome;
 	bool effect, twice, late, happened, answered;
 	int64_t retry_ms;
