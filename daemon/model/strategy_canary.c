@@ -101,11 +101,11 @@ check_shrink(const struct app *app, const struct observed *seen, struct errlist 
 {
 	if (app->plan.shrink && seen->hpa.exists)
 		errlist_add(problems, "strategy.canary.shrinkStable",
-		    "HorizontalPodAutoscaler %s/%s sizes Deployment %s/%s, and airisd never writes "
-		    "the replicas of what an HPA owns; leave shrinkStable out: its floor is held "
-		    "at "
-		    "the size of the start, and is set back at the end",
-		    app->namespace, seen->hpa.name, app->namespace, app->workload);
+		    "%s %s/%s sizes Deployment %s/%s, and airisd never writes the replicas of what "
+		    "an autoscaler owns; leave shrinkStable out: its floor is held at the size of "
+		    "the start, and is set back at the end",
+		    seen->hpa.keda ? "ScaledObject" : "HorizontalPodAutoscaler", app->namespace,
+		    seen->hpa.name, app->namespace, app->workload);
 }
 
 static void

@@ -497,18 +497,23 @@ an_hpa_that_comes_owns_it(void **state)
 }
 
 static void
-an_hpa_is_refused_at_the_start(void **state)
+an_autoscaler_is_refused_at_the_start(void **state)
 {
-	struct bench b;
+	static const char *const says[] = {
+	    "HorizontalPodAutoscaler shop/web-auto sizes", "ScaledObject shop/web-auto sizes"};
 	(void)state;
-	start(&b, SHRINKS);
-	b.seen.hpa = (struct hpa_seen){.exists = true, .name = "web-hpa", .min = 1, .max = 9};
-	for (int i = 0; i < 4; i++)
-		move(&b);
-	assert_int_equal(b.r->phase, PHASE_ABORTED);
-	assert_non_null(strstr(b.r->reason, "HorizontalPodAutoscaler shop/web-hpa sizes"));
-	assert_non_null(strstr(b.r->reason, "leave shrinkStable out"));
-	end(&b);
+	for (int keda = 0; keda < 2; keda++) {
+		struct bench b;
+		start(&b, SHRINKS);
+		b.seen.hpa = (struct hpa_seen){
+		    .exists = true, .keda = keda, .name = "web-auto", .min = 1, .max = 9};
+		for (int i = 0; i < 4; i++)
+			move(&b);
+		assert_int_equal(b.r->phase, PHASE_ABORTED);
+		assert_non_null(strstr(b.r->reason, says[keda]));
+		assert_non_null(strstr(b.r->reason, "leave shrinkStable out"));
+		end(&b);
+	}
 }
 
 /* Nor while istiod is away: proxies would not hear of the pods that go. */
@@ -572,7 +577,7 @@ main(void)
 	    cmocka_unit_test(an_abort_leaves_what_others_made_larger),
 	    cmocka_unit_test(what_others_made_larger_before_is_not_shrunk),
 	    cmocka_unit_test(an_hpa_that_comes_owns_it),
-	    cmocka_unit_test(an_hpa_is_refused_at_the_start),
+	    cmocka_unit_test(an_autoscaler_is_refused_at_the_start),
 	    cmocka_unit_test(nothing_shrinks_unheard),
 	    cmocka_unit_test(a_shrinking_is_not_sent_when_the_canary_lacks_pods),
 	};
