@@ -337,7 +337,8 @@ unit_folder := $(to)/lib/systemd/system
 place = sed -e 's|/usr/local/bin|$(bindir)|g' -e 's|/etc/airis|$(sysconfdir)/airis|g'
 
 # What is installed below $(prefix); uninstall takes away just this.
-installed := bin/airisd bin/airisctl lib/systemd/system/airisd.service lib/sysusers.d/airis.conf \
+installed := bin/airisd bin/airisctl lib/systemd/system/airisd.service \
+	lib/systemd/system/airisd.socket lib/sysusers.d/airis.conf \
 	lib/tmpfiles.d/airis.conf $(foreach page,$(notdir $(wildcard docs/man/*.[1-9])), \
 	share/man/man$(subst .,,$(suffix $(page)))/$(page)) \
 	share/bash-completion/completions/airisctl share/zsh/site-functions/_airisctl \
@@ -347,6 +348,7 @@ install: all
 	install -D -t $(DESTDIR)$(bindir) $(O)/airisd $(O)/airisctl
 	@mkdir -p $(unit_folder) $(to)/lib/sysusers.d $(to)/lib/tmpfiles.d
 	$(place) systemd/airisd.service > $(unit_folder)/airisd.service
+	install -m 644 systemd/airisd.socket $(unit_folder)/airisd.socket
 	install -m 644 systemd/airis.sysusers.conf $(to)/lib/sysusers.d/airis.conf
 	$(place) systemd/airis.tmpfiles.conf > $(to)/lib/tmpfiles.d/airis.conf
 	@for page in docs/man/*.[1-9]; do \
@@ -355,7 +357,7 @@ install: all
 	$(O)/airisctl completion bash > $(to)/share/bash-completion/completions/airisctl
 	$(O)/airisctl completion zsh > $(to)/share/zsh/site-functions/_airisctl
 	install -D -m 644 -t $(to)/share/doc/airis README.md config/airisd.yaml config/rbac.yaml \
-		systemd/exec-plugins.conf
+		systemd/exec-plugins.conf config/prometheus/airis.rules.yaml config/grafana/airis.json
 	install -D -m 644 -t $(to)/share/doc/airis/apps config/apps/*.yaml
 	@if [ -e $(DESTDIR)$(sysconfdir)/airis/airisd.yaml ]; then \
 		echo "$(sysconfdir)/airis/airisd.yaml is there and stays as it is"; \

@@ -93,7 +93,8 @@ run(const struct order *order)
 	if (order->task == TASK_VERIFY && order->file != NULL)
 		return wire_verify(order->file, print_line) < 0;
 	errlist_init(&errors);
-	struct settings *settings = settings_read(order->config, wire_check, &errors);
+	struct settings *settings = settings_read(
+	    order->config, order->task == TASK_RUN ? wire_check_run : wire_check, &errors);
 	print_errors(order->config, &errors);
 	errlist_done(&errors);
 	if (settings == NULL)

@@ -20,6 +20,7 @@
 #include "telemetry/systemd.h"
 #include "wire_lease.h"
 #include "wire_mesh.h"
+#include "wire_metrics.h"
 #include "wire_text.h"
 
 #define ENDING_MS 500
@@ -161,13 +162,20 @@ check_app(void *ctx, const struct app *app, struct errlist *errors)
 }
 
 static void
-metrics_text(void *ctx, struct str *to)
+collect_metrics(void *ctx, struct str *to)
 {
 	struct wire *wire = ctx;
+	struct metrics *metrics = metrics_new();
+	wire_engine_metrics(metrics, wire->engine, wire->settings->metrics_apps);
+	wire_api_metrics(metrics, wire->api);
 	for (int i = 0; i < wire->cluster_count; i++)
-		wire_cluster_metrics(to, wire->clusters[i].name, wire->clusters[i].cluster, i == 0);
-	wire_store_metrics(to, wire->store);
-	wire_mesh_metrics(to, wire->mesh);
+		wire_cluster_metrics(metrics, wire->clusters[i].name, wire->clusters[i].cluster);
+	wire_source_metrics(metrics, wire->gates);
+	metrics_one(metrics, METRIC_ISTIOD_REQUESTS, wire_mesh_requests(wire->mesh));
+	wire_store_metrics(metrics, wire->store);
+	wire_process_metrics(metrics, wire->loop);
+	metrics_text(metrics, to);
+	metrics_free(metrics);
 }
 
 /* --- building -----------------------------------------------------------------------------------
@@ -236,6 +244,13 @@ wire_check(const struct settings *settings, struct errlist *errors)
 	}
 }
 
+void
+wire_check_run(const struct settings *settings, struct errlist *errors)
+{
+	wire_check(settings, errors);
+	settings_need_credentials(settings, errors);
+}
+
 static void
 build_gates(struct wire *wire)
 {
@@ -294,20 +309,34 @@ build_api(struct wire *wire, struct err *e)
 	    .sources = sources_health,
 	    .store = store_health,
 	    .mesh = mesh_json,
-	    .metrics = metrics_text,
+	    .metrics = collect_metrics,
 	    .check_app = check_app};
-	int port;
 	wire->api = api_new(wire->loop, wire->engine, &settings, &ports, e);
-	if (wire->api == NULL)
+	return wire->api == NULL ? -1 : 0;
+}
+
+static int
+on_passed(void *ctx, int fd, const char *name, struct err *e)
+{
+	struct wire *wire = ctx;
+	return api_pass(wire->api, fd, name, e);
+}
+
+/* Where the settings say, in sockets of systemd where it has opened them. */
+static int
+listen_here(struct wire *wire, struct err *e)
+{
+	const struct settings *from = wire->settings;
+	int port;
+	if (systemd_sockets(on_passed, wire, e) < 0)
 		return -1;
 	if (from->socket[0] && api_listen_unix(wire->api, from->socket, from->mode, e) < 0)
 		return -1;
-	if (from->tcp[0] == '\0')
-		return 0;
-	if (api_listen_tcp(wire->api, from->tcp, &port, e) < 0)
+	if (from->tcp[0] && api_listen_tcp(wire->api, from->tcp, &port, e) < 0)
 		return -1;
-	log_info("airisd", "listening on %s (port %d)", from->tcp, port);
-	return 0;
+	if (from->tcp[0])
+		log_info("airisd", "listening on %s (port %d)", from->tcp, port);
+	return api_passed_all(wire->api, e);
 }
 
 static int
@@ -324,7 +353,7 @@ build(struct wire *wire, struct err *e)
 	if (build_engine(wire, e) < 0)
 		return -1;
 	failpoint("start:recovered");
-	return build_api(wire, e);
+	return build_api(wire, e) < 0 || listen_here(wire, e) < 0 ? -1 : 0;
 }
 
 /* In reverse; the store last, so that what was decided is written down. */
@@ -400,6 +429,7 @@ take_over(struct wire *wire, struct settings *next)
 	gates_reload(wire->gates, sources, (size_t)next->source_count);
 	engine_settle_set(wire->engine, next->settle_ms);
 	wire->settings->settle_ms = next->settle_ms;
+	wire->settings->metrics_apps = next->metrics_apps;
 	wire->settings->log_level = next->log_level;
 	wire->settings->log_format = next->log_format;
 	log_info("airisd", "the settings were read again");
@@ -413,7 +443,7 @@ on_reload(void *ctx)
 	failpoint("reload:before");
 	errlist_init(&said);
 	systemd_tell("RELOADING=1");
-	struct settings *next = settings_read(wire->path, wire_check, &said);
+	struct settings *next = settings_read(wire->path, wire_check_run, &said);
 	for (size_t i = 0; i < said.count; i++)
 		log_error("airisd", "%s:%d: %s: %s; the old settings stay in force", wire->path,
 		    said.items[i].line, said.items[i].path, said.items[i].text);

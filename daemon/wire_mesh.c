@@ -1,10 +1,10 @@
 /* What the mesh needs of other rooms goes through here, with the cluster's name. */
 #include "wire_mesh.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/map.h"
+#include "base/str.h"
 #include "cluster/istiod.h"
 #include "mesh/mesh.h"
 
@@ -235,9 +235,8 @@ wire_mesh_json(struct wire_mesh *mesh, int64_t settle_ms)
 	return json_pack("{s:o}", "clusters", list);
 }
 
-void
-wire_mesh_metrics(struct str *to, const struct wire_mesh *mesh)
+uint64_t
+wire_mesh_requests(const struct wire_mesh *mesh)
 {
-	str_add(to, "# TYPE airis_istiod_requests_total counter\n");
-	str_addf(to, "airis_istiod_requests_total %" PRIu64 "\n", mesh_requests(mesh->mesh));
+	return mesh_requests(mesh->mesh);
 }

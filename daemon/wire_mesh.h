@@ -3,7 +3,6 @@
 #define WIRE_MESH_H
 
 #include <jansson.h>
-#include "base/str.h"
 #include "cluster/cluster.h"
 #include "gates/gates.h"
 #include "loop/loop.h"
@@ -20,6 +19,6 @@ void wire_mesh_free(struct wire_mesh *mesh);
 struct mesh_port wire_mesh_port(struct wire_mesh *mesh);
 /* What is known of each cluster's mesh, for people; it is looked at anew meanwhile. */
 json_t *wire_mesh_json(struct wire_mesh *mesh, int64_t settle_ms);
-void wire_mesh_metrics(struct str *to, const struct wire_mesh *mesh);
+uint64_t wire_mesh_requests(const struct wire_mesh *mesh); /* questions to istiod */
 
 #endif

@@ -16,6 +16,9 @@ insert() {
 
 "$build/airisctl" --man >"$to/docs/man/airisctl.1"
 
+"$build/airis-docs" metrics >"$part"
+insert METRICS <docs/metrics.md.in >"$to/docs/metrics.md"
+
 "$build/airis-docs" settings >"$part"
 insert KEYS <docs/man/airisd.yaml.5.in >"$to/docs/man/airisd.yaml.5"
 

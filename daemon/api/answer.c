@@ -6,6 +6,7 @@
 #include "api/api_room.h"
 #include "api/render.h"
 #include "base/jsonx.h"
+#include "model/app_tag.h"
 
 static const struct {
 	const char *name, *title;
@@ -17,6 +18,7 @@ static const struct {
     [CODE_METHOD_NOT_ALLOWED] = {"method_not_allowed", "Method Not Allowed", 405},
     [CODE_CONFLICT] = {"conflict", "Conflict", 409},
     [CODE_KEY_REUSED] = {"key_reused", "Conflict", 409},
+    [CODE_PRECONDITION_FAILED] = {"precondition_failed", "Precondition Failed", 412},
     [CODE_TOO_LARGE] = {"too_large", "Content Too Large", 413},
     [CODE_UNSUPPORTED_MEDIA_TYPE] = {"unsupported_media_type", "Unsupported Media Type", 415},
     [CODE_UNPROCESSABLE] = {"unprocessable", "Unprocessable Content", 422},
@@ -26,22 +28,26 @@ static const struct {
     [CODE_INTERNAL] = {"internal", "Internal Server Error", 500},
 };
 
-/* extra: one more header, or NULL. */
+#define EXTRA_MAX 2
+
+/* extra: more headers, at most EXTRA_MAX and then NULL; or NULL. */
 static void
-answer_raw(struct api *api, uint64_t number, int status, const char *type, const char *extra,
+answer_raw(struct api *api, uint64_t number, int status, const char *type, const char *const *extra,
     const char *text)
 {
-	const char *headers[] = {
-	    "Cache-Control: no-store", "X-Content-Type-Options: nosniff", extra, NULL};
+	const char *headers[2 + EXTRA_MAX + 1] = {
+	    "Cache-Control: no-store", "X-Content-Type-Options: nosniff"};
 	if (api->httpd == NULL)
 		return;
-	api->answers[status / 100 % API_CLASSES]++;
+	for (size_t i = 0; extra != NULL && extra[i] != NULL && i < EXTRA_MAX; i++)
+		headers[2 + i] = extra[i];
+	api_count_end(api, number, status);
 	httpd_answer(api->httpd, number, status, type, headers, text, strlen(text));
 }
 
 static void
-answer_json(
-    struct api *api, uint64_t number, int status, const char *type, const char *extra, json_t *body)
+answer_json(struct api *api, uint64_t number, int status, const char *type,
+    const char *const *extra, json_t *body)
 {
 	struct str text;
 	str_init(&text, 0);
@@ -63,7 +69,36 @@ api_answer_at(struct api *api, uint64_t number, int status, const char *location
 {
 	char header[128];
 	str_print(header, sizeof(header), "Location: %s", location);
-	answer_json(api, number, status, "application/json", header, body);
+	answer_json(
+	    api, number, status, "application/json", (const char *const[]){header, NULL}, body);
+}
+
+#define TAG_HEADER (APP_TAG + 16)
+
+static void
+tag_header(const struct app *app, char header[TAG_HEADER])
+{
+	char tag[APP_TAG];
+	app_tag(app, tag);
+	str_print(header, TAG_HEADER, "ETag: \"%s\"", tag);
+}
+
+void
+api_answer_app(struct api *api, uint64_t number, const struct app *app, bool created, json_t *body)
+{
+	char tag[TAG_HEADER], location[96];
+	const char *const headers[] = {tag, created ? location : NULL, NULL};
+	tag_header(app, tag);
+	str_print(location, sizeof(location), "Location: /v1/apps/%s", app->name);
+	answer_json(api, number, created ? 201 : 200, "application/json", headers, body);
+}
+
+void
+api_answer_seen(struct api *api, uint64_t number, const struct app *app)
+{
+	char tag[TAG_HEADER];
+	tag_header(app, tag);
+	answer_raw(api, number, 304, NULL, (const char *const[]){tag, NULL}, "");
 }
 
 void
@@ -86,13 +121,15 @@ problem_json(enum api_code code, const char *detail)
 	    "code", codes[code].name);
 }
 
-static const char *
-extra_header(enum api_code code)
+static const char *const *
+extra_headers(enum api_code code)
 {
+	static const char *const who[] = {"WWW-Authenticate: Bearer realm=\"airisd\"", NULL};
+	static const char *const later[] = {"Retry-After: 2", NULL};
 	if (code == CODE_UNAUTHORIZED)
-		return "WWW-Authenticate: Bearer realm=\"airisd\"";
+		return who;
 	if (code == CODE_DEGRADED || code == CODE_THROTTLED || code == CODE_STOPPING)
-		return "Retry-After: 2";
+		return later;
 	return NULL;
 }
 
@@ -103,9 +140,20 @@ api_problem(struct api *api, uint64_t number, enum api_code code, const char *fo
 	va_start(args, format);
 	char *detail = str_vformat(format, args);
 	va_end(args);
-	answer_json(api, number, codes[code].status, "application/problem+json", extra_header(code),
-	    problem_json(code, detail));
+	answer_json(api, number, codes[code].status, "application/problem+json",
+	    extra_headers(code), problem_json(code, detail));
 	free(detail);
+}
+
+void
+api_problem_changed(struct api *api, uint64_t number, const struct app *app, const char *detail)
+{
+	enum api_code code = CODE_PRECONDITION_FAILED;
+	char tag[TAG_HEADER];
+	if (app != NULL)
+		tag_header(app, tag);
+	answer_json(api, number, codes[code].status, "application/problem+json",
+	    (const char *const[]){app != NULL ? tag : NULL, NULL}, problem_json(code, detail));
 }
 
 void
@@ -133,5 +181,5 @@ api_problem_method(struct api *api, uint64_t number, const char *method, const c
 	str_print(
 	    detail, sizeof(detail), "%s is not allowed for this path; allowed: %s", method, allow);
 	answer_json(api, number, codes[CODE_METHOD_NOT_ALLOWED].status, "application/problem+json",
-	    header, problem_json(CODE_METHOD_NOT_ALLOWED, detail));
+	    (const char *const[]){header, NULL}, problem_json(CODE_METHOD_NOT_ALLOWED, detail));
 }

@@ -25,7 +25,7 @@ static void
 refuse_stranger(struct api *api, uint64_t number, const struct httpd_request *request)
 {
 	bool tried = httpd_header(request, "Authorization") != NULL;
-	api->unauthorized++;
+	api->stats.unauthorized++;
 	log_debug("api", "%s: no token, or a wrong one", httpd_peer(request));
 	api_problem(api, number, CODE_UNAUTHORIZED,
 	    tried ? "the token is not the one in the daemon's token file; send Authorization: "
@@ -70,7 +70,9 @@ on_request(void *ctx, struct httpd_request *request)
 	char allow[64];
 	const struct api_route *route =
 	    api_route_find(method, path, call.arg, sizeof(call.arg), allow);
-	if ((route == NULL || !route->open) && !may_enter(call.api, request)) {
+	bool stranger = (route == NULL || !route->open) && !may_enter(call.api, request);
+	api_count_begin(call.api, call.number, stranger ? NULL : route);
+	if (stranger) {
 		refuse_stranger(call.api, call.number, request);
 		return;
 	}
@@ -88,6 +90,7 @@ on_request(void *ctx, struct httpd_request *request)
 static void
 on_gone(void *ctx, uint64_t number)
 {
+	api_count_end(ctx, number, 0);
 	if (!api_stream_gone(ctx, number))
 		free(api_pended(ctx, number));
 }
@@ -108,6 +111,7 @@ api_new(struct loop *loop, struct engine *engine, const struct api_settings *set
 	api->token.file = has_file ? mem_strdup(settings->token_file) : NULL;
 	api->pending = map_new();
 	api->topics = map_new();
+	api->asked = map_new();
 	api->max_streams = settings->max_streams > 0 ? settings->max_streams : STREAMS;
 	api->heartbeat_ms = settings->heartbeat_ms > 0 ? settings->heartbeat_ms : HEARTBEAT_MS;
 	api->slow_ms = settings->slow_ms > 0 ? settings->slow_ms : SLOW_MS;
@@ -165,6 +169,18 @@ api_listen_unix(struct api *api, const char *path, unsigned mode, struct err *e)
 }
 
 int
+api_pass(struct api *api, int fd, const char *name, struct err *e)
+{
+	return httpd_pass(api->httpd, fd, name, e);
+}
+
+int
+api_passed_all(struct api *api, struct err *e)
+{
+	return httpd_passed_all(api->httpd, e);
+}
+
+int
 api_reload(struct api *api, struct err *e)
 {
 	return api->token.file == NULL ? 0 : api_token_load(&api->token, e);
@@ -189,6 +205,8 @@ api_free(struct api *api)
 	api_stop(api);
 	map_free(api->pending, free);
 	map_free(api->topics, NULL);
+	map_free(api->asked, free);
+	free(api->stats.cells);
 	free(api->token.file);
 	mem_wipe(&api->token, sizeof(api->token));
 	free(api);

@@ -7,6 +7,7 @@
 #ifndef API_API_H
 #define API_API_H
 
+#include "base/histogram.h"
 #include "base/str.h"
 #include "engine/engine.h"
 #include "http/httpd.h"
@@ -29,7 +30,7 @@ struct api_ports {
 	/* [{"name": …, "ok": true, "text": ""}] */
 	json_t *(*sources)(void *ctx);
 	bool (*store)(void *ctx, struct err *why);  /* can it be written? */
-	void (*metrics)(void *ctx, struct str *to); /* adds whole lines of Prometheus text */
+	void (*metrics)(void *ctx, struct str *to); /* the whole of Prometheus' text */
 	/* Adds what an app asks for and the settings do not have: its cluster, its data sources. */
 	void (*check_app)(void *ctx, const struct app *app, struct errlist *errors);
 	json_t *(*mesh)(void *ctx); /* {"clusters": […]}, as GET /v1/mesh answers */
@@ -41,6 +42,10 @@ struct api *api_new(struct loop *loop, struct engine *engine, const struct api_s
 /* "127.0.0.1:8080"; *port gets the real one. Refused: an address that is not loopback (this daemon
  * speaks plain HTTP), and any without a token in the token file. */
 must_check int api_tcp_check(const char *address, struct err *e); /* would it be refused? */
+/* A socket that systemd passes; the calls below take it when it is their place. When none did,
+ * api_passed_all says so. */
+must_check int api_pass(struct api *api, int fd, const char *name, struct err *e);
+must_check int api_passed_all(struct api *api, struct err *e);
 must_check int api_listen_tcp(struct api *api, const char *address, int *port, struct err *e);
 /* Guarded by the socket's mode (such as 0660) alone. */
 must_check int api_listen_unix(struct api *api, const char *path, unsigned mode, struct err *e);
@@ -49,6 +54,22 @@ void api_event(struct api *api, const struct journal_row *row);
 /* Reads the token again now. (A changed file is noticed within a second anyway.) -1: no token can
  * be read from it, so nobody is let in by TCP until one can. */
 must_check int api_reload(struct api *api, struct err *e);
+/* What was asked of it, for the metrics. */
+enum api_method { API_GET, API_POST, API_PUT, API_DELETE, API_METHODS };
+const char *api_method_name(enum api_method method);
+struct api_cell {
+	const char *method, *route; /* of the table of routes; both "other": it is not there */
+	int code;		    /* 0: the client left before */
+	uint64_t count;
+};
+struct api_stats {
+	struct api_cell *cells;
+	size_t cell_count;
+	struct histogram took[API_METHODS];
+	int under_way, connections, streams; /* now */
+	uint64_t unauthorized, slowed;
+};
+const struct api_stats *api_stats(struct api *api); /* valid until the next request */
 /* Takes no more requests; streams are told and end, open requests get 503. */
 void api_stop(struct api *api);
 void api_free(struct api *api); /* stops it first; NULL is allowed */

@@ -4,6 +4,7 @@
 #define API_API_ROOM_H
 
 #include <jansson.h>
+#include "api/answer.h"
 #include "api/api.h"
 #include "base/map.h"
 
@@ -14,25 +15,7 @@ enum {
 	API_ACTOR = 128,
 	API_COMMIT = 128,
 	API_KEY = 128,
-	API_PLANS_MAX = 32,
-	API_CLASSES = 6
-};
-
-enum api_code { /* of a problem; each has its status */
-	CODE_BAD_REQUEST,
-	CODE_UNAUTHORIZED,
-	CODE_NOT_FOUND,
-	CODE_METHOD_NOT_ALLOWED,
-	CODE_CONFLICT,
-	CODE_KEY_REUSED,
-	CODE_TOO_LARGE,
-	CODE_UNSUPPORTED_MEDIA_TYPE,
-	CODE_UNPROCESSABLE,
-	CODE_THROTTLED,
-	CODE_DEGRADED,
-	CODE_STOPPING,
-	CODE_INTERNAL,
-	CODE_COUNT
+	API_PLANS_MAX = 32
 };
 
 struct api_token {
@@ -57,8 +40,8 @@ struct api {
 	int64_t heartbeat_ms, slow_ms;
 	struct loop_timer *tick; /* of the streams */
 	bool flush_due;
-	uint64_t answers[API_CLASSES]; /* by the first digit of the status */
-	uint64_t unauthorized;
+	struct map *asked; /* request number -> struct asked: not answered yet */
+	struct api_stats stats;
 };
 
 struct call {
@@ -68,18 +51,6 @@ struct call {
 	char arg[256]; /* what stands for {app} or {id} in the path */
 	char actor[API_ACTOR];
 };
-
-/* answer.c */
-void api_answer(struct api *api, uint64_t number, int status, json_t *body); /* takes body */
-void api_answer_at(struct api *api, uint64_t number, int status, const char *location,
-    json_t *body); /* the same, with a Location */
-void api_answer_text(struct api *api, uint64_t number, const char *type, const char *text);
-void api_answer_nothing(struct api *api, uint64_t number); /* 204 */
-void api_problem(struct api *api, uint64_t number, enum api_code code, const char *format, ...)
-    printf_like(4, 5);
-void api_problem_list(
-    struct api *api, uint64_t number, const char *detail, const struct errlist *errors); /* 422 */
-void api_problem_method(struct api *api, uint64_t number, const char *method, const char *allow);
 
 /* auth.c */
 must_check int api_token_load(struct api_token *token, struct err *e);
@@ -97,6 +68,11 @@ struct pending *api_pend(struct api *api, uint64_t number, enum pending_kind kin
 struct engine_reply api_reply(
     struct call *call, enum pending_kind kind);		      /* the same, and a reply */
 struct pending *api_pended(struct api *api, uint64_t number); /* taken out; NULL: gone. free() it */
+
+/* count.c: each request ends once, with the status it was answered with; 0: nobody waits for it */
+struct api_route;
+void api_count_begin(struct api *api, uint64_t number, const struct api_route *route);
+void api_count_end(struct api *api, uint64_t number, int status);
 
 /* rollouts.c: 0, or -1 with what it was answered with */
 must_check int api_look(struct api *api, uint64_t number, const char *id, struct engine_look *look);

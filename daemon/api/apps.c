@@ -3,6 +3,7 @@
 #include "api/ask.h"
 #include "api/render.h"
 #include "api/routes.h"
+#include "api/tags.h"
 #include "base/failpoint.h"
 
 static bool
@@ -43,14 +44,16 @@ api_put_app(struct call *call)
 	json_t *document;
 	struct yaml_lines *lines = NULL;
 	struct errlist errors;
-	if (!api_ask_document(call, &document, &lines))
+	struct app_condition condition;
+	if (!api_ask_condition(call, true, &condition) ||
+	    !api_ask_document(call, &document, &lines))
 		return;
 	errlist_init(&errors);
 	struct app *app = check_app(call, document, &errors);
 	if (app != NULL) {
 		failpoint("request:app");
 		struct engine_reply reply = api_reply(call, PENDING_APP);
-		engine_app_put(call->api->engine, app, call->actor, &reply);
+		engine_app_put(call->api->engine, app, &condition, call->actor, &reply);
 	} else {
 		if (lines != NULL)
 			yaml_locate(lines, &errors);
@@ -85,23 +88,34 @@ void
 api_get_app(struct call *call)
 {
 	const struct app *app = engine_app(call->api->engine, call->arg);
+	char tag[APP_TAG];
+	bool seen;
 	if (!name_ok(call))
 		return;
-	if (app == NULL)
+	if (app == NULL) {
 		api_problem(call->api, call->number, CODE_NOT_FOUND,
 		    "there is no app \"%s\"; GET /v1/apps lists those there are", call->arg);
+		return;
+	}
+	app_tag(app, tag);
+	if (!api_ask_seen(call, tag, &seen))
+		return;
+	if (seen)
+		api_answer_seen(call->api, call->number, app);
 	else
-		api_answer(call->api, call->number, 200, api_app_json(call->api->engine, app));
+		api_answer_app(
+		    call->api, call->number, app, false, api_app_json(call->api->engine, app));
 }
 
 void
 api_delete_app(struct call *call)
 {
-	if (!name_ok(call))
+	struct app_condition condition;
+	if (!name_ok(call) || !api_ask_condition(call, false, &condition))
 		return;
 	failpoint("request:app.deleted");
 	struct engine_reply reply = api_reply(call, PENDING_DELETE);
-	engine_app_delete(call->api->engine, call->arg, call->actor, &reply);
+	engine_app_delete(call->api->engine, call->arg, &condition, call->actor, &reply);
 }
 
 struct page {

@@ -36,6 +36,8 @@ code_of(enum engine_result result)
 		return CODE_KEY_REUSED;
 	case ENGINE_DEGRADED:
 		return CODE_DEGRADED;
+	case ENGINE_CHANGED:
+		return CODE_PRECONDITION_FAILED;
 	case ENGINE_OK:
 	case ENGINE_CREATED:
 		break;
@@ -63,7 +65,6 @@ static void
 answer_app(struct api *api, uint64_t number, bool created, const char *name, const char *why)
 {
 	const struct app *app = engine_app(api->engine, name);
-	char location[96];
 	if (app == NULL) {
 		api_problem(api, number, CODE_CONFLICT,
 		    "app %s was written and deleted again by another request", name);
@@ -72,11 +73,7 @@ answer_app(struct api *api, uint64_t number, bool created, const char *name, con
 	json_t *body = json_pack("{s:s, s:s, s:s, s:O, s:b}", "name", app->name, "namespace",
 	    app->namespace, "cluster", app->cluster, "spec", app->spec, "changed",
 	    !str_equal(why, "unchanged"));
-	str_print(location, sizeof(location), "/v1/apps/%s", name);
-	if (created)
-		api_answer_at(api, number, 201, location, body);
-	else
-		api_answer(api, number, 200, body);
+	api_answer_app(api, number, app, created, body);
 }
 
 /* The name of its failpoint. */
@@ -100,7 +97,9 @@ on_reply(void *ctx, uint64_t number, enum engine_result result, const char *id, 
 	enum pending_kind kind = pending->kind;
 	free(pending);
 	failpoint_of("answer:before", crash_name(kind, result));
-	if (result != ENGINE_OK && result != ENGINE_CREATED)
+	if (result == ENGINE_CHANGED)
+		api_problem_changed(api, number, engine_app(api->engine, id), why);
+	else if (result != ENGINE_OK && result != ENGINE_CREATED)
 		api_problem(api, number, code_of(result), "%s", why);
 	else if (kind == PENDING_ROLLOUT)
 		answer_rollout(api, number, result == ENGINE_CREATED, id);

@@ -135,7 +135,9 @@ stable_part(const struct engine_look *look)
 {
 	const struct rollout *r = look->rollout;
 	struct side_part side = {.image = r->stable_new ? r->release.image : r->baseline.image,
-	    .size = r->compiled ? r->baseline.replicas : 0,
+	    .size = r->stable > 0 ? r->stable
+		    : r->compiled ? r->baseline.replicas
+				  : 0,
 	    .ready = r->sides[SIDE_STABLE].ready};
 	if (look->seen.fresh || look->seen.stable.exists)
 		side = side_seen(&look->seen.stable);

@@ -317,7 +317,7 @@ api_stream_open(struct call *call, int64_t after)
 	topic->streams = stream;
 	topic->dirty = true;
 	topic->final = false; /* one that failed may have been tried again */
-	api->answers[2]++;
+	api_count_end(api, call->number, 200);
 	httpd_stream_start(api->httpd, call->number, "text/event-stream", headers);
 	send_note(api, stream, ": airisd\n\n");
 	if (api->tick == NULL)

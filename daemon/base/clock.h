@@ -9,6 +9,7 @@
 
 int64_t clock_wall_ms(void);
 int64_t clock_mono_ms(void);
+int64_t clock_mono_us(void); /* the same, for what takes no ms */
 int64_t clock_boot_ms(void); /* monotonic, and counts the time that the machine sleeps */
 
 #endif

@@ -29,9 +29,9 @@ static const char *const commits[] = {"app", "app.deleted", "release", "key", "c
     "act.create_canary", "act.scale_canary", "act.weight", "act.set_image", "act.route_home",
     "act.delete_canary", "act.remove_subsets", "act.delete_service", "act.point_service",
     "act.follow_hpa", "act.scale_stable", "act.create_budget", "act.delete_budget", "act.roll",
-    "act.backup", "act.replace_pod", "act.delete_pod", "acted", "measured", "drift", "drift_over", "waits", "command.promote", "command.approve",
-    "command.pause", "command.resume", "command.retry", "command.abort", "superseded", "fenced",
-    "fence_over", NULL};
+    "act.backup", "act.replace_pod", "act.delete_pod", "acted", "measured", "drift", "drift_over",
+    "waits", "command.promote", "command.approve", "command.pause", "command.resume",
+    "command.retry", "command.abort", "superseded", "fenced", "fence_over", NULL};
 
 /* A write to the cluster: its intent is durable and nothing sent, it is being sent, it was answered
  * and nothing is known of that. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/jsonx.h"
+#include "cluster/autoscaler.h"
 #include "cluster/backup.h"
 #include "cluster/budgets.h"
 #include "cluster/clone.h"
@@ -331,39 +332,25 @@ plan_replace_pod(struct act_plan *plan, const struct wish *w)
 		send_deletion(plan, pod, NULL);
 }
 
-/* One that is gone follows nobody. */
+/* One that is gone has no floor to keep, and follows nobody. */
 static void
-plan_follow_hpa(struct act_plan *plan, const struct wish *w)
+plan_autoscaler(struct act_plan *plan, const struct wish *w)
 {
-	const json_t *hpa = json_array_get(w->objects->hpas, 0);
-	const char *to = w->act->number == 0 ? w->app->workload : w->app->canary;
-	json_t *patch;
+	const char *side = w->act->number == 0 ? w->app->workload : w->app->canary;
+	struct autoscaler found;
 
-	about(plan, KUBE_HPAS, jsonx_text_or(hpa, "metadata.name", w->app->workload));
-	if (hpa == NULL || str_equal(jsonx_text(hpa, "spec.scaleTargetRef.name"), to)) {
+	autoscaler_find(w->objects, &found);
+	about(plan, found.kind, found.name != NULL ? found.name : w->app->workload);
+	if (found.name == NULL)
 		answer(plan, ACT_ALREADY, "");
-		return;
-	}
-	patch = route_patch_of(hpa);
-	route_patch_add(patch, "replace", "/spec/scaleTargetRef/name", json_string(to));
-	send_body(plan, ACT_PATCH, hpa, patch);
-}
-
-/* An HPA that is gone has no floor to keep. */
-static void
-plan_hpa_floor(struct act_plan *plan, const struct wish *w)
-{
-	const json_t *hpa = json_array_get(w->objects->hpas, 0);
-	json_t *patch;
-
-	about(plan, KUBE_HPAS, jsonx_text_or(hpa, "metadata.name", w->app->workload));
-	if (hpa == NULL || jsonx_int(hpa, "spec.minReplicas", 1) == w->act->number) {
-		answer(plan, ACT_ALREADY, "");
-		return;
-	}
-	patch = route_patch_of(hpa);
-	route_patch_add(patch, "add", "/spec/minReplicas", json_integer(w->act->number));
-	send_body(plan, ACT_PATCH, hpa, patch);
+	else if (found.object == NULL)
+		not_there(plan);
+	else if (w->act->kind == ACT_FOLLOW_HPA)
+		send_built(
+		    plan, ACT_PATCH, found.object, autoscaler_follow_patch(&found, side), NULL);
+	else
+		send_built(plan, ACT_PATCH, found.object,
+		    autoscaler_floor_patch(&found, w->baseline, w->act), NULL);
 }
 
 static void
@@ -556,7 +543,7 @@ act_plan(const struct app *app, const struct baseline *baseline, const struct ac
     const struct observe_objects *objects, struct act_plan *plan)
 {
 	static void (*const planners[ACT_KINDS])(struct act_plan *, const struct wish *) = {
-	    [ACT_HPA_FLOOR] = plan_hpa_floor,
+	    [ACT_HPA_FLOOR] = plan_autoscaler,
 	    [ACT_CREATE_SERVICE] = plan_create_service,
 	    [ACT_ADD_SUBSETS] = plan_add_subsets,
 	    [ACT_NAME_STABLE] = plan_route,
@@ -569,7 +556,7 @@ act_plan(const struct app *app, const struct baseline *baseline, const struct ac
 	    [ACT_REMOVE_SUBSETS] = plan_remove_subsets,
 	    [ACT_DELETE_SERVICE] = plan_delete_service,
 	    [ACT_POINT_SERVICE] = plan_point_service,
-	    [ACT_FOLLOW_HPA] = plan_follow_hpa,
+	    [ACT_FOLLOW_HPA] = plan_autoscaler,
 	    [ACT_SCALE_STABLE] = plan_scale_stable,
 	    [ACT_ROLL] = plan_roll,
 	    [ACT_BACKUP] = plan_backup,

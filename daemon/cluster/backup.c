@@ -14,18 +14,17 @@ is_newer(const json_t *job, const json_t *than)
 				   jsonx_text_or(than, "metadata.creationTimestamp", "")) > 0;
 }
 
-static const json_t *
-newest_of(const struct app *app, const json_t *jobs)
+/* Among those found so far, the newest first. */
+static void
+put_in(const json_t *job, const json_t *newest[BACKUPS_SEEN])
 {
-	const json_t *job, *newest = NULL;
-	size_t i;
+	for (int i = 0; i < BACKUPS_SEEN && job != NULL; i++)
+		if (is_newer(job, newest[i])) {
+			const json_t *older = newest[i];
 
-	json_array_foreach(jobs, i, job)
-	{
-		if (workload_is_ours(job, app->name) && is_newer(job, newest))
-			newest = job;
-	}
-	return newest;
+			newest[i] = job;
+			job = older;
+		}
 }
 
 static void
@@ -45,18 +44,32 @@ look_condition(const json_t *condition, struct backup_seen *seen)
 	}
 }
 
-void
-backup_look(const struct app *app, const struct observe_objects *objects, struct backup_seen *seen)
+static void
+look_job(const json_t *job, struct backup_seen *seen)
 {
-	const json_t *job = newest_of(app, objects->jobs), *condition;
+	const json_t *condition;
 	size_t i;
 
-	if (job == NULL)
-		return;
 	str_copy(seen->job, sizeof(seen->job), jsonx_text_or(job, "metadata.name", ""));
 	seen->state = JOB_RUNS;
 	json_array_foreach(jsonx_at(job, "status.conditions"), i, condition)
 	    look_condition(condition, seen);
+}
+
+void
+backup_look(const struct app *app, const struct observe_objects *objects,
+    struct backup_seen seen[BACKUPS_SEEN])
+{
+	const json_t *newest[BACKUPS_SEEN] = {NULL}, *job;
+	size_t i;
+
+	json_array_foreach(objects->jobs, i, job)
+	{
+		if (workload_is_ours(job, app->name))
+			put_in(job, newest);
+	}
+	for (i = 0; i < BACKUPS_SEEN && newest[i] != NULL; i++)
+		look_job(newest[i], &seen[i]);
 }
 
 static json_t *

@@ -6,9 +6,10 @@
 #include <jansson.h>
 #include "cluster/observe.h"
 
-/* The newest Job with the app's mark; none: all zero. */
-void backup_look(
-    const struct app *app, const struct observe_objects *objects, struct backup_seen *seen);
+/* The Jobs with the app's mark, the newest first; as many as there are places, all zero where there
+ * is none. */
+void backup_look(const struct app *app, const struct observe_objects *objects,
+    struct backup_seen seen[BACKUPS_SEEN]);
 /* A new reference. It is the CronJob's own, and goes with its history (successfulJobsHistoryLimit).
  */
 json_t *backup_job(const struct app *app, const json_t *cronjob, const char *name);

@@ -29,6 +29,7 @@ set_defaults(struct kube_settings *s)
 	s->probe_ms = or_default(s->probe_ms, 10 * 1000);
 	s->grace_ms = or_default(s->grace_ms, 5 * 1000);
 	s->linger_ms = or_default(s->linger_ms, 60 * 1000);
+	s->absent_ms = or_default(s->absent_ms, 300 * 1000);
 	s->backoff_ms = or_default(s->backoff_ms, 800);
 }
 

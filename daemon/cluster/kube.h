@@ -76,7 +76,8 @@ struct kube_found {
 	size_t count;
 };
 /* By the kind's index: pods and replicasets by the uid of their controller, endpointslices by the
- * name of their Service, HPAs by "Deployment/NAME" (their target). Other kinds have no index. */
+ * name of their Service, HPAs and ScaledObjects by "Deployment/NAME" (their target). Other kinds
+ * have no index. */
 struct kube_found kube_find(
     const struct kube *kube, enum kube_kind kind, const char *ns, const char *key);
 /* All of a kind in a namespace, as cache_next. */

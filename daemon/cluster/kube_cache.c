@@ -17,8 +17,10 @@ kube_cache_find(const struct kube *kube, enum kube_kind kind, const char *ns)
 static bool
 is_fresh(const struct kube_cache *cache)
 {
-	return cache->listed && !cache->kube->probe.dead && !kube_probe_slept(cache->kube) &&
-	       (cache->open || clock_mono_ms() - cache->cut_ms < cache->kube->settings.grace_ms);
+	return (cache->listed || cache->absent) && !cache->kube->probe.dead &&
+	       !kube_probe_slept(cache->kube) &&
+	       (cache->open || cache->absent ||
+		   clock_mono_ms() - cache->cut_ms < cache->kube->settings.grace_ms);
 }
 
 void
@@ -27,7 +29,7 @@ kube_cache_look(struct kube_cache *cache)
 	struct kube *kube = cache->kube;
 	bool fresh = is_fresh(cache);
 
-	if (fresh && !cache->open)
+	if (fresh && !cache->open && !cache->absent)
 		loop_timer_set(cache->grace,
 		    cache->cut_ms + cache->kube->settings.grace_ms - clock_mono_ms() + 1);
 	if (fresh == cache->was_fresh && (fresh || !cache->news))

@@ -25,6 +25,7 @@ struct kube_cache {
 	struct httpc_pool *pool; /* of the stream */
 	bool open, listed, was_fresh;
 	bool refused;		 /* the last list was: 403 */
+	bool absent;		 /* there are none of this optional kind, as far as is known */
 	bool relist;		 /* the next start reads everything */
 	bool refreshed;		 /* new credentials were fetched for this 401 */
 	uint64_t generation;	 /* of the credentials of the stream */

@@ -56,6 +56,14 @@ static const struct kube_kept budget_kept[] = {
     {NULL, {NULL}},
 };
 
+static const struct kube_kept scaledobject_kept[] = {
+    {"metadata", {"name", "namespace", "uid", "resourceVersion", "annotations"}},
+    {"metadata.annotations", {"autoscaling.keda.sh/paused", "autoscaling.keda.sh/paused-replicas"}},
+    {"spec", {"scaleTargetRef", "minReplicaCount", "maxReplicaCount", "idleReplicaCount"}},
+    {"status", {NULL}},
+    {NULL, {NULL}},
+};
+
 static bool
 by_controller(const json_t *object, char *to, size_t size)
 {
@@ -93,30 +101,44 @@ by_target(const json_t *object, char *to, size_t size)
 	return kind && name && str_print(to, size, "%s/%s", kind, name);
 }
 
+/* KEDA's default kind is the Deployment. */
+static bool
+by_scaled(const json_t *object, char *to, size_t size)
+{
+	const char *name = jsonx_text(object, "spec.scaleTargetRef.name");
+
+	return name && str_print(to, size, "%s/%s",
+			   jsonx_text_or(object, "spec.scaleTargetRef.kind", "Deployment"), name);
+}
+
 #define ISTIO "networking.istio.io"
 
 static const struct kube_kind_info kinds[KUBE_KINDS] = {
-    [KUBE_DEPLOYMENTS] = {"Deployment", "deployments", "apps", {"v1"}, true, NULL, NULL, NULL},
-    [KUBE_STATEFULSETS] = {"StatefulSet", "statefulsets", "apps", {"v1"}, true, NULL, NULL, NULL},
-    [KUBE_DAEMONSETS] = {"DaemonSet", "daemonsets", "apps", {"v1"}, true, NULL, NULL, NULL},
+    [KUBE_DEPLOYMENTS] = {"Deployment", "deployments", "apps", {"v1"}, true, NULL, NULL, NULL,
+	false},
+    [KUBE_STATEFULSETS] = {"StatefulSet", "statefulsets", "apps", {"v1"}, true, NULL, NULL, NULL,
+	false},
+    [KUBE_DAEMONSETS] = {"DaemonSet", "daemonsets", "apps", {"v1"}, true, NULL, NULL, NULL, false},
     [KUBE_REPLICASETS] = {"ReplicaSet", "replicasets", "apps", {"v1"}, false, replicaset_kept,
-	by_controller, NULL},
-    [KUBE_CRONJOBS] = {"CronJob", "cronjobs", "batch", {"v1"}, false, NULL, NULL, NULL},
-    [KUBE_JOBS] = {"Job", "jobs", "batch", {"v1"}, false, job_kept, by_controller, NULL},
-    [KUBE_PODS] = {"Pod", "pods", "", {"v1"}, false, pod_kept, by_controller, NULL},
-    [KUBE_SERVICES] = {"Service", "services", "", {"v1"}, true, NULL, NULL, NULL},
+	by_controller, NULL, false},
+    [KUBE_CRONJOBS] = {"CronJob", "cronjobs", "batch", {"v1"}, false, NULL, NULL, NULL, false},
+    [KUBE_JOBS] = {"Job", "jobs", "batch", {"v1"}, false, job_kept, by_controller, NULL, false},
+    [KUBE_PODS] = {"Pod", "pods", "", {"v1"}, false, pod_kept, by_controller, NULL, false},
+    [KUBE_SERVICES] = {"Service", "services", "", {"v1"}, true, NULL, NULL, NULL, false},
     [KUBE_ENDPOINTSLICES] = {"EndpointSlice", "endpointslices", "discovery.k8s.io", {"v1"}, false,
-	slice_kept, by_service, SERVICE_LABEL},
+	slice_kept, by_service, SERVICE_LABEL, false},
     [KUBE_HPAS] = {"HorizontalPodAutoscaler", "horizontalpodautoscalers", "autoscaling", {"v2"},
-	false, NULL, by_target, NULL},
+	false, NULL, by_target, NULL, false},
     [KUBE_VIRTUALSERVICES] = {"VirtualService", "virtualservices", ISTIO, {"v1", "v1beta1"}, true,
-	NULL, NULL, NULL},
+	NULL, NULL, NULL, false},
     [KUBE_DESTINATIONRULES] = {"DestinationRule", "destinationrules", ISTIO, {"v1", "v1beta1"},
-	true, NULL, NULL, NULL},
+	true, NULL, NULL, NULL, false},
     [KUBE_HTTPROUTES] = {"HTTPRoute", "httproutes", "gateway.networking.k8s.io", {"v1", "v1beta1"},
-	true, NULL, NULL, NULL},
+	true, NULL, NULL, NULL, false},
     [KUBE_BUDGETS] = {"PodDisruptionBudget", "poddisruptionbudgets", "policy", {"v1"}, false,
-	budget_kept, NULL, NULL},
+	budget_kept, NULL, NULL, false},
+    [KUBE_SCALEDOBJECTS] = {"ScaledObject", "scaledobjects", "keda.sh", {"v1alpha1"}, false,
+	scaledobject_kept, by_scaled, NULL, true},
 };
 
 const struct kube_kind_info *

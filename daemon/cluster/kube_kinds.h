@@ -21,9 +21,10 @@ enum kube_kind {
 	KUBE_VIRTUALSERVICES,
 	KUBE_DESTINATIONRULES,
 	KUBE_HTTPROUTES,
-	KUBE_BUDGETS
+	KUBE_BUDGETS,
+	KUBE_SCALEDOBJECTS
 };
-enum { KUBE_KINDS = KUBE_BUDGETS + 1 };
+enum { KUBE_KINDS = KUBE_SCALEDOBJECTS + 1 };
 
 /* Of the object at path ("spec", "spec.containers[]": each element) only these members are kept. */
 struct kube_kept {
@@ -42,6 +43,9 @@ struct kube_kind_info {
 	/* Writes the key it is indexed by; false: it has none. NULL: no index. */
 	bool (*index)(const json_t *object, char *to, size_t size);
 	const char *index_label; /* the key is this label's value; NULL: it is not a label's */
+	/* Few clusters have it: where it is not known (404), or no Role speaks of it (403), there
+	 * are none of it, and that is asked again now and then. */
+	bool optional;
 };
 
 const struct kube_kind_info *kube_kind_info(enum kube_kind kind);

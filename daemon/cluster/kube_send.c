@@ -215,8 +215,10 @@ on_http_done(void *ctx, const struct httpc_answer *http)
 
 	if (!request)
 		return;
-	if (!request->barred[0])
+	if (!request->barred[0]) {
 		kube_count(kube, request->verb, http->outcome == HTTPC_ANSWERED ? http->status : 0);
+		histogram_add_ms(&kube->stats.took, &histogram_request, http->took_ms);
+	}
 	if (http->outcome != HTTPC_ANSWERED && !request->barred[0])
 		credentials_doubt(kube->credentials);
 	else if (http->outcome == HTTPC_ANSWERED && http->status < 500)

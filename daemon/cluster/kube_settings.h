@@ -24,6 +24,7 @@ struct kube_settings {		/* strings are copied */
 			       quarter */
 	int64_t grace_ms;   /* a watch that was cut may take so long to be back [5 s] */
 	int64_t linger_ms;  /* a cache nobody wants any more is kept for [60 s] */
+	int64_t absent_ms;  /* an optional kind that there is none of is looked for again [5 min] */
 	int64_t backoff_ms; /* first wait after a failure [800 ms]; at most 30 s */
 };
 

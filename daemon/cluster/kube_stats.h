@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include "base/histogram.h"
 
 struct kube;
 
@@ -16,6 +17,7 @@ struct kube_stats {
 		uint64_t count;
 	} requests[KUBE_STATS_CELLS];
 	size_t cells;		/* in use */
+	struct histogram took;	/* all but watches */
 	uint64_t retries;	/* GETs sent again */
 	uint64_t throttled;	/* calls that had to wait for the budget ... */
 	uint64_t throttled_ms;	/* ... for so long in all */

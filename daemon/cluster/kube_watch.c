@@ -68,6 +68,28 @@ explain_list(struct kube_cache *cache, const struct kube_answer *answer)
 	kube_cache_broken(cache, why.text);
 }
 
+/* A cluster without the kind, or a Role that does not speak of it. Rights that go are another
+ * matter: what was there is there still. */
+static bool
+is_absent(const struct kube_cache *cache, const struct kube_answer *answer)
+{
+	if (!kube_kind_info(cache->kind)->optional || answer->outcome != KUBE_ANSWERED)
+		return false;
+	return answer->status == 404 || (answer->status == 403 && !cache->listed);
+}
+
+static void
+set_absent(struct kube_cache *cache)
+{
+	cache_list_begin(cache->store, "");
+	cache_list_end(cache->store);
+	cache->absent = true;
+	cache->listed = cache->relist = false;
+	cache->backoff_ms = 0;
+	cache->why[0] = '\0';
+	pause_for(cache, cache->kube->settings.absent_ms);
+}
+
 static void
 on_list_end(void *ctx, const struct kube_answer *answer)
 {
@@ -75,6 +97,10 @@ on_list_end(void *ctx, const struct kube_answer *answer)
 
 	cache->list = NULL;
 	cache->refused = answer->outcome == KUBE_ANSWERED && answer->status == 403;
+	if (is_absent(cache, answer)) {
+		set_absent(cache);
+		return;
+	}
 	if (answer->outcome != KUBE_ANSWERED || answer->status != 200) {
 		explain_list(cache, answer);
 		pause_after_failure(cache, answer->retry_after_ms);
@@ -84,7 +110,7 @@ on_list_end(void *ctx, const struct kube_answer *answer)
 	if (cache->listed)
 		cache->kube->stats.relists++;
 	cache->listed = true;
-	cache->relist = false;
+	cache->absent = cache->relist = false;
 	cache->listed_ms = clock_mono_ms();
 	cache->relist_ms = KUBE_RELIST_MS + (int64_t)(id_random() * KUBE_RELIST_MS / 2);
 	cache->cut_ms = cache->listed_ms;

@@ -60,6 +60,12 @@ lease_held(const struct lease *lease)
 }
 
 bool
+lease_wanted(const struct lease *lease)
+{
+	return is_wanted(lease);
+}
+
+bool
 lease_is_idle(const struct lease *lease)
 {
 	return lease->request == 0 && !is_wanted(lease) &&

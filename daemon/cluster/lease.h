@@ -38,6 +38,7 @@ void lease_drop(struct lease *lease); /* not wanted, and given back at once */
 void lease_poke(struct lease *lease);
 /* Not wanted, not ours any more, and no request under way. */
 bool lease_is_idle(const struct lease *lease);
+bool lease_wanted(const struct lease *lease);
 
 /* May be written now? By the clock: also right when the process was stopped in between. */
 bool lease_held(const struct lease *lease);

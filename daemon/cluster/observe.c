@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "base/jsonx.h"
+#include "cluster/autoscaler.h"
 #include "cluster/backup.h"
 #include "cluster/budgets.h"
 #include "cluster/clone.h"
@@ -14,9 +15,10 @@
 static json_t **
 array_slot(struct observe_objects *objects, int i)
 {
-	json_t **const slots[] = {&objects->hpas, &objects->stable_sets, &objects->stable_pods,
-	    &objects->canary_sets, &objects->canary_pods, &objects->slices, &objects->canary_slices,
-	    &objects->routes, &objects->canary_hpas, &objects->jobs, &objects->budgets};
+	json_t **const slots[] = {&objects->hpas, &objects->scaled, &objects->stable_sets,
+	    &objects->stable_pods, &objects->canary_sets, &objects->canary_pods, &objects->slices,
+	    &objects->canary_slices, &objects->routes, &objects->canary_hpas, &objects->jobs,
+	    &objects->budgets};
 
 	return i < (int)(sizeof(slots) / sizeof(slots[0])) ? slots[i] : NULL;
 }
@@ -140,20 +142,6 @@ look_services(const struct app *app, const struct observe_objects *objects, stru
 		seen->service_selects_canary = selects_canary(app, objects);
 }
 
-static void
-look_hpa(const struct app *app, const struct observe_objects *objects, struct hpa_seen *seen)
-{
-	const json_t *hpa = json_array_get(objects->hpas, 0);
-
-	if (hpa == NULL)
-		return;
-	seen->exists = true;
-	str_copy(seen->name, sizeof(seen->name), jsonx_text_or(hpa, "metadata.name", ""));
-	seen->min = jsonx_count(hpa, "spec.minReplicas", 1);
-	seen->max = jsonx_count(hpa, "spec.maxReplicas", 0);
-	seen->on_canary = str_equal(jsonx_text(hpa, "spec.scaleTargetRef.name"), app->canary);
-}
-
 void
 observe_look(const struct app *app, const char *new_image, const struct observe_objects *objects,
     int asked, struct observed *seen)
@@ -167,8 +155,8 @@ observe_look(const struct app *app, const char *new_image, const struct observe_
 		route_look(app, objects->route, asked, &seen->route);
 	istio_rule_look(app, objects->rule, objects->stable, objects->canary, objects->stable_pods,
 	    &seen->subsets);
-	look_hpa(app, objects, &seen->hpa);
-	backup_look(app, objects, &seen->backup);
+	autoscaler_look(app, objects, &seen->hpa);
+	backup_look(app, objects, seen->backups);
 	budgets_look(app, objects, &seen->budgets);
 	observe_preflight(app, objects, seen);
 }

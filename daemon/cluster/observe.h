@@ -15,6 +15,7 @@ struct observe_objects {		  /* all are references of its own; NULL: not there */
 	json_t *cronjob; /* of the backup */
 	json_t *rule;	 /* subset mode: the DestinationRule */
 	json_t *hpas;	 /* arrays from here on, never NULL after _init */
+	json_t *scaled;	 /* KEDA's ScaledObjects, likewise of the workload or of both colours */
 	json_t *stable_sets, *stable_pods, *canary_sets, *canary_pods;
 	json_t *slices, *canary_slices; /* of the two Services */
 	json_t *routes;			/* before a start: the namespace's other VirtualServices */

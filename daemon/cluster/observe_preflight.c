@@ -5,6 +5,7 @@
 
 #include <string.h>
 #include "base/jsonx.h"
+#include "cluster/autoscaler.h"
 #include "cluster/clone.h"
 #include "cluster/colours.h"
 #include "cluster/observe_checks.h"
@@ -47,11 +48,7 @@ check_workload(const struct check *c, struct err *e)
 static int
 check_hpas(const struct check *c, struct err *e)
 {
-	if (json_array_size(c->objects->hpas) < 2)
-		return 0;
-	return err_set(e, "several HorizontalPodAutoscalers target %s %s%s: keep one",
-	    app_workload_kind(c->app), c->app->workload,
-	    c->app->colours ? " or the other colour's" : "");
+	return autoscaler_check(c->app, c->objects, c->seen, e);
 }
 
 static int
@@ -257,28 +254,14 @@ warn_hosts(const struct check *c, struct err *e)
 static int
 warn_canary_hpa(const struct check *c, struct err *e)
 {
-	const json_t *hpa = json_array_get(c->objects->canary_hpas, 0);
-
-	if (hpa == NULL)
-		return 0;
-	return err_set(e,
-	    "HorizontalPodAutoscaler %s scales Deployment %s, which airisd makes and sizes: "
-	    "delete it",
-	    jsonx_text_or(hpa, "metadata.name", "?"), c->app->canary);
+	return autoscaler_warn_canary(c->app, c->objects, e);
 }
 
 /* Its floor is held at the size that runs, which cannot be above its ceiling. */
 static int
-warn_hpa_ceiling(const struct check *c, struct err *e)
+warn_hpa(const struct check *c, struct err *e)
 {
-	const struct hpa_seen *hpa = &c->seen->hpa;
-
-	if (!hpa->exists || c->seen->stable.replicas <= hpa->max)
-		return 0;
-	return err_set(e,
-	    "HorizontalPodAutoscaler %s allows %d pods and Deployment %s has %d: raise "
-	    "maxReplicas, or it is shrunk during the rollout",
-	    hpa->name, hpa->max, c->seen->stable.name, c->seen->stable.replicas);
+	return autoscaler_warn(c->app, c->seen, e);
 }
 
 /* Replaced in place, a pod is away before its successor is there. */
@@ -342,7 +325,7 @@ steps_of(const struct app *app)
 }
 
 static const struct check_step warnings[] = {{warn_hosts, false}, {warn_canary_hpa, false},
-    {warn_hpa_ceiling, false}, {warn_alone, false}, {warn_unschedulable, false}, {NULL, false}};
+    {warn_hpa, false}, {warn_alone, false}, {warn_unschedulable, false}, {NULL, false}};
 
 /* A whole line, or none: half of one may say the opposite. */
 static void

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include "base/jsonx.h"
 #include "base/str.h"
+#include "cluster/autoscaler.h"
 #include "cluster/colours.h"
 #include "cluster/observe.h"
 #include "cluster/port_app.h"
@@ -55,12 +56,43 @@ get_lasting(const struct kube *kube, enum kube_kind kind, const struct app *app,
 }
 
 static void
-find_hpas(const struct kube *kube, const struct app *app, const char *workload, json_t *to)
+find_scaling(const struct kube *kube, enum kube_kind kind, const struct app *app,
+    const char *workload, json_t *to)
 {
 	char *target = str_format("%s/%s", app_workload_kind(app), workload);
 
-	find(kube, KUBE_HPAS, app, target, to);
+	find(kube, kind, app, target, to);
 	free(target);
+}
+
+/* KEDA's HPA is behind a ScaledObject that has gone to another workload. */
+static void
+drop_left(const struct kube *kube, const struct app *app, struct observe_objects *o)
+{
+	for (size_t i = json_array_size(o->hpas); i-- > 0;) {
+		const char *owner = autoscaler_owner(json_array_get(o->hpas, i));
+		const json_t *scaled =
+		    owner == NULL ? NULL
+				  : kube_get(kube, KUBE_SCALEDOBJECTS, app->namespace, owner);
+		bool ours = scaled == NULL;
+		const json_t *one;
+		size_t j;
+
+		json_array_foreach(o->scaled, j, one) ours |= one == scaled;
+		if (!ours)
+			json_array_remove(o->hpas, i);
+	}
+}
+
+static void
+find_autoscalers(const struct kube *kube, const struct app *app, struct observe_objects *o)
+{
+	find_scaling(kube, KUBE_HPAS, app, app->workload, o->hpas);
+	find_scaling(kube, KUBE_HPAS, app, app->canary, app->colours ? o->hpas : o->canary_hpas);
+	find_scaling(kube, KUBE_SCALEDOBJECTS, app, app->workload, o->scaled);
+	if (app->colours)
+		find_scaling(kube, KUBE_SCALEDOBJECTS, app, app->canary, o->scaled);
+	drop_left(kube, app, o);
 }
 
 struct named { /* for colours_take_sides */
@@ -127,8 +159,7 @@ port_gather(
 		o->cronjob = get(kube, KUBE_CRONJOBS, app, app->batch.backup);
 		find(kube, KUBE_JOBS, app, jsonx_text_or(o->cronjob, "metadata.uid", ""), o->jobs);
 	}
-	find_hpas(kube, app, app->workload, o->hpas);
-	find_hpas(kube, app, app->canary, app->colours ? o->hpas : o->canary_hpas);
+	find_autoscalers(kube, app, o);
 	if (app->colours)
 		port_find_all(kube, KUBE_BUDGETS, app, NULL, o->budgets);
 	find_owned(kube, app, o->stable, o->stable_sets, o->stable_pods);

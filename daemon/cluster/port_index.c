@@ -1,5 +1,6 @@
 /* The index: every object that is named by an app under "PLURAL/NAMESPACE/NAME". What belongs to a
- * Deployment or a Service (ReplicaSets, pods, HPAs; EndpointSlices) is found under its name. */
+ * Deployment or a Service (ReplicaSets, pods, HPAs, ScaledObjects; EndpointSlices) is found under
+ * its name. */
 #include <string.h>
 #include "base/jsonx.h"
 #include "cluster/port_app.h"
@@ -28,6 +29,8 @@ is_needed(const struct app *app, enum kube_kind kind)
 		return app->kind == WORKLOAD_DEPLOYMENT;
 	if (kind == KUBE_BUDGETS)
 		return app->colours;
+	if (kind == KUBE_SCALEDOBJECTS)
+		return app->kind != WORKLOAD_DAEMONSET;
 	return kind != KUBE_DESTINATIONRULES || app->traffic.mode == TRAFFIC_SUBSET;
 }
 
@@ -216,6 +219,18 @@ tell_pod(const struct search *s, const json_t *pod)
 }
 
 static void
+tell_scaled(const struct search *s, const json_t *object)
+{
+	const char *kind = jsonx_text_or(object, "spec.scaleTargetRef.kind", "Deployment");
+	const char *name = jsonx_text_or(object, "spec.scaleTargetRef.name", "");
+
+	if (strcmp(kind, "StatefulSet") == 0)
+		tell(s, "statefulsets", name);
+	else if (strcmp(kind, "Deployment") == 0)
+		tell(s, "deployments", name);
+}
+
+static void
 tell_object(const struct search *s, enum kube_kind kind, const char *name, const json_t *object)
 {
 	const char *owner = NULL;
@@ -240,12 +255,9 @@ tell_object(const struct search *s, enum kube_kind kind, const char *name, const
 			tell(s, "cronjobs", owner);
 		return;
 	case KUBE_HPAS:
-		if (str_equal(jsonx_text(object, "spec.scaleTargetRef.kind"), "StatefulSet"))
-			tell(s, "statefulsets",
-			    jsonx_text_or(object, "spec.scaleTargetRef.name", ""));
-		else if (str_equal(jsonx_text(object, "spec.scaleTargetRef.kind"), "Deployment"))
-			owner = jsonx_text(object, "spec.scaleTargetRef.name");
-		break;
+	case KUBE_SCALEDOBJECTS:
+		tell_scaled(s, object);
+		return;
 	case KUBE_PODS:
 		tell_pod(s, object);
 		return;
@@ -262,6 +274,20 @@ tell_object(const struct search *s, enum kube_kind kind, const char *name, const
 		tell(s, "deployments", owner);
 }
 
+/* Whenever a pod gets ready, the status of its budget changes; that of a ScaledObject whenever KEDA
+ * looks at its triggers. */
+static bool
+is_status_only(enum kube_kind kind, const json_t *old, const json_t *now)
+{
+	const json_t *was = jsonx_at(old, "metadata.annotations");
+	const json_t *is = jsonx_at(now, "metadata.annotations");
+
+	return (kind == KUBE_BUDGETS || kind == KUBE_SCALEDOBJECTS) && old != NULL && now != NULL &&
+	       json_equal(json_object_get(old, "spec"), json_object_get(now, "spec")) &&
+	       (was == is || json_equal(was, is)) &&
+	       jsonx_at(now, "metadata.deletionTimestamp") == NULL;
+}
+
 void
 port_index_find(const struct port_index *index, const struct kube *kube, enum kube_kind kind,
     const char *ns, const char *name, json_t *old, json_t *now,
@@ -269,14 +295,12 @@ port_index_find(const struct port_index *index, const struct kube *kube, enum ku
 {
 	const struct search s = {index, kube, ns, each, ctx};
 
-	/* Whenever a pod gets ready, the status of its budget changes. */
-	if (kind == KUBE_BUDGETS && old != NULL && now != NULL &&
-	    json_equal(json_object_get(old, "spec"), json_object_get(now, "spec")) &&
-	    jsonx_at(now, "metadata.deletionTimestamp") == NULL)
+	if (is_status_only(kind, old, now))
 		return;
 	tell_object(&s, kind, name, now != NULL ? now : old);
 	/* What an object pointed to before matters as well. */
-	if (old != NULL && now != NULL && (kind == KUBE_HPAS || kind == KUBE_ENDPOINTSLICES))
+	if (old != NULL && now != NULL &&
+	    (kind == KUBE_HPAS || kind == KUBE_SCALEDOBJECTS || kind == KUBE_ENDPOINTSLICES))
 		tell_object(&s, kind, name, old);
 }
 

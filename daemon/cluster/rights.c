@@ -5,6 +5,7 @@
 #include <string.h>
 #include "base/jsonx.h"
 #include "base/str.h"
+#include "cluster/autoscaler.h"
 #include "cluster/budgets.h"
 #include "cluster/kube_kinds.h"
 #include "cluster/route_form.h"
@@ -63,7 +64,7 @@ static void
 add_workloads(struct row *row)
 {
 	const struct app *app = row->app;
-	const json_t *hpa = json_array_get(row->objects->hpas, 0);
+	struct autoscaler scaler;
 
 	add(row, "patch", workload_kind(app), app->workload);
 	if (app->rolls) {
@@ -72,8 +73,9 @@ add_workloads(struct row *row)
 		add(row, "patch", KUBE_DEPLOYMENTS, app->canary);
 		add_made(row, KUBE_DEPLOYMENTS, row->objects->canary, app->canary);
 	}
-	if (hpa != NULL)
-		add(row, "patch", KUBE_HPAS, jsonx_text_or(hpa, "metadata.name", ""));
+	autoscaler_find(row->objects, &scaler);
+	if (scaler.name != NULL)
+		add(row, "patch", scaler.kind, scaler.name);
 }
 
 static void

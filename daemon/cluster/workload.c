@@ -173,7 +173,7 @@ count_pods(const struct workload_side *side, const struct app *app, const char *
 	}
 }
 
-/* Who wrote the released container's image; of a canary also who wrote its size. */
+/* Who wrote the released container's image, and who its size; of a canary either. */
 static void
 look_editor(const json_t *deployment, const struct app *app, struct workload_seen *seen)
 {
@@ -184,6 +184,7 @@ look_editor(const json_t *deployment, const struct app *app, struct workload_see
 	static const char *const size_path[] = {"f:spec", "f:replicas", NULL};
 	char *key;
 
+	observe_editor(deployment, size_path, seen->sized_by, sizeof(seen->sized_by), NULL);
 	if (i < 0)
 		return;
 	key = str_format("k:{\"name\":\"%s\"}",
@@ -191,8 +192,7 @@ look_editor(const json_t *deployment, const struct app *app, struct workload_see
 	path[4] = key;
 	observe_editor(deployment, path, seen->edited_by, sizeof(seen->edited_by), NULL);
 	if (seen->ours && seen->edited_by[0] == '\0')
-		observe_editor(
-		    deployment, size_path, seen->edited_by, sizeof(seen->edited_by), NULL);
+		str_copy(seen->edited_by, sizeof(seen->edited_by), seen->sized_by);
 	free(key);
 }
 

@@ -73,22 +73,23 @@ engine_command(struct engine *engine, const char *id, enum command command, bool
 	engine_mark(entry);
 }
 
-void
-engine_app_put(
-    struct engine *engine, struct app *app, const char *actor, const struct engine_reply *reply)
+/* May the app become this (NULL: go)? It is judged as it is when all that came before is written,
+ * and in the same turn handed over, so nothing comes between. False: answered. */
+static bool
+may_change(struct engine *engine, const struct app_entry *entry,
+    const struct app_condition *condition, const json_t *spec, const struct engine_reply *reply)
 {
-	struct app_entry *entry = engine_app_entry(engine, app->name);
-	bool created = entry->app == NULL;
-	if (engine->degraded) {
-		reply_later(engine, reply, ENGINE_DEGRADED, app->name, engine->degraded_why);
-		app_free(app);
-		return;
-	}
-	if (!created && json_equal(entry->app->spec, app->spec)) {
-		reply_later(engine, reply, ENGINE_OK, app->name, "unchanged");
-		app_free(app);
-		return;
-	}
+	struct err why;
+	if (condition == NULL || app_meets(commit_coming(entry), condition, spec, &why))
+		return true;
+	commit_app_reply(engine, entry, reply, ENGINE_CHANGED, why.text);
+	return false;
+}
+
+static void
+write_app(struct engine *engine, struct app *app, const char *actor,
+    const struct engine_reply *reply, enum engine_result result)
+{
 	char *text = jsonx_dump(app->spec);
 	struct journal_write write = {.kind = JOURNAL_APP,
 	    .key = app->name,
@@ -96,13 +97,32 @@ engine_app_put(
 	    .text = text,
 	    .actor = actor,
 	    .at_ms = engine_now_ms(engine)};
-	commit_app(engine, &write, app, reply, created ? ENGINE_CREATED : ENGINE_OK);
+	commit_app(engine, &write, app, reply, result);
 	free(text);
 }
 
 void
-engine_app_delete(
-    struct engine *engine, const char *name, const char *actor, const struct engine_reply *reply)
+engine_app_put(struct engine *engine, struct app *app, const struct app_condition *condition,
+    const char *actor, const struct engine_reply *reply)
+{
+	struct app_entry *entry = engine_app_entry(engine, app->name);
+	const struct app *before = commit_coming(entry);
+	if (engine->degraded) {
+		reply_later(engine, reply, ENGINE_DEGRADED, app->name, engine->degraded_why);
+		app_free(app);
+	} else if (!may_change(engine, entry, condition, app->spec, reply)) {
+		app_free(app);
+	} else if (before != NULL && json_equal(before->spec, app->spec)) {
+		commit_app_reply(engine, entry, reply, ENGINE_OK, "unchanged");
+		app_free(app);
+	} else {
+		write_app(engine, app, actor, reply, before == NULL ? ENGINE_CREATED : ENGINE_OK);
+	}
+}
+
+void
+engine_app_delete(struct engine *engine, const char *name, const struct app_condition *condition,
+    const char *actor, const struct engine_reply *reply)
 {
 	struct app_entry *entry = map_get(engine->apps, name);
 	if (entry == NULL || entry->app == NULL || entry->leaving > 0) {
@@ -121,6 +141,8 @@ engine_app_delete(
 		reply_later(engine, reply, ENGINE_REFUSED, name, why);
 		return;
 	}
+	if (!may_change(engine, entry, condition, NULL, reply))
+		return;
 	struct journal_write write = {.kind = JOURNAL_APP,
 	    .key = name,
 	    .app = name,

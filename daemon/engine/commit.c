@@ -9,6 +9,7 @@
 #include "base/jsonx.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "engine/count.h"
 #include "engine/engine_room.h"
 
 #define RETRY_MS 2000
@@ -130,9 +131,11 @@ void
 commit_event(struct entry *entry, const struct event *event, const char *actor)
 {
 	struct rollout *r = entry->rollout;
+	struct count_mark before = count_mark(r);
 	struct err e;
 	if (rollout_fold(r, event, &e) < 0)
 		log_fatal("a decision does not fold: %s", e.text);
+	count_event(entry, event, &before);
 	char *text = jsonx_dump(event->data);
 	struct journal_write write = {.kind = JOURNAL_EVENT,
 	    .key = r->id,
@@ -143,7 +146,6 @@ commit_event(struct entry *entry, const struct event *event, const char *actor)
 	    .at_ms = event->at_ms};
 	commit_write(entry, &write);
 	log_event(r, event, event->kind == EVENT_CREATED ? r->release.image : text);
-	entry->engine->stats.events++;
 	free(text);
 }
 
@@ -245,9 +247,17 @@ hand_next(struct entry *entry)
 }
 
 static void
+arrive(struct app_entry *entry, const struct batch *batch)
+{
+	if (entry->coming == batch)
+		entry->coming = NULL;
+}
+
+static void
 apply_app(struct engine *engine, struct batch *batch)
 {
 	struct app_entry *entry = engine_app_entry(engine, batch->writes[0].key);
+	arrive(entry, batch);
 	engine->stats.apps += (batch->app != NULL) - (entry->app != NULL);
 	entry->leaving -= batch->app == NULL;
 	app_free(entry->app);
@@ -262,6 +272,7 @@ become_known(struct entry *entry)
 	if (entry->known)
 		return;
 	entry->known = true;
+	count_started(entry);
 	for (struct entry *other = entry->app->rollouts; other; other = other->next_of_app)
 		engine_mark(other);
 }
@@ -307,12 +318,19 @@ durable(struct engine *engine, struct batch *batch)
 	batch_free(batch);
 }
 
+static void
+app_not_durable(struct engine *engine, const struct batch *batch)
+{
+	struct app_entry *entry = engine_app_entry(engine, batch->writes[0].key);
+	arrive(entry, batch);
+	entry->leaving -= batch->app == NULL;
+}
+
 /* Nothing waits behind the batch that would have created it. */
 static void
 forget_rollout(struct entry *entry)
 {
 	entry->unsaved = 0;
-	entry->engine->stats.started--;
 	engine_doom(entry);
 	engine_mark(entry);
 }
@@ -352,8 +370,8 @@ not_durable(struct engine *engine, struct batch *batch, const char *why)
 	}
 	give_answers(batch, false, why);
 	if (entry == NULL || !entry->known) {
-		if (batch->is_app && batch->app == NULL)
-			engine_app_entry(engine, batch->writes[0].key)->leaving--;
+		if (batch->is_app)
+			app_not_durable(engine, batch);
 		forget_keys(engine, batch);
 		if (entry != NULL)
 			forget_rollout(entry);
@@ -410,7 +428,24 @@ commit_app(struct engine *engine, const struct journal_write *write, struct app 
 	batch->app = app;
 	batch_add(batch, write);
 	commit_reply_with(batch, reply, result, write->key, "");
+	engine_app_entry(engine, write->key)->coming = batch;
 	hand_over(engine, batch);
+}
+
+const struct app *
+commit_coming(const struct app_entry *entry)
+{
+	return entry->coming != NULL ? entry->coming->app : entry->app;
+}
+
+void
+commit_app_reply(struct engine *engine, const struct app_entry *entry,
+    const struct engine_reply *reply, enum engine_result result, const char *why)
+{
+	if (entry->coming != NULL)
+		commit_reply_with(entry->coming, reply, result, entry->name, why);
+	else
+		reply_later(engine, reply, result, entry->name, why);
 }
 
 /* With nothing to be tried again, the next request finds out whether it can be written. */

@@ -5,6 +5,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "engine/count.h"
 #include "engine/engine_room.h"
 #include "model/gate.h"
 
@@ -17,18 +18,21 @@ act_key(char *to, size_t size, const char *cluster, uint64_t number)
 	str_print(to, size, "%s/%" PRIu64, cluster, number);
 }
 
+static int64_t
+mono_ms(const struct engine *engine)
+{
+	return engine->ports.clock.mono_ms(engine->ports.clock.ctx);
+}
+
 static void
 note_abort(struct entry *entry)
 {
 	struct engine *engine = entry->engine;
 	if (entry->abort_ms == 0 || entry->sending.kind != ACT_WEIGHT || !entry->sending.urgent)
 		return;
-	int64_t took = engine->ports.clock.mono_ms(engine->ports.clock.ctx) - entry->abort_ms;
+	int64_t took = mono_ms(engine) - entry->abort_ms;
 	entry->abort_ms = 0;
-	engine->stats.aborts++;
-	engine->stats.abort_sum_ms += took;
-	if (took > engine->stats.abort_max_ms)
-		engine->stats.abort_max_ms = took;
+	histogram_add_ms(&engine->stats.aborts, &histogram_request, took);
 	log_line(LOG_INFO, "engine", entry->rollout->id, entry->app->name,
 	    "abort: the weight was sent %" PRId64 " ms after the command", took);
 }
@@ -90,6 +94,7 @@ effects_send(struct entry *entry)
 		entry->overtaken_attempt = entry->act_attempt;
 	}
 	entry->act_attempt = entry->rollout->attempt.number;
+	entry->act_sent_ms = mono_ms(entry->engine);
 	entry->act_number = cluster->act(
 	    cluster->ctx, entry->rollout->app, &entry->rollout->baseline, &entry->sending);
 	failpoint_soon_of("act:sent", act_name(entry->sending.kind));
@@ -123,13 +128,17 @@ engine_acted(struct engine *engine, const char *cluster, uint64_t number, enum a
 	if (entry == NULL || entry->doomed)
 		return;
 	if (entry->act_number != number) {
+		const struct past_act *past = &entry->rollout->overtaken;
+		if (past->attempt == entry->overtaken_attempt)
+			engine->stats.acts[past->kind][outcome]++;
 		entry->overtaken--;
 		note_outcome(entry, entry->overtaken_attempt, outcome, text, retry_after_ms);
 		return;
 	}
 	failpoint_of("act:answered", act_name(entry->rollout->attempt.act.kind));
 	entry->act_number = 0;
-	engine->stats.acts[entry->rollout->attempt.act.kind][outcome]++;
+	count_act(engine, entry->rollout->attempt.act.kind, outcome,
+	    mono_ms(engine) - entry->act_sent_ms);
 	note_outcome(entry, entry->act_attempt, outcome, text, retry_after_ms);
 }
 

@@ -94,7 +94,6 @@ doom_ended(struct entry *entry)
 {
 	if (entry->doomed || !rollout_ended(entry->rollout))
 		return;
-	entry->engine->stats.ended[entry->rollout->phase]++;
 	engine_doom(entry);
 }
 
@@ -238,10 +237,4 @@ engine_degraded(const struct engine *engine, const char **why)
 {
 	*why = engine->degraded_why;
 	return engine->degraded;
-}
-
-const struct engine_stats *
-engine_stats(const struct engine *engine)
-{
-	return &engine->stats;
 }

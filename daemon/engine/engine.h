@@ -6,6 +6,7 @@
 #define ENGINE_ENGINE_H
 
 #include "loop/loop.h"
+#include "model/app_tag.h"
 #include "model/command.h"
 #include "model/rehearse.h"
 #include "ports/clock.h"
@@ -15,7 +16,6 @@
 #include "ports/mesh.h"
 
 struct engine;
-
 struct engine_ports {
 	struct journal_port journal;
 	struct gate_port gates;
@@ -49,6 +49,7 @@ enum engine_result {
 	ENGINE_NOT_FOUND,
 	ENGINE_REFUSED,	   /* the state does not allow it */
 	ENGINE_KEY_REUSED, /* the same Idempotency-Key with another request */
+	ENGINE_CHANGED,	   /* the app is not what the condition says */
 	ENGINE_DEGRADED	   /* cannot be written down now */
 };
 struct engine_reply {
@@ -68,11 +69,11 @@ void engine_start(
     struct engine *engine, const struct engine_start *start, const struct engine_reply *reply);
 void engine_command(struct engine *engine, const char *id, enum command command, bool full,
     const char *reason, const char *actor, const struct engine_reply *reply);
-/* The app is taken. CREATED or OK; the why of OK is "unchanged" if it was the same. */
-void engine_app_put(
-    struct engine *engine, struct app *app, const char *actor, const struct engine_reply *reply);
-void engine_app_delete(
-    struct engine *engine, const char *name, const char *actor, const struct engine_reply *reply);
+/* Takes the app. The why of OK is "unchanged" if it was the same. condition: NULL for none. */
+void engine_app_put(struct engine *engine, struct app *app, const struct app_condition *condition,
+    const char *actor, const struct engine_reply *reply);
+void engine_app_delete(struct engine *engine, const char *name,
+    const struct app_condition *condition, const char *actor, const struct engine_reply *reply);
 
 /* Looking; what is returned is valid until the loop's turn ends. */
 const struct app *engine_app(const struct engine *engine, const char *name); /* NULL: none */
@@ -106,15 +107,5 @@ void engine_plan(struct engine *engine, const char *app, const char *image,
 
 int64_t engine_now_ms(const struct engine *engine); /* wall clock that never goes back */
 bool engine_degraded(const struct engine *engine, const char **why);
-
-struct engine_stats {
-	uint64_t started, ended[PHASE_FAILED + 1];
-	uint64_t acts[ACT_KINDS][ACT_UNREACHED + 1];
-	uint64_t decisions, events, measures[VERDICT_TOO_FEW + 1];
-	int live, apps;
-	uint64_t aborts;		    /* abort commands that led to a weight write */
-	int64_t abort_sum_ms, abort_max_ms; /* accepted -> sent */
-};
-const struct engine_stats *engine_stats(const struct engine *engine);
 
 #endif

@@ -7,6 +7,7 @@
 #include "engine/effects.h"
 #include "engine/engine.h"
 #include "engine/inquiry.h"
+#include "engine/stats.h"
 
 struct batch;
 struct entry { /* a live rollout */
@@ -41,13 +42,15 @@ struct entry { /* a live rollout */
 	bool asks_mesh;		 /* the last decision waits for whether it answers at all */
 	int64_t verify_ms;	 /* when a direct read was last asked for */
 	struct inquiry *inquiry; /* before its first act; NULL: none */
+	int64_t act_sent_ms;	 /* monotonic, of the act under way */
 	int64_t abort_ms; /* monotonic time of an abort command that has not reached the wire */
 };
 
 struct app_entry {
-	struct app *app; /* NULL: deleted while rollouts are live */
-	int releases;	 /* the newest number; 0: not read yet */
-	int leaving;	 /* deletions that are not durable yet */
+	struct app *app;      /* NULL: deleted while rollouts are live */
+	int releases;	      /* the newest number; 0: not read yet */
+	int leaving;	      /* deletions that are not durable yet */
+	struct batch *coming; /* the last change of it that is not durable yet; NULL: none */
 	struct entry *rollouts;
 	char name[APP_LABEL];
 };

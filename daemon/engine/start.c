@@ -123,7 +123,6 @@ make_rollout(struct engine *engine, const struct app_entry *app, const struct re
 	    .kind = EVENT_CREATED, .at_ms = release->at_ms, .actor = release->who, .data = *data};
 	if (rollout_fold(rollout, &event, &e) < 0)
 		log_fatal("a new rollout does not fold: %s", e.text);
-	engine->stats.started++;
 	return rollout;
 }
 

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "base/histogram.h"
 #include "loop/loop.h"
 #include "model/app.h"
 #include "ports/gate.h"
@@ -60,6 +61,7 @@ struct gates_health {
 	int64_t success_ms, failure_ms; /* wall clock of the last ones; 0: never */
 	int64_t skew_ms; /* its clock minus ours; 0 while that is within what can be measured */
 	uint64_t asked, failed; /* requests */
+	struct histogram took;	/* those that were sent and not given up */
 	int running, waiting;	/* measurements */
 };
 /* Fills at most room entries; the number of sources. */

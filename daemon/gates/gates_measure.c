@@ -282,14 +282,12 @@ on_part(void *ctx, const struct httpc_answer *http)
 	char why[160];
 	struct part *part = map_remove_number(gates->parts, http->number);
 	struct gates_measurement *m;
-	bool alive;
 
 	if (part == NULL)
 		return;
 	m = part->of;
 	part->request = 0;
-	alive = gates_answer_alive(http, why, sizeof(why));
-	gates_origin_note(m->origin, alive, why);
+	(void)gates_origin_heard(m->origin, http, why, sizeof(why));
 	if (retry(part, http))
 		return;
 	if (http->outcome != HTTPC_ANSWERED) {

@@ -249,14 +249,25 @@ gates_answer_text(const struct httpc_answer *answer, char *text, size_t size)
 		str_copy(text, size, answer->error == NULL ? "no answer" : answer->error);
 }
 
-bool
-gates_answer_alive(const struct httpc_answer *answer, char *text, size_t size)
+/* 400 and 422 are about the query; anything else but an answer is about the source. */
+static bool
+is_alive(const struct httpc_answer *answer)
 {
-	gates_answer_text(answer, text, size);
 	if (answer->outcome == HTTPC_TOO_BIG)
 		return true;
-	/* 400 and 422 are about the query; anything else but an answer is about the source. */
 	return answer->outcome == HTTPC_ANSWERED &&
 	       ((answer->status >= 200 && answer->status < 300) || answer->status == 400 ||
 		   answer->status == 422);
+}
+
+bool
+gates_origin_heard(
+    struct gates_origin *origin, const struct httpc_answer *answer, char *text, size_t size)
+{
+	bool alive = is_alive(answer);
+
+	gates_answer_text(answer, text, size);
+	gates_origin_note(origin, alive, text);
+	histogram_add_ms(&origin->health.took, &histogram_request, answer->took_ms);
+	return alive;
 }

@@ -58,8 +58,7 @@ on_done(void *ctx, const struct httpc_answer *answer)
 	if (origin == NULL)
 		return;
 	origin->probe = 0;
-	ok = gates_answer_alive(answer, why, sizeof(why));
-	gates_origin_note(origin, ok, why);
+	ok = gates_origin_heard(origin, answer, why, sizeof(why));
 	if (ok && answer->outcome == HTTPC_ANSWERED)
 		note_clock(origin, answer);
 	wait_for_next(origin, ok);

@@ -73,13 +73,11 @@ on_done(void *ctx, const struct httpc_answer *http)
 	struct gates *gates = ctx;
 	char why[160];
 	struct gates_query *query = map_remove_number(gates->requests, http->number);
-	bool alive;
 
 	if (query == NULL)
 		return;
 	query->request = 0;
-	alive = gates_answer_alive(http, why, sizeof(why));
-	gates_origin_note(query->origin, alive, why);
+	(void)gates_origin_heard(query->origin, http, why, sizeof(why));
 	if (http->outcome != HTTPC_ANSWERED) {
 		fail(query, query->origin->name, why);
 		return;

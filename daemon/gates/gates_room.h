@@ -69,8 +69,10 @@ must_check int gates_origin_ask(struct gates_origin *origin, const char *query, 
     uint64_t *number, struct err *e);
 /* Keeps the source's health. text says why it failed, for people; unused for a success. */
 void gates_origin_note(struct gates_origin *origin, bool ok, const char *text);
-/* Whether the answer is a working source's, even if it refuses the query; text says why not. */
-bool gates_answer_alive(const struct httpc_answer *answer, char *text, size_t size);
+/* Keeps it of an answer. Whether that is a working source's, even if it refuses the query; text
+ * says why not. */
+bool gates_origin_heard(
+    struct gates_origin *origin, const struct httpc_answer *answer, char *text, size_t size);
 void gates_answer_text(const struct httpc_answer *answer, char *text, size_t size);
 
 void gates_probe_start(struct gates_origin *origin);

@@ -73,7 +73,7 @@ httpd_listen_tcp(struct httpd *httpd, const char *address, int *port, struct err
 {
 	int listener;
 
-	if (httpd_socket_tcp(address, &listener, port, e) < 0)
+	if (httpd_socket_tcp(httpd, address, &listener, port, e) < 0)
 		return -1;
 	(void)add_port(httpd, listener);
 	return 0;
@@ -84,12 +84,15 @@ httpd_listen_unix(struct httpd *httpd, const char *path, unsigned mode, struct e
 {
 	struct httpd_port *port;
 	struct stat made = {0};
+	bool passed;
 	int listener;
 
-	if (httpd_socket_unix(path, mode, &listener, e) < 0)
+	if (httpd_socket_unix(httpd, path, mode, &listener, &passed, e) < 0)
 		return -1;
 	port = add_port(httpd, listener);
 	port->unix_path = mem_strdup(path);
+	if (passed)
+		return 0;
 	(void)lstat(path, &made);
 	port->unix_device = made.st_dev;
 	port->unix_inode = made.st_ino;
@@ -101,8 +104,9 @@ remove_socket(const struct httpd_port *port)
 {
 	struct stat found;
 
-	if (port->unix_path != NULL && lstat(port->unix_path, &found) == 0 &&
-	    found.st_dev == port->unix_device && found.st_ino == port->unix_inode)
+	if (port->unix_path != NULL && port->unix_inode != 0 &&
+	    lstat(port->unix_path, &found) == 0 && found.st_dev == port->unix_device &&
+	    found.st_ino == port->unix_inode)
 		(void)unlink(port->unix_path);
 }
 
@@ -125,6 +129,7 @@ httpd_free(struct httpd *httpd)
 		next = port->next;
 		httpd_port_free(port);
 	}
+	httpd_passed_close(httpd);
 	free(httpd);
 }
 

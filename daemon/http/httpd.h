@@ -29,10 +29,15 @@ typedef void httpd_gone(void *ctx, uint64_t number);
 
 struct httpd *httpd_new(struct loop *loop, const struct httpd_limits *limits,
     httpd_handler *handler, httpd_gone *gone, void *ctx);
+/* A listening socket that is there already. The call below that asks for its very place takes it;
+ * httpd_passed_all is an error while one has been taken by none. */
+must_check int httpd_pass(struct httpd *httpd, int fd, const char *name, struct err *e);
+must_check int httpd_passed_all(const struct httpd *httpd, struct err *e);
 /* "127.0.0.1:8080", "[::1]:0"; *port gets the real port. Not loopback: refused by the caller, not
  * here. */
 must_check int httpd_listen_tcp(struct httpd *httpd, const char *address, int *port, struct err *e);
-/* Removes a stale socket (nobody listens), refuses a live one; mode such as 0660. */
+/* Removes a stale socket (nobody listens), refuses a live one; mode such as 0660. A passed one has
+ * its mode already: it may be stricter, not laxer. */
 must_check int httpd_listen_unix(
     struct httpd *httpd, const char *path, unsigned mode, struct err *e);
 /* Open requests get 503, streams end; then everything is closed. Not from a handler. */

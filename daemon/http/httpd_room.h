@@ -1,5 +1,6 @@
 /* Inside the room httpd only: httpd.c is the whole, httpd_port.c a listener and its pump,
- * httpd_socket.c makes listeners, httpd_request.c a request's life, httpd_answer.c its answer.
+ * httpd_socket.c makes listeners, httpd_passed.c has those that were made before, httpd_request.c a
+ * request's life, httpd_answer.c its answer.
  *
  * FRESH -> READING -> HANDED -> ANSWERED -> (freed when MHD has completed it)
  *                        \-> STREAMING ---/
@@ -13,6 +14,7 @@
 #include <sys/types.h>
 #include "base/str.h"
 #include "http/httpd.h"
+#include "http/httpd_socket.h"
 
 enum {
 	HTTPD_BUCKETS = 256,
@@ -29,6 +31,8 @@ struct httpd {
 	httpd_gone *gone;
 	void *ctx;
 	struct httpd_port *ports;
+	struct httpd_passed passed[HTTPD_PASSED];
+	int passed_count;
 	struct httpd_request *table[HTTPD_BUCKETS];
 	int connections;
 	uint64_t spins;
@@ -39,10 +43,10 @@ struct httpd_port {
 	struct httpd_port *next;
 	struct httpd *httpd;
 	struct MHD_Daemon *mhd;
-	int listener;	   /* ours until MHD is stopped; -1 after quiesce */
-	char *unix_path;   /* NULL: TCP */
-	dev_t unix_device; /* which file we made, so that we never remove another's */
-	ino_t unix_inode;
+	int listener;		  /* ours until MHD is stopped; -1 after quiesce */
+	char *unix_path;	  /* NULL: TCP */
+	dev_t unix_device;	  /* which file we made, so that we never remove another's */
+	ino_t unix_inode;	  /* 0: it was passed, and is not ours to remove */
 	struct loop_fd *watch;	  /* MHD's epoll descriptor */
 	struct loop_timer *timer; /* the pump's next run */
 	bool running, again;	  /* inside of MHD_run; it has work that it does not know of */
@@ -112,9 +116,5 @@ void httpd_answers_stop(struct httpd *httpd); /* 503 for who waits, an end for s
 /* Why a request's head is refused (a text), or NULL. */
 const char *httpd_check_head(struct httpd_request *request, const char *url);
 bool httpd_check_uri(const char *uri);
-
-must_check int httpd_socket_tcp(const char *address, int *fd, int *port, struct err *e);
-must_check int httpd_socket_unix(const char *path, unsigned mode, int *fd, struct err *e);
-void httpd_socket_peer(int fd, bool local, char *to, size_t size);
 
 #endif

@@ -40,10 +40,8 @@ split_address(const char *address, char *host, size_t size, const char **port)
 }
 
 static int
-listen_on(const struct addrinfo *where, const char *address, int *port, struct err *e)
+listen_on(const struct addrinfo *where, const char *address, struct err *e)
 {
-	struct sockaddr_in6 bound = {0};
-	socklen_t size = sizeof(bound);
 	int on = 1, code, fd;
 
 	fd = socket(where->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -52,19 +50,27 @@ listen_on(const struct addrinfo *where, const char *address, int *port, struct e
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (where->ai_family == AF_INET6)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	if (bind(fd, where->ai_addr, where->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&bound, &size) < 0) {
+	if (bind(fd, where->ai_addr, where->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0) {
 		code = errno;
 		(void)close(fd);
 		return err_set(e, "%s: cannot listen: %s%s", address, strerror(code),
 		    code == EADDRINUSE ? "; stop who uses it or choose another port" : "");
 	}
-	*port = ntohs(bound.sin6_port); /* at the same place in both families */
 	return fd;
 }
 
+static int
+port_of(int fd)
+{
+	struct sockaddr_in6 bound = {0};
+	socklen_t size = sizeof(bound);
+
+	(void)getsockname(fd, (struct sockaddr *)&bound, &size);
+	return ntohs(bound.sin6_port); /* at the same place in both families */
+}
+
 int
-httpd_socket_tcp(const char *address, int *fd, int *port, struct err *e)
+httpd_socket_tcp(struct httpd *httpd, const char *address, int *fd, int *port, struct err *e)
 {
 	struct addrinfo hints = {.ai_family = AF_UNSPEC,
 	    .ai_socktype = SOCK_STREAM,
@@ -82,11 +88,14 @@ httpd_socket_tcp(const char *address, int *fd, int *port, struct err *e)
 		    "\"%s\": not an address to listen on; expected 127.0.0.1:8080 or [::1]:8080 "
 		    "(port 0: any free one)",
 		    address);
-	made = listen_on(found, address, port, e);
+	made = httpd_passed_take(httpd, found->ai_addr);
+	if (made < 0)
+		made = listen_on(found, address, e);
 	freeaddrinfo(found);
 	if (made < 0)
 		return -1;
 	*fd = made;
+	*port = port_of(made);
 	return 0;
 }
 
@@ -108,8 +117,10 @@ remove_stale(const struct sockaddr_un *where, struct err *e)
 	code = connect(fd, (const struct sockaddr *)where, sizeof(*where)) == 0 ? 0 : errno;
 	(void)close(fd);
 	if (code == 0 || code == EAGAIN)
-		return err_set(
-		    e, "%s: somebody listens there; is another airisd running?", where->sun_path);
+		return err_set(e,
+		    "%s: somebody listens there; is another airisd running, or airisd.socket "
+		    "without airisd.service?",
+		    where->sun_path);
 	if (code != ECONNREFUSED)
 		return err_set(e, "%s: %s", where->sun_path, strerror(code));
 	if (unlink(where->sun_path) < 0 && errno != ENOENT)
@@ -118,24 +129,21 @@ remove_stale(const struct sockaddr_un *where, struct err *e)
 	return 0;
 }
 
-int
-httpd_socket_unix(const char *path, unsigned mode, int *fd, struct err *e)
+static int
+make_unix(const struct sockaddr_un *where, unsigned mode, int *fd, struct err *e)
 {
-	struct sockaddr_un where = {.sun_family = AF_UNIX};
+	const char *path = where->sun_path;
 	mode_t mask;
 	int made, code = 0;
 
-	if (path[0] == '\0' || !str_copy(where.sun_path, sizeof(where.sun_path), path))
-		return err_set(e, "\"%s\": a socket's path has 1 to %zu bytes", path,
-		    sizeof(where.sun_path) - 1);
-	if (remove_stale(&where, e) < 0)
+	if (remove_stale(where, e) < 0)
 		return -1;
 	made = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (made < 0)
 		return err_set(e, "%s: no socket: %s", path, strerror(errno));
 	/* Nobody else can connect in the moment between bind and chmod. */
 	mask = umask(0177);
-	if (bind(made, (struct sockaddr *)&where, sizeof(where)) < 0)
+	if (bind(made, (const struct sockaddr *)where, sizeof(*where)) < 0)
 		code = errno;
 	(void)umask(mask);
 	if (code == 0 && (chmod(path, mode) < 0 || listen(made, BACKLOG) < 0)) {
@@ -145,6 +153,44 @@ httpd_socket_unix(const char *path, unsigned mode, int *fd, struct err *e)
 	if (code != 0) {
 		(void)close(made);
 		return err_set(e, "%s: cannot listen: %s", path, strerror(code));
+	}
+	*fd = made;
+	return 0;
+}
+
+/* The mode is all that guards it, and systemd's own default is 0666. */
+static int
+check_mode(const char *path, unsigned mode, struct err *e)
+{
+	struct stat found;
+
+	if (lstat(path, &found) < 0)
+		return err_set(e, "%s: systemd passes it, but its file: %s", path, strerror(errno));
+	if ((found.st_mode & 0777 & ~mode) != 0)
+		return err_set(e,
+		    "%s: systemd passes it with mode %04o, which lets in more than "
+		    "listen.socketMode %04o does; set SocketMode=%04o in the socket unit",
+		    path, found.st_mode & 0777, mode, mode);
+	return 0;
+}
+
+int
+httpd_socket_unix(
+    struct httpd *httpd, const char *path, unsigned mode, int *fd, bool *passed, struct err *e)
+{
+	struct sockaddr_un where = {.sun_family = AF_UNIX};
+	int made;
+
+	if (path[0] == '\0' || !str_copy(where.sun_path, sizeof(where.sun_path), path))
+		return err_set(e, "\"%s\": a socket's path has 1 to %zu bytes", path,
+		    sizeof(where.sun_path) - 1);
+	made = httpd_passed_take(httpd, (const struct sockaddr *)&where);
+	*passed = made >= 0;
+	if (!*passed)
+		return make_unix(&where, mode, fd, e);
+	if (check_mode(path, mode, e) < 0) {
+		(void)close(made);
+		return -1;
 	}
 	*fd = made;
 	return 0;

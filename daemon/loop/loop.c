@@ -23,8 +23,8 @@
 
 #define DEFERRED_MAX 1000
 #define CLOSED_BATCH 64
-#define SLOW_TURN_MS 50
-#define SLOW_LOG_EVERY_MS 1000
+#define SLOW_TURN_US 50000
+#define SLOW_LOG_EVERY_US 1000000
 #define LONGEST_DELAY_MS (INT64_C(1000) * 86400 * 1000)
 
 struct job {
@@ -55,14 +55,15 @@ struct loop {
 	struct epoll_event batch[CLOSED_BATCH]; /* a freed watch is taken out of it */
 	int batch_count;
 
-	int64_t turn_began; /* when the first callback of this turn ran; -1: none did */
+	int64_t turn_began; /* µs, when the first callback of this turn ran; -1: none did */
 	int64_t slow_logged;
-	uint64_t slow_turns;
+	struct loop_stats stats;
 };
 
 struct loop_timer {
 	struct event event;
 	struct loop *loop;
+	int64_t due_us;
 	void (*fire)(void *ctx);
 	void *ctx;
 };
@@ -118,7 +119,7 @@ static void
 begin_turn(struct loop *loop)
 {
 	if (loop->turn_began < 0)
-		loop->turn_began = clock_mono_ms();
+		loop->turn_began = clock_mono_us();
 }
 
 static void
@@ -241,13 +242,14 @@ run_deferred(struct loop *loop)
 static void
 end_turn(struct loop *loop)
 {
-	int64_t now = clock_mono_ms(), took = now - loop->turn_began;
+	int64_t now = clock_mono_us(), took = now - loop->turn_began;
 
-	if (took > SLOW_TURN_MS) {
-		loop->slow_turns++;
-		if (loop->slow_logged == 0 || now - loop->slow_logged >= SLOW_LOG_EVERY_MS) {
+	histogram_add(&loop->stats.turns, &histogram_quick, took);
+	if (took > SLOW_TURN_US) {
+		loop->stats.slow_turns++;
+		if (loop->slow_logged == 0 || now - loop->slow_logged >= SLOW_LOG_EVERY_US) {
 			log_warn("loop", "a turn took %lld ms (slow turns so far: %llu)",
-			    (long long)took, (unsigned long long)loop->slow_turns);
+			    (long long)took / 1000, (unsigned long long)loop->stats.slow_turns);
 			loop->slow_logged = now;
 		}
 	}
@@ -310,10 +312,11 @@ loop_post(struct loop *loop, void (*run)(void *ctx), void *ctx)
 		wake_up(loop);
 }
 
-uint64_t
-loop_slow_turns(const struct loop *loop)
+void
+loop_stats(const struct loop *loop, struct loop_stats *stats)
 {
-	return loop->slow_turns;
+	*stats = loop->stats;
+	stats->deferred = jobs_waiting(&loop->deferred);
 }
 
 static void
@@ -324,6 +327,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	begin_turn(timer->loop);
+	histogram_add(&timer->loop->stats.lag, &histogram_quick, clock_mono_us() - timer->due_us);
 	timer->fire(timer->ctx);
 }
 
@@ -350,6 +354,7 @@ loop_timer_set(struct loop_timer *timer, int64_t delay_ms)
 		delay_ms = 0;
 	if (delay_ms > LONGEST_DELAY_MS)
 		delay_ms = LONGEST_DELAY_MS;
+	timer->due_us = clock_mono_us() + delay_ms * 1000;
 	delay.tv_sec = (time_t)(delay_ms / 1000);
 	delay.tv_usec = (suseconds_t)(delay_ms % 1000 * 1000);
 	/* A timer that is due but did not run yet would still run: take it out first. */

@@ -5,7 +5,9 @@
 #define LOOP_LOOP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include "base/histogram.h"
 
 struct loop;
 struct loop_timer;
@@ -43,6 +45,13 @@ void loop_defer(struct loop *loop, void (*run)(void *ctx), void *ctx);
 void loop_each_turn(struct loop *loop, void (*run)(void *ctx), void *ctx);
 /* Like loop_defer, from any thread (eventfd). */
 void loop_post(struct loop *loop, void (*run)(void *ctx), void *ctx);
-uint64_t loop_slow_turns(const struct loop *loop);
+
+struct loop_stats {
+	struct histogram turns; /* how long they took: meanwhile all else waits */
+	struct histogram lag;	/* how much later than wanted timers fired */
+	uint64_t slow_turns;
+	size_t deferred; /* now: what waits for the end of a turn */
+};
+void loop_stats(const struct loop *loop, struct loop_stats *stats);
 
 #endif

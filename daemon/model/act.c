@@ -139,12 +139,29 @@ side_text(const struct act *act, const struct app *app, char *to, size_t size)
 	const char *side = act->number == 0 ? app->workload : app->canary;
 	const char *other = act->number == 0 ? app->canary : app->workload;
 
-	if (act->kind == ACT_FOLLOW_HPA)
+	if (act->kind == ACT_FOLLOW_HPA && act->text[0] != '\0')
+		str_print(
+		    to, size, "ScaledObject %s/%s: scale %s", app->namespace, act->text, side);
+	else if (act->kind == ACT_FOLLOW_HPA)
 		str_print(to, size, "HorizontalPodAutoscaler of %s/%s: scale %s", app->namespace,
 		    other, side);
 	else
 		str_print(to, size, "Service %s/%s: select the pods of %s", app->namespace,
 		    app->traffic.canary_service, side);
+}
+
+static void
+floor_text(const struct act *act, const struct app *app, char *to, size_t size)
+{
+	if (act->text[0] == '\0')
+		str_print(to, size, "HorizontalPodAutoscaler of %s/%s: minReplicas %d",
+		    app->namespace, app->workload, act->number);
+	else if (act->number == ACT_AS_IT_WAS)
+		str_print(to, size, "ScaledObject %s/%s: the bounds of before the rollout",
+		    app->namespace, act->text);
+	else
+		str_print(to, size, "ScaledObject %s/%s: minReplicaCount %d", app->namespace,
+		    act->text, act->number);
 }
 
 static void
@@ -196,8 +213,7 @@ act_text(const struct act *act, const struct app *app, char *to, size_t size)
 		str_print(to, size, "nothing");
 		break;
 	case ACT_HPA_FLOOR:
-		str_print(to, size, "HorizontalPodAutoscaler of %s/%s: minReplicas %d", ns,
-		    app->workload, act->number);
+		floor_text(act, app, to, size);
 		break;
 	case ACT_CREATE_SERVICE:
 		str_print(to, size, "Service %s/%s: create, cloned from %s", ns,

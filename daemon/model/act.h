@@ -11,7 +11,8 @@
 
 enum act_kind {
 	ACT_NONE,
-	ACT_HPA_FLOOR,	    /* number: minReplicas of the HPA on the stable workload */
+	ACT_HPA_FLOOR, /* number: minReplicas of the HPA on the stable workload; text: the name of
+			  the ScaledObject that holds it, whose bounds ACT_AS_IT_WAS gives back */
 	ACT_CREATE_SERVICE, /* host mode: the canary's Service, cloned from the stable one */
 	ACT_ADD_SUBSETS, /* DestinationRule: both subsets are there (it is created if there is none)
 			  */
@@ -28,7 +29,7 @@ enum act_kind {
 	ACT_DELETE_SERVICE, /* the canary's, if ours */
 	/* Two colours; number 100: of the canary, 0: of the stable side. */
 	ACT_POINT_SERVICE, /* the preview Service selects that side */
-	ACT_FOLLOW_HPA,	   /* the HPA scales that side's workload */
+	ACT_FOLLOW_HPA,	   /* the HPA scales that side's workload; text: its ScaledObject's name */
 	ACT_SCALE_STABLE,  /* number: replicas */
 	ACT_CREATE_BUDGET, /* a PodDisruptionBudget for that side, cloned from the other one's */
 	ACT_DELETE_BUDGET, /* that side's, if ours */
@@ -40,6 +41,8 @@ enum act_kind {
 	ACT_DELETE_POD,	 /* text: a StatefulSet's pod that is stuck (struct workload_seen) */
 	ACT_KINDS
 };
+
+#define ACT_AS_IT_WAS (-1)
 
 struct act {
 	enum act_kind kind;

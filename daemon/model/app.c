@@ -267,7 +267,7 @@ check_rise(const struct draft *draft, int i, struct keys_at *at)
 {
 	const struct stage_spec *stage = &draft->stages[i].spec;
 	const char *unit = !draft->app.rolls ? "" : stage->pods ? " pods" : "%";
-	int before = 0;
+	int before = DRAFT_UNSET;
 
 	for (int k = 0; k < i; k++) {
 		const struct stage_spec *other = &draft->stages[k].spec;
@@ -275,7 +275,7 @@ check_rise(const struct draft *draft, int i, struct keys_at *at)
 		if (other->pods == stage->pods && other->weight > before)
 			before = other->weight;
 	}
-	if (stage->weight != 0 && stage->weight <= before)
+	if (stage->weight != DRAFT_UNSET && stage->weight <= before)
 		keys_error(at, "%s must rise, but %d%s comes after %d%s",
 		    draft->app.rolls ? "batches" : "weights", stage->weight, unit, before, unit);
 }
@@ -525,6 +525,7 @@ app_parse(const json_t *spec, struct errlist *errors)
 	check_stages(spec, "canary", "weights", "[10, 25, 50, 100]", false, &at);
 	check_stages(spec, "rolling", "batches", "[1, 25%, 50%, 100%]", in_place, &at);
 	check_batches(spec, &draft->app, &at);
+	app_finish_sizes(spec, draft, &at);
 	finish_stages(draft, &at);
 	finish_judging(draft, &at);
 	finish_strategy(spec, &draft->app, &at);

@@ -103,6 +103,8 @@ void app_take_sides(struct app *app, const char *stable, const char *canary);
 #define APP_WORKLOADS 3
 int app_workloads(const struct app *app, const char *names[APP_WORKLOADS]);
 void app_free(struct app *app);
+/* A canary: percent of its size that the stable side keeps when the canary has that weight. */
+int app_keeps(const struct app *app, int weight);
 /* Every key that an App may have, a line each: path, type, default, help. Owned by the caller. */
 char *app_reference(void);
 const char *app_workload_kind(const struct app *app); /* "Deployment", … */

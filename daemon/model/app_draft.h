@@ -24,5 +24,7 @@ struct draft {
 };
 
 extern const struct key app_keys[]; /* for a struct draft */
+/* The sizes of a canary's stages, when all its weights are known; app_canary.c. */
+void app_finish_sizes(const json_t *spec, struct draft *draft, struct keys_at *at);
 
 #endif

@@ -14,8 +14,9 @@
 #define APP_ROUTES 16
 
 struct stage_spec {
-	int weight; /* percent, 1..100; a batch's pods that run the release, in percent or */
+	int weight; /* percent, 0..100; a batch's pods that run the release, in percent or */
 	bool pods;  /* as a number */
+	int size;   /* of a canary: percent of the stable side's size, 1..100; never falls */
 	int64_t hold_ms;
 	bool approve;	/* a person must approve before the next stage */
 	uint32_t gates; /* bit i: gate i must pass to leave */
@@ -24,6 +25,8 @@ struct stage_spec {
 struct canary_spec {
 	struct stage_spec *stages; /* owned; at most APP_STAGES */
 	int stage_count;
+	bool shrink;  /* the stable side gives up what the canary has taken over */
+	int headroom; /* then: percent of its size that a side keeps above its share */
 };
 
 /* Two workloads that stay: one serves, the other rests until it gets the next release. */

@@ -124,7 +124,7 @@ add_stage(void *record)
 	if (draft->stage_count == APP_STAGES)
 		return NULL;
 	stage = &draft->stages[draft->stage_count++];
-	stage->spec.hold_ms = DRAFT_UNSET;
+	stage->spec.hold_ms = stage->spec.weight = stage->spec.size = DRAFT_UNSET;
 	return stage;
 }
 
@@ -318,7 +318,11 @@ static const struct key gate_keys[] = {
 
 static const struct key stage_keys[] = {
     {"weight", &keys_int, NULL, "percent of the traffic for the canary", IN_STAGE(spec.weight),
-	.min = 1, .max = 100, .required = true},
+	.max = 100, .required = true},
+    {"size", &keys_int, NULL,
+	"the canary's size in percent of the stable side's, at least its weight; when not given: "
+	"the weight, and what was before",
+	IN_STAGE(spec.size), .min = 1, .max = 100},
     {"hold", &keys_duration, NULL, "how long at least; when not given: the strategy's hold",
 	IN_STAGE(spec.hold_ms), .max = 30 * DAYS},
     {"approve", &keys_bool, "false", "a person must approve before the next stage",
@@ -345,6 +349,13 @@ static const struct key canary_keys[] = {
     {"abortCapacity", &keys_int, "50",
 	"percent of the stable side's size that carries all traffic in an abort",
 	IN_APP(abort_capacity), .min = 1, .max = 100},
+    {"shrinkStable", &keys_bool, "false",
+	"the stable side gives up what the canary has taken over; it keeps its share and headroom, "
+	"and at least abortCapacity",
+	IN_APP(plan.shrink)},
+    {"headroom", &keys_int, "20",
+	"with shrinkStable: percent of the stable side's size that either side has above its share",
+	IN_APP(plan.headroom), .max = 100},
     END};
 
 static const struct key colour_keys[] = {

@@ -8,6 +8,32 @@
 #include "base/jsonx.h"
 #include "model/pace.h"
 
+static void
+take_floor(struct baseline *baseline, const struct hpa_seen *hpa)
+{
+	baseline->hpa_min = hpa->exists ? hpa->min : -1;
+	baseline->keda = hpa->exists && hpa->keda;
+	baseline->keda_bare = baseline->keda && hpa->bare;
+	baseline->keda_idles = baseline->keda && hpa->idles;
+	baseline->keda_idle = baseline->keda_idles ? hpa->idle : 0;
+}
+
+bool
+baseline_scaler(const struct baseline *baseline, const struct hpa_seen *hpa)
+{
+	return hpa->exists && baseline->hpa_min >= 0 && hpa->keda == baseline->keda;
+}
+
+bool
+baseline_bounds(const struct baseline *baseline, const struct hpa_seen *hpa)
+{
+	if (!baseline_scaler(baseline, hpa) || hpa->min != baseline->hpa_min)
+		return false;
+	return !hpa->keda ||
+	       (hpa->bare == baseline->keda_bare && hpa->idles == baseline->keda_idles &&
+		   (!hpa->idles || hpa->idle == baseline->keda_idle));
+}
+
 void
 baseline_take(struct baseline *baseline, const struct observed *seen)
 {
@@ -19,7 +45,7 @@ baseline_take(struct baseline *baseline, const struct observed *seen)
 	/* Absent is not 1 (F35): then what runs is the size. */
 	baseline->replicas = stable->replicas >= 0 ? stable->replicas : stable->pods;
 	baseline->pace = stable->pace;
-	baseline->hpa_min = seen->hpa.exists ? seen->hpa.min : -1;
+	take_floor(baseline, &seen->hpa);
 	baseline->had_canary_destination = seen->route.names_canary;
 	baseline->had_stable_subset_named = seen->route.names_stable_subset;
 	baseline->had_destination_rule = seen->subsets.exists && !seen->subsets.ours;
@@ -81,6 +107,16 @@ sides_json(const struct baseline *baseline)
 }
 
 static json_t *
+keda_json(const struct baseline *baseline)
+{
+	json_t *json = json_pack("{s:b}", "bare", baseline->keda_bare);
+
+	if (baseline->keda_idles)
+		json_object_set_new(json, "idle", json_integer(baseline->keda_idle));
+	return json;
+}
+
+static json_t *
 pace_json(const struct pace *pace)
 {
 	if (pace->nodes)
@@ -110,6 +146,8 @@ baseline_json(const struct baseline *baseline)
 
 		json_object_set_new(json, masks[i].name, json_integer(*mask));
 	}
+	if (baseline->keda)
+		json_object_set_new(json, "keda", keda_json(baseline));
 	if (pace_is_known(&baseline->pace))
 		json_object_set_new(json, "pace", pace_json(&baseline->pace));
 	if (baseline->stable[0] != '\0')
@@ -225,6 +263,21 @@ read_pace(const json_t *json, struct pace *to, struct err *e)
 	return 0;
 }
 
+/* Journals of before it was known have none. */
+static int
+read_keda(const json_t *json, struct baseline *to, struct err *e)
+{
+	int64_t idle = 0;
+
+	to->keda = json != NULL;
+	to->keda_bare = jsonx_bool(json, "bare", false);
+	to->keda_idles = json_object_get(json, "idle") != NULL;
+	if (to->keda_idles && read_int(json, "idle", 0, INT_MAX, &idle, e) < 0)
+		return -1;
+	to->keda_idle = (int)idle;
+	return 0;
+}
+
 int
 baseline_parse(const json_t *json, struct baseline *baseline, struct err *e)
 {
@@ -238,6 +291,7 @@ baseline_parse(const json_t *json, struct baseline *baseline, struct err *e)
 	    read_int(json, "replicas", 0, INT_MAX, &replicas, e) < 0 ||
 	    read_int(json, "hpa_min", -1, INT_MAX, &hpa_min, e) < 0 ||
 	    read_tables(json, &read, e) < 0 ||
+	    read_keda(json_object_get(json, "keda"), &read, e) < 0 ||
 	    read_pace(json_object_get(json, "pace"), &read.pace, e) < 0 ||
 	    read_sides(json_object_get(json, "sides"), &read, e) < 0)
 		return -1;

@@ -11,7 +11,10 @@ struct baseline {
 	char image[APP_IMAGE];
 	char uid[64]; /* of the stable workload: another uid is another workload (F67) */
 	int replicas; /* size at the start, >= 0 */
-	int hpa_min;  /* -1: no HPA */
+	int hpa_min;  /* -1: no HPA, and no ScaledObject */
+	/* Of a ScaledObject, as in struct hpa_seen. */
+	bool keda, keda_bare, keda_idles;
+	int keda_idle;
 	bool had_canary_destination; /* the route named the canary already (at weight 0) */
 	bool had_stable_subset_named;
 	bool had_canary_subset, had_stable_subset, had_destination_rule;
@@ -33,6 +36,9 @@ void baseline_take(struct baseline *baseline, const struct observed *seen);
 /* Of two colours also the sides. */
 void baseline_take_sides(
     struct baseline *baseline, const struct app *app, const struct observed *seen);
+/* What scales the workload is what did at the start, and has the bounds that it had. */
+bool baseline_scaler(const struct baseline *baseline, const struct hpa_seen *hpa);
+bool baseline_bounds(const struct baseline *baseline, const struct hpa_seen *hpa);
 json_t *baseline_json(const struct baseline *baseline); /* new reference */
 must_check int baseline_parse(const json_t *json, struct baseline *baseline, struct err *e);
 

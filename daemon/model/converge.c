@@ -37,19 +37,9 @@ canary_may_carry(const struct view *v)
 static bool
 proxies_are_deaf(const struct view *v, struct step *step)
 {
-	const struct app *app = v->rollout->app;
-	char object[APP_NAME * 2];
-	if (mesh_is_heard(v->mesh, v->now_ms) || v->seen->stable.ready == 0)
-		return false;
-	step_object(object, sizeof(object), "Deployment", app, app->workload);
-	const char *said = v->mesh->text[MESH_ROUTING];
-	step_blocked(step, object, 0, "then the stable workload gets its image back",
-	    "its pods would restart, and %s%s",
-	    said[0] ? "the mesh does not tell its proxies of new pods now: "
-		    : "the mesh has not said yet that it tells its proxies of new pods",
-	    said);
-	step->on_mesh = step->asks_mesh = true;
-	return true;
+	return v->seen->stable.ready > 0 &&
+	       step_unheard(v, step, "then the stable workload gets its image back",
+		   "its pods would restart");
 }
 
 /* By its own strategy, pod by pod, while it serves. */
@@ -116,7 +106,7 @@ go_home(const struct view *v, struct step *step)
 		return true;
 	if (v->seen->route.weight > 0 && rule_regrow(v, step))
 		return true;
-	if (rule_weight(v, step, 0) || rule_regrow(v, step))
+	if (rule_weight(v, step, 0) || rule_regrow(v, step) || rule_grow(v, step))
 		return true;
 	/* Its own pods, changed by us, must be whole again before the canary goes. */
 	if ((v->rollout->rolled || v->rollout->resized) && stable_ready(v, step))
@@ -128,16 +118,21 @@ static bool
 go_forward(const struct view *v, struct step *step)
 {
 	const struct target *target = &v->target;
+	bool promotes = target->stable_new && target->weight == 100;
+	/* The pods that it gets back are of the new image. */
+	if (!promotes && rule_grow(v, step))
+		return true;
 	if (target->canary > 0 && !target->retired && rule_prepare(v, step))
 		return true;
 	if (target->canary > 0 && rule_canary(v, step, target->canary))
 		return true;
-	if (target->stable_new && target->weight == 100) {
-		if (rule_weight(v, step, 100) || rule_image(v, step))
+	if (promotes) {
+		if (rule_weight(v, step, 100) || rule_image(v, step) || rule_grow(v, step))
 			return true;
 		return stable_ready(v, step);
 	}
-	if (rule_weight(v, step, target->weight) || rule_idle_ready(v, step, target))
+	if (rule_weight(v, step, target->weight) || rule_idle_ready(v, step, target) ||
+	    rule_shrink(v, step))
 		return true;
 	if (target->weight == 100 && rule_hpa_follows(v, step, SIDE_CANARY))
 		return true;
@@ -157,6 +152,8 @@ converge(const struct view *v, struct step *step)
 	*step = (struct step){.kind = STEP_SETTLED};
 	bool rolls = v->rollout->app->rolls;
 	bool decided = rule_rescue(v, step);
+	if (!decided && v->held)
+		decided = rule_grow(v, step);
 	if (!decided && v->held)
 		return;
 	if (!decided && rolls)

@@ -19,7 +19,8 @@ struct view {
 	int64_t back_ms; /* what is assumed by time counts from no earlier than this */
 	const struct mesh_asking *mesh; /* NULL: it cannot be asked */
 	bool urgent;			/* going home in an abort */
-	bool held;  /* a foreign edit holds it: only traffic away from what cannot serve */
+	bool held;  /* a foreign edit holds it: only traffic away from what cannot serve, and to the
+		       side that gets it the size that it gave up */
 	bool adopt; /* the stable workload is not the one of the start: leave its image alone */
 };
 
@@ -57,6 +58,8 @@ int canary_ready_of(const struct rollout *rollout, const struct observed *seen);
 /* Ready stable pods that run the release's image, or the one of the start. They may be the same
  * image (a restart): then each pod has the one that is asked for. */
 int stable_ready_of(const struct rollout *rollout, const struct workload_seen *stable, bool new);
+/* The Job of that name; NULL: it is not there. */
+const struct backup_seen *backup_seen_of(const struct observed *seen, const char *job);
 /* The one named condition for the data plane: has it taken the last change of the subject?
  * *until_ms: when it counts as taken at the latest, as things are; 0: when it is confirmed. */
 bool mesh_took(const struct view *view, enum mesh_subject subject, int64_t *until_ms);

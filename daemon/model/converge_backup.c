@@ -23,12 +23,19 @@ end_of(const struct rollout *r)
 	return r->records[r->stage].entered_ms + r->app->batch.backup_ms;
 }
 
-static bool
-give_up(const struct view *v, struct step *step, const char *object)
+const struct backup_seen *
+backup_seen_of(const struct observed *seen, const char *job)
 {
-	const struct backup_seen *seen = &v->seen->backup;
+	for (int i = 0; i < BACKUPS_SEEN; i++)
+		if (seen->backups[i].state != JOB_NONE && strcmp(seen->backups[i].job, job) == 0)
+			return &seen->backups[i];
+	return NULL;
+}
 
-	if (seen->state == JOB_FAILED)
+static bool
+give_up(const struct backup_seen *seen, struct step *step, const char *object)
+{
+	if (seen != NULL && seen->state == JOB_FAILED)
 		step_blocked(step, object, 0, "aborts", "the backup failed: %s", seen->why);
 	else
 		step_blocked(step, object, 0, "aborts",
@@ -37,21 +44,35 @@ give_up(const struct view *v, struct step *step, const char *object)
 	return true;
 }
 
+/* Its stage may have been passed by: whoever promotes to the end skips what judges the release, not
+ * what brings the data back. */
+static bool
+is_owed(const struct rollout *r)
+{
+	int i = 0;
+
+	while (i < r->stage && !r->ladder.stages[i].target.backup)
+		i++;
+	return i < r->stage && r->records[i].settled_ms == 0 && !r->rolled;
+}
+
 bool
 rule_backup(const struct view *v, struct step *step)
 {
 	const struct rollout *r = v->rollout;
-	const struct backup_seen *seen = &v->seen->backup;
+	const struct backup_seen *seen;
 	char name[APP_LABEL], object[APP_NAME * 2];
 
+	if (!v->target.backup && !is_owed(r))
+		return false;
 	job_name(r, name, sizeof(name));
 	step_object(object, sizeof(object), "Job", r->app, name);
-	bool made = strcmp(seen->job, name) == 0;
-	if (made && seen->state == JOB_SUCCEEDED)
+	seen = backup_seen_of(v->seen, name);
+	if (seen != NULL && seen->state == JOB_SUCCEEDED)
 		return false;
-	if ((made && seen->state == JOB_FAILED) || v->now_ms >= end_of(r))
-		return give_up(v, step, object);
-	if (!made)
+	if ((seen != NULL && seen->state == JOB_FAILED) || v->now_ms >= end_of(r))
+		return give_up(seen, step, object);
+	if (seen == NULL)
 		return step_act(step, ACT_BACKUP, 0, name);
 	return step_blocked(step, object, end_of(r), "then the first batch",
 	    "the backup runs; it must succeed before the first pod is replaced");

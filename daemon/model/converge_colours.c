@@ -12,14 +12,14 @@ rule_hpa_follows(const struct view *v, struct step *step, enum side side)
 	bool canary = side == SIDE_CANARY;
 	if (!v->rollout->app->colours || !hpa->exists || hpa->on_canary == canary)
 		return false;
-	return step_act(step, ACT_FOLLOW_HPA, canary ? 100 : 0, NULL);
+	return step_act(step, ACT_FOLLOW_HPA, canary ? 100 : 0, step_keda(v));
 }
 
 bool
 rule_idle_ready(const struct view *v, struct step *step, const struct target *target)
 {
 	int need = size_for(v, target->canary);
-	if (!v->rollout->app->colours || target->weight > 0 || target->canary == 0 ||
+	if (target->weight > 0 || target->canary == 0 || target->stable_new ||
 	    canary_ready_of(v->rollout, v->seen) >= need)
 		return false;
 	return step_pods(v, step, SIDE_CANARY, need);
@@ -163,7 +163,8 @@ rule_retire(const struct view *v, struct step *step)
 	if (may_be_made(v, step) || rule_budget(v, step))
 		return true;
 	if (stable->replicas != 0) {
-		if (step_drained(v, step, "then the old colour goes to rest"))
+		if (step_drained(v, step, "then the old colour goes to rest") ||
+		    rule_keda_lags(v, step, "then the old colour goes to rest"))
 			return true;
 		return leave_preview(v, step) || step_act(step, ACT_SCALE_STABLE, 0, NULL);
 	}

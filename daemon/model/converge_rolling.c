@@ -220,6 +220,30 @@ rule_stuck(const struct view *v, struct step *step)
 	       step_act(step, ACT_DELETE_POD, 0, stable->stuck);
 }
 
+static bool
+is_replacement(enum act_kind kind)
+{
+	return kind == ACT_REPLACE_POD;
+}
+
+/* A deletion that was given up may still come: meanwhile no other pod goes, or it would be one too
+ * many. The same one may be asked for again. */
+static bool
+wait_for_late(const struct view *v, struct step *step)
+{
+	const struct rollout *r = v->rollout;
+	const struct act *last = &r->attempt.act;
+	int64_t until_ms = late_kind_ms(&r->late, v->now_ms, is_replacement);
+	char object[APP_NAME * 2];
+
+	if (until_ms == 0 ||
+	    (is_replacement(last->kind) && strcmp(last->text, v->seen->stable.next) == 0))
+		return false;
+	step_object(object, sizeof(object), app_workload_kind(r->app), r->app, r->app->workload);
+	return step_blocked(step, object, until_ms, "then the next pod follows",
+	    "a deletion of a pod that the cluster did not answer may still take effect");
+}
+
 /* A DaemonSet goes no further than it is taken: pod by pod, up to what the batch allows. */
 static bool
 rule_replace(const struct view *v, struct step *step, int allowed)
@@ -235,7 +259,7 @@ rule_replace(const struct view *v, struct step *step, int allowed)
 		return true;
 	if (!may_lose(v, gone + 1))
 		return wait_for_others(v, step);
-	return step_act(step, ACT_REPLACE_POD, 0, stable->next);
+	return wait_for_late(v, step) || step_act(step, ACT_REPLACE_POD, 0, stable->next);
 }
 
 static bool
@@ -251,6 +275,8 @@ rule_batch(const struct view *v, struct step *step)
 		return true;
 	if (allowed > 0 && !at_rest(v, allowed))
 		return wait_for(v, step, allowed < wanted ? allowed : wanted, "batch");
+	if (allowed == 0 && rule_keda_lags(v, step, "then the first pods follow"))
+		return true;
 	return allowed < wanted && go_further(v, step, allowed, wanted);
 }
 
@@ -287,7 +313,7 @@ rule_rolling(const struct view *v, struct step *step)
 	if (v->target.backup)
 		return rule_backup(v, step);
 	if (v->target.batch > 0)
-		return rule_batch(v, step);
+		return rule_backup(v, step) || rule_batch(v, step);
 	if (v->seen->stable.exists && !v->adopt &&
 	    (rule_own_pace(v, step) ||
 		(r->rolled && (rule_stuck(v, step) || rule_all_ready(v, step)))))

@@ -3,17 +3,32 @@
 #include "base/str.h"
 #include "model/step.h"
 
+/* With an idleReplicaCount KEDA would go below any floor. */
 bool
 rule_hpa_floor(const struct view *v, struct step *step)
 {
 	const struct baseline *baseline = &v->rollout->baseline;
 	const struct hpa_seen *hpa = &v->seen->hpa;
-	if (!hpa->exists || baseline->hpa_min < 0)
+	if (!baseline_scaler(baseline, hpa))
 		return false;
 	int floor = baseline->replicas;
 	if (floor > hpa->max)
 		floor = hpa->max;
-	return hpa->min < floor && step_act(step, ACT_HPA_FLOOR, floor, NULL);
+	if (hpa->min >= floor && !(hpa->idles && floor > 0))
+		return false;
+	return step_act(step, ACT_HPA_FLOOR, hpa->min > floor ? hpa->min : floor, step_keda(v));
+}
+
+bool
+rule_keda_lags(const struct view *v, struct step *step, const char *next)
+{
+	const struct hpa_seen *hpa = &v->seen->hpa;
+	char object[APP_NAME * 2];
+	if (hpa->lags[0] == '\0')
+		return false;
+	step_object(object, sizeof(object), "ScaledObject", v->rollout->app, hpa->name);
+	return step_blocked(step, object, 0, next,
+	    "KEDA has not brought its HorizontalPodAutoscaler %s to what it says yet", hpa->lags);
 }
 
 /* Law 2: the subset, then the route that names the stable one, then pods that it keeps out. */
@@ -41,6 +56,8 @@ bool
 rule_prepare(const struct view *v, struct step *step)
 {
 	if (rule_hpa_floor(v, step))
+		return true;
+	if (v->rollout->canary == 0 && rule_keda_lags(v, step, "then the canary gets pods"))
 		return true;
 	if (v->rollout->app->traffic.mode == TRAFFIC_SUBSET)
 		return prepare_subsets(v, step);
@@ -189,7 +206,8 @@ bool
 rule_hpa_floor_home(const struct view *v, struct step *step)
 {
 	const struct baseline *baseline = &v->rollout->baseline;
-	return v->seen->hpa.exists && baseline->hpa_min >= 0 &&
-	       v->seen->hpa.min != baseline->hpa_min &&
-	       step_act(step, ACT_HPA_FLOOR, baseline->hpa_min, NULL);
+	const struct hpa_seen *hpa = &v->seen->hpa;
+	int home = hpa->keda ? ACT_AS_IT_WAS : baseline->hpa_min;
+	return baseline_scaler(baseline, hpa) && !baseline_bounds(baseline, hpa) &&
+	       step_act(step, ACT_HPA_FLOOR, home, step_keda(v));
 }

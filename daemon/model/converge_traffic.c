@@ -108,6 +108,8 @@ act_is_safe(const struct view *v, const struct act *act)
 	int weight = v->seen->route.weight;
 	if (act->kind == ACT_ROLL || act->kind == ACT_REPLACE_POD)
 		return roll_is_safe(v, act);
+	if (act->kind == ACT_SCALE_STABLE && !v->rollout->app->colours && !act->urgent)
+		return shrink_is_safe(v, act);
 	if (act->kind != ACT_WEIGHT || act->number == weight)
 		return true;
 	if (act->number > weight)
@@ -207,16 +209,18 @@ scales_stable(enum act_kind kind)
 	return kind == ACT_SCALE_STABLE;
 }
 
-/* The old colour was told to rest, and nobody knows whether it does: until that cannot come any
- * more, traffic stays where it is served. */
+/* The stable side was told to rest, or to shrink, and nobody knows whether it does: until that
+ * cannot come any more, traffic stays where it is served. One that shrinks keeps what carries
+ * everything in an abort, which does not wait. */
 static bool
 stable_may_go(const struct view *v, struct step *step)
 {
 	int64_t until_ms = late_kind_ms(&v->rollout->late, v->now_ms, scales_stable);
-	if (canary_ready(v) == 0 || until_ms == 0)
+	bool in_need = v->urgent && !v->rollout->app->colours;
+	if (canary_ready(v) == 0 || until_ms == 0 || in_need)
 		return false;
 	return step_blocked(step, "Cluster", until_ms, "then the weight moves",
-	    "a write that scales the old colour, and that the cluster did not answer, may still "
+	    "a write that scales the stable side, and that the cluster did not answer, may still "
 	    "take effect");
 }
 
@@ -228,11 +232,14 @@ grow_by_hpa(const struct view *v, struct step *step, int size)
 	char object[APP_NAME * 2];
 	if (rule_hpa_floor(v, step))
 		return true;
-	if (v->seen->hpa.min >= size)
+	if (v->seen->hpa.min >= size && !v->seen->hpa.paused)
 		return false;
-	step_object(
-	    object, sizeof(object), "HorizontalPodAutoscaler", v->rollout->app, v->seen->hpa.name);
-	return step_blocked(step, object, 0, "raise its bounds: then the traffic goes home",
+	step_object(object, sizeof(object),
+	    step_keda(v) != NULL ? "ScaledObject" : "HorizontalPodAutoscaler", v->rollout->app,
+	    v->seen->hpa.name);
+	return step_blocked(step, object, 0,
+	    v->seen->hpa.paused ? "resume it: then the traffic goes home"
+				: "raise its bounds: then the traffic goes home",
 	    "it keeps the stable side at %d pods, which cannot carry what the canary has; it had "
 	    "%d",
 	    v->seen->stable.replicas, size);
@@ -293,10 +300,11 @@ not_steady(const struct view *v, struct step *step)
 	    "the canary's endpoints are ready; they must stay so for a moment (steady)");
 }
 
+/* All of its size is there before the traffic comes, also what it has above its share. */
 static bool
 raise_weight(const struct view *v, struct step *step, int wanted)
 {
-	int need = size_for(v, wanted);
+	int need = size_for(v, wanted > v->target.canary ? wanted : v->target.canary);
 	if (canary_ready(v) < need || v->rollout->sides[SIDE_CANARY].ready < need)
 		return step_pods(v, step, SIDE_CANARY, need);
 	if (step_routing_known(v, step) || step_taken(v, step, MESH_CANARY, "then the weight moves",

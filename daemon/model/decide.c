@@ -245,14 +245,32 @@ view_of(const struct move *m, bool held, struct view *view)
 	    .adopt = home && strcmp(m->at->seen->stable.uid, r->baseline.uid) != 0};
 }
 
-/* A stage that had been reached and is not any more has to be reached again. */
+/* Others made the stable side larger, so that more of the canary is wanted: it serves its share
+ * with as many as before, and its hold does not begin anew (F34). */
 static bool
-unsettle(struct move *m)
+is_outgrown(const struct move *m, const struct step *step)
 {
-	bool lost = m->r->records[m->r->stage].settled_ms != 0;
-	if (lost)
-		move_event(m, EVENT_UNSETTLED, NULL);
-	return lost;
+	const struct rollout *r = m->r;
+	const struct route_seen *route = &m->at->seen->route;
+	const struct target *target = &rollout_stage(r)->target;
+	enum act_kind act = step->act.kind;
+	bool sizes =
+	    act == ACT_NONE ? step->on_pods : act == ACT_SCALE_CANARY || act == ACT_HPA_FLOOR;
+	return sizes && !r->app->rolls && !target->stable_new && route->exists &&
+	       route->weight == target->weight &&
+	       canary_ready_of(r, m->at->seen) >= r->records[r->stage].ready;
+}
+
+/* A stage that had been reached and is not any more has to be reached again. True: just now. */
+static bool
+unsettle(struct move *m, const struct step *step)
+{
+	const struct stage_record *record = &m->r->records[m->r->stage];
+	bool outgrown = is_outgrown(m, step);
+	if (record->settled_ms == 0 || (outgrown && record->outgrown))
+		return false;
+	move_event(m, EVENT_UNSETTLED, outgrown ? json_pack("{s:b}", "outgrown", 1) : NULL);
+	return true;
 }
 
 /* To switch to it again and again would be worse than to go back once. */
@@ -274,6 +292,7 @@ go_on(struct move *m, bool held)
 	struct step step;
 	view_of(m, held, &view);
 	converge(&view, &step);
+	m->out->ask_mesh = step.asks_mesh;
 	if (step.collapsed) {
 		collapse(m);
 		return;
@@ -284,7 +303,7 @@ go_on(struct move *m, bool held)
 	}
 	if (step.kind != STEP_SETTLED) {
 		/* Its deadline begins with this; the last progress was before the hold (F40). */
-		if (!unsettle(m) && past_deadline(m, &step))
+		if (!unsettle(m, &step) && past_deadline(m, &step))
 			return;
 	}
 	if (step.kind == STEP_ACT)
@@ -338,15 +357,18 @@ untouched(const struct rollout *r)
 }
 
 /* Traffic leaves the canary at once, on what was last seen and past an act under way: its
- * resourceVersion guards the write. Unless that act gives the stable side another image or size:
- * then it is about to change its pods. And what was last seen of a side that was resized since is
- * not what there is. */
+ * resourceVersion guards the write. Unless that act gives the stable side another image, or of two
+ * colours another size: then it is about to change its pods. And what was last seen of a colour
+ * that was resized since is not what there is. (A canary's stable side that shrinks keeps what
+ * carries everything.) */
 static bool
 is_rescue(const struct move *m, const struct step *step)
 {
 	const struct attempt *attempt = &m->r->attempt;
-	bool stable = attempt->act.kind == ACT_SET_IMAGE || attempt->act.kind == ACT_SCALE_STABLE;
-	if (m->r->resized && !m->at->seen->fresh)
+	bool colours = m->r->app->colours;
+	bool stable = attempt->act.kind == ACT_SET_IMAGE ||
+		      (colours && attempt->act.kind == ACT_SCALE_STABLE);
+	if (colours && m->r->resized && !m->at->seen->fresh)
 		return false;
 	/* There is no other side: the old image is what reduces the risk. */
 	if (m->r->app->rolls)

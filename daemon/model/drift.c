@@ -121,6 +121,25 @@ canary_edited(const struct move *m, struct edit *edit)
 	return true;
 }
 
+/* The stable side is the user's to size, but for what we have made smaller. converge, which keeps
+ * to the laws, writes it again; an HPA that came since may have it. */
+static bool
+size_edited(const struct move *m, struct edit *edit)
+{
+	const struct rollout *r = m->r;
+	const struct workload_seen *stable = &m->at->seen->stable;
+	if (r->stable == 0 || r->app->colours || m->at->seen->hpa.exists ||
+	    stable->replicas == r->stable)
+		return false;
+	edit->what = "stable size";
+	str_print(edit->found, sizeof(edit->found), "%d", stable->replicas);
+	str_print(edit->expected, sizeof(edit->expected), "%d", r->stable);
+	edit->by = stable->sized_by;
+	str_print(edit->object, sizeof(edit->object), "Deployment %s/%s", r->app->namespace,
+	    r->app->workload);
+	return true;
+}
+
 static void
 note(struct move *m, const struct edit *edit)
 {
@@ -149,7 +168,7 @@ static bool
 find_edit(const struct move *m, struct edit *edit)
 {
 	return weight_edited(m, edit) || image_edited(m, edit) || pace_edited(m, edit) ||
-	       canary_edited(m, edit);
+	       canary_edited(m, edit) || size_edited(m, edit);
 }
 
 bool

@@ -269,12 +269,29 @@ fold_stage(struct rollout *r, const struct event *event, struct err *e)
 static int
 fold_settled(struct rollout *r, const struct event *event, struct err *e)
 {
-	bool settled = event->kind == EVENT_SETTLED;
+	struct stage_record *record;
 	if (!r->compiled)
 		return err_set(e, "rollout %s has no ladder yet", r->id);
-	r->records[r->stage].settled_ms = settled ? event->at_ms : 0;
+	record = &r->records[r->stage];
+	if (record->settled_ms == 0)
+		record->settled_ms = event->at_ms;
+	record->outgrown = false;
+	record->ready = r->sides[SIDE_CANARY].ready;
+	return 0;
+}
+
+static int
+fold_unsettled(struct rollout *r, const struct event *event, struct err *e)
+{
+	struct stage_record *record;
+	if (!r->compiled)
+		return err_set(e, "rollout %s has no ladder yet", r->id);
+	record = &r->records[r->stage];
+	record->outgrown = jsonx_bool(event->data, "outgrown", false);
+	if (!record->outgrown)
+		record->settled_ms = 0;
 	/* A side that comes and goes must not put the deadline off for ever. */
-	if (!settled && ++r->relapses <= RELAPSES_FORGIVEN)
+	if (record->outgrown || ++r->relapses <= RELAPSES_FORGIVEN)
 		r->progress_ms = event->at_ms;
 	return 0;
 }
@@ -451,7 +468,7 @@ static fold_event *const folds[EVENT_KINDS] = {
     [EVENT_PHASE] = fold_phase,
     [EVENT_STAGE] = fold_stage,
     [EVENT_SETTLED] = fold_settled,
-    [EVENT_UNSETTLED] = fold_settled,
+    [EVENT_UNSETTLED] = fold_unsettled,
     [EVENT_READY] = fold_ready,
     [EVENT_SEEN] = fold_seen,
     [EVENT_ACCEPTED] = fold_accepted,

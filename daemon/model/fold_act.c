@@ -65,6 +65,25 @@ past(const struct attempt *attempt)
 	    .sent_ms = attempt->sent_ms};
 }
 
+/* Pods that are seen to be ready may be about to go: they count from when they are seen again. */
+static void
+resize_stable(struct rollout *r, int64_t at_ms)
+{
+	r->resized = true;
+	r->sides[SIDE_STABLE] = (struct side_facts){0, at_ms};
+	r->peak = 0;
+	r->progress_ms = at_ms;
+}
+
+/* An abort does not wait for its answer; what it does comes all the same. */
+static void
+overtake(struct rollout *r, int64_t at_ms)
+{
+	r->overtaken = past(&r->attempt);
+	if (r->attempt.act.kind == ACT_SCALE_STABLE)
+		resize_stable(r, at_ms);
+}
+
 int
 fold_act(struct rollout *r, const struct event *event, struct err *e)
 {
@@ -76,13 +95,13 @@ fold_act(struct rollout *r, const struct event *event, struct err *e)
 	int64_t number = 0, count = 0;
 	if (act.kind == ACT_NONE)
 		return err_set(e, "rollout %s: no act is called \"%s\"", r->id, name);
-	if (fold_number(event, "number", 0, act.kind == ACT_WEIGHT ? 100 : INT_MAX, &number, e) <
-		0 ||
+	if (fold_number(event, "number", act.kind == ACT_HPA_FLOOR ? ACT_AS_IT_WAS : 0,
+		act.kind == ACT_WEIGHT ? 100 : INT_MAX, &number, e) < 0 ||
 	    fold_number(event, "attempt", 0, INT64_MAX, &count, e) < 0)
 		return -1;
 	act.number = (int)number;
 	if (r->attempt.pending)
-		r->overtaken = past(&r->attempt);
+		overtake(r, event->at_ms);
 	str_copy(act.text, sizeof(act.text), jsonx_text_or(event->data, "text", ""));
 	struct attempt *attempt = &r->attempt;
 	if (act.kind != attempt->act.kind || act.number != attempt->act.number)
@@ -98,16 +117,6 @@ fold_act(struct rollout *r, const struct event *event, struct err *e)
 	r->drift.repair = false;
 	r->drift.repairs += r->drift.what[0] != '\0';
 	return 0;
-}
-
-/* Pods that are seen to be ready may be about to go: they count from when they are seen again. */
-static void
-resize_stable(struct rollout *r, int64_t at_ms)
-{
-	r->resized = true;
-	r->sides[SIDE_STABLE] = (struct side_facts){0, at_ms};
-	r->peak = 0;
-	r->progress_ms = at_ms;
 }
 
 /* The act took effect: this is now what we left behind. */
@@ -153,6 +162,7 @@ take_effect(struct rollout *r, const struct act *act, int64_t at_ms, int64_t sen
 		r->routing_ms = at_ms;
 		break;
 	case ACT_SCALE_STABLE:
+		r->stable = act->number < r->baseline.replicas ? act->number : 0;
 		resize_stable(r, at_ms);
 		break;
 	case ACT_HPA_FLOOR:
@@ -195,7 +205,9 @@ static bool
 leads_away(const struct rollout *r, const struct past_act *act)
 {
 	if (act->kind == ACT_HPA_FLOOR)
-		return act->number != r->baseline.hpa_min;
+		return act->number != r->baseline.hpa_min && act->number != ACT_AS_IT_WAS;
+	if (act->kind == ACT_SCALE_STABLE)
+		return act->number != r->baseline.replicas;
 	if (act->kind == ACT_WEIGHT)
 		return act->number > r->seen;
 	if (act->kind == ACT_BACKUP || act_object(act->kind) == ON_POD)

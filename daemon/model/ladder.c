@@ -42,6 +42,8 @@ stage_json(const struct stage *stage)
 	    target->stable_new, "home", target->home, "hold_ms", (json_int_t)stage->hold_ms,
 	    "approve", stage->approve, "gates", (json_int_t)stage->gates, "watch",
 	    (json_int_t)stage->watch, "serves", stage->serves);
+	if (target->stable > 0)
+		json_object_set_new(json, "stable", json_integer(target->stable));
 	if (target->retired)
 		json_object_set_new(json, "retired", json_true());
 	if (target->backup)
@@ -73,12 +75,13 @@ stage_parse(const json_t *json, struct stage *stage, struct err *e)
 {
 	int64_t weight = jsonx_int(json, "weight", 0), canary = jsonx_int(json, "canary", 0);
 	int64_t gates = jsonx_int(json, "gates", 0), watch = jsonx_int(json, "watch", 0);
-	int64_t batch = jsonx_int(json, "batch", 0);
+	int64_t batch = jsonx_int(json, "batch", 0), stable = jsonx_int(json, "stable", 0);
 	bool percent = jsonx_bool(json, "percent", false);
 	const char *name = jsonx_text_or(json, "name", "");
 	*stage = (struct stage){
 	    .target = {.weight = (int)weight,
 		.canary = (int)canary,
+		.stable = (int)stable,
 		.stable_new = jsonx_bool(json, "stable_new", false),
 		.home = jsonx_bool(json, "home", false),
 		.batch = (int)batch,
@@ -92,7 +95,8 @@ stage_parse(const json_t *json, struct stage *stage, struct err *e)
 	    .serves = jsonx_bool(json, "serves", false),
 	};
 	if (!str_copy(stage->name, sizeof(stage->name), name) || !is_between(weight, 0, 100) ||
-	    !is_between(canary, 0, 100) || !is_between(batch, 0, percent ? 100 : INT_MAX) ||
+	    !is_between(canary, 0, 100) || !is_between(stable, 0, 100) ||
+	    !is_between(batch, 0, percent ? 100 : INT_MAX) ||
 	    !is_between(stage->hold_ms, 0, EVENT_MS_MAX) || !is_between(gates, 0, UINT32_MAX) ||
 	    !is_between(watch, 0, UINT32_MAX))
 		return err_set(
@@ -115,4 +119,25 @@ ladder_parse(const json_t *json, struct ladder *ladder, struct err *e)
 		if (stage_parse(json_array_get(stages, i), &ladder->stages[i], e) < 0)
 			return -1;
 	return 0;
+}
+
+static const char *const stage_words[STAGE_WORDS] = {"preflight", "canary", "full", "promote",
+    "return", "clean", "preview", "switch", "keep", "retire", "backup", "batch", "ordinal", "all",
+    "finish", [STAGE_OTHER] = "other"};
+
+int
+stage_word(const struct stage *stage)
+{
+	size_t length = strcspn(stage->name, " ");
+	for (int word = 0; word < STAGE_OTHER; word++)
+		if (strlen(stage_words[word]) == length &&
+		    strncmp(stage_words[word], stage->name, length) == 0)
+			return word;
+	return STAGE_OTHER;
+}
+
+const char *
+stage_word_name(int word)
+{
+	return stage_words[word];
 }

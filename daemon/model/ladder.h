@@ -10,8 +10,9 @@
 #define LADDER_STAGES (APP_STAGES + 6)
 
 struct target {
-	int weight;	 /* the canary's percent of the traffic */
-	int canary;	 /* the canary's size in percent of the stable side's; 0: it is gone */
+	int weight; /* the canary's percent of the traffic */
+	int canary; /* the canary's size in percent of the stable side's; 0: it is gone */
+	int stable; /* the stable side shrinks to so many percent of its size; 0: it is whole */
 	bool stable_new; /* the stable workload runs the release's image */
 	bool home;	 /* routing and HPA as they were, nothing left over */
 	/* One workload that rolls: so many of its pods run the release; 0: it does not roll here.
@@ -37,6 +38,12 @@ struct ladder {
 	int count;
 	int full; /* the stage that `promote --full` goes to */
 };
+
+/* What kind of stage it is, whatever its number: "canary" for each "canary 25%". There are few,
+ * so that stages can be counted by it. */
+enum { STAGE_OTHER = 15, STAGE_WORDS };
+int stage_word(const struct stage *stage); /* STAGE_OTHER: from a journal that is not ours */
+const char *stage_word_name(int word);
 
 /* One more stage at its end; for who compiles it. */
 struct stage *ladder_append(struct ladder *ladder, const char *name, struct target target);

@@ -100,7 +100,8 @@ void
 leave(struct move *m)
 {
 	const struct rollout *r = m->r;
-	if (r->records[r->stage].settled_ms == 0) {
+	const struct stage_record *record = &r->records[r->stage];
+	if (record->settled_ms == 0 || record->outgrown) {
 		move_event(m, EVENT_SETTLED, NULL);
 		return;
 	}

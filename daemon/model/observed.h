@@ -34,7 +34,9 @@ struct route_seen {
 	char unaccepted[OBSERVED_TEXT]; /* else who has not, or why not */
 };
 
-/* The newest Job that airisd made for the app of its CronJob. */
+/* A Job that airisd made for the app of its CronJob; of which rollout it is says its name. One of
+ * an earlier rollout may be as new, or have come late. */
+#define BACKUPS_SEEN 4
 enum job_state { JOB_NONE, JOB_RUNS, JOB_SUCCEEDED, JOB_FAILED };
 struct backup_seen {
 	char job[APP_LABEL];
@@ -50,12 +52,21 @@ struct subsets_seen {	     /* subset mode: the DestinationRule */
 	char resource_version[64]; /* "" : there is none */
 };
 
+/* Who scales the workload: an HPA, or a ScaledObject of KEDA's, which makes an HPA of its own from
+ * it and takes back what others write there. */
 struct hpa_seen {
 	bool exists;
-	char name[APP_NAME];
-	int min; /* absent: 1 */
+	bool keda;	     /* a ScaledObject; all below is what that says */
+	char name[APP_NAME]; /* of that object */
+	int min;	     /* absent: 1, of a ScaledObject 0 */
 	int max;
 	bool on_canary; /* two colours: it scales the canary's workload */
+	/* A ScaledObject's minReplicaCount is absent; it has an idleReplicaCount, to which KEDA
+	 * goes when nothing is to do, whatever its floor is. */
+	bool bare, idles;
+	int idle;
+	bool paused;	     /* KEDA leaves the workload at its size */
+	char lags[APP_NAME]; /* KEDA's HPA, while it is not yet as the ScaledObject says; "" */
 };
 
 /* Another airisd may write in this cluster: then this one does not. */
@@ -82,7 +93,7 @@ struct observed {
 	struct route_seen route;
 	struct subsets_seen subsets;
 	struct hpa_seen hpa;
-	struct backup_seen backup;
+	struct backup_seen backups[BACKUPS_SEEN]; /* the newest ones; JOB_NONE: no more */
 	struct budgets_seen budgets;
 	char budgets_unknown[OBSERVED_TEXT]; /* "": they are known; else why they cannot be read */
 };

@@ -24,6 +24,8 @@ struct gate_state { /* of one gate, since the stage (or the last weight change) 
 
 struct stage_record {
 	int64_t entered_ms, settled_ms, left_ms; /* 0: not yet */
+	int ready;				 /* the canary's endpoints when it was reached */
+	bool outgrown; /* reached, and the canary is to be larger since, as the stable side is */
 	bool skipped;
 	struct gate_state *gates; /* as they stood when the stage was left; NULL: none measured */
 };
@@ -54,7 +56,8 @@ struct attempt { /* the last act */
 };
 
 struct drift {	       /* a foreign edit that stands */
-	char what[32]; /* "weight", "image", "pace", "canary image", "canary size"; "" none */
+	char what[32]; /* "weight", "image", "pace", "canary image", "canary size", "stable size";
+			* "" none */
 	char found[APP_IMAGE], expected[APP_IMAGE];
 	char by[APP_NAME];
 	int64_t since_ms;

@@ -31,7 +31,9 @@ static void
 size_stable(struct observed *seen, int replicas)
 {
 	struct workload_seen *stable = &seen->stable;
+	bool all_new = stable->ready_new > 0 && stable->ready_new == stable->ready;
 	stable->replicas = stable->pods = stable->updated = stable->ready = replicas;
+	stable->ready_new = all_new ? replicas : 0;
 }
 
 /* Its pods come one by one. */
@@ -121,12 +123,22 @@ set_budget(struct budgets_seen *budgets, const struct act *act)
 	*ours = act->kind == ACT_CREATE_BUDGET;
 }
 
+static void
+set_floor(struct hpa_seen *hpa, const struct baseline *baseline, int number)
+{
+	bool home = number == ACT_AS_IT_WAS;
+	hpa->min = home ? baseline->hpa_min : number;
+	hpa->bare = home && baseline->keda_bare;
+	hpa->idles = home && baseline->keda_idles;
+	hpa->idle = hpa->idles ? baseline->keda_idle : 0;
+}
+
 void
 rehearse_act(struct observed *seen, const struct rollout *r, const struct act *act)
 {
 	switch (act->kind) {
 	case ACT_HPA_FLOOR:
-		seen->hpa.min = act->number;
+		set_floor(&seen->hpa, &r->baseline, act->number);
 		break;
 	case ACT_CREATE_SERVICE:
 		seen->canary_service = seen->canary_service_ours = true;
@@ -179,8 +191,8 @@ rehearse_act(struct observed *seen, const struct rollout *r, const struct act *a
 		roll(seen, r, act);
 		break;
 	case ACT_BACKUP:
-		str_copy(seen->backup.job, sizeof(seen->backup.job), act->text);
-		seen->backup.state = JOB_SUCCEEDED;
+		str_copy(seen->backups[0].job, sizeof(seen->backups[0].job), act->text);
+		seen->backups[0].state = JOB_SUCCEEDED;
 		break;
 	case ACT_REPLACE_POD:
 		replace_pod(&seen->stable);

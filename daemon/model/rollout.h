@@ -33,6 +33,7 @@ struct rollout {
 	bool stable_new; /* the stable workload's image as we left it */
 	bool rolled;	 /* its image was changed by us, forth or back */
 	bool resized;	 /* its size was, or may have been */
+	int stable;	 /* its size as we left it, while that is less than at the start; else 0 */
 	int batch;	 /* a workload that rolls: held at so many new pods; 0: it is not held */
 	int canary;	 /* the canary's replicas as we left it; 0: none */
 	/* what was seen */

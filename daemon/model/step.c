@@ -37,6 +37,12 @@ step_object(char *to, size_t size, const char *kind, const struct app *app, cons
 	str_print(to, size, "%s %s/%s", kind, app->namespace, name);
 }
 
+const char *
+step_keda(const struct view *v)
+{
+	return v->seen->hpa.keda ? v->seen->hpa.name : NULL;
+}
+
 bool
 step_pods(const struct view *v, struct step *step, enum side side, int need)
 {
@@ -121,6 +127,23 @@ step_alone(const struct view *v, struct step *step, const char *next)
 	const struct rollout *r = v->rollout;
 	return v->seen->route.exists && r->seen_ms >= r->phase_ms &&
 	       step_taken(v, step, MESH_WEIGHT, next, "the abort's weight is written");
+}
+
+bool
+step_unheard(const struct view *v, struct step *step, const char *next, const char *what)
+{
+	const struct app *app = v->rollout->app;
+	char object[APP_NAME * 2];
+	if (mesh_is_heard(v->mesh, v->now_ms))
+		return false;
+	step_object(object, sizeof(object), "Deployment", app, app->workload);
+	const char *said = v->mesh->text[MESH_ROUTING];
+	step_blocked(step, object, 0, next, "%s, and %s%s", what,
+	    said[0] ? "the mesh does not tell its proxies of pods now: "
+		    : "the mesh has not said yet that it tells its proxies of pods",
+	    said);
+	step->on_mesh = step->asks_mesh = true;
+	return true;
 }
 
 void

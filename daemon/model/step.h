@@ -21,6 +21,8 @@ bool step_taken(const struct view *v, struct step *step, enum mesh_subject subje
     const char *next, const char *what);
 /* Law 4: a weight that this abort has moved comes alone; blocked until the mesh has taken it. */
 bool step_alone(const struct view *v, struct step *step, const char *next);
+/* Proxies do not hear of pods that come and go; what: what would happen to the stable side's. */
+bool step_unheard(const struct view *v, struct step *step, const char *next, const char *what);
 /* The routing we wrote is known to the mesh; or blocked until then. */
 bool step_routing_known(const struct view *v, struct step *step);
 
@@ -28,6 +30,8 @@ bool step_routing_known(const struct view *v, struct step *step);
 bool step_may_be_removed(
     const struct view *v, struct step *step, bool is_removal(enum act_kind kind));
 
+/* The ScaledObject that an act on what scales the workload is about; NULL: that is an HPA. */
+const char *step_keda(const struct view *v);
 const char *wanted_image(const struct view *v);
 bool stable_has_image(const struct view *v); /* in its template */
 bool stable_complete(
@@ -46,16 +50,22 @@ bool rule_image(const struct view *v, struct step *step);
 bool rule_clean(const struct view *v, struct step *step);
 bool rule_hpa_floor_home(const struct view *v, struct step *step);
 bool rule_hpa_floor(const struct view *v, struct step *step); /* it does not scale down */
+/* Blocked: what was written to a ScaledObject is not in force yet. */
+bool rule_keda_lags(const struct view *v, struct step *step, const char *next);
+/* converge_shrink.c: each does nothing unless the App says shrinkStable. */
+bool rule_grow(const struct view *v, struct step *step);
+bool rule_shrink(const struct view *v, struct step *step);
+bool shrink_is_safe(const struct view *v, const struct act *act);
 /* converge_rolling.c: all of an app that rolls. */
 bool rule_rolling(const struct view *v, struct step *step);
 bool roll_is_safe(const struct view *v, const struct act *act);
 /* So many pods of the release at most, for now. */
 int roll_limit(const struct view *v);
-/* converge_backup.c: the stage's Job has succeeded. */
+/* converge_backup.c: the Job has succeeded, where there is to be one before the batches. */
 bool rule_backup(const struct view *v, struct step *step);
 /* converge_colours.c: each does nothing unless there are two colours. */
 bool rule_hpa_follows(const struct view *v, struct step *step, enum side side);
-/* The colour that is judged before it gets traffic is whole. */
+/* The side that is judged before it gets traffic is whole. */
 bool rule_idle_ready(const struct view *v, struct step *step, const struct target *target);
 bool rule_preview(const struct view *v, struct step *step);
 bool rule_preview_home(const struct view *v, struct step *step);

@@ -19,6 +19,10 @@ struct strategy {
 extern const struct strategy strategy_canary, strategy_blue_green, strategy_rolling;
 
 const struct strategy *strategy_find(const char *name); /* NULL: no such */
+/* Each by its place in the table, for who counts by strategy. */
+#define STRATEGIES 3
+const struct strategy *strategy_at(int place);
+int strategy_place(const struct strategy *strategy);
 const char *strategy_names(void); /* for error texts: "canary, blueGreen, rolling" */
 
 #endif

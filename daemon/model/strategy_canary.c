@@ -4,9 +4,12 @@
 #include "model/strategy.h"
 
 static void
-add_weight(struct ladder *ladder, const struct stage_spec *spec, uint32_t all)
+add_weight(struct ladder *ladder, const struct app *app, int i, uint32_t all)
 {
-	struct target target = {.weight = spec->weight, .canary = spec->weight};
+	const struct stage_spec *spec = &app->plan.stages[i];
+	int keeps = app_keeps(app, spec->weight);
+	struct target target = {
+	    .weight = spec->weight, .canary = spec->size, .stable = keeps < 100 ? keeps : 0};
 	struct stage *stage = ladder_append(ladder, "", target);
 	str_print(stage->name, sizeof(stage->name), "canary %d%%", spec->weight);
 	stage->hold_ms = spec->hold_ms;
@@ -25,12 +28,15 @@ compile(const struct app *app, const struct baseline *baseline, struct ladder *l
 	*ladder = (struct ladder){0};
 	ladder_append(ladder, "preflight", (struct target){.home = true});
 	for (int i = 0; i < plan->stage_count; i++)
-		add_weight(ladder, &plan->stages[i], all);
+		add_weight(ladder, app, i, all);
 	struct target full = {.weight = 100, .canary = 100};
+	/* It grows again with the new image. */
+	full.stable = ladder->stages[ladder->count - 1].target.stable;
 	if (plan->stages[plan->stage_count - 1].weight != 100)
 		ladder_append(ladder, "full", full)->watch = all;
 	ladder->full = ladder->count - 1;
 	full.stable_new = true;
+	full.stable = 0;
 	ladder_append(ladder, "promote", full)->watch = all;
 	full.weight = 0;
 	ladder_append(ladder, "return", full)->watch = all;
@@ -91,9 +97,22 @@ check_traffic(const struct app *app, const struct observed *seen, struct errlist
 }
 
 static void
+check_shrink(const struct app *app, const struct observed *seen, struct errlist *problems)
+{
+	if (app->plan.shrink && seen->hpa.exists)
+		errlist_add(problems, "strategy.canary.shrinkStable",
+		    "%s %s/%s sizes Deployment %s/%s, and airisd never writes the replicas of what "
+		    "an autoscaler owns; leave shrinkStable out: its floor is held at the size of "
+		    "the start, and is set back at the end",
+		    seen->hpa.keda ? "ScaledObject" : "HorizontalPodAutoscaler", app->namespace,
+		    seen->hpa.name, app->namespace, app->workload);
+}
+
+static void
 preflight(const struct app *app, const struct observed *seen, struct errlist *problems)
 {
 	check_workload(app, seen, problems);
+	check_shrink(app, seen, problems);
 	check_traffic(app, seen, problems);
 }
 

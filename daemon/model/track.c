@@ -83,6 +83,14 @@ has_budget(const struct budgets_seen *seen, const struct act *act)
 }
 
 static bool
+has_floor(const struct hpa_seen *hpa, const struct act *act, const struct baseline *baseline)
+{
+	if (act->number == ACT_AS_IT_WAS)
+		return baseline_bounds(baseline, hpa);
+	return hpa->exists && hpa->min == act->number && !hpa->idles;
+}
+
+static bool
 has_effect(const struct act *act, const struct observed *seen, const struct baseline *baseline)
 {
 	const struct route_seen *route = &seen->route;
@@ -98,9 +106,7 @@ has_effect(const struct act *act, const struct observed *seen, const struct base
 						: pace_new(&seen->stable.pace,
 						      seen->stable.replicas) == act->number);
 	case ACT_BACKUP:
-		return strcmp(seen->backup.job, act->text) == 0;
-	case ACT_REPLACE_POD:
-		return act->text[0] != '\0' && strcmp(seen->stable.next, act->text) != 0;
+		return backup_seen_of(seen, act->text) != NULL;
 	case ACT_DELETE_POD:
 		return act->text[0] != '\0' && strcmp(seen->stable.stuck, act->text) != 0;
 	case ACT_CREATE_CANARY:
@@ -120,7 +126,7 @@ has_effect(const struct act *act, const struct observed *seen, const struct base
 		return route->exists && route->names_canary == baseline->had_canary_destination &&
 		       route->names_stable_subset == baseline->had_stable_subset_named;
 	case ACT_HPA_FLOOR:
-		return seen->hpa.exists && seen->hpa.min == act->number;
+		return has_floor(&seen->hpa, act, baseline);
 	case ACT_POINT_SERVICE:
 		return seen->preview == (act->number == 0 ? PREVIEW_STABLE : PREVIEW_CANARY);
 	case ACT_FOLLOW_HPA:
@@ -131,6 +137,7 @@ has_effect(const struct act *act, const struct observed *seen, const struct base
 		return has_budget(&seen->budgets, act);
 	case ACT_DELETE_BUDGET:
 		return !has_budget(&seen->budgets, act);
+	case ACT_REPLACE_POD: /* another may be the next one for other reasons */
 	case ACT_REMOVE_SUBSETS:
 	case ACT_NONE:
 	case ACT_KINDS:

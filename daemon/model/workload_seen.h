@@ -55,6 +55,7 @@ struct workload_seen {
 	int broken_last; /* a StatefulSet's unready old pods, from its last ordinal on in a row */
 	char edited_by[APP_NAME]; /* field manager of the image (of a canary also of its size), if
 				   * not airisd; "" unknown */
+	char sized_by[APP_NAME];  /* likewise of its size */
 	struct problem problem;
 };
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/yaml.h"
+#include "settings/file.h"
 #include "settings/table.h"
 
 #define FILE_MAX ((size_t)1 << 20)
@@ -195,6 +196,37 @@ settings_reference(void)
 	str_init(&text, 0);
 	keys_reference(settings_keys, "", &text);
 	return str_take(&text);
+}
+
+static void
+need_credentials(
+    const struct key *table, const void *record, const char *prefix, struct errlist *errors)
+{
+	for (const struct key *key = table; key->name != NULL; key++) {
+		const char *slot = (const char *)record + key->offset;
+		char *path = str_format("%s%s", prefix, key->name), *below;
+		size_t size = 0;
+		int count = 1;
+		if (key->type == &keys_list)
+			slot = settings_items(key, record, &size, &count);
+		for (int i = 0; key->inside != NULL && i < count; i++) {
+			below = size > 0 ? str_format("%s[%d].", path, i) : str_format("%s.", path);
+			need_credentials(key->inside, slot + (size_t)i * size, below, errors);
+			free(below);
+		}
+		if ((key->type == &settings_file || key->type == &settings_files) &&
+		    strstr(slot, SETTINGS_CREDENTIALS) != NULL)
+			errlist_add(errors, path,
+			    "names a credential of the unit, and CREDENTIALS_DIRECTORY is not set: "
+			    "systemd sets it where the unit has LoadCredential=");
+		free(path);
+	}
+}
+
+void
+settings_need_credentials(const struct settings *settings, struct errlist *errors)
+{
+	need_credentials(settings_keys, settings, "", errors);
 }
 
 static json_t *table_json(const struct key *table, const void *record);

@@ -63,6 +63,7 @@ struct settings {
 	int reserve;		   /* bytes */
 	int log_level, log_format; /* enum log_level, enum log_format */
 	int64_t settle_ms;
+	bool metrics_apps;
 	int max_connections, max_body;
 	struct settings_cluster clusters[SETTINGS_CLUSTERS];
 	int cluster_count;
@@ -78,6 +79,9 @@ struct settings *settings_read(const char *path,
 struct settings *settings_parse(const char *text, size_t length,
     void (*check)(const struct settings *settings, struct errlist *errors), struct errlist *errors);
 void settings_free(struct settings *settings);
+/* For who uses them: an error for each file that is a credential of the unit, when no folder of
+ * credentials is known here. */
+void settings_need_credentials(const struct settings *settings, struct errlist *errors);
 
 /* What is in force, as YAML; owned by the caller. */
 char *settings_print(const struct settings *settings);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/log.h"
+#include "settings/file.h"
 
 #define IN(member) .offset = offsetof(struct settings, member)
 #define IN_CLUSTER(member) .offset = offsetof(struct settings_cluster, member)
@@ -115,7 +116,7 @@ static const struct key listen_keys[] = {
     {"tcp", &keys_text, NULL,
 	"ADDRESS:PORT for programs; loopback only, the daemon speaks plain HTTP", IN(tcp),
 	.max = 256},
-    {"tokenFile", &keys_text, NULL,
+    {"tokenFile", &settings_file, NULL,
 	"file with the bearer token that guards TCP; read again when it changes", IN(token_file),
 	.max = SETTINGS_PATH},
     END};
@@ -141,6 +142,13 @@ static const struct key mesh_keys[] = {{"settle", &keys_duration, "12s",
 					   IN(settle_ms), .min = 0, .max = 10 * MINUTE_MS},
     END};
 
+static const struct key metrics_keys[] = {
+    {"apps", &keys_bool, "true",
+	"three values for each app with a rollout that has not ended, with the app's name; false "
+	"where thousands move at once and their names are too much for Prometheus",
+	IN(metrics_apps)},
+    END};
+
 static const struct key limit_keys[] = {
     {"connections", &keys_int, "256", "open connections; more wait", IN(max_connections), .min = 4,
 	.max = 10000},
@@ -156,7 +164,7 @@ static const struct key istiod_keys[] = {
 	"find every istiod as an endpoint of Service istiod in istio-system: where pod addresses "
 	"can be reached, and urls is empty",
 	IN_CLUSTER(istiod.discover)},
-    {"tokenFile", &keys_text, NULL,
+    {"tokenFile", &settings_file, NULL,
 	"file with a token of a service account in istio-system, audience istio-ca; read again "
 	"for every question",
 	IN_CLUSTER(istiod.token_file), .max = SETTINGS_PATH},
@@ -182,7 +190,7 @@ static const struct key lease_keys[] = {
 
 static const struct key cluster_keys[] = {
     {"name", &keys_label, NULL, "what apps call it", IN_CLUSTER(name), .required = true},
-    {"kubeconfig", &keys_text, NULL,
+    {"kubeconfig", &settings_files, NULL,
 	"file (or several with colons); when not given: KUBECONFIG, then ~/.kube/config",
 	IN_CLUSTER(kubeconfig), .max = SETTINGS_PATH},
     {"context", &keys_text, NULL, "when not given: the file's current-context", IN_CLUSTER(context),
@@ -215,13 +223,13 @@ static const struct key source_keys[] = {
     {"name", &keys_label, "default", "what gates call it", IN_SOURCE(name)},
     {"url", &keys_text, NULL, "http(s)://HOST:PORT[/PREFIX] of Prometheus or what speaks its API",
 	IN_SOURCE(url), .max = SETTINGS_PATH, .required = true},
-    {"caFile", &keys_text, NULL, "PEM file to verify it by; when not given: the system's",
+    {"caFile", &settings_file, NULL, "PEM file to verify it by; when not given: the system's",
 	IN_SOURCE(ca_file), .max = SETTINGS_PATH},
     {"username", &keys_text, NULL, "basic authentication, with passwordFile", IN_SOURCE(username),
 	.max = 256},
-    {"passwordFile", &keys_text, NULL, "file with the password", IN_SOURCE(password_file),
+    {"passwordFile", &settings_file, NULL, "file with the password", IN_SOURCE(password_file),
 	.max = SETTINGS_PATH},
-    {"tokenFile", &keys_text, NULL, "file with a bearer token", IN_SOURCE(token_file),
+    {"tokenFile", &settings_file, NULL, "file with a bearer token", IN_SOURCE(token_file),
 	.max = SETTINGS_PATH},
     {"headers", &settings_headers, NULL, "sent with every query, such as X-Scope-OrgID",
 	IN_SOURCE(headers)},
@@ -235,6 +243,7 @@ const struct key settings_keys[] = {
     {"store", &keys_object, "{}", "what must not be lost", .inside = store_keys},
     {"log", &keys_object, "{}", "what it says on stderr", .inside = log_keys},
     {"mesh", &keys_object, "{}", "what is known of the service mesh", .inside = mesh_keys},
+    {"metrics", &keys_object, "{}", "what GET /metrics shows", .inside = metrics_keys},
     {"limits", &keys_object, "{}", "bounds of the REST API", .inside = limit_keys},
     {"clusters", &keys_list, "[]", "Kubernetes clusters; apps name one", .max = SETTINGS_CLUSTERS,
 	.inside = cluster_keys, .add = add_cluster},
@@ -245,8 +254,8 @@ const struct key settings_keys[] = {
 bool
 settings_is_live(const char *path)
 {
-	static const char *const live[] = {
-	    "log.level", "log.format", "mesh.settle", "prometheus", "listen.tokenFile"};
+	static const char *const live[] = {"log.level", "log.format", "mesh.settle", "metrics.apps",
+	    "prometheus", "listen.tokenFile"};
 	for (size_t i = 0; i < sizeof(live) / sizeof(live[0]); i++)
 		if (strcmp(path, live[i]) == 0)
 			return true;

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "base/histogram.h"
 #include "loop/loop.h"
 #include "ports/journal.h"
 #include "store/migrations.h"
@@ -66,17 +67,13 @@ void store_close(struct store *store);
  * what to do. */
 bool store_healthy(struct store *store, struct err *why);
 
-/* Upper bounds of the commit-time histogram in microseconds; the last bucket has none. */
-#define STORE_BUCKETS 10
-extern const int64_t store_bucket_us[STORE_BUCKETS - 1];
-
 struct store_stats {
 	uint64_t commits, failed_commits; /* transactions */
 	uint64_t writes;		  /* journal writes in commits */
 	uint64_t failed_batches;	  /* also those refused because the queue was full */
-	uint64_t commit_buckets[STORE_BUCKETS];
-	int64_t commit_us, commit_max_us; /* sum and longest of all commits */
-	int waiting_writes;		  /* appended, not yet reported */
+	struct histogram commit_took;
+	int64_t commit_max_us;
+	int waiting_writes; /* appended, not yet reported */
 	int64_t waiting_bytes;
 	int64_t db_bytes, wal_bytes; /* sizes of the files */
 	int64_t reserve_bytes;	     /* held; 0: given up, or none is wanted */

@@ -17,9 +17,6 @@
 #include "store/crash.h"
 #include "store/put.h"
 
-const int64_t store_bucket_us[STORE_BUCKETS - 1] = {
-    250, 500, 1000, 2500, 5000, 10000, 50000, 250000, 1000000};
-
 #define NEVER INT64_MAX
 
 struct store_writer {
@@ -219,18 +216,14 @@ static void
 count_commit(struct store_writer *writer, bool ok, int writes, int64_t us)
 {
 	struct store_stats *stats = &writer->stats;
-	int bucket = 0;
 
 	if (!ok) {
 		stats->failed_commits++;
 		return;
 	}
-	while (bucket < STORE_BUCKETS - 1 && us > store_bucket_us[bucket])
-		bucket++;
-	stats->commit_buckets[bucket]++;
+	histogram_add(&stats->commit_took, &histogram_quick, us);
 	stats->commits++;
 	stats->writes += (uint64_t)writes;
-	stats->commit_us += us;
 	if (us > stats->commit_max_us)
 		stats->commit_max_us = us;
 }

@@ -89,7 +89,7 @@ measure(const char *path, int waiting, int seconds)
 	printf("%3d waiting: %8.0f batches/s %8.0f commits/s, a commit %6.3f ms (longest %.1f), "
 	       "log %lld KiB\n",
 	    waiting, (double)run.batches / seconds, (double)stats.commits / seconds,
-	    (double)stats.commit_us / 1000.0 / (double)stats.commits,
+	    (double)stats.commit_took.sum_us / 1000.0 / (double)stats.commits,
 	    (double)stats.commit_max_us / 1000.0, (long long)stats.wal_bytes / 1024);
 	store_close(store);
 	loop_free(run.loop);

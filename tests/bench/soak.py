@@ -22,6 +22,7 @@ by then) and at the end. What fails it:
 import argparse
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -181,7 +182,8 @@ class Soak:
         found = {}
         for line in self.daemon.call("GET", "/metrics").text.split("\n"):
             if line.startswith("airis_rollouts_ended_total"):
-                found[line.split('"')[1]] = int(float(line.split()[-1]))
+                phase = re.search('phase="([a-z]+)"', line).group(1)
+                found[phase] = found.get(phase, 0) + int(float(line.split()[-1]))
         return found
 
 

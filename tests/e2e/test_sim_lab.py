@@ -24,6 +24,7 @@ API = {
     "pods": "/api/v1", "services": "/api/v1", "configmaps": "/api/v1", "events": "/api/v1",
     "resourcequotas": "/api/v1", "deployments": "/apis/apps/v1", "replicasets": "/apis/apps/v1",
     "horizontalpodautoscalers": "/apis/autoscaling/v2",
+    "scaledobjects": "/apis/keda.sh/v1alpha1",
     "endpointslices": "/apis/discovery.k8s.io/v1", "leases": "/apis/coordination.k8s.io/v1",
     "virtualservices": "/apis/networking.istio.io/v1",
     "destinationrules": "/apis/networking.istio.io/v1",

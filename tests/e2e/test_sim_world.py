@@ -207,6 +207,80 @@ def test_autoscaler_keeps_its_floor(sim):
     assert sim.get("deployments", "web")["spec"]["replicas"] == 0
 
 
+def scaled_object(sim, annotations=None, **spec):
+    sim.create("scaledobjects", {
+        "apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject",
+        "metadata": {"name": "web", "annotations": annotations or {}},
+        "spec": {"scaleTargetRef": {"name": "web"}, "triggers": [], **spec}})
+
+
+def hpa_says(name, low, high):
+    return lambda h: h is not None and (h["spec"]["scaleTargetRef"]["name"], h["spec"][
+        "minReplicas"], h["spec"]["maxReplicas"]) == (name, low, high)
+
+
+def test_keda_keeps_its_own_hpa(sim):
+    """It is made from the ScaledObject, edits of it are taken back, and it goes with that."""
+    for name in ("web", "other"):
+        sim.create("deployments", deployment(name, replicas=2))
+    scaled_object(sim)
+    made = sim.wait("horizontalpodautoscalers", "keda-hpa-web", hpa_says("web", 1, 100))
+    owner, = made["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["name"], owner["controller"]) == ("ScaledObject", "web", True)
+    sim.merge("horizontalpodautoscalers", "keda-hpa-web", {"spec": {"minReplicas": 4}})
+    sim.wait("horizontalpodautoscalers", "keda-hpa-web", hpa_says("web", 1, 100))
+    sim.merge("scaledobjects", "web", {"spec": {"minReplicaCount": 5, "maxReplicaCount": 8}})
+    sim.wait("horizontalpodautoscalers", "keda-hpa-web", hpa_says("web", 5, 8))
+    sim.wait("deployments", "web", rolled(5))
+    sim.merge("scaledobjects", "web", {"spec": {"scaleTargetRef": {"name": "other"}}})
+    sim.wait("horizontalpodautoscalers", "keda-hpa-web", hpa_says("other", 5, 8))
+    sim.wait("deployments", "other", rolled(5))
+    sim.delete("scaledobjects", "web")
+    sim.wait("horizontalpodautoscalers", "keda-hpa-web", lambda h: h is None)
+
+
+def test_keda_goes_to_zero_and_back(sim):
+    """When nothing is to do: to 0, or to idleReplicaCount whatever the floor is; never else."""
+    size = lambda n: lambda d: d["spec"]["replicas"] == n
+    sim.create("deployments", deployment("web", replicas=3))
+    scaled_object(sim, {"lab/active": "false"}, minReplicaCount=2)
+    sim.wait("horizontalpodautoscalers", "keda-hpa-web", hpa_says("web", 2, 100))
+    sim.merge("deployments", "web", {"spec": {"replicas": 0}})
+    sim.wait("deployments", "web", size(2))
+    sim.merge("scaledobjects", "web", {"spec": {"idleReplicaCount": 0}})
+    sim.wait("deployments", "web", size(0))
+    sim.merge("scaledobjects", "web", {"metadata": {"annotations": {"lab/active": None}}})
+    sim.wait("deployments", "web", size(2))
+    sim.merge("scaledobjects", "web", {
+        "metadata": {"annotations": {"lab/active": "false"}},
+        "spec": {"idleReplicaCount": None, "minReplicaCount": None}})
+    sim.wait("deployments", "web", size(0))
+
+
+def test_keda_pauses(sim):
+    """Then there is no HPA, and the size is that of the annotation, or stays."""
+    sim.create("deployments", deployment("web", replicas=3))
+    scaled_object(sim, {"autoscaling.keda.sh/paused-replicas": "2"}, minReplicaCount=5)
+    sim.wait("deployments", "web", lambda d: d["spec"]["replicas"] == 2)
+    assert sim.items("horizontalpodautoscalers") == []
+    sim.merge("scaledobjects", "web", {"metadata": {"annotations": {
+        "autoscaling.keda.sh/paused-replicas": None}}})
+    sim.wait("deployments", "web", lambda d: d["spec"]["replicas"] == 5)
+    sim.wait("horizontalpodautoscalers", "keda-hpa-web", hpa_says("web", 5, 100))
+    sim.merge("scaledobjects", "web", {"metadata": {"annotations": {
+        "autoscaling.keda.sh/paused": "true"}}})
+    sim.wait("horizontalpodautoscalers", "keda-hpa-web", lambda h: h is None)
+
+
+def test_keda_refuses_bounds(sim):
+    sim.create("deployments", deployment("web", replicas=3))
+    for spec in ({"minReplicaCount": 6, "maxReplicaCount": 5}, {"idleReplicaCount": 0}):
+        status, body = sim.call("POST", sim.path("scaledobjects"), {
+            "apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject",
+            "metadata": {"name": "web"}, "spec": {"scaleTargetRef": {"name": "web"}, **spec}})
+        assert status == 400 and "ReplicaCount must be less than" in body["message"]
+
+
 def test_endpoints_are_null_when_there_are_none(sim):
     sim.create("services", service("web"))
     sim.until(lambda: len(sim.items("endpointslices")) == 1)

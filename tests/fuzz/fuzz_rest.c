@@ -76,7 +76,7 @@ static void
 check_status(const struct asked *asked, int status)
 {
 	static const int documented[] = {
-	    200, 201, 204, 400, 401, 404, 405, 409, 413, 415, 422, 429, 503};
+	    200, 201, 204, 304, 400, 401, 404, 405, 409, 412, 413, 415, 422, 429, 503};
 	bool known = false;
 
 	for (size_t i = 0; i < sizeof(documented) / sizeof(documented[0]); i++)
@@ -93,7 +93,7 @@ check_body(int status, const char *type, const char *body, size_t length)
 	struct err e;
 	json_t *json;
 
-	assert(status != 204 || length == 0);
+	assert((status != 204 && status != 304) || length == 0);
 	if (type == NULL || strstr(type, "json") == NULL)
 		return;
 	json = jsonx_parse(body, length, length, &e);

@@ -86,10 +86,10 @@ objects_take(const json_t *root, struct observe_objects *o)
 	const struct slot slots[] = {{"stable", &o->stable, false}, {"canary", &o->canary, false},
 	    {"service", &o->service, false}, {"canary_service", &o->canary_service, false},
 	    {"route", &o->route, false}, {"rule", &o->rule, false}, {"hpas", &o->hpas, true},
-	    {"stable_sets", &o->stable_sets, true}, {"stable_pods", &o->stable_pods, true},
-	    {"canary_sets", &o->canary_sets, true}, {"canary_pods", &o->canary_pods, true},
-	    {"slices", &o->slices, true}, {"canary_slices", &o->canary_slices, true},
-	    {"budgets", &o->budgets, true}};
+	    {"scaled", &o->scaled, true}, {"stable_sets", &o->stable_sets, true},
+	    {"stable_pods", &o->stable_pods, true}, {"canary_sets", &o->canary_sets, true},
+	    {"canary_pods", &o->canary_pods, true}, {"slices", &o->slices, true},
+	    {"canary_slices", &o->canary_slices, true}, {"budgets", &o->budgets, true}};
 
 	observe_init(o);
 	for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++) {
@@ -98,7 +98,8 @@ objects_take(const json_t *root, struct observe_objects *o)
 		if (slots[i].list) {
 			json_decref(*slots[i].at);
 			*slots[i].at =
-			    stored_of(value, slots[i].at == &o->hpas || slots[i].at == &o->budgets);
+			    stored_of(value, slots[i].at == &o->hpas || slots[i].at == &o->scaled ||
+						 slots[i].at == &o->budgets);
 		} else if (is_stored(value)) {
 			*slots[i].at = json_incref(value);
 		}

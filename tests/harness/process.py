@@ -45,13 +45,13 @@ class Process:
 
     def __init__(self, args, log, env=None):
         self.args, self.log, self.env = args, log, env
-        self.popen = None
+        self.popen, self.pass_fds = None, ()
 
     def start(self):
         with open(self.log, "ab") as out:
             self.popen = subprocess.Popen(
                 self.args, stdout=out, stderr=out, stdin=subprocess.DEVNULL,
-                env={**os.environ, **(self.env or {})}, start_new_session=True)
+                env={**os.environ, **(self.env or {})}, start_new_session=True, pass_fds=self.pass_fds)
         Process.started.add(self)
         return self
 

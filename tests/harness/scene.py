@@ -14,7 +14,7 @@ class Scene:
     def __init__(self, lab, prometheus, folder):
         self.lab, self.prometheus, self.folder = lab, prometheus, str(folder)
         self.kube = lab.kube
-        self.shops, self.daemons, self.rollouts = [], [], []
+        self.shops, self.daemons, self.rollouts, self.scalers = [], [], [], []
 
     def daemon(self, **more):
         """A running airisd; the first call's is meant by everything below."""
@@ -74,8 +74,8 @@ class Scene:
             status, took = daemon.stop()
             if alive and (status != 0 or took > 1.5 * SLOW):
                 wrong.append(f"airisd ended with {status} after {took:.1f} s")
-        for shop in self.shops:
-            shop.delete()
+        for made in self.scalers + self.shops:
+            made.delete()
         assert not wrong, wrong
 
     def report(self):

@@ -76,6 +76,21 @@ static const struct config configs[] = {
 	.never_stable = true, .budget = {[CRASHES] = 1, [ANSWERS] = 1, [FLIPS] = 1}},
     {"by ordinals, outage", "", .full = 2, .rolls = true, .ordinals = true,
 	.budget = {[OUTAGES] = 1, [ANSWERS] = 1}},
+    {"by nodes", "", .full = 3, .rolls = true, .nodes = true,
+	.budget = {[CRASHES] = 1, [ANSWERS] = 1}},
+    {"by nodes, pods die", "", .full = 3, .rolls = true, .nodes = true, .budget = {[FLIPS] = 1}},
+    {"by nodes, the release never gets ready", "", .full = 2, .rolls = true, .nodes = true,
+	.never_stable = true, .budget = {[CRASHES] = 1, [ANSWERS] = 1, [FLIPS] = 1}},
+    {"by nodes, outage", "", .full = 2, .rolls = true, .nodes = true,
+	.budget = {[OUTAGES] = 1, [ANSWERS] = 1}},
+    {"by nodes, edits are repaired", REPAIR, .full = 2, .rolls = true, .nodes = true,
+	.budget = {[EDITS] = 1}},
+    {"a backup first", "", .full = 2, .rolls = true, .backup = true,
+	.budget = {[CRASHES] = 1, [ANSWERS] = 1, [FLIPS] = 1}},
+    {"a backup first, by nodes, commands", "", .full = 2, .rolls = true, .nodes = true,
+	.backup = true, .commands = true, .budget = {[COMMANDS] = 2, [FLIPS] = 1}},
+    {"a backup first, by ordinals, its Job is deleted", "", .full = 2, .rolls = true,
+	.ordinals = true, .backup = true, .budget = {[FLIPS] = 1, [ANSWERS] = 1}},
     /* two things at once: the long form */
     {"host, three pods", "", .full = 3, .asks = true, .budget = {[CRASHES] = 1, [ANSWERS] = 1},
 	.full_only = true},
@@ -92,6 +107,18 @@ static const struct config configs[] = {
 	.budget = {[EDITS] = 1, [CRASHES] = 1}, .full_only = true},
     {"host, edits and commands", REPAIR, .full = 2, .asks = true, .commands = true,
 	.budget = {[EDITS] = 1, [COMMANDS] = 1}, .full_only = true},
+    /* with a stable side that shrinks; here, as mutants name worlds by their numbers */
+    {"host, shrinks", "", .full = 2, .shrinks = true, .asks = true,
+	.budget = {[CRASHES] = 1, [ANSWERS] = 1}},
+    {"host, shrinks, by time", "", .full = 2, .shrinks = true, .budget = {[ANSWERS] = 1}},
+    {"host, shrinks, pods die", "", .full = 2, .shrinks = true, .asks = true,
+	.budget = {[FLIPS] = 1}},
+    {"subset, shrinks, outage", "", .full = 2, .subset = true, .shrinks = true, .asks = true,
+	.budget = {[OUTAGES] = 1}},
+    {"host, shrinks, edits are held", HOLD, .full = 2, .shrinks = true, .asks = true,
+	.budget = {[EDITS] = 1}},
+    {"host, shrinks, commands", "", .full = 2, .shrinks = true, .asks = true, .commands = true,
+	.budget = {[COMMANDS] = 2}},
 };
 
 int
@@ -110,7 +137,7 @@ void
 configs_budget(const struct config *config, char *to, size_t size)
 {
 	static const char *const names[BUDGETS] = {
-	    "crash", "failed write", "edit", "dying pod", "outage", "command"};
+	    "crash", "failed write", "edit", "dying pod or Job", "outage", "command"};
 	struct str text;
 	str_init(&text, size - 1);
 	for (int i = 0; i < BUDGETS; i++)

@@ -82,22 +82,33 @@ canary_spec(const struct config *config)
 	return str_format("{kind: App, name: web, namespace: shop, workload: {name: web},\n"
 			  " traffic: {istio: {virtualService: web, mode: %s}},\n"
 			  " strategy: {canary: {weights: [20, 50, 80, 100], hold: 1h, drain: 1h,\n"
-			  "  deadline: 10h}}, %s %s}",
-	    config->subset ? "subset" : "host", config->more,
+			  "  deadline: 10h%s}}, %s %s}",
+	    config->subset ? "subset" : "host",
+	    config->shrinks ? ", shrinkStable: true, headroom: 0" : "", config->more,
 	    config->gate ? "gates: [{name: g, prometheus: {query: up, pass: '> 0'}, failures: 0, "
 			   "deadline: 30d}]"
 			 : "");
 }
 
 static char *
-rolling_spec(const struct config *config)
+nodes_spec(const struct config *config)
 {
-	bool ordinals = config->ordinals;
 	return str_format(
 	    "{kind: App, name: web, namespace: shop, workload: {kind: %s, name: web},\n"
-	    " strategy: {rolling: {%s hold: 1h, deadline: 10h}}, %s}",
-	    ordinals ? "StatefulSet" : "Deployment",
-	    ordinals ? "" : "batches: [1, 100%], surge: 1,", config->more);
+	    " strategy: {rolling: {hold: 1h, deadline: 10h%s}}, %s}",
+	    config->nodes ? "DaemonSet" : "StatefulSet",
+	    config->backup ? ", backup: {cronJob: b}" : "", config->more);
+}
+
+static char *
+rolling_spec(const struct config *config)
+{
+	if (config->ordinals || config->nodes)
+		return nodes_spec(config);
+	return str_format(
+	    "{kind: App, name: web, namespace: shop, workload: {name: web},\n"
+	    " strategy: {rolling: {batches: [1, 100%%], surge: 1, hold: 1h, deadline: 10h%s}}, %s}",
+	    config->backup ? ", backup: {cronJob: b}" : "", config->more);
 }
 
 static json_t *
@@ -335,11 +346,19 @@ lab_send(struct lab *lab, struct state *s)
 		s->fresh = 0;
 }
 
+/* A pod's uid guards it: while the release is in the template one of the old image is the same. */
+static bool
+is_same(const struct state *s, const struct act *act)
+{
+	return act->kind == ACT_REPLACE_POD && s->c.image == IMAGE_NEW;
+}
+
 static enum act_outcome
 land(struct lab *lab, struct state *s, const struct act *act, bool fresh)
 {
 	uint8_t weight = s->c.weight;
-	enum act_outcome outcome = fresh ? world_apply(lab->config, s, act) : ACT_CONFLICT;
+	bool taken = fresh || is_same(s, act);
+	enum act_outcome outcome = taken ? world_apply(lab->config, s, act) : ACT_CONFLICT;
 	if (outcome == ACT_DONE)
 		world_touch(s, act_object(act->kind));
 	laws_landed(s, act, weight, outcome);
@@ -360,7 +379,8 @@ lab_answer(struct lab *lab, struct state *s, bool effect, enum act_outcome outco
 static bool
 is_missing(const struct cluster *c, enum act_kind kind)
 {
-	return (kind == ACT_CREATE_SERVICE && !c->service) ||
+	return (kind == ACT_BACKUP && c->job == JOB_NONE) ||
+	       (kind == ACT_CREATE_SERVICE && !c->service) ||
 	       (kind == ACT_ADD_SUBSETS && !c->subsets) ||
 	       (kind == ACT_CREATE_CANARY && c->canary == GONE);
 }

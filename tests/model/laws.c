@@ -10,6 +10,7 @@
 
 #include <string.h>
 #include "base/str.h"
+#include "nodes.h"
 #include "ordinals.h"
 #include "reduce.h"
 #include "world.h"
@@ -156,7 +157,7 @@ check_lower(struct lab *lab, const struct state *s, int weight)
 	bool rescue = !named || c->canary_ready < pods_for(lab, c->weight);
 	if (world_stable_ready(c) == 0 && c->canary_ready > 0)
 		lab_bad(lab, "I5: weight %d to a stable side without a ready endpoint", weight);
-	else if (c->canary_ready > 0 && stable_carries(lab, c) < 100 - weight)
+	else if (named && c->canary_ready > 0 && stable_carries(lab, c) < 100 - weight)
 		lab_bad(lab, "law 1, I2: weight %d, the stable side carries only %d percent",
 		    weight, stable_carries(lab, c));
 	else if (!going_home(lab) && !rescue && !s->k.blind && s->m.old_ends + s->m.new_ends < need)
@@ -232,6 +233,27 @@ check_retire(struct lab *lab, const struct state *s, const struct act *act)
 	}
 }
 
+/* What it gives up the canary has taken over, and half is left, which carries everything in an
+ * abort. What it had it gets back, and no more. */
+static void
+check_shrink(struct lab *lab, const struct state *s, const struct act *act)
+{
+	const struct cluster *c = in_view(s);
+	int full = lab->config->full, weight = s->m.weight < c->weight ? s->m.weight : c->weight;
+	if (act->number > full || act->number * 2 < full)
+		lab_bad(lab, "law 4: the stable side gets %d pods of %d", act->number, full);
+	if (act->number >= c->stable_size)
+		return;
+	if (going_home(lab))
+		lab_bad(lab, "I4: an abort shrinks the stable side to %d", act->number);
+	else if (!edited(lab, s) && act->number < pods_for(lab, 100 - weight))
+		lab_bad(
+		    lab, "law 3: the stable side shrinks to %d at weight %d", act->number, weight);
+	else if (c->canary_ready < pods_for(lab, c->weight))
+		lab_bad(lab, "law 1: the stable side shrinks, and %d canary pods have weight %d",
+		    c->canary_ready, c->weight);
+}
+
 static void
 check_size(struct lab *lab, const struct state *s, const struct act *act)
 {
@@ -256,6 +278,8 @@ check_delete(struct lab *lab, const struct state *s)
 		    c->weight, s->m.weight);
 	else if (s->m.canary_busy)
 		lab_bad(lab, "law 3: the canary is deleted before its requests are over");
+	else if (lab->config->shrinks && c->stable_size < lab->config->full)
+		lab_bad(lab, "I5: the canary is deleted before the stable side has its size");
 	else if (s->k.rolled && going_home(lab) &&
 		 (!stands || world_stable_ready(c) < lab->config->full))
 		lab_bad(lab, "I5: the canary is deleted before the stable side is whole");
@@ -303,7 +327,7 @@ lowest_at_once(const struct lab *lab, const struct state *s)
 	if (c->canary_ready == 0 && world_stable_ready(c) > 0)
 		lowest = 0;
 	/* The old colour was told to go, or may have been: its endpoints count anew. */
-	if (lab->r->resized && c->canary_ready > 0)
+	if (lab->config->colours && lab->r->resized && c->canary_ready > 0)
 		return c->weight;
 	if (!c->route || mixed || world_stable_ready(c) == 0 || lowest > c->weight)
 		return c->weight;
@@ -341,9 +365,9 @@ laws_after_look(struct lab *lab, struct state *s)
 	    !(attempt->pending && attempt->act.urgent))
 		lab_bad(lab, "law 4: an abort waits (%s: %s) instead of going back",
 		    lab->waiting.object, lab->waiting.what);
-	bool answer =
-	    attempt->pending && (attempt->act.urgent || attempt->act.kind == ACT_SET_IMAGE ||
-				    attempt->act.kind == ACT_SCALE_STABLE);
+	bool answer = attempt->pending &&
+		      (attempt->act.urgent || attempt->act.kind == ACT_SET_IMAGE ||
+			  (attempt->act.kind == ACT_SCALE_STABLE && lab->config->colours));
 	/* Refused just now: the first back-off is short. */
 	if (lowest_at_once(lab, s) < c->weight && !answer && attempt->retry_ms <= NOW_MS)
 		lab_bad(lab, "law 4: an abort waits (%s: %s) instead of moving traffic to %d",
@@ -364,15 +388,25 @@ check_ordinals(struct lab *lab, const struct cluster *c, const struct act *act)
 		lab_bad(lab, "I2: %d pods go and %d are missing", taken, missing);
 }
 
+static int
+batch_of(const struct lab *lab)
+{
+	const struct target *target = &rollout_stage(lab->r)->target;
+	if (target->batch == 0)
+		return target->stable_new ? lab->config->full : 0;
+	return target->percent ? pods_for(lab, target->batch) : target->batch;
+}
+
 /* No more pods of the release than the stage says, and each that follows the first is made up for
  * by one that is ready. Back it goes in one act. */
 static void
 check_roll(struct lab *lab, const struct state *s, const struct act *act)
 {
 	const struct cluster *c = in_view(s);
-	const struct target *target = &rollout_stage(lab->r)->target;
-	int most = target->percent ? pods_for(lab, target->batch) : target->batch;
+	int most = batch_of(lab);
 	int ready = c->image == IMAGE_NEW ? c->new_ready : 0;
+	if (backup_check(lab, s, act) || (c->nodes && nodes_check(lab, s, act, most)))
+		return;
 	if (c->ordinals)
 		check_ordinals(lab, c, act);
 	if (act->kind == ACT_DELETE_POD && c->ordinals)
@@ -381,7 +415,8 @@ check_roll(struct lab *lab, const struct state *s, const struct act *act)
 		if (reduce_image(act->text) != IMAGE_OLD)
 			lab_bad(lab, "I4: an abort sets the new image");
 	} else if (act->kind == ACT_SET_IMAGE) {
-		bool all = c->held >= lab->config->full && c->new_ready >= lab->config->full;
+		bool held = c->held >= lab->config->full || c->by_hand;
+		bool all = held && c->new_ready >= lab->config->full;
 		if (!all && !edited(lab, s) && !hurt(lab, s))
 			lab_bad(lab, "I7: it rolls by itself at %d of %d pods", c->held,
 			    lab->config->full);
@@ -400,7 +435,10 @@ check_batch(struct lab *lab, const struct state *s)
 {
 	const struct cluster *c = &s->c;
 	int most = c->held > 0 ? c->held : lab->config->full;
-	int least = lab->config->full - c->ordinals; /* of these one is replaced at a time */
+	/* Of these one is replaced at a time. A DaemonSet's controller takes what is not ready
+	 * besides, when it goes back. */
+	int least = lab->config->full - c->ordinals - c->nodes * (1 + going_home(lab));
+	nodes_check_state(lab, s, batch_of(lab));
 	if (edited(lab, s))
 		return;
 	if (c->held > 0 && c->new_pods > most)
@@ -424,6 +462,8 @@ laws_choice(struct lab *lab, struct state *s, const struct act *act)
 		check_weight(lab, s, act);
 	else if (act->kind == ACT_SET_IMAGE)
 		check_image(lab, s, act);
+	else if (act->kind == ACT_SCALE_STABLE && lab->config->shrinks)
+		check_shrink(lab, s, act);
 	else if (act->kind == ACT_SCALE_STABLE)
 		check_retire(lab, s, act);
 	else if (act->kind == ACT_CREATE_CANARY || act->kind == ACT_SCALE_CANARY)
@@ -495,11 +535,13 @@ at_home(const struct lab *lab, const struct state *s, enum image image)
 	bool routed = c->route && (c->weight > 0 || c->names_canary || c->names_stable);
 	if (lab->config->colours)
 		return at_rest(lab, s, image == IMAGE_NEW);
-	if (c->held > 0 && !edited(lab, s))
+	if ((c->held > 0 || c->by_hand) && !edited(lab, s))
 		return false;
 	if (c->canary != GONE || c->service || c->subsets || routed)
 		return false;
 	if (lab->config->hpa && c->hpa_min != 1)
+		return false;
+	if (lab->config->shrinks && !edited(lab, s) && c->stable_size != lab->config->full)
 		return false;
 	return edited(lab, s) || (c->image == image && !(s->k.rolled && wrong));
 }

@@ -5,24 +5,22 @@
 #include "base/str.h"
 #include "world.h"
 
-enum { SEAT_OLD = 1, SEAT_NEW = 2, SEAT_READY = 4 };
-
-static int
-seat_of(enum image image)
+int
+ordinals_seat(enum image image)
 {
 	return image == IMAGE_NEW ? SEAT_NEW : SEAT_OLD;
 }
 
-static bool
-is_ready(const struct cluster *c, int i)
+bool
+ordinals_is_ready(const struct cluster *c, int i)
 {
 	return (c->seats[i] & SEAT_READY) != 0;
 }
 
-static bool
-is_of(const struct cluster *c, int i, enum image image)
+bool
+ordinals_is_of(const struct cluster *c, int i, enum image image)
 {
-	return (c->seats[i] & seat_of(image)) != 0;
+	return (c->seats[i] & ordinals_seat(image)) != 0;
 }
 
 static int
@@ -37,29 +35,28 @@ add_up(struct cluster *c)
 {
 	c->old_pods = c->old_ready = c->new_pods = c->new_ready = 0;
 	for (int i = 0; i < c->stable_size; i++) {
-		c->old_pods += is_of(c, i, IMAGE_OLD);
-		c->new_pods += is_of(c, i, IMAGE_NEW);
-		c->old_ready += is_of(c, i, IMAGE_OLD) && is_ready(c, i);
-		c->new_ready += is_of(c, i, IMAGE_NEW) && is_ready(c, i);
+		c->old_pods += ordinals_is_of(c, i, IMAGE_OLD);
+		c->new_pods += ordinals_is_of(c, i, IMAGE_NEW);
+		c->old_ready += ordinals_is_of(c, i, IMAGE_OLD) && ordinals_is_ready(c, i);
+		c->new_ready += ordinals_is_of(c, i, IMAGE_NEW) && ordinals_is_ready(c, i);
 	}
 }
 
 void
 ordinals_begin(struct cluster *c, int size)
 {
-	c->ordinals = 1;
 	for (int i = 0; i < size; i++)
 		c->seats[i] = SEAT_OLD | SEAT_READY;
 	add_up(c);
 }
 
 /* The known endpoints go first: the worst that can happen. */
-static void
-set(struct state *s, int i, int seat)
+void
+ordinals_set(struct state *s, int i, int seat)
 {
 	struct cluster *c = &s->c;
-	uint8_t *ends = is_of(c, i, IMAGE_NEW) ? &s->m.new_ends : &s->m.old_ends;
-	if (is_ready(c, i) && (seat & SEAT_READY) == 0)
+	uint8_t *ends = ordinals_is_of(c, i, IMAGE_NEW) ? &s->m.new_ends : &s->m.old_ends;
+	if (ordinals_is_ready(c, i) && (seat & SEAT_READY) == 0)
 		*ends -= *ends > 0;
 	c->seats[i] = (uint8_t)seat;
 	add_up(c);
@@ -73,15 +70,16 @@ ordinals_step(struct state *s)
 	struct cluster *c = &s->c;
 	for (int i = 0; i < c->stable_size; i++) {
 		if (c->seats[i] == 0) {
-			set(s, i, i < partition(c) ? SEAT_OLD : seat_of((enum image)c->image));
+			ordinals_set(s, i,
+			    i < partition(c) ? SEAT_OLD : ordinals_seat((enum image)c->image));
 			return true;
 		}
-		if (!is_ready(c, i))
+		if (!ordinals_is_ready(c, i))
 			return false;
 	}
 	for (int i = c->stable_size - 1; i >= partition(c); i--)
-		if (!is_of(c, i, (enum image)c->image)) {
-			set(s, i, 0);
+		if (!ordinals_is_of(c, i, (enum image)c->image)) {
+			ordinals_set(s, i, 0);
 			return true;
 		}
 	return false;
@@ -93,11 +91,12 @@ ordinals_turns(struct state *s, enum image image, bool last, bool ready)
 	struct cluster *c = &s->c;
 	int found = -1;
 	for (int i = 0; i < c->stable_size; i++)
-		if (is_of(c, i, image) && is_ready(c, i) != ready && (found < 0 || last))
+		if (ordinals_is_of(c, i, image) && ordinals_is_ready(c, i) != ready &&
+		    (found < 0 || last))
 			found = i;
 	if (found < 0)
 		return false;
-	set(s, found, seat_of(image) | (ready ? SEAT_READY : 0));
+	ordinals_set(s, found, ordinals_seat(image) | (ready ? SEAT_READY : 0));
 	return true;
 }
 
@@ -105,7 +104,8 @@ int
 ordinals_stuck(const struct cluster *c)
 {
 	for (int i = c->stable_size - 1; i >= partition(c) && c->ordinals; i--)
-		if (c->seats[i] != 0 && !is_ready(c, i) && !is_of(c, i, (enum image)c->image))
+		if (c->seats[i] != 0 && !ordinals_is_ready(c, i) &&
+		    !ordinals_is_of(c, i, (enum image)c->image))
 			return i;
 	return -1;
 }
@@ -116,9 +116,9 @@ ordinals_delete(struct state *s, const struct act *act)
 	int i = act->text[strlen("web-")] - '0';
 	if (s->c.seats[i] == 0)
 		return ACT_ALREADY;
-	if (is_ready(&s->c, i))
+	if (ordinals_is_ready(&s->c, i))
 		return ACT_CONFLICT;
-	set(s, i, 0);
+	ordinals_set(s, i, 0);
 	return ACT_DONE;
 }
 
@@ -127,9 +127,9 @@ broken_last(const struct cluster *c)
 {
 	int broken = 0;
 	for (int i = c->stable_size - 1; i >= 0; i--) {
-		if (is_of(c, i, IMAGE_NEW))
+		if (ordinals_is_of(c, i, IMAGE_NEW))
 			continue;
-		if (is_ready(c, i))
+		if (ordinals_is_ready(c, i))
 			break;
 		broken++;
 	}
@@ -152,9 +152,9 @@ ordinals_taken(const struct cluster *c, int number, int *missing)
 	int taken = 0;
 	*missing = 0;
 	for (int i = 0; i < c->stable_size; i++) {
-		bool goes = i >= c->stable_size - number && is_of(c, i, IMAGE_OLD);
-		taken += goes && is_ready(c, i);
-		*missing += !is_ready(c, i);
+		bool goes = i >= c->stable_size - number && ordinals_is_of(c, i, IMAGE_OLD);
+		taken += goes && ordinals_is_ready(c, i);
+		*missing += !ordinals_is_ready(c, i);
 	}
 	return taken;
 }

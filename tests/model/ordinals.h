@@ -1,4 +1,5 @@
-/* The small world's StatefulSet: its pods by ordinal, and what its controller does with them. */
+/* The small world's StatefulSet: its pods by ordinal, and what its controller does with them. A
+ * DaemonSet has its pods by node in the same way (nodes.h). */
 #ifndef TESTS_MODEL_ORDINALS_H
 #define TESTS_MODEL_ORDINALS_H
 
@@ -6,6 +7,12 @@
 #include "model/workload_seen.h"
 #include "state.h"
 
+enum { SEAT_OLD = 1, SEAT_NEW = 2, SEAT_READY = 4 };
+
+int ordinals_seat(enum image image);
+bool ordinals_is_ready(const struct cluster *c, int i);
+bool ordinals_is_of(const struct cluster *c, int i, enum image image);
+void ordinals_set(struct state *s, int i, int seat); /* 0: its pod goes */
 void ordinals_begin(struct cluster *c, int size);
 void ordinals_see(const struct cluster *c, struct workload_seen *seen);
 /* One step of the controller; false: it rests. */

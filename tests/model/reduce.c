@@ -3,8 +3,8 @@
  *
  * Time. Every step happens at NOW_MS. A time is read in three ways only:
  *   is a wait that began then over?   kept as one bit for each wait: hold, drain, steady, deadline,
- *                                     the carrier's minute, back-off, mesh.settle of each subject
- *   is it the time of this change?    (rollout_taken) kept as one bit for each subject
+ *                                     the backup's, the carrier's minute, back-off, mesh.settle of
+ * each subject is it the time of this change?    (rollout_taken) kept as one bit for each subject
  *   is it in this phase?              (restore_image: seen_ms against phase_ms) one bit
  * A wait that is not over has begun a moment ago, one that is over long ago; so restored, decide
  * gives the same answers. That a wait ends is a step of its own, at any time and in any order:
@@ -37,6 +37,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/str.h"
+#include "nodes.h"
 
 #define MOMENT 1
 #define LONG_AGO INT64_C(100000000)
@@ -46,9 +47,11 @@
 #define FOUND_IMAGE 200	     /* + enum image; a number below is itself */
 #define FOUND_DELETED 210
 #define CARRIER_MS 60000
+#define BACKUP_STAGE 1
 #define LATE_ATTEMPT 77 /* no other has it */
 
-static const char *const drifts[] = {"", "weight", "image", "pace", "canary image", "canary size"};
+static const char *const drifts[] = {
+    "", "weight", "image", "pace", "canary image", "canary size", "stable size"};
 
 enum image
 reduce_image(const char *text)
@@ -66,15 +69,17 @@ image_text(enum image image)
 uint8_t
 reduce_text(const struct act *act)
 {
-	return (uint8_t)(act->kind == ACT_DELETE_POD ? act->text[strlen("web-")] - '0'
-						     : (int)reduce_image(act->text));
+	return (uint8_t)(act_object(act->kind) == ON_POD ? act->text[strlen("web-")] - '0'
+							 : (int)reduce_image(act->text));
 }
 
 void
 restore_text(struct act *act, uint8_t text)
 {
-	if (act->kind == ACT_DELETE_POD)
+	if (act_object(act->kind) == ON_POD)
 		str_print(act->text, sizeof(act->text), "web-%d", text);
+	else if (act->kind == ACT_BACKUP)
+		str_copy(act->text, sizeof(act->text), BACKUP_JOB);
 	else
 		str_copy(act->text, sizeof(act->text), image_text((enum image)text));
 }
@@ -112,6 +117,10 @@ reduce_waits(const struct rollout *r, struct reduced *to)
 	to->steady = r->sides[SIDE_CANARY].ready > 0 &&
 		     over(r->sides[SIDE_CANARY].since_ms, r->app->steady_ms);
 	to->late = over(r->progress_ms, r->app->deadline_ms);
+	if (r->app->batch.backup[0] != '\0' && !r->rolled) {
+		to->backup_late = over(r->records[r->stage].entered_ms, r->app->batch.backup_ms);
+		to->backed_up = r->stage > BACKUP_STAGE && r->records[BACKUP_STAGE].settled_ms != 0;
+	}
 	to->seen_in_phase = aborting && r->seen_ms >= r->phase_ms;
 	to->phase_late = aborting && over(r->phase_ms, CARRIER_MS);
 }
@@ -187,6 +196,7 @@ reduce(const struct config *config, const struct rollout *r, struct reduced *to)
 	    .rolled = r->rolled,
 	    .resized = r->resized,
 	    .canary = (uint8_t)r->canary,
+	    .stable = (uint8_t)r->stable,
 	    .batch = (uint8_t)r->batch,
 	    .seen = (uint8_t)r->seen,
 	    .had_weight = r->taken > 0,
@@ -314,10 +324,14 @@ restore(const struct config *config, const struct reduced *from, struct rollout 
 	r->rolled = from->rolled;
 	r->resized = from->resized;
 	r->canary = from->canary;
+	r->stable = from->stable;
 	r->batch = from->batch;
 	r->seen = from->seen;
 	for (int i = 0; i < r->ladder.count; i++)
 		r->records[i].settled_ms = 0;
+	if (from->backed_up)
+		r->records[BACKUP_STAGE].settled_ms = NOW_MS - LONG_AGO;
+	r->records[r->stage].entered_ms = NOW_MS - (from->backup_late ? LONG_AGO : MOMENT);
 	if (from->hold != WAIT_NONE)
 		r->records[r->stage].settled_ms =
 		    NOW_MS - (from->hold == WAIT_OVER ? LONG_AGO : MOMENT);

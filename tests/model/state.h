@@ -26,6 +26,8 @@ struct cluster {       /* what the API server has; what airisd sees when it look
 	uint8_t route, weight, names_canary, names_stable;
 	uint8_t hpa_min;	    /* 0: there is no HPA */
 	uint8_t ordinals, seats[3]; /* a StatefulSet's pods: see ordinals.c */
+	uint8_t nodes, by_hand;	    /* or a DaemonSet's: see nodes.c */
+	uint8_t job;		    /* of the backup: enum job_state */
 };
 
 struct data_plane { /* what the one proxy believes; see world.h */
@@ -43,11 +45,12 @@ struct reduced_late {			     /* may: it may still come */
 
 struct reduced { /* the rollout: see reduce.c */
 	uint8_t phase, stage, skip;
-	uint8_t weight, stable_new, rolled, resized, canary, batch;
+	uint8_t weight, stable_new, rolled, resized, canary, stable, batch;
 	uint8_t seen, seen_in_phase, had_weight;
 	uint8_t taken[MESH_SUBJECTS], settled_mesh[MESH_SUBJECTS]; /* fact; mesh.settle is over */
 	uint8_t ready[2], steady;
 	uint8_t hold, drain;		   /* enum wait */
+	uint8_t backup_late, backed_up;	   /* its deadline is over; its stage was reached */
 	uint8_t late, phase_late, backoff; /* deadline over; carrier wait over; retry not yet due */
 	uint8_t acted, act, number, text, urgent, pending, failures, outcome;
 	struct reduced_late late_acts[LATE_ACTS];
@@ -70,6 +73,7 @@ struct checks {		     /* what the laws have to remember */
 	uint8_t jump;	     /* a person said: straight to the full stage */
 	uint8_t rolled;	     /* the stable image was changed by airisd */
 	uint8_t unseen;	     /* a foreign edit may have come and gone without being seen */
+	uint8_t backed_up;   /* the Job has succeeded */
 	uint8_t blind;	     /* so may a pod's readiness */
 };
 
@@ -90,10 +94,13 @@ struct config {
 	const char *name, *more; /* more: further keys of the app */
 	int full;		 /* pods of the stable side */
 	bool subset, hpa, asks;	 /* asks: the mesh confirms; else time is the answer */
+	bool shrinks;		 /* the stable side gives up what the canary has taken over */
 	bool colours;		 /* blue-green; the second colour is not there at first */
 	bool weighs;		 /* by weights, and its Service is not there either */
 	bool rolls;		 /* one Deployment, in batches, with one pod above its size */
 	bool ordinals;		 /* or a StatefulSet, ordinal by ordinal */
+	bool nodes;		 /* or a DaemonSet, node by node */
+	bool backup;		 /* after a backup */
 	bool never_canary, never_stable, fatal; /* new pods of that side never get ready */
 	bool gate, commands;			/* commands: pause, resume, promote too */
 	uint8_t budget[BUDGETS];

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "laws.h"
 #include "model/gate.h"
+#include "nodes.h"
 #include "world.h"
 
 /* --- the cluster and the mesh -----------------------------------------------------------------
@@ -29,7 +30,7 @@ gets_unready(struct lab *lab, struct state *s, int argument)
 {
 	(void)lab;
 	s->k.blind = s->k.blind || s->down || s->outage;
-	if (argument == THE_LAST_POD && !s->c.ordinals)
+	if (argument == THE_LAST_POD && !s->c.ordinals && !s->c.nodes)
 		return false;
 	return world_unready(
 	    s, argument == 2, (enum image)(argument % 2), argument == THE_LAST_POD);
@@ -116,16 +117,17 @@ hold_ends(struct lab *lab, struct state *s, int argument)
 	return ends(&s->r.hold, WAIT_OVER);
 }
 
-/* Requests on the side without traffic are over when the drain is. */
+/* Requests on the side without traffic are over when the drain is. Who has some waits for it, too,
+ * before it shrinks. */
 static bool
 drain_ends(struct lab *lab, struct state *s, int argument)
 {
-	(void)lab;
 	(void)argument;
-	bool empty = (s->m.weight == 0 || s->m.weight == 100) && s->m.weight == s->c.weight;
-	if (s->r.drain != WAIT_RUNS || !empty)
+	bool one = s->m.weight == 0 || s->m.weight == 100;
+	if (s->r.drain != WAIT_RUNS || s->m.weight != s->c.weight || !(one || lab->config->shrinks))
 		return false;
-	*(s->m.weight == 0 ? &s->m.canary_busy : &s->m.stable_busy) = 0;
+	if (one)
+		*(s->m.weight == 0 ? &s->m.canary_busy : &s->m.stable_busy) = 0;
 	return ends(&s->r.drain, WAIT_OVER);
 }
 
@@ -324,9 +326,9 @@ edits_pace(struct lab *lab, struct state *s, int argument)
 {
 	(void)lab;
 	(void)argument;
-	if (s->c.held == 0)
+	if (s->c.held == 0 && !s->c.by_hand)
 		return false;
-	s->c.held = 0;
+	s->c.held = s->c.by_hand = 0;
 	edit(s, ON_STABLE);
 	return true;
 }
@@ -464,6 +466,8 @@ static const struct happening steps[] = {
     {"airisd starts again", GOOD, BUDGETS, 0, restarts, NO_WAIT},
     {"airisd starts again, much later", GOOD, BUDGETS, 1, restarts, NO_WAIT},
     {"the API server is back", GOOD, BUDGETS, 0, comes_back, NO_WAIT},
+    {"the backup succeeds", GOOD, BUDGETS, JOB_SUCCEEDED, backup_ends, NO_WAIT},
+    {"the backup's deadline is over", GOOD, BUDGETS, 0, backup_is_late, A_LIMIT},
     {"the gate passes", GOOD, BUDGETS, 1, measures, NO_WAIT},
     {"command: retry what has failed", GOOD, BUDGETS, 0, retries, NO_WAIT},
     {"FAULT: in the outage the act does not get there", FAULT, BUDGETS, ACT_UNREACHED,
@@ -495,6 +499,8 @@ static const struct happening steps[] = {
     {"FAULT: somebody deletes the canary", FAULT, EDITS, 0, deletes_canary, NO_WAIT},
     {"FAULT: somebody deletes the route", FAULT, EDITS, 0, deletes_route, NO_WAIT},
     {"FAULT: somebody deletes the canary's Service", FAULT, EDITS, 0, deletes_service, NO_WAIT},
+    {"FAULT: the backup fails", FAULT, FLIPS, JOB_FAILED, backup_ends, NO_WAIT},
+    {"FAULT: somebody deletes the Job", FAULT, FLIPS, 0, backup_is_deleted, NO_WAIT},
     {"FAULT: the gate fails", FAULT, BUDGETS, 0, measures, NO_WAIT},
     {"command: abort", COMMAND, BUDGETS, COMMAND_ABORT, commands, NO_WAIT},
     {"command: superseded", COMMAND, BUDGETS, 0, supersedes, NO_WAIT},

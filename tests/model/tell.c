@@ -15,6 +15,8 @@ tell_cluster(const struct cluster *c, FILE *to)
 	fprintf(to, "; weight %d%s%s%s%s%s", c->weight, c->route ? "" : " (no route)",
 	    c->names_canary ? " names-canary" : "", c->names_stable ? " names-stable" : "",
 	    c->service ? " service" : "", c->subsets ? " subsets" : "");
+	static const char *const jobs[] = {"", "; Job runs", "; Job succeeded", "; Job failed"};
+	fprintf(to, "%s%s", c->by_hand ? "; OnDelete" : "", jobs[c->job]);
 	if (c->hpa_min > 0)
 		fprintf(to, " hpa>=%d", c->hpa_min);
 }

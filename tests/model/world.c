@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/str.h"
 #include "model/pace.h"
+#include "nodes.h"
 #include "ordinals.h"
 #include "reduce.h"
 
@@ -17,7 +18,9 @@ world_begin(const struct config *config, struct state *s)
 	s->c.names_canary = s->m.names_canary = config->colours && !config->weighs;
 	s->c.hpa_min = config->hpa ? 1 : 0;
 	s->m.old_ends = full;
-	if (config->ordinals)
+	s->c.ordinals = config->ordinals;
+	s->c.nodes = config->nodes;
+	if (config->ordinals || config->nodes)
 		ordinals_begin(&s->c, full);
 	memcpy(s->left, config->budget, sizeof(s->left));
 	world_settle(s);
@@ -67,6 +70,9 @@ world_look(const struct config *config, const struct cluster *c, bool fresh, str
 		seen->stable.pace = pace_hold(c->held, 1);
 	if (c->ordinals)
 		ordinals_see(c, &seen->stable);
+	if (c->nodes)
+		nodes_see(c, &seen->stable);
+	backup_see(c, seen);
 	str_copy(seen->stable.image, APP_IMAGE, image_text((enum image)c->image));
 	look_canary(config, c, &seen->canary);
 	seen->canary_service = seen->canary_service_ours = c->service;
@@ -186,7 +192,8 @@ apply_image(struct state *s, const struct act *act)
 	/* The last batch of a StatefulSet is its own pace. */
 	bool last = s->c.ordinals && act->number >= s->c.stable_size;
 	int held = act->kind == ACT_ROLL && !last ? act->number : 0;
-	bool same = change(&s->c.held, held) == ACT_ALREADY;
+	bool same = s->c.nodes ? change(&s->c.by_hand, act->kind == ACT_ROLL) == ACT_ALREADY
+			       : change(&s->c.held, held) == ACT_ALREADY;
 	enum act_outcome outcome = change(&s->c.image, reduce_image(act->text));
 	return same ? outcome : ACT_DONE;
 }
@@ -212,9 +219,10 @@ world_apply(const struct config *config, struct state *s, const struct act *act)
 	case ON_HPA:
 		return c->hpa_min == 0 ? ACT_ALREADY : change(&c->hpa_min, act->number);
 	case ON_POD:
-		return ordinals_delete(s, act);
-	case ON_BUDGET: /* none is there */
+		return c->nodes ? nodes_replace(s, act) : ordinals_delete(s, act);
 	case NO_OBJECT:
+		return act->kind == ACT_BACKUP ? backup_make(c) : ACT_CONFLICT;
+	case ON_BUDGET: /* none is there */
 		break;
 	}
 	return ACT_CONFLICT;
@@ -233,6 +241,8 @@ world_roll(const struct config *config, struct state *s)
 	int full = c->stable_size, ready = world_stable_ready(c);
 	if (c->ordinals)
 		return ordinals_step(s);
+	if (c->nodes)
+		return nodes_step(s);
 	int above = c->held == 0 ? *wrong > 0 : 1, left = full - (c->held > 0 ? c->held - 1 : 0);
 	(void)config;
 	/* New pods never count as available there: all but so many of the old ones stay. */
@@ -262,7 +272,7 @@ world_ready(const struct config *config, struct state *s, bool canary, enum imag
 	bool new = image == IMAGE_NEW;
 	uint8_t *pods = canary ? &c->canary_pods : new ? &c->new_pods : &c->old_pods;
 	uint8_t *ready = canary ? &c->canary_ready : new ? &c->new_ready : &c->old_ready;
-	if (c->ordinals && !(image == IMAGE_NEW && config->never_stable))
+	if ((c->ordinals || c->nodes) && !(image == IMAGE_NEW && config->never_stable))
 		return !canary && ordinals_turns(s, image, false, true);
 	if (*ready >= *pods || (canary && (config->never_canary || c->canary != THERE)) ||
 	    (!canary && new && config->never_stable))
@@ -278,7 +288,7 @@ world_unready(struct state *s, bool canary, enum image image, bool last)
 	uint8_t *ready = canary		      ? &c->canary_ready
 			 : image == IMAGE_NEW ? &c->new_ready
 					      : &c->old_ready;
-	if (c->ordinals)
+	if (c->ordinals || c->nodes)
 		return !canary && ordinals_turns(s, image, last, false);
 	if (*ready == 0)
 		return false;
@@ -331,7 +341,7 @@ world_take_clusters(struct state *s)
 static bool
 is_rolling(const struct state *s)
 {
-	return s->c.held > 0 || s->c.ordinals;
+	return s->c.held > 0 || s->c.ordinals || s->c.nodes;
 }
 
 bool

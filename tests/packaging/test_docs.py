@@ -34,7 +34,8 @@ def fixture_fresh(tmp_path_factory):
 
 
 @pytest.mark.parametrize("path", ["config/airisd.yaml", "docs/man/airisd.8",
-                                  "docs/man/airisd.yaml.5", "docs/man/airis-app.5"])
+                                  "docs/man/airisd.yaml.5", "docs/man/airis-app.5",
+                                  "docs/metrics.md"])
 def test_it_is_current(fresh, path):
     assert read(path) == (fresh / path).read_text(), "run: make docs"
 

@@ -12,9 +12,11 @@ import pytest
 
 from harness.process import BUILD, ROOT
 
-UNIT = "usr/lib/systemd/system/airisd.service"
+UNITS = "usr/lib/systemd/system"
+UNIT = UNITS + "/airisd.service"
 PLACES = {
     "usr/bin/airisd": 0o755, "usr/bin/airisctl": 0o755, UNIT: 0o644,
+    UNITS + "/airisd.socket": 0o644,
     "usr/lib/sysusers.d/airis.conf": 0o644, "usr/lib/tmpfiles.d/airis.conf": 0o644,
     "usr/share/man/man1/airisctl.1": 0o644, "usr/share/man/man5/airisd.yaml.5": 0o644,
     "usr/share/man/man5/airis-app.5": 0o644, "usr/share/man/man8/airisd.8": 0o644,
@@ -22,6 +24,7 @@ PLACES = {
     "usr/share/zsh/site-functions/_airisctl": 0o644, "usr/share/doc/airis/README.md": 0o644,
     "usr/share/doc/airis/rbac.yaml": 0o644, "usr/share/doc/airis/airisd.yaml": 0o644,
     "usr/share/doc/airis/exec-plugins.conf": 0o644,
+    "usr/share/doc/airis/airis.rules.yaml": 0o644, "usr/share/doc/airis/airis.json": 0o644,
     "usr/share/doc/airis/apps/analytics-engine.yaml": 0o644, "etc/airis/airisd.yaml": 0o640,
 }
 
@@ -117,6 +120,22 @@ def test_systemd_takes_the_unit(root, tmp_path):
     assert verify(str(unit)) == []
     unit.write_text(text.replace("Type=notify", "Type=notfy\nWatchdogsec=3"))
     assert len(verify(str(unit))) == 2, "a bad unit must be found"
+
+
+def test_systemd_takes_the_socket(root, tmp_path):
+    """It starts the service beside it, with the place that the settings have."""
+    text = read(root, UNITS, "airisd.socket")
+    (tmp_path / "airisd.service").write_text(
+        read(root, UNIT).replace("/usr/bin/airisd", f"{root}/usr/bin/airisd"))
+    unit = tmp_path / "airisd.socket"
+    unit.write_text(text)
+    assert verify(str(unit)) == []
+    sample = read(root, "etc/airis/airisd.yaml")
+    place = re.search(r"^ListenStream=(.*)$", text, re.M)[1]
+    mode = re.search(r"^SocketMode=(.*)$", text, re.M)[1]
+    assert f"socket: {place}\n" in sample and f'socketMode: "{mode}"\n' in sample
+    unit.write_text(text.replace("ListenStream=/", "ListenStream="))
+    assert verify(str(unit)) != [], "a bad unit must be found"
 
 
 def test_the_service_is_shut_off(root):

@@ -266,6 +266,7 @@ defaults_add(const struct kind *k, json_t *root)
 	case K_VS:
 	case K_DR:
 	case K_PEERAUTH:
+	case K_SCALED:
 	case K_COUNT:
 		break;
 	}
@@ -401,6 +402,24 @@ check_hpa(const struct kind *k, const json_t *next, struct reply *r)
 	return 0;
 }
 
+/* As KEDA's own webhook does. */
+static int
+check_scaled(const json_t *next, struct reply *r)
+{
+	int64_t min = jx_int(next, "spec.minReplicaCount", 0),
+		max = jx_int(next, "spec.maxReplicaCount", 100),
+		idle = jx_int(next, "spec.idleReplicaCount", -1);
+	const char *wrong = NULL;
+
+	if (jx_str(next, "spec.scaleTargetRef.name") == NULL)
+		wrong = "spec.scaleTargetRef.name: Required value";
+	else if (min > max)
+		wrong = "MinReplicaCount must be less than MaxReplicaCount";
+	else if (idle >= 0 && idle >= min)
+		wrong = "IdleReplicaCount must be less than MinReplicaCount";
+	return wrong == NULL ? 0 : fail_request(r, wrong);
+}
+
 /* As the CRD's schema does, and as the mesh's own webhook would for weights. */
 static int
 check_routes(const struct kind *k, const json_t *next, struct reply *r)
@@ -450,6 +469,8 @@ defaults_check(const struct kind *k, const json_t *old, const json_t *next, stru
 		return check_workload(k, old, next, r);
 	if (k->id == K_HPA)
 		return check_hpa(k, next, r);
+	if (k->id == K_SCALED)
+		return check_scaled(next, r);
 	if (k->id == K_VS)
 		return check_routes(k, next, r);
 	if (k->id == K_HTTPROUTE)

@@ -52,6 +52,8 @@ const struct kind kinds[K_COUNT] = {
 	"PeerAuthentication", "pa", true, true, true, false, true},
     {K_HTTPROUTE, "gateway.networking.k8s.io", "v1", "httproutes", "httproute", "HTTPRoute", NULL,
 	true, true, true, false, true},
+    {K_SCALED, "keda.sh", "v1alpha1", "scaledobjects", "scaledobject", "ScaledObject", "so", true,
+	true, true, false, true},
 };
 
 bool

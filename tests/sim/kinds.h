@@ -31,6 +31,7 @@ enum kind_id {
 	K_DR,
 	K_PEERAUTH,
 	K_HTTPROUTE,
+	K_SCALED,
 	K_COUNT
 };
 

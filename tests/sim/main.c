@@ -38,14 +38,15 @@
  * Served: namespaces, nodes, pods, services, events, configmaps, resourcequotas (only
  * spec.hard.pods counts), deployments, replicasets, statefulsets, daemonsets,
  * controllerrevisions, jobs, poddisruptionbudgets (their status; there is no eviction), HPAs,
- * endpointslices, leases, virtualservices, destinationrules, httproutes,
+ * scaledobjects (keda.c), endpointslices, leases, virtualservices, destinationrules, httproutes,
  * selfsubjectaccessreviews; and only stored: cronjobs, networkpolicies, persistentvolumeclaims,
  * storageclasses, peerauthentications.
  *
  * Pods, by their image's tag: -nopull -crash -never -slow -flap -nosched -errN -latN; of a Job,
  * -fail alone. Annotations: pod lab/ready-after, pod lab/rps (capacity), Service lab/rps (traffic
  * without a route), VirtualService and HTTPRoute lab/headers, and, only here, their lab/rps
- * (traffic instead of -rps; 0: none) and HPA lab/hpa-desired (what it would scale to).
+ * (traffic instead of -rps; 0: none), HPA lab/hpa-desired (what it would scale to), and
+ *ScaledObject lab/active ("false": its triggers have nothing to do).
  *
  * -reporters: who counts in istio_requests_total, the pods that answered (reporter="destination"),
  * the proxies that sent (source), or both.

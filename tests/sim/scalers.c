@@ -5,6 +5,7 @@
 #include "jx.h"
 #include "map.h"
 #include "plan.h"
+#include "scalers.h"
 #include "util.h"
 #include "world.h"
 
@@ -40,10 +41,10 @@ wanted(const struct obj *hpa, int64_t have)
 	return want > max ? max : want;
 }
 
-static void
-set_replicas(struct obj *d, int64_t n)
+void
+scalers_scale(struct obj *d, int64_t n, const char *manager)
 {
-	struct writer w = {"kube-controller-manager", "Update", "scale", "apps/v1"};
+	struct writer w = {manager, "Update", "scale", "apps/v1"};
 	json_t *next = json_copy(d->json);
 
 	jx_set_int(jx_own(next, "spec"), "replicas", n);
@@ -99,7 +100,7 @@ sync_hpa(struct obj *hpa)
 	have = jx_int(d->json, "spec.replicas", 1);
 	want = wanted(hpa, have);
 	if (want != have)
-		set_replicas(d, want);
+		scalers_scale(d, want, "kube-controller-manager");
 	write_status(hpa, jx_int(d->json, "status.replicas", 0), want);
 }
 

@@ -52,6 +52,8 @@ static const struct column columns[K_COUNT][COLUMNS] = {
     [K_VS] = {{"Name", "metadata.name"}, {"Gateways", "spec.gateways"}, {"Hosts", "spec.hosts"},
 	{"Age", "@age"}},
     [K_HTTPROUTE] = {{"Name", "metadata.name"}, {"Hostnames", "spec.hostnames"}, {"Age", "@age"}},
+    [K_SCALED] = {{"Name", "metadata.name"}, {"ScaleTargetName", "spec.scaleTargetRef.name"},
+	{"Min", "spec.minReplicaCount"}, {"Max", "spec.maxReplicaCount"}, {"Age", "@age"}},
     [K_DR] = {{"Name", "metadata.name"}, {"Host", "spec.host"}, {"Age", "@age"}},
 };
 

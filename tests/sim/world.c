@@ -196,6 +196,7 @@ world_init(const struct world_settings *s)
 	budgets_init();
 	slices_init();
 	scalers_init();
+	keda_init();
 	if (!s->alive)
 		return;
 	gateway_init(s->accept_delay_ms);

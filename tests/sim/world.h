@@ -46,6 +46,7 @@ void jobs_init(void);
 void budgets_init(void);
 void slices_init(void);
 void scalers_init(void);
+void keda_init(void);
 void ends_init(uint64_t delay_ms);
 void mesh_init(uint64_t delay_ms, double rps);
 void traffic_init(void);

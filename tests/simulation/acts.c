@@ -70,12 +70,14 @@ answer(struct world *w, int number, int again)
 	}
 }
 
-/* The release's image comes when it had been given up: a weight that had to move did not wait. */
+/* The release's image, or less of the stable side, comes when it had been given up: a weight that
+ * had to move did not wait. */
 static bool
 comes_too_late(const struct world *w, const struct act_sent *x)
 {
 	bool given_up = x->life != w->life || (x->outcome == ACT_UNKNOWN && x->answered);
-	bool forth = x->act.kind == ACT_ROLL || (x->act.kind == ACT_SET_IMAGE && !x->act.urgent);
+	bool forth = x->act.kind == ACT_ROLL || x->act.kind == ACT_REPLACE_POD || x->shrinks ||
+		     (x->act.kind == ACT_SET_IMAGE && !x->act.urgent);
 	return forth && given_up;
 }
 
@@ -107,7 +109,19 @@ static bool
 is_held(const struct world *w, int app, int number)
 {
 	const struct deployment *d = &w->apps[app].cached.truth.deployments[OF_STABLE];
+	if (w->plan->apps[app].nodes)
+		return d->by_hand;
 	return w->plan->apps[app].ordinals ? ordinals_is_held(d, number) : d->held == number;
+}
+
+/* A floor that is held leaves a ScaledObject no idle count. */
+static bool
+has_bounds(const struct world *w, int app, int number)
+{
+	const struct hpa_seen *hpa = &w->apps[app].cached.truth.hpa;
+	bool home = number == ACT_AS_IT_WAS;
+	return !hpa->exists || (hpa->min == (home ? w->plan->apps[app].hpa_min : number) &&
+				   hpa->idles == (home && hpa->keda));
 }
 
 /* What the port answers without asking anybody; ACT_KINDS... none: it is sent. */
@@ -140,20 +154,22 @@ is_answered_here(const struct world *w, int app, const struct act *act, enum act
 	       (act->kind == ACT_DELETE_CANARY && (!canary->exists || canary->deleting)) ||
 	       (act->kind == ACT_SET_IMAGE && seen->deployments[OF_STABLE].held == 0 &&
 		   seen->deployments[OF_STABLE].partition == 0 &&
+		   !seen->deployments[OF_STABLE].by_hand &&
 		   seen->deployments[OF_STABLE].image == image_of(act->text)) ||
 	       (act->kind == ACT_ROLL && is_held(w, app, act->number) &&
 		   seen->deployments[OF_STABLE].image == image_of(act->text)) ||
 	       (act->kind == ACT_DELETE_POD &&
 		   ordinals_named(act) != ordinals_stuck(&seen->deployments[OF_STABLE],
 					      &w->apps[app].cached.sides[OF_STABLE])) ||
+	       (act->kind == ACT_REPLACE_POD && nodes_named(&w->apps[app].cached, act) == NULL) ||
+	       (act->kind == ACT_BACKUP && backup_is_made(seen, act)) ||
 	       (act->kind == ACT_POINT_SERVICE && seen->service.exists &&
 		   seen->service.on_canary == (act->number != 0)) ||
 	       (act->kind == ACT_FOLLOW_HPA &&
 		   (!seen->hpa.exists || seen->hpa.on_canary == (act->number != 0))) ||
 	       (act->kind == ACT_SCALE_STABLE &&
 		   seen->deployments[OF_STABLE].size == act->number) ||
-	       (act->kind == ACT_HPA_FLOOR &&
-		   (!seen->hpa.exists || seen->hpa.min == act->number)) ||
+	       (act->kind == ACT_HPA_FLOOR && has_bounds(w, app, act->number)) ||
 	       ((act->kind == ACT_CREATE_BUDGET || act->kind == ACT_DELETE_BUDGET) &&
 		   (act->number == 0 ? seen->budgets.stable_ours : seen->budgets.canary_ours) ==
 		       (act->kind == ACT_CREATE_BUDGET)) ||
@@ -194,19 +210,30 @@ suffer(struct world *w, struct act_sent *x, int64_t *late_ms)
 	x->twice = world_fault_now(w, x->app, FAULT_TWICE);
 }
 
+/* The pod that a deletion is made of; NULL: it is of none. */
+static const struct seat *
+seat_of(const struct world *w, const struct act_sent *x)
+{
+	const struct cached *cached = &w->apps[x->app].cached;
+	if (x->act.kind == ACT_REPLACE_POD)
+		return nodes_named(cached, &x->act);
+	return x->act.kind == ACT_DELETE_POD
+		   ? &cached->sides[OF_STABLE].seats[ordinals_named(&x->act)]
+		   : NULL;
+}
+
 /* The object's version that a patch or a deletion is made of; -1: a creation. */
 static int
 version_of(const struct world *w, const struct act_sent *x)
 {
 	const struct truth *seen = &w->apps[x->app].cached.truth;
+	const struct seat *seat = seat_of(w, x);
 	bool creates = x->act.kind == ACT_CREATE_SERVICE || x->act.kind == ACT_CREATE_BUDGET ||
+		       x->act.kind == ACT_BACKUP ||
 		       (x->act.kind == ACT_ADD_SUBSETS && !seen->rule.exists) ||
 		       (x->act.kind == ACT_CREATE_CANARY && !seen->deployments[OF_CANARY].exists);
-	if (x->act.kind == ACT_DELETE_POD)
-		return w->apps[x->app]
-		    .cached.sides[OF_STABLE]
-		    .seats[ordinals_named(&x->act)]
-		    .version;
+	if (seat != NULL)
+		return seat->version;
 	return creates ? -1 : apply_version(seen, apply_part(x->act.kind, x->turned));
 }
 
@@ -214,13 +241,13 @@ static void
 send(struct world *w, struct act_sent *x)
 {
 	const struct cached *cached = &w->apps[x->app].cached;
+	const struct seat *seat = seat_of(w, x);
 	int64_t late_ms = world_between(w, 4, 120), effect_ms = late_ms / 2;
 	x->outcome = ACT_DONE;
 	x->effect = true;
 	x->version = version_of(w, x);
-	x->uid = x->act.kind == ACT_DELETE_POD
-		     ? cached->sides[OF_STABLE].seats[ordinals_named(&x->act)].uid
-		     : cached->truth.deployments[OF_CANARY].uid;
+	x->uid = seat != NULL ? seat->uid : cached->truth.deployments[OF_CANARY].uid;
+	nodes_note(w, x);
 	suffer(w, x, &late_ms);
 	if (w->crash == CRASH_ACT_SENT && --w->crash_count <= 0) {
 		world_hit(w, CRASH_ACT_SENT);
@@ -255,6 +282,10 @@ acts_port(void *ctx, const struct app *spec, const struct baseline *baseline, co
 	check_send(w, app, act);
 	if (spec->kind == WORKLOAD_STATEFULSET)
 		ordinals_check_send(w, app, act);
+	if (spec->kind == WORKLOAD_DAEMONSET)
+		nodes_check_send(w, app, act);
+	if (act->kind == ACT_BACKUP)
+		backup_check_send(w, app, act);
 	while (i < ACTS && w->acts[i].number != 0)
 		i++;
 	if (i == ACTS) {
@@ -264,6 +295,7 @@ acts_port(void *ctx, const struct app *spec, const struct baseline *baseline, co
 	struct act_sent *x = &w->acts[i];
 	*x = (struct act_sent){
 	    .number = number, .app = app, .life = w->life, .act = *act, .retry_ms = -1};
+	x->shrinks = laws_shrinks(&w->apps[app], act);
 	if (is_answered_here(w, app, act, &x->outcome))
 		event_at(w, w->now_ms + 1, answer, (int)number, 0, true);
 	else

@@ -7,6 +7,7 @@
 #include "disk.h"
 #include "rooms.h"
 #include "store/lock.h"
+#include "engine/stats.h"
 #include "turns.h"
 #include "virtual_time.h"
 
@@ -151,7 +152,7 @@ airisd_begin(struct world *w)
 		a->spec = parse_app(w->plan, i);
 		if (a->spec == NULL)
 			abort();
-		engine_app_put(w->engine, app_share(a->spec), "ann", &reply);
+		engine_app_put(w->engine, app_share(a->spec), NULL, "ann", &reply);
 	}
 }
 

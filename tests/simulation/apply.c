@@ -34,7 +34,7 @@ static const enum part parts[] = {
 enum part
 apply_part(enum act_kind kind, bool turned)
 {
-	enum part part = parts[act_object(kind)];
+	enum part part = kind == ACT_BACKUP ? PART_JOBS : parts[act_object(kind)];
 	if (turned && part == PART_STABLE)
 		return PART_CANARY;
 	return turned && part == PART_CANARY ? PART_STABLE : part;
@@ -73,6 +73,7 @@ apply_version(const struct truth *t, enum part part)
 		return t->rule.version;
 	case PART_BUDGETS:
 		return t->budgets_version;
+	case PART_JOBS: /* they are only created */
 	case PART_HPA:
 	case PARTS:
 		break;
@@ -186,9 +187,10 @@ set_image(struct world *w, struct act_sent *x)
 	struct deployment *d = deployment_of(w, x);
 	if (!d->exists)
 		return ACT_CONFLICT;
-	if (d->image == image_of(x->act.text) && d->held == 0 && d->partition == 0)
+	if (d->image == image_of(x->act.text) && d->held == 0 && d->partition == 0 && !d->by_hand)
 		return ACT_ALREADY;
 	d->held = d->partition = 0;
+	d->by_hand = false;
 	/* What takes back a change of others rolls because of them. */
 	d->image_by_others = d->image_by_others && d->image == OTHERS_IMAGE;
 	d->image = image_of(x->act.text);
@@ -206,7 +208,9 @@ roll(struct world *w, struct act_sent *x)
 	if (!d->exists)
 		return ACT_CONFLICT;
 	outcome = set_image(w, x);
-	if (w->plan->apps[x->app].ordinals) {
+	if (w->plan->apps[x->app].nodes) {
+		d->by_hand = true;
+	} else if (w->plan->apps[x->app].ordinals) {
 		d->partition = d->size > x->act.number ? d->size - x->act.number : 0;
 	} else {
 		d->held = x->act.number;
@@ -318,7 +322,9 @@ floor_of(struct world *w, struct act_sent *x)
 	struct truth *t = &w->apps[x->app].truth;
 	if (!t->hpa.exists)
 		return ACT_CONFLICT;
-	t->hpa.min = x->act.number;
+	bool home = x->act.number == ACT_AS_IT_WAS;
+	t->hpa.min = home ? w->plan->apps[x->app].hpa_min : x->act.number;
+	t->hpa.idles = home && t->hpa.keda;
 	t->hpa_version++;
 	apply_floor(w, x->app);
 	changed(w, x->app, PART_HPA);
@@ -363,7 +369,7 @@ static bool
 is_stale(const struct world *w, const struct act_sent *x)
 {
 	enum part part = apply_part(x->act.kind, x->turned);
-	return x->act.kind != ACT_DELETE_POD && x->version >= 0 &&
+	return act_object(x->act.kind) != ON_POD && x->version >= 0 &&
 	       x->version != apply_version(&w->apps[x->app].truth, part);
 }
 
@@ -407,8 +413,10 @@ apply_act(struct world *w, struct act_sent *x)
 		return roll(w, x);
 	case ACT_DELETE_POD:
 		return ordinals_delete(w, x);
-	case ACT_BACKUP: /* these two are not simulated */
+	case ACT_BACKUP:
+		return backup_make(w, x);
 	case ACT_REPLACE_POD:
+		return nodes_replace(w, x);
 	case ACT_NONE:
 	case ACT_KINDS:
 		break;

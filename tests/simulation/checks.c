@@ -172,6 +172,8 @@ what_stands(const struct world *w, int app, const struct rollout_known *r, const
 		return "a broken gate does not end it";
 	if (phase_forward(r->phase) && gates_rest(w, app, r))
 		return "its gates are not asked";
+	if (w->plan->apps[app].backup_ms > 0 && backup_stands(w, app, r) != NULL)
+		return backup_stands(w, app, r);
 	*law = "I4";
 	const struct deployment *stable = &a->truth.deployments[OF_STABLE];
 	if (r->phase == PHASE_ABORTING && w->plan->apps[app].rolls && stable->exists &&
@@ -221,6 +223,10 @@ check_world(struct world *w)
 		check_standing(w, app);
 		if (w->plan->apps[app].ordinals)
 			ordinals_check(w, app);
+		if (w->plan->apps[app].nodes)
+			nodes_check(w, app);
+		if (w->plan->apps[app].backup_ms > 0)
+			backup_check(w, app);
 	}
 }
 
@@ -267,7 +273,8 @@ check_colours(struct world *w, int app)
 		world_violated(w, "home", "app%d: the idle colour's Service is %s", app,
 		    a->rest_service ? "gone" : "left over");
 	if (t->hpa.exists &&
-	    (t->hpa.on_canary != a->ended_well || t->hpa.min != w->plan->apps[app].hpa_min))
+	    (t->hpa.on_canary != a->ended_well || t->hpa.min != w->plan->apps[app].hpa_min ||
+		t->hpa.idles != t->hpa.keda))
 		world_violated(w, "home", "app%d: the HPA is not as it was", app);
 	check_budgets(w, app);
 	if (!serves->image_by_others && !a->image_by_others && serves->image != a->image_end)
@@ -288,7 +295,7 @@ check_routing(struct world *w, int app)
 	if (t->service.exists ||
 	    (t->rule.exists && (!plan->own_rule || t->rule.canary || t->rule.stable)))
 		world_violated(w, "home", "app%d: a Service or subsets are left over", app);
-	if (t->hpa.exists && t->hpa.min != plan->hpa_min)
+	if (t->hpa.exists && (t->hpa.min != plan->hpa_min || t->hpa.idles != t->hpa.keda))
 		world_violated(w, "home", "app%d: the HPA's floor is %d, it was %d", app,
 		    t->hpa.min, plan->hpa_min);
 }
@@ -310,9 +317,14 @@ check_home(struct world *w)
 		    (a->truth.deployments[OF_CANARY].exists || pods_ready(a, OF_CANARY) > 0))
 			world_violated(w, "home", "app%d: the canary is left over", app);
 		check_routing(w, app);
-		if (stable->held != 0 || stable->partition != 0)
-			world_violated(w, "home", "app%d: it is held at %d pods, or partition %d",
-			    app, stable->held, stable->partition);
+		if (w->plan->apps[app].shrinks && !stable->size_by_others &&
+		    stable->size != w->plan->apps[app].replicas)
+			world_violated(w, "home", "app%d: %d of %d stable pods are left", app,
+			    stable->size, w->plan->apps[app].replicas);
+		if (stable->held != 0 || stable->partition != 0 || stable->by_hand)
+			world_violated(w, "home", "app%d: it is held at %d pods, or partition %d%s",
+			    app, stable->held, stable->partition,
+			    stable->by_hand ? ", or OnDelete" : "");
 		if (!a->image_by_others && stable->image != a->image_end)
 			world_violated(w, "home", "app%d: the image is %d, it should be %d", app,
 			    stable->image, a->image_end);

@@ -138,11 +138,32 @@ colours_take_sides(struct world *w, int app, const char *stable)
 
 /* --- a Service's endpoints -------------------------------------------------------------------- */
 
+bool
+colours_goes(const struct world *w, int app, int side)
+{
+	bool goes = w->apps[app].truth.deployments[side].deleting;
+	enum part part = side == OF_CANARY ? PART_CANARY : PART_STABLE;
+	for (int i = 0; i < ACTS; i++) {
+		const struct act_sent *x = &w->acts[i];
+		goes |= x->number != 0 && x->app == app && !x->happened &&
+			x->act.kind == ACT_DELETE_CANARY &&
+			apply_part(x->act.kind, x->turned) == part;
+	}
+	return goes;
+}
+
+bool
+colours_given_in_vain(const struct route *route)
+{
+	return route->to_going && route->followed != route->weight;
+}
+
 static void
 follow(struct world *w, int app, int b)
 {
 	struct route *route = &w->apps[app].truth.route;
 	(void)b;
+	route->to_going &= route->by_others;
 	if (route->followed == route->weight)
 		return;
 	route->followed = route->weight;

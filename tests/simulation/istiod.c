@@ -17,7 +17,7 @@ mesh_config(const struct world *w, int app, struct config *config)
 						    : host	   ? t->service.exists
 							   : t->rule.exists && t->rule.canary,
 	    .names_stable = route && t->route.names_stable,
-	    .by_others = !route || t->route.by_others,
+	    .by_others = !route || t->route.by_others || colours_given_in_vain(&t->route),
 	    .weight = !route	       ? 0
 		      : switches_of(a) ? t->route.followed
 				       : t->route.weight,

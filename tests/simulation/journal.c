@@ -177,6 +177,7 @@ begin(struct world *w, struct rollout_known *r)
 static void
 compiled(struct world *w, struct rollout_known *r, const json_t *data)
 {
+	w->apps[r->app].ladder_size = (int)jsonx_int(data, "baseline.replicas", 0);
 	if (!colours_of(&w->apps[r->app]))
 		return;
 	colours_take_sides(w, r->app, jsonx_text_or(data, "baseline.sides.stable", ""));
@@ -198,7 +199,8 @@ enter_phase(struct world *w, struct rollout_known *r, const json_t *data)
 		a->ended_well = r->phase == PHASE_SUCCEEDED;
 	if (r->begun && phase_final(r->phase))
 		a->image_end = r->phase == PHASE_SUCCEEDED ? r->image : a->image_home;
-	if (r->phase == PHASE_ABORTED && r->begun && w->plan->apps[r->app].ordinals)
+	bool each = w->plan->apps[r->app].ordinals || w->plan->apps[r->app].nodes;
+	if (r->phase == PHASE_ABORTED && r->begun && each)
 		ordinals_check_home(w, r->app);
 	r->paused |= r->phase == PHASE_PAUSED;
 	if (r->phase == PHASE_ABORTING)
@@ -214,9 +216,12 @@ enter_stage(struct world *w, struct rollout_known *r, const json_t *data, int64_
 	int index = (int)jsonx_int(data, "index", -1);
 	check_stage(w, r, r->stage, index, at_ms);
 	r->stage = index;
+	r->entered_ms = w->now_ms;
+	w->apps[r->app].nodes_changed = false;
 	r->fails[0] = r->fails[1] = 0;
 	r->skips = r->approved = r->paused = r->late = false;
 	r->settled_ms = r->still_ms = 0;
+	r->outgrown = false;
 }
 
 static void
@@ -311,6 +316,20 @@ journal_kept(void *ctx, const struct journal_row *row)
 	return true;
 }
 
+static void
+settled(struct world *w, struct rollout_known *r, int64_t at_ms)
+{
+	int weight = w->apps[r->app].truth.route.weight;
+	if (!r->outgrown || r->still_weight != weight)
+		r->still_ms = w->now_ms;
+	r->still_weight = weight;
+	r->outgrown = false;
+	/* Or it slept before it was written down. */
+	r->late = journal_was_ill(w, 30000) || at_ms < w->now_ms + w->wall_offset_ms - 1000;
+	r->late_first = r->settled_ms ? r->late_first : r->late;
+	r->settled_ms = r->settled_ms ? r->settled_ms : w->now_ms;
+}
+
 /* Most events are only counted: their data need not be read. */
 static json_t *
 data_of(const struct journal_row *row, enum event_kind kind)
@@ -318,7 +337,7 @@ data_of(const struct journal_row *row, enum event_kind kind)
 	struct err e;
 	if (kind != EVENT_CREATED && kind != EVENT_COMPILED && kind != EVENT_PHASE &&
 	    kind != EVENT_STAGE && kind != EVENT_COMMAND && kind != EVENT_MEASURED &&
-	    kind != EVENT_ACT && kind != EVENT_ACTED)
+	    kind != EVENT_ACT && kind != EVENT_ACTED && kind != EVENT_UNSETTLED)
 		return NULL;
 	return jsonx_parse(row->text, strlen(row->text), 1 << 20, &e);
 }
@@ -352,13 +371,11 @@ journal_durable(void *ctx, const struct journal_row *row)
 	case EVENT_STAGE:
 		enter_stage(w, r, data, row->at_ms);
 		break;
+	case EVENT_UNSETTLED:
+		r->outgrown = jsonx_bool(data, "outgrown", false);
+		break;
 	case EVENT_SETTLED:
-		r->still_ms = w->now_ms;
-		/* Or it slept before it was written down. */
-		r->late =
-		    journal_was_ill(w, 30000) || row->at_ms < w->now_ms + w->wall_offset_ms - 1000;
-		r->late_first = r->settled_ms ? r->late_first : r->late;
-		r->settled_ms = r->settled_ms ? r->settled_ms : w->now_ms;
+		settled(w, r, row->at_ms);
 		break;
 	case EVENT_ACT:
 		w->apps[r->app].unwritten = false;

@@ -108,7 +108,15 @@ check_rate(struct world *w, int app)
 	a->sent_ms[a->sent_at] = w->now_ms;
 }
 
-/* No serving pod is told to restart while istiod, which can be asked, is down. */
+/* The stable side of a canary is told to give up pods. */
+bool
+laws_shrinks(const struct app_world *a, const struct act *act)
+{
+	return act->kind == ACT_SCALE_STABLE && !colours_of(a) &&
+	       act->number < a->truth.deployments[OF_STABLE].size;
+}
+
+/* No serving pod is told to go or to restart while istiod, which can be asked, is down. */
 static void
 check_heard(struct world *w, int app)
 {
@@ -116,8 +124,8 @@ check_heard(struct world *w, int app)
 	bool serves = !a->truth.route.exists || a->truth.route.weight < 100;
 	if (w->mesh.down && w->now_ms > w->mesh.down_ms + UNHEARD_MS && serves && !a->broken &&
 	    ready_within(w, a, OF_STABLE, MOMENT_MS, false) > 0)
-		world_violated(w, "law 1", "app%d: pods restart %lld ms after istiod went down",
-		    app, (long long)(w->now_ms - w->mesh.down_ms));
+		world_violated(w, "law 1", "app%d: pods go %lld ms after istiod went down", app,
+		    (long long)(w->now_ms - w->mesh.down_ms));
 }
 
 void
@@ -125,9 +133,12 @@ check_send(struct world *w, int app, const struct act *act)
 {
 	const struct app_world *a = &w->apps[app];
 	check_rate(w, app);
+	if (laws_shrinks(a, act) && act->number * 2 < a->load)
+		world_violated(w, "law 4", "app%d: the stable side shrinks to %d of %d", app,
+		    act->number, a->load);
 	if (act->kind == ACT_WEIGHT && (act->number < 0 || act->number > 100))
 		world_violated(w, "I1", "app%d: weight %d", app, act->number);
-	if (act->kind == ACT_SET_IMAGE && act->urgent)
+	if ((act->kind == ACT_SET_IMAGE && act->urgent) || laws_shrinks(a, act))
 		check_heard(w, app);
 	if (act->kind != ACT_WEIGHT || a->broken || a->truth.route.by_others ||
 	    !a->truth.route.exists)
@@ -214,6 +225,32 @@ check_rest(struct world *w, int app)
 		world_violated(w, "I5", "app%d: the only healthy colour goes to rest", app);
 }
 
+/* What the stable side gives up nobody sends it any more, and the canary carries what it has. An
+ * abort's weight has not waited for the answer: half of it carries everything then. */
+static void
+check_shrink(struct world *w, int app, int number)
+{
+	const struct app_world *a = &w->apps[app];
+	int canary = ready_within(w, a, OF_CANARY, troubled(w) ? LONG_MS : MOMENT_MS, true);
+	int share = 100 - a->truth.route.weight;
+	const struct rollout_known *r = rollout_active(w, app);
+	bool home = r == NULL || r->phase == PHASE_ABORTING;
+	if (home || others_weighed(w, a) || !a->truth.route.exists || deaf_proxies(w))
+		return;
+	for (int i = 0; i < PROXIES; i++) {
+		const struct proxy *proxy = &w->mesh.proxies[i];
+		if (!proxy->stuck && 100 - proxy->has[app].weight > share)
+			share = 100 - proxy->has[app].weight;
+	}
+	if (number * 100 < share * a->load)
+		world_violated(w, "law 3", "app%d: the stable side shrinks to %d of %d at %d%%",
+		    app, number, a->load, share);
+	if (canary * 100 < a->truth.route.weight * a->load)
+		world_violated(w, "law 1",
+		    "app%d: the stable side shrinks, and %d of %d canary pods have weight %d", app,
+		    canary, a->load, a->truth.route.weight);
+}
+
 /* What an HPA changes meanwhile is spread over both. */
 int
 batch_limit(struct world *w, int app)
@@ -222,11 +259,16 @@ batch_limit(struct world *w, int app)
 	const struct rollout_known *r = rollout_active(w, app);
 	const struct canary_spec *plan = &a->spec->plan;
 	int size = a->truth.deployments[OF_STABLE].size;
-	if (r != NULL && r->stage > 0 && schedule_each_ordinal(&w->plan->apps[app]))
-		return r->stage;
-	if (r == NULL || w->plan->apps[app].hpa || r->stage < 1 || r->stage > plan->stage_count)
+	int batch = r == NULL ? 0 : schedule_batch(&w->plan->apps[app], r->stage);
+	if (w->plan->apps[app].nodes)
+		return nodes_limit(w, app, size);
+	if (r != NULL && batch < 1)
+		return 0;
+	if (r != NULL && schedule_each_ordinal(&w->plan->apps[app]))
+		return batch;
+	if (r == NULL || w->plan->apps[app].hpa || batch > plan->stage_count)
 		return PODS;
-	const struct stage_spec *stage = &plan->stages[r->stage - 1];
+	const struct stage_spec *stage = &plan->stages[batch - 1];
 	struct share_spec share = {stage->weight, !stage->pods};
 	return pace_share(&share, size);
 }
@@ -241,11 +283,13 @@ check_roll(struct world *w, int app, const struct act *act)
 	const struct rolling_spec *batch = &a->spec->batch;
 	int spare = pace_share(&batch->surge, d->size) + pace_share(&batch->unavailable, d->size);
 	int most = 0;
+	if (act->kind == ACT_BACKUP)
+		return;
 	a->in_place_ms = w->now_ms;
 	for (int i = 0; i < PODS; i++)
 		most += a->pods[i].there && a->pods[i].was_ready && !a->pods[i].canary &&
 			a->pods[i].image == d->image;
-	if (act->kind != ACT_ROLL || d->image_by_others)
+	if (act->kind != ACT_ROLL || d->image_by_others || w->plan->apps[app].nodes)
 		return;
 	if (act->number > batch_limit(w, app))
 		world_violated(w, "I7", "app%d: %d pods of the release, its stage allows %d", app,
@@ -265,10 +309,14 @@ check_effect(struct world *w, const struct act_sent *x)
 	const struct app_world *a = &w->apps[app];
 	if (a->broken || x->turned)
 		return;
+	if (w->plan->apps[app].nodes)
+		nodes_check_effect(w, x);
 	if (w->plan->apps[app].rolls)
 		check_roll(w, app, act);
 	else if (act->kind == ACT_SCALE_STABLE && act->number == 0)
 		check_rest(w, app);
+	else if (x->shrinks)
+		check_shrink(w, app, act->number);
 	else if (act->kind == ACT_CREATE_CANARY && act->urgent && a->rest.exists)
 		check_drained(w, app, a->no_weight_ms, "the idle colour goes back to rest");
 	else if (act->kind == ACT_DELETE_CANARY)
@@ -324,20 +372,23 @@ check_stage(struct world *w, struct rollout_known *r, int from, int to, int64_t 
 	const struct app_world *a = &w->apps[r->app];
 	const struct app_plan *plan = &w->plan->apps[r->app];
 	int stages = colours_of(a)		   ? 2
-		     : schedule_each_ordinal(plan) ? plan->replicas
+		     : schedule_each_ordinal(plan) ? a->ladder_size
 						   : a->spec->plan.stage_count;
+	int stage = schedule_batch(plan, from);
 	bool judged = !colours_of(a) || from > 1 || plan->judged;
 	/* It stands before its command in the journal. A process that does not run has no time. */
 	int64_t ran_ms = w->now_ms - w->lag_ms - a->full_ms;
 	bool full = a->full_ms != 0 && ran_ms < (journal_was_ill(w, 30000) ? 1800000 : 1000);
 	if (to <= from || (to != from + 1 && !full))
 		world_violated(w, "I7", "%s goes from stage %d to %d", r->id, from, to);
-	if (from < 1 || from > stages || r->skips || full)
+	if (from == 1 && stage == 0 && !r->backed_up && !full)
+		world_violated(w, "I7", "%s goes on, and its backup has not succeeded", r->id);
+	if (stage < 1 || stage > stages || r->skips || full)
 		return;
 	check_hold(w, r, from);
-	if (plan->ordinals)
+	if (plan->ordinals || plan->nodes)
 		ordinals_check_stage(w, r);
-	if (from == 1 && plan->approve && !r->approved)
+	if (stage == 1 && plan->approve && !r->approved)
 		world_violated(w, "I7", "%s leaves stage %d without its approval", r->id, from);
 	/* It may have been decided before it slept, and written down after it. */
 	int64_t decided_ms = just_woke(w) ? said_ms - w->wall_offset_ms : w->now_ms;

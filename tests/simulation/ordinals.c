@@ -7,8 +7,8 @@
 #include "base/str.h"
 #include "rooms.h"
 
-static struct pod *
-pod_at(struct app_world *a, int ordinal)
+struct pod *
+ordinals_pod(struct app_world *a, int ordinal)
 {
 	for (int i = 0; i < PODS; i++)
 		if (a->pods[i].there && !a->pods[i].canary && a->pods[i].ordinal == ordinal)
@@ -26,7 +26,7 @@ grow(struct world *w, int app, bool ordered)
 	struct app_world *a = &w->apps[app];
 	const struct deployment *d = &a->truth.deployments[OF_STABLE];
 	for (int i = 0; i < d->size; i++) {
-		const struct pod *pod = pod_at(a, i);
+		const struct pod *pod = ordinals_pod(a, i);
 		int image = i < d->partition ? d->current : d->image;
 		if (pod == NULL)
 			return pods_make(w, app, OF_STABLE, image, i) ? DID : REST;
@@ -41,10 +41,10 @@ shrink(struct world *w, int app, bool ordered, enum cause cause)
 {
 	struct app_world *a = &w->apps[app];
 	int size = a->truth.deployments[OF_STABLE].size, bad = size;
-	while (bad < SEATS && (pod_at(a, bad) == NULL || pod_serves(pod_at(a, bad))))
+	while (bad < SEATS && (ordinals_pod(a, bad) == NULL || pod_serves(ordinals_pod(a, bad))))
 		bad++;
 	for (int i = SEATS - 1; i >= size; i--) {
-		struct pod *pod = pod_at(a, i);
+		struct pod *pod = ordinals_pod(a, i);
 		if (pod == NULL || (!ordered && pod->gone_ms != 0))
 			continue;
 		if (pod->gone_ms != 0 || (ordered && !pod_serves(pod) && i != bad))
@@ -61,7 +61,7 @@ renew(struct world *w, int app, enum cause cause)
 	struct app_world *a = &w->apps[app];
 	const struct deployment *d = &a->truth.deployments[OF_STABLE];
 	for (int i = d->size - 1; i >= d->partition; i--) {
-		struct pod *pod = pod_at(a, i);
+		struct pod *pod = ordinals_pod(a, i);
 		if (pod == NULL)
 			return false;
 		if (pod->gone_ms == 0 && pod->image != d->image) {
@@ -88,11 +88,11 @@ ordinals_step(struct world *w, int app, enum cause rolled, enum cause resized)
 	return next == DID || (next == GO_ON && renew(w, app, rolled));
 }
 
-static bool
-is_synced(const struct deployment *d)
+bool
+ordinals_is_synced(const struct deployment *d)
 {
 	return d->status.image == d->image && d->status.partition == d->partition &&
-	       d->status.size == d->size;
+	       d->status.size == d->size && d->status.by_hand == d->by_hand;
 }
 
 /* The new template is that of all pods when every one has it and serves. */
@@ -107,11 +107,12 @@ ordinals_status(struct world *w, int app)
 	pods_count(a, OF_STABLE, &counts);
 	if (counts.pods == d->size && counts.going == 0 && counts.ready_of[d->image] == d->size)
 		d->current = d->image;
-	if (is_synced(d))
+	if (ordinals_is_synced(d))
 		return;
 	d->status.image = d->image;
 	d->status.partition = d->partition;
 	d->status.size = d->size;
+	d->status.by_hand = d->by_hand;
 	d->version++;
 	watch_changed(w, app, PART_STABLE);
 }
@@ -121,7 +122,7 @@ ordinals_delete(struct world *w, struct act_sent *x)
 {
 	struct app_world *a = &w->apps[x->app];
 	const struct deployment *d = &a->truth.deployments[OF_STABLE];
-	struct pod *pod = pod_at(a, ordinals_named(&x->act));
+	struct pod *pod = ordinals_pod(a, ordinals_named(&x->act));
 	bool known = x->life == w->life && !x->answered;
 	if (pod == NULL)
 		return ACT_ALREADY;
@@ -159,8 +160,10 @@ int
 ordinals_missing(const struct app_world *a)
 {
 	int missing = 0;
-	for (int i = 0; i < a->truth.deployments[OF_STABLE].size && i < SEATS; i++)
-		missing += a->spec->kind == WORKLOAD_STATEFULSET && a->seats[i] == CAUSE_IN_PLACE;
+	bool nodes = a->spec->kind == WORKLOAD_DAEMONSET; /* in no order */
+	int size = nodes ? SEATS : a->truth.deployments[OF_STABLE].size;
+	for (int i = 0; i < size && i < SEATS; i++)
+		missing += a->spec->kind != WORKLOAD_DEPLOYMENT && a->seats[i] == CAUSE_IN_PLACE;
 	return missing;
 }
 
@@ -179,7 +182,7 @@ ordinals_count(const struct pod *pod, struct counts *counts)
 int
 ordinals_stuck(const struct deployment *d, const struct counts *counts)
 {
-	for (int i = SEATS - 1; i >= d->partition && is_synced(d); i--) {
+	for (int i = SEATS - 1; i >= d->partition && ordinals_is_synced(d); i--) {
 		const struct seat *seat = &counts->seats[i];
 		if (seat->image != 0 && seat->image != d->image && !seat->going && !seat->ready)
 			return i;
@@ -210,7 +213,7 @@ ordinals_see(const struct app_world *a, int image, struct workload_seen *seen)
 	const struct deployment *d = &a->cached.truth.deployments[OF_STABLE];
 	const struct counts *counts = &a->cached.sides[OF_STABLE];
 	int stuck = ordinals_stuck(d, counts);
-	seen->observed = is_synced(d);
+	seen->observed = ordinals_is_synced(d);
 	seen->pods = counts->pods + counts->going;
 	seen->updated = 0;
 	for (int i = 0; i < SEATS; i++)
@@ -238,8 +241,8 @@ ordinals_is_held(const struct deployment *d, int number)
 
 /* --- the laws --------------------------------------------------------------------------------- */
 
-static int
-pods_of(const struct app_world *a, int image, bool others)
+int
+ordinals_pods_of(const struct app_world *a, int image, bool others)
 {
 	int n = 0;
 	for (int i = 0; i < PODS; i++)
@@ -248,8 +251,8 @@ pods_of(const struct app_world *a, int image, bool others)
 	return n;
 }
 
-static int
-ready_of(const struct app_world *a, int image)
+int
+ordinals_ready_of(const struct app_world *a, int image)
 {
 	int n = 0;
 	for (int i = 0; i < PODS; i++)
@@ -272,9 +275,9 @@ ordinals_check(struct world *w, int app)
 	if (r == NULL || !r->begun || !phase_forward(r->phase) || r->image == a->image_home ||
 	    a->image_by_others)
 		return;
-	int ready = ready_of(a, r->image);
+	int ready = ordinals_ready_of(a, r->image);
 	a->most_ready = ready > a->most_ready ? ready : a->most_ready;
-	int limit = r->stage < 1 ? 0 : batch_limit(w, app), pods = pods_of(a, r->image, false);
+	int limit = batch_limit(w, app), pods = ordinals_pods_of(a, r->image, false);
 	if (pods > limit)
 		world_violated(w, "I7",
 		    "app%d: %d pods of the release in stage %d, which allows %d", app, pods,
@@ -316,7 +319,8 @@ ordinals_check_stage(struct world *w, const struct rollout_known *r)
 {
 	const struct app_world *a = &w->apps[r->app];
 	int limit = batch_limit(w, r->app);
-	if (a->broken || a->image_by_others || r->image == a->image_home || limit == PODS)
+	if (a->broken || a->image_by_others || r->image == a->image_home || limit == PODS ||
+	    a->nodes_changed)
 		return;
 	if (a->most_ready < limit)
 		world_violated(w, "I7", "%s leaves stage %d, and only %d of its %d pods were ready",
@@ -329,7 +333,9 @@ ordinals_check_home(struct world *w, int app)
 	const struct app_world *a = &w->apps[app];
 	if (a->broken || a->image_by_others || a->forgotten)
 		return;
-	if (pods_of(a, a->image_home, true) > 0)
+	if (a->truth.deployments[OF_STABLE].by_hand)
+		world_violated(w, "home", "app%d: an abort leaves it OnDelete", app);
+	if (ordinals_pods_of(a, a->image_home, true) > 0)
 		world_violated(w, "home", "app%d: an abort ends with %d pods of another template",
-		    app, pods_of(a, a->image_home, true));
+		    app, ordinals_pods_of(a, a->image_home, true));
 }

@@ -231,6 +231,8 @@ cause_of(const struct app_world *a, int side, bool rolls)
 		return CAUSE_OTHERS;
 	if (side == OF_STABLE && !rolls && !d->sized)
 		return CAUSE_OTHERS; /* only others change its size */
+	if (side == OF_STABLE && !rolls && !colours_of(a))
+		return CAUSE_IN_PLACE; /* it shrinks while it serves */
 	if (!rolls && a->truth.hpa.exists && a->truth.hpa.on_canary == (side == OF_CANARY) &&
 	    colours_of(a) && d->size > 0)
 		return CAUSE_OTHERS; /* so does an HPA */
@@ -262,6 +264,8 @@ roll(struct world *w, int app, int side)
 	int all = count(a, side, false, 0), right = count(a, side, false, d->image);
 	int wrong = all - right, surge = d->held > 0 ? d->surge : (size + 3) / 4;
 	int ready = count(a, side, true, 0);
+	if (side == OF_STABLE && w->plan->apps[app].nodes && size > 0)
+		return nodes_step(w, app, cause_of(a, side, true));
 	if (side == OF_STABLE && w->plan->apps[app].ordinals && size > 0)
 		return ordinals_step(w, app, cause_of(a, side, true), cause_of(a, side, false));
 	if (d->held > 0 && size > 0)
@@ -298,7 +302,7 @@ look(struct world *w, int app, int b)
 			;
 		finish_delete(w, app, side);
 	}
-	if (w->plan->apps[app].ordinals)
+	if (w->plan->apps[app].ordinals || w->plan->apps[app].nodes)
 		ordinals_status(w, app);
 }
 
@@ -352,7 +356,7 @@ pods_begin(struct world *w, int app)
 		    .image = a->truth.deployments[OF_STABLE].image,
 		    .ordinal = i,
 		    .uid = ++w->uids};
-	if (w->plan->apps[app].ordinals)
+	if (w->plan->apps[app].ordinals || w->plan->apps[app].nodes)
 		ordinals_status(w, app);
 	check_history(w, app);
 }

@@ -23,6 +23,8 @@ bool pods_make(struct world *w, int app, int side, int image, int ordinal); /* f
 void pods_tell_to_go(struct world *w, int app, struct pod *pod, enum cause cause);
 
 /* ordinals.c: a StatefulSet's controller, and what is seen of its pods */
+struct pod *ordinals_pod(struct app_world *a, int ordinal); /* NULL: none */
+bool ordinals_is_synced(const struct deployment *d);	    /* its status is of what it is now */
 bool ordinals_step(struct world *w, int app, enum cause rolled, enum cause resized);
 void ordinals_status(struct world *w, int app); /* it has looked */
 void ordinals_count(const struct pod *pod, struct counts *counts);
@@ -40,6 +42,33 @@ void ordinals_check(struct world *w, int app);
 void ordinals_check_send(struct world *w, int app, const struct act *act);
 void ordinals_check_stage(struct world *w, const struct rollout_known *r);
 void ordinals_check_home(struct world *w, int app);
+/* Pods that stand, of that image or of all others; those of it that serve. */
+int ordinals_pods_of(const struct app_world *a, int image, bool others);
+int ordinals_ready_of(const struct app_world *a, int image);
+
+/* nodes.c: a DaemonSet's controller, its nodes, and what is seen of its pods. What both kinds have,
+ * pods that each are one of their own, is in ordinals.c. */
+void nodes_begin(struct deployment *d);
+bool nodes_step(struct world *w, int app, enum cause rolled);
+void nodes_come_or_go(struct world *w, const struct item *item);
+void nodes_pod_deleted(struct world *w, const struct item *item);
+void nodes_see(const struct app_world *a, struct workload_seen *seen);
+const struct seat *nodes_named(const struct cached *cached, const struct act *act); /* NULL: none */
+enum act_outcome nodes_replace(struct world *w, struct act_sent *x);
+void nodes_check_send(struct world *w, int app, const struct act *act);
+void nodes_note(const struct world *w, struct act_sent *x); /* what it was decided on */
+void nodes_check_effect(struct world *w, const struct act_sent *x);
+void nodes_check(struct world *w, int app);
+int nodes_limit(const struct world *w, int app, int size);
+
+/* backup.c: the Job before the first batch */
+enum act_outcome backup_make(struct world *w, const struct act_sent *x);
+void backup_deleted(struct world *w, int app); /* by others */
+bool backup_is_made(const struct truth *seen, const struct act *act);
+void backup_see(const struct app_world *a, struct backup_seen seen[BACKUPS_SEEN]);
+void backup_check(struct world *w, int app);
+void backup_check_send(struct world *w, int app, const struct act *act);
+const char *backup_stands(const struct world *w, int app, const struct rollout_known *r);
 
 /* watch.c: what airisd sees of it: the cluster port but its writes */
 void watch_changed(struct world *w, int app, enum part part);
@@ -61,6 +90,11 @@ bool colours_turned(const struct app_world *a, const struct app *spec);
 void colours_take_sides(struct world *w, int app, const char *stable);
 void colours_followed(struct world *w, int app); /* endpoints follow the selector, a little later */
 bool colours_rolling(struct world *w, int app);	 /* a rollout of it has begun */
+/* That side is being deleted, or a deletion of it is under way. */
+bool colours_goes(const struct world *w, int app, int side);
+/* Requests go where there is nothing any more because others sent them there, and not since what
+ * airisd wrote: its endpoints do not follow that yet. */
+bool colours_given_in_vain(const struct route *route);
 void colours_turn_budgets(struct budgets_seen *budgets);
 int colours_serving(const struct app_world *a); /* the side that has the requests */
 
@@ -126,6 +160,8 @@ int people_abort(struct world *w, const char *id); /* number of the reply */
 void check_world(struct world *w);
 void check_history(struct world *w, int app);
 void check_send(struct world *w, int app, const struct act *act);
+/* Asked before it takes effect. */
+bool laws_shrinks(const struct app_world *a, const struct act *act);
 void check_effect(struct world *w, const struct act_sent *x);
 /* said_ms: when airisd says that it was decided (wall clock). */
 void check_stage(struct world *w, struct rollout_known *r, int from, int to, int64_t said_ms);

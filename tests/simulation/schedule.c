@@ -28,7 +28,15 @@ schedule_weights(const struct schedule *s, int app)
 bool
 schedule_each_ordinal(const struct app_plan *plan)
 {
-	return plan->ordinals && !plan->hpa && !plan->approve && plan->weights % 2 == 0;
+	return (plan->ordinals || plan->nodes) && !plan->hpa && !plan->approve &&
+	       plan->weights % 2 == 0;
+}
+
+int
+schedule_batch(const struct app_plan *plan, int stage)
+{
+	int first = plan->backup_ms > 0 ? 2 : 1;
+	return stage < first ? 0 : stage - first + 1;
 }
 
 struct making {
@@ -52,6 +60,7 @@ between(struct making *m, int64_t from, int64_t to)
 static void
 make_app(struct making *m, struct app_plan *app)
 {
+	static const int64_t backups[] = {2 * MINUTE, 20 * MINUTE};
 	static const int64_t holds[] = {0, 10 * SECOND, 45 * SECOND, 2 * MINUTE, 5 * MINUTE};
 	app->subset = pick(m, 3) == 0;
 	app->own_rule = pick(m, 2) == 0;
@@ -83,6 +92,15 @@ make_app(struct making *m, struct app_plan *app)
 	app->subset &= !app->colours && !app->rolls;
 	app->ordinals = app->rolls && pick(m, 3) == 0;
 	app->parallel = app->ordinals && pick(m, 3) == 0;
+	app->nodes = app->rolls && !app->ordinals && pick(m, 2) == 0;
+	app->unavailable = app->nodes && pick(m, 3) == 0 ? 2 : 0;
+	app->backup_ms = app->rolls && pick(m, 3) == 0 ? backups[pick(m, 2)] : 0;
+	app->hpa &= !app->nodes;
+	bool canary = !app->colours && !app->rolls;
+	app->dark = pick(m, 5) == 0 && canary;
+	app->larger = pick(m, 4) == 0 && canary;
+	app->shrinks = pick(m, 2) == 0 && canary && !app->hpa;
+	app->tight = pick(m, 3) == 0 && app->shrinks;
 }
 
 static void
@@ -182,6 +200,41 @@ add_bad_pods(struct making *m, int app)
 	}
 }
 
+/* Nodes and pods come and go while it rolls. */
+static void
+add_nodes(struct making *m, int app)
+{
+	static const enum item_kind kinds[] = {FAULT_NODE, FAULT_NODE, FAULT_POD_DELETED};
+	int64_t most_ms = m->s->end_ms - MINUTE;
+	for (int n = pick(m, 5); n > 0; n--) {
+		int64_t at_ms = some_moment(m);
+		add(m, kinds[pick(m, 3)], app, at_ms > most_ms ? most_ms : at_ms, SECOND,
+		    pick(m, 64));
+	}
+}
+
+/* A Job runs for a minute or so after a start: then it fails or hangs, others delete it, and people
+ * do not wait for it. */
+static void
+add_bad_backups(struct making *m, int app)
+{
+	static const enum item_kind kinds[] = {FAULT_BACKUP_FAILS, FAULT_BACKUP_HANGS,
+	    FAULT_DELETED, FAULT_LATE_EFFECT, FAULT_ANSWER_LOST, DO_PROMOTE_FULL, DO_PROMOTE,
+	    DO_ABORT, DO_PAUSE};
+	struct schedule *s = m->s;
+	int count = s->count;
+	for (int i = 0; i < count; i++) {
+		const struct item start = s->items[i];
+		int64_t at_ms = start.at_ms + between(m, 0, MINUTE);
+		int64_t for_ms = between(m, 20 * SECOND, 5 * MINUTE);
+		if (start.kind != DO_START || start.app != app || pick(m, 2) == 0 ||
+		    at_ms + for_ms > s->end_ms - MINUTE)
+			continue;
+		add(m, kinds[pick(m, (int)(sizeof(kinds) / sizeof(kinds[0])))], app, at_ms, for_ms,
+		    4 * pick(m, 8));
+	}
+}
+
 void
 schedule_make(uint64_t seed, struct schedule *s)
 {
@@ -200,9 +253,14 @@ schedule_make(uint64_t seed, struct schedule *s)
 	add_starts(&m);
 	add_commands(&m);
 	add_faults(&m);
-	for (int i = 0; i < s->app_count; i++)
-		if (s->apps[i].ordinals)
+	for (int i = 0; i < s->app_count; i++) {
+		if (s->apps[i].ordinals || s->apps[i].nodes)
 			add_bad_pods(&m, i);
+		if (s->apps[i].nodes)
+			add_nodes(&m, i);
+		if (s->apps[i].backup_ms > 0)
+			add_bad_backups(&m, i);
+	}
 }
 
 /* --- the App --------------------------------------------------------------------------------- */
@@ -231,19 +289,42 @@ add_traffic(struct str *to, const struct app_plan *app, int i)
 		    app->subset ? "subset" : "host");
 }
 
+/* More pods than the weight needs, with head room or without. */
+static void
+add_size(struct str *to, const struct app_plan *app, int weight)
+{
+	int size = weight + 30 > 100 ? 100 : weight + 30;
+	if (app->larger && weight < 100)
+		str_addf(to, ", size: %d", size);
+}
+
 static void
 add_stages(struct str *to, const struct schedule *s, int app)
 {
 	const int *list = schedule_weights(s, app);
-	bool rolls = s->apps[app].rolls, each = schedule_each_ordinal(&s->apps[app]);
+	const struct app_plan *plan = &s->apps[app];
+	bool rolls = plan->rolls, each = schedule_each_ordinal(plan);
+	const char *approve = plan->approve ? ", approve: true" : "";
 	str_addf(to, "strategy: {%s: {%s", rolls ? "rolling" : "canary", each ? "" : "stages: [");
-	for (int i = 0; list[i] != 0 && !each; i++)
-		str_addf(to, rolls ? "%s{pods: '%d%%'%s}" : "%s{weight: %d%s}", i > 0 ? ", " : "",
-		    list[i], i == 0 && s->apps[app].approve ? ", approve: true" : "");
-	str_addf(to, "%shold: %ldms, deadline: %ldms", each ? "" : "], ",
-	    (long)s->apps[app].hold_ms, (long)s->apps[app].deadline_ms);
+	if (plan->dark)
+		str_addf(to, "{weight: 0, size: 1%s}, ", approve);
+	for (int i = 0; list[i] != 0 && !each; i++) {
+		str_addf(to, rolls ? "%s{pods: '%d%%'%s" : "%s{weight: %d%s", i > 0 ? ", " : "",
+		    list[i], i == 0 && !plan->dark ? approve : "");
+		add_size(to, plan, list[i]);
+		str_add(to, "}");
+	}
+	str_addf(to, "%shold: %ldms, deadline: %ldms", each ? "" : "], ", (long)plan->hold_ms,
+	    (long)plan->deadline_ms);
+	if (plan->unavailable > 0)
+		str_addf(to, ", unavailable: %d", plan->unavailable);
+	if (plan->backup_ms > 0)
+		str_addf(to, ", backup: {cronJob: app%d-backup, deadline: %ldms}", app,
+		    (long)plan->backup_ms);
 	if (!rolls)
-		str_addf(to, ", drain: %ldms", (long)s->apps[app].drain_ms);
+		str_addf(to, ", drain: %ldms", (long)plan->drain_ms);
+	if (plan->shrinks)
+		str_addf(to, ", shrinkStable: true, headroom: %d", plan->tight ? 0 : 20);
 	str_add(to, "}}\n");
 }
 
@@ -268,8 +349,11 @@ schedule_app_text(const struct schedule *s, int i)
 	str_addf(&text,
 	    "kind: App\nname: app%d\nnamespace: shop\nworkload: {kind: %s, name: app%d}\n"
 	    "onEdit: %s\nonStart: %s\n",
-	    i, app->ordinals ? "StatefulSet" : "Deployment", i, edits[app->on_edit],
-	    starts[app->on_start]);
+	    i,
+	    app->nodes	    ? "DaemonSet"
+	    : app->ordinals ? "StatefulSet"
+			    : "Deployment",
+	    i, edits[app->on_edit], starts[app->on_start]);
 	add_traffic(&text, app, i);
 	if (app->colours)
 		add_colours(&text, app);

@@ -36,6 +36,10 @@ enum item_kind {
 	FAULT_IMAGE_EDITED,
 	FAULT_SIZE_EDITED,
 	FAULT_SCALED, /* by the HPA */
+	FAULT_NODE,   /* it comes or goes */
+	FAULT_POD_DELETED,
+	FAULT_BACKUP_FAILS,
+	FAULT_BACKUP_HANGS,
 	FAULT_CRASHED,
 	FAULT_NEVER_READY,
 	FAULT_FLAPS,
@@ -101,7 +105,12 @@ struct app_plan {
 	bool rolls;	       /* one workload that takes the release in batches */
 	bool ordinals;	       /* and it is a StatefulSet */
 	bool parallel;	       /* whose pods do not wait for each other when they are made */
+	bool nodes;	       /* or it is a DaemonSet, replicas: nodes */
+	int unavailable;       /* then so many pods may be missing; 0: the default, 1 */
+	int64_t backup_ms;     /* what rolls is backed up first, within that; 0: it is not */
 	bool judged, keep;     /* its preview has gates; the old colour is kept for a while */
+	bool dark, larger;   /* a canary: without traffic first; more pods than its weight needs */
+	bool shrinks, tight; /* its stable side gives up what it took over; with no head room */
 	bool hpa, approve;
 	int replicas, hpa_min, hpa_max;
 	int weights; /* which list of them */
@@ -123,6 +132,8 @@ struct schedule {
 	struct item items[SCHEDULE_ITEMS]; /* in order of time */
 };
 
+/* Its batch of that stage, from 1 on; 0: it is before the first. */
+int schedule_batch(const struct app_plan *plan, int stage);
 uint64_t schedule_mix(uint64_t *state); /* the next number of a row */
 
 void schedule_make(uint64_t seed, struct schedule *schedule);

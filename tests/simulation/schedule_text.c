@@ -27,6 +27,10 @@ static const char *const names[ITEM_KINDS] = {
     [FAULT_IMAGE_EDITED] = "image-edited",
     [FAULT_SIZE_EDITED] = "size-edited",
     [FAULT_SCALED] = "hpa-scales",
+    [FAULT_NODE] = "node-comes-or-goes",
+    [FAULT_POD_DELETED] = "pod-deleted",
+    [FAULT_BACKUP_FAILS] = "backup-fails",
+    [FAULT_BACKUP_HANGS] = "backup-hangs",
     [FAULT_CRASHED] = "pods-crash",
     [FAULT_NEVER_READY] = "pods-never-ready",
     [FAULT_FLAPS] = "pods-flap",
@@ -96,13 +100,15 @@ struct word {
 static const struct word whole_words[] = {WHOLE(seed, NUMBER), WHOLE(end_ms, TIME),
     WHOLE(pods_late_ms, TIME), WHOLE(mesh_late_ms, TIME), WHOLE(asks, FLAG), {NULL, FLAG, 0}};
 static const struct word app_words[] = {OF_APP(colours, FLAG), OF_APP(rolls, FLAG),
-    OF_APP(ordinals, FLAG), OF_APP(parallel, FLAG), OF_APP(weighs, FLAG), OF_APP(given, FLAG),
-    OF_APP(judged, FLAG), OF_APP(keep, FLAG), OF_APP(subset, FLAG), OF_APP(own_rule, FLAG),
-    OF_APP(hpa, FLAG), OF_APP(approve, FLAG), OF_APP(replicas, INT), OF_APP(hpa_min, INT),
-    OF_APP(hpa_max, INT), OF_APP(weights, INT), OF_APP(hold_ms, TIME), OF_APP(deadline_ms, TIME),
-    OF_APP(drain_ms, TIME), OF_APP(on_edit, INT), OF_APP(on_start, INT), OF_APP(gates, INT),
-    OF_APP(failures, INT), OF_APP(measurements, INT), OF_APP(on_deadline, INT),
-    OF_APP(every_ms, TIME), OF_APP(gate_deadline_ms, TIME), {NULL, FLAG, 0}};
+    OF_APP(ordinals, FLAG), OF_APP(parallel, FLAG), OF_APP(nodes, FLAG), OF_APP(unavailable, INT),
+    OF_APP(backup_ms, TIME), OF_APP(weighs, FLAG), OF_APP(given, FLAG), OF_APP(judged, FLAG),
+    OF_APP(keep, FLAG), OF_APP(subset, FLAG), OF_APP(own_rule, FLAG), OF_APP(dark, FLAG),
+    OF_APP(larger, FLAG), OF_APP(shrinks, FLAG), OF_APP(tight, FLAG), OF_APP(hpa, FLAG),
+    OF_APP(approve, FLAG), OF_APP(replicas, INT), OF_APP(hpa_min, INT), OF_APP(hpa_max, INT),
+    OF_APP(weights, INT), OF_APP(hold_ms, TIME), OF_APP(deadline_ms, TIME), OF_APP(drain_ms, TIME),
+    OF_APP(on_edit, INT), OF_APP(on_start, INT), OF_APP(gates, INT), OF_APP(failures, INT),
+    OF_APP(measurements, INT), OF_APP(on_deadline, INT), OF_APP(every_ms, TIME),
+    OF_APP(gate_deadline_ms, TIME), {NULL, FLAG, 0}};
 static const struct word item_words[] = {OF_ITEM(at_ms, TIME), OF_ITEM(app, INT),
     OF_ITEM(for_ms, TIME), OF_ITEM(arg, INT), {NULL, FLAG, 0}};
 

@@ -26,6 +26,29 @@ print_hits(const char *what, const struct counters *sum, int from, int to)
 		    i + 1 < to ? "," : "\n");
 }
 
+/* A schedule has an app or several, of one strategy or several. How many have none of a strategy
+ * that they should have is returned. */
+static int
+print_strategies(const struct counters *sum)
+{
+	static const char *const names[STRATEGY_KINDS] = {[CANARY_HOST] = "canary, mode host",
+	    [CANARY_SUBSET] = "canary, mode subset",
+	    [COLOURS_SWITCHED] = "blue-green behind a Service",
+	    [COLOURS_WEIGHED] = "blue-green by weights",
+	    [ROLLS_DEPLOYMENT] = "rolling, a Deployment",
+	    [ROLLS_STATEFULSET] = "rolling, a StatefulSet",
+	    [ROLLS_DAEMONSET] = "rolling, a DaemonSet",
+	    [ROLLS_BACKED_UP] = "rolling, after a backup"};
+	int unhit = 0;
+	printf("%-28s %10s %10s\n", "strategy", "schedules", "apps");
+	for (int i = 0; i < STRATEGY_KINDS; i++) {
+		printf("%-28s %10llu %10llu\n", names[i], (unsigned long long)sum->schedules[i],
+		    (unsigned long long)sum->apps[i]);
+		unhit += sum->seeds >= ENOUGH && sum->schedules[i] == 0;
+	}
+	return unhit;
+}
+
 int
 summary_print(const struct counters *sum, int64_t took_ms)
 {
@@ -33,12 +56,11 @@ summary_print(const struct counters *sum, int64_t took_ms)
 	print_hits("faults", sum, 0, FIRST_CRASH);
 	print_hits("crash points", sum, FIRST_CRASH, FIRST_COMMAND);
 	print_hits("commands", sum, FIRST_COMMAND, ITEM_KINDS);
-	printf("apps: %llu with a canary, %llu of two colours (%llu by weights), %llu that roll, "
-	       "of these "
-	       "%llu StatefulSets (%llu stuck pods deleted)\n",
-	    (unsigned long long)sum->canaries, (unsigned long long)sum->colours,
-	    (unsigned long long)sum->weighed, (unsigned long long)sum->rolling,
-	    (unsigned long long)sum->ordinals, (unsigned long long)sum->unstuck);
+	unhit += print_strategies(sum);
+	printf("pods of their own: %llu stuck ones deleted, %llu replaced on their node; backups: "
+	       "%llu succeeded, %llu failed\n",
+	    (unsigned long long)sum->unstuck, (unsigned long long)sum->replaced,
+	    (unsigned long long)sum->backups[0], (unsigned long long)sum->backups[1]);
 	printf("rollouts: %llu succeeded, %llu aborted, %llu failed on the way home\n",
 	    (unsigned long long)sum->phases[PHASE_SUCCEEDED],
 	    (unsigned long long)sum->phases[PHASE_ABORTED],

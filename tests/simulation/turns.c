@@ -24,6 +24,12 @@ clock_mono_ms(void)
 }
 
 int64_t
+clock_mono_us(void)
+{
+	return now_ms * 1000;
+}
+
+int64_t
 clock_wall_ms(void)
 {
 	return now_ms;

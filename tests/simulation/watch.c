@@ -34,7 +34,9 @@ watch_take(struct world *w, int app, enum part part)
 	else if (part == PART_BUDGETS) {
 		to->budgets = from->budgets;
 		to->budgets_version = from->budgets_version;
-	} else {
+	} else if (part == PART_JOBS)
+		memcpy(to->jobs, from->jobs, sizeof(to->jobs));
+	else {
 		to->hpa = from->hpa;
 		to->hpa_version = from->hpa_version;
 	}
@@ -199,6 +201,8 @@ see_side(const struct app_world *a, int side, int image, struct workload_seen *s
 		seen->pace = pace_hold(d->held, d->surge);
 	if (a->spec->kind == WORKLOAD_STATEFULSET)
 		ordinals_see(a, image, seen);
+	if (a->spec->kind == WORKLOAD_DAEMONSET)
+		nodes_see(a, seen);
 	image_text(d->image, seen->image, sizeof(seen->image));
 	if (d->image_by_others || (side == OF_CANARY && d->size_by_others))
 		str_copy(seen->edited_by, sizeof(seen->edited_by), "kubectl");
@@ -268,6 +272,7 @@ observe(void *ctx, const struct app *spec, const char *new_image, struct observe
 	seen->hpa = a->cached.truth.hpa;
 	seen->hpa.on_canary = seen->hpa.exists && seen->hpa.on_canary != turned;
 	seen->budgets = a->cached.truth.budgets;
+	backup_see(a, seen->backups);
 	if (turned)
 		colours_turn_budgets(&seen->budgets);
 }

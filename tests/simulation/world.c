@@ -161,6 +161,7 @@ furnish(struct world *w, int app)
 	a->image_home = 1;
 	a->truth.deployments[OF_STABLE] = (struct deployment){
 	    .exists = true, .version = 1, .image = 1, .size = plan->replicas, .uid = ++w->uids};
+	nodes_begin(&a->truth.deployments[OF_STABLE]);
 	a->truth.route = (struct route){.exists = !plan->rolls,
 	    .version = 1,
 	    .names_canary = plan->colours && (!plan->weighs || plan->given)};
@@ -173,6 +174,8 @@ furnish(struct world *w, int app)
 		a->truth.hpa =
 		    (struct hpa_seen){.exists = true, .min = plan->hpa_min, .max = plan->hpa_max};
 		str_copy(a->truth.hpa.name, sizeof(a->truth.hpa.name), a->name);
+		/* A ScaledObject holds the bounds of half of these, likewise. */
+		a->truth.hpa.keda = a->truth.hpa.idles = (plan->hpa_max + plan->hpa_min) % 2 == 0;
 	}
 	pods_begin(w, app);
 }
@@ -202,15 +205,16 @@ begin(struct world *w)
 		    w->plan->items[i].kind >= FIRST_COMMAND);
 }
 
-/* A release that does not get ready is no fault that is over some time: a StatefulSet has to come
- * home from it. */
+/* A release that does not get ready is no fault that is over some time: a StatefulSet and a
+ * DaemonSet have to come home from it. */
 static bool
 stays_bad(struct world *w, int app)
 {
 	const struct app_world *a = &w->apps[app];
 	const struct rollout_known *r = rollout_active(w, app);
-	return w->plan->apps[app].ordinals && r != NULL && r->begun && r->image == a->never_ready &&
-	       r->image != a->image_home;
+	const struct app_plan *plan = &w->plan->apps[app];
+	return (plan->ordinals || plan->nodes) && r != NULL && r->begun &&
+	       r->image == a->never_ready && r->image != a->image_home;
 }
 
 static void
@@ -301,6 +305,32 @@ send_home(struct world *w, int i)
 		world_violated(w, "I4", "%s does not get home", w->rollouts[i].id);
 }
 
+static enum strategy_kind
+strategy_of(const struct app_plan *plan)
+{
+	if (plan->colours)
+		return plan->weighs ? COLOURS_WEIGHED : COLOURS_SWITCHED;
+	if (plan->rolls)
+		return plan->nodes	? ROLLS_DAEMONSET
+		       : plan->ordinals ? ROLLS_STATEFULSET
+					: ROLLS_DEPLOYMENT;
+	return plan->subset ? CANARY_SUBSET : CANARY_HOST;
+}
+
+static void
+count_strategies(const struct world *w)
+{
+	int apps[STRATEGY_KINDS] = {0};
+	for (int i = 0; i < w->plan->app_count; i++) {
+		apps[strategy_of(&w->plan->apps[i])]++;
+		apps[ROLLS_BACKED_UP] += w->plan->apps[i].backup_ms > 0;
+	}
+	for (int i = 0; i < STRATEGY_KINDS; i++) {
+		w->counters->apps[i] += (uint64_t)apps[i];
+		w->counters->schedules[i] += apps[i] > 0;
+	}
+}
+
 static void
 end(struct world *w)
 {
@@ -312,14 +342,7 @@ end(struct world *w)
 		check_home(w);
 	airisd_end(w);
 	w->counters->seeds++;
-	for (int i = 0; i < w->plan->app_count; i++)
-		*(w->plan->apps[i].colours   ? &w->counters->colours
-		    : w->plan->apps[i].rolls ? &w->counters->rolling
-					     : &w->counters->canaries) += 1;
-	for (int i = 0; i < w->plan->app_count; i++) {
-		w->counters->weighed += w->plan->apps[i].weighs;
-		w->counters->ordinals += w->plan->apps[i].ordinals;
-	}
+	count_strategies(w);
 	w->counters->simulated_ms += (uint64_t)w->now_ms;
 	free(w->heap);
 }

@@ -18,7 +18,8 @@
 #define ROLLOUTS 48
 #define REPLIES 160
 #define SETTLE_MS 12000
-#define SEATS 16       /* ordinals of a StatefulSet */
+#define SEATS 16       /* ordinals of a StatefulSet, nodes of a DaemonSet */
+#define JOBS 4	       /* of an app's backup that are kept */
 #define OTHERS_IMAGE 7 /* what others set when they edit it */
 
 enum { OF_STABLE, OF_CANARY, SIDES };
@@ -31,13 +32,14 @@ enum part {
 	PART_RULE,
 	PART_HPA,
 	PART_BUDGETS,
+	PART_JOBS,
 	PARTS
 };
 
 struct pod { /* its place is not used again while anybody may send to it */
 	bool there, ready, canary;
 	int image;
-	int ordinal; /* of a StatefulSet's */
+	int ordinal; /* of a StatefulSet's; of a DaemonSet's its node */
 	int version;
 	unsigned uid;
 	int64_t gone_ms;  /* told to go, and until then it answers; 0: not told */
@@ -55,10 +57,13 @@ struct deployment {
 	/* A StatefulSet: who goes is at or above it; the template of those below; of what its
 	 * status is. */
 	int partition, current;
+	unsigned nodes; /* a DaemonSet: a bit for each; as many as its size */
+	bool by_hand;	/* OnDelete */
 	struct {
 		int image, partition, size;
+		bool by_hand;
 	} status;
-	bool sized; /* two colours: airisd gave the stable side its size */
+	bool sized; /* airisd gave the stable side its size */
 	unsigned uid;
 };
 
@@ -67,6 +72,7 @@ struct route {
 	int version, weight;
 	int followed; /* of a Service: the weight that its endpoints have */
 	bool by_others;
+	bool to_going; /* a Service: others made it select a colour that goes, or is told to */
 };
 
 struct rule {
@@ -80,6 +86,12 @@ struct service {
 	int version;
 };
 
+struct job {
+	char name[APP_LABEL];
+	enum job_state state;
+	int made; /* the larger the later; 0: there is none */
+};
+
 struct truth { /* what the API server has of one app */
 	struct deployment deployments[SIDES];
 	struct service service;	       /* the canary's */
@@ -90,13 +102,14 @@ struct truth { /* what the API server has of one app */
 	int hpa_version;
 	struct budgets_seen budgets; /* the user's is the first colour's alone */
 	int budgets_version;
+	struct job jobs[JOBS];
 };
 
 struct counts { /* what can be seen of a side's pods */
 	int pods, updated, ready, going;
 	unsigned char ready_of[8]; /* ready ones by image */
 	bool never;		   /* they cannot get ready */
-	struct seat {		   /* a StatefulSet's pods, by ordinal; image 0: there is none */
+	struct seat { /* a StatefulSet's or DaemonSet's pods, by ordinal; image 0: there is none */
 		int image, version;
 		bool ready, going;
 		unsigned uid;
@@ -150,7 +163,10 @@ struct app_world {
 	int64_t rv_ms;
 	bool broken;	/* its Deployment was deleted by others: nothing is expected any more */
 	int most_ready; /* pods of the release that were ready at once */
-	enum cause seats[SEATS]; /* of a StatefulSet's pod that served and does not */
+	enum cause seats[SEATS]; /* of a StatefulSet's or DaemonSet's pod that served and does not
+				  */
+	int ladder_size;	 /* pods when its rollout's stages were laid out */
+	bool nodes_changed;	 /* in this stage */
 	int never_ready;	 /* image; 0: none */
 	bool flaps;
 	int64_t victims[SIDES][8]; /* pods that others took away count until then */
@@ -200,7 +216,11 @@ struct rollout_known { /* of what is durable */
 	enum phase phase;
 	int stage, fails[2];
 	bool begun, skips, approved;
+	bool backed_up;		      /* its Job has succeeded */
+	int64_t entered_ms;	      /* its stage */
 	int64_t settled_ms, still_ms; /* of its stage, first and last; 0: not yet */
+	int still_weight;	      /* then */
+	bool outgrown;		      /* its hold goes on, if it is reached at that weight again */
 	bool paused, late;	      /* in this stage; late: its settling was written late */
 	bool late_first;	      /* so it was at the first time */
 	bool acknowledged;	      /* its start was answered with yes */
@@ -219,7 +239,9 @@ struct act_sent {
 	struct act act;
 	int version; /* of the object that it was made from */
 	unsigned uid;
-	bool turned; /* the sides were the other way round when it was sent */
+	int size, gone; /* a DaemonSet's nodes as it was sent, and those without an old pod */
+	bool turned;	/* the sides were the other way round when it was sent */
+	bool shrinks;	/* a canary's stable side gives up pods by it */
 	enum act_outcome outcome;
 	bool effect, twice, late, happened, answered;
 	int64_t retry_ms;
@@ -251,10 +273,24 @@ struct violation {
 	char text[400];
 };
 
+enum strategy_kind { /* what is counted apart */
+	CANARY_HOST,
+	CANARY_SUBSET,
+	COLOURS_SWITCHED,
+	COLOURS_WEIGHED,
+	ROLLS_DEPLOYMENT,
+	ROLLS_STATEFULSET,
+	ROLLS_DAEMONSET,
+	ROLLS_BACKED_UP, /* one of these three, after a backup */
+	STRATEGY_KINDS
+};
+
 struct counters { /* of many worlds */
-	uint64_t seeds, canaries, colours, weighed, rolling, ordinals, unstuck, events, decisions,
-	    commits, acts;
+	uint64_t seeds, events, decisions, commits, acts;
 	uint64_t crashes;
+	uint64_t schedules[STRATEGY_KINDS], apps[STRATEGY_KINDS];
+	uint64_t unstuck, replaced;
+	uint64_t backups[2];	   /* that succeeded, that failed */
 	uint64_t hits[ITEM_KINDS]; /* how often each kind did what it does */
 	uint64_t phases[PHASE_FAILED + 1];
 	uint64_t simulated_ms;

@@ -53,6 +53,7 @@ remade(struct world *w, int app, int side)
 	    .size = w->plan->apps[app].replicas,
 	    .version = d->version + 1,
 	    .uid = ++w->uids};
+	nodes_begin(d);
 	watch_changed(w, app, side == OF_CANARY ? PART_CANARY : PART_STABLE);
 	pods_sync(w, app);
 	apply_floor(w, app);
@@ -104,8 +105,10 @@ delete_routing(struct world *w, int app, int64_t for_ms, int which)
 {
 	struct truth *t = &w->apps[app].truth;
 	bool subset = w->plan->apps[app].subset;
-	if (w->plan->apps[app].rolls)
+	if (w->plan->apps[app].rolls) {
+		backup_deleted(w, app);
 		return;
+	}
 	if (which == 0) {
 		t->route.exists = false;
 		t->route.version++;
@@ -157,12 +160,33 @@ edit_image(struct world *w, const struct item *item)
 	world_hit(w, FAULT_IMAGE_EDITED);
 }
 
+/* Somebody sizes what airisd has made smaller. */
+static void
+edit_stable_size(struct world *w, const struct item *item)
+{
+	struct deployment *d = &w->apps[item->app].truth.deployments[OF_STABLE];
+	int size = 1 + item->arg % 8;
+	if (!d->exists || d->deleting || d->size >= w->plan->apps[item->app].replicas ||
+	    d->size == size)
+		return;
+	d->size = size;
+	d->size_by_others = true;
+	d->version++;
+	watch_changed(w, item->app, PART_STABLE);
+	pods_sync(w, item->app);
+	world_hit(w, FAULT_SIZE_EDITED);
+}
+
 static void
 edit_size(struct world *w, const struct item *item)
 {
 	struct app_world *a = &w->apps[item->app];
 	struct deployment *d = &a->truth.deployments[OF_CANARY];
 	int size = item->arg % 8;
+	if (w->plan->apps[item->app].shrinks && item->arg >= 32) {
+		edit_stable_size(w, item);
+		return;
+	}
 	bool canary = !colours_of(a) || colours_rolling(w, item->app);
 	if (!d->exists || d->deleting || d->size == size || !canary)
 		return;
@@ -184,7 +208,8 @@ world_give_pods(struct world *w, int app)
 {
 	struct deployment *d = &w->apps[app].truth.deployments[OF_STABLE];
 	int size = w->plan->apps[app].replicas;
-	if (!d->exists || d->deleting || d->size >= size || w->apps[app].truth.hpa.exists)
+	if (!d->exists || d->deleting || d->size >= size || w->apps[app].truth.hpa.exists ||
+	    w->plan->apps[app].nodes)
 		return;
 	d->size = size;
 	d->version++;
@@ -218,7 +243,7 @@ scale(struct world *w, const struct item *item)
 static void
 edit_weight(struct world *w, const struct item *item)
 {
-	const struct app_world *a = &w->apps[item->app];
+	struct app_world *a = &w->apps[item->app];
 	const struct route *route = &a->truth.route;
 	bool both = pods_ready(a, OF_STABLE) > 0 && pods_ready(a, OF_CANARY) > 0;
 	bool any = !colours_of(a) || (!switches_of(a) && both);
@@ -229,6 +254,8 @@ edit_weight(struct world *w, const struct item *item)
 		return; /* nobody would do that */
 	world_hit(w, FAULT_WEIGHT_EDITED);
 	truth_weight(w, item->app, weight, true);
+	a->truth.route.to_going =
+	    switches_of(a) && colours_goes(w, item->app, weight == 0 ? OF_STABLE : OF_CANARY);
 }
 
 static void
@@ -411,6 +438,10 @@ world_item(struct world *w, const struct item *item)
 		edit_size(w, item);
 	else if (item->kind == FAULT_SCALED)
 		scale(w, item);
+	else if (item->kind == FAULT_NODE)
+		nodes_come_or_go(w, item);
+	else if (item->kind == FAULT_POD_DELETED)
+		nodes_pod_deleted(w, item);
 	else if (item->kind == FAULT_CRASHED || item->kind == FAULT_NEVER_READY ||
 		 item->kind == FAULT_FLAPS)
 		hurt_pods(w, item);

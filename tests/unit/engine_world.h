@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/str.h"
-#include "engine/engine.h"
+#include "engine/stats.h"
 #include "store/store.h"
 #include "virtual_time.h"
 

@@ -315,7 +315,7 @@ world_put(struct world *w, struct app *app)
 {
 	int number;
 	struct engine_reply reply = world_reply(w, &number);
-	engine_app_put(w->engine, app, "ann", &reply);
+	engine_app_put(w->engine, app, NULL, "ann", &reply);
 	return number;
 }
 

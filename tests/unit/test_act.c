@@ -34,6 +34,16 @@ test_text(void **state)
 		act_text(&act, &app, text, sizeof(text));
 		assert_non_null(strstr(text, "airis-mon/"));
 	}
+	act = (struct act){.kind = ACT_HPA_FLOOR, .number = 4, .text = "orders"};
+	act_text(&act, &app, text, sizeof(text));
+	assert_string_equal(text, "ScaledObject airis-mon/orders: minReplicaCount 4");
+	act.number = ACT_AS_IT_WAS;
+	act_text(&act, &app, text, sizeof(text));
+	assert_string_equal(
+	    text, "ScaledObject airis-mon/orders: the bounds of before the rollout");
+	act = (struct act){.kind = ACT_FOLLOW_HPA, .text = "orders"};
+	act_text(&act, &app, text, sizeof(text));
+	assert_string_equal(text, "ScaledObject airis-mon/orders: scale web");
 	act_text(&act, &app, text, 8);
 	assert_int_equal(strlen(text), 7);
 }

@@ -364,6 +364,19 @@ expect_line(const char *line)
 		fail_msg("no \"%s\" in\n%s", line, got.body);
 }
 
+/* Within a second or two. */
+static void
+await_line(const char *line)
+{
+	for (int i = 0; i < 200; i++) {
+		(void)say(BY_TCP, "GET", "/metrics", NULL, NULL);
+		if (strstr(got.body, line) != NULL)
+			return;
+		lab_for(10);
+	}
+	expect_line(line);
+}
+
 static void
 test_metrics(void **state)
 {
@@ -374,17 +387,76 @@ test_metrics(void **state)
 	await(id, PHASE_SUCCEEDED, NULL);
 	assert_int_equal(say(BY_TCP, "GET", "/metrics", NULL, NULL), 200);
 	assert_non_null(strstr(got.head, "text/plain; version=0.0.4"));
-	expect_line("\nairis_rollouts_started_total 1\n");
-	expect_line("\nairis_rollouts_ended_total{phase=\"succeeded\"} 1\n");
-	expect_line("\nairis_rollouts_live 0\n");
+	expect_line("\nairis_rollouts_started_total{strategy=\"canary\"} 1\n");
+	expect_line("\nairis_rollouts_started_total{strategy=\"rolling\"} 0\n");
+	expect_line("\nairis_rollouts_ended_total{strategy=\"canary\",phase=\"succeeded\"} 1\n");
+	expect_line("\nairis_rollouts_ended_total{strategy=\"canary\",phase=\"aborted\"} 0\n");
+	expect_line("\nairis_rollouts{strategy=\"canary\",phase=\"progressing\"} 0\n");
+	expect_line("\nairis_rollout_duration_seconds_count{strategy=\"canary\",phase="
+		    "\"succeeded\"} 1\n");
+	expect_line("\nairis_rollout_stage_duration_seconds_count{strategy=\"canary\",stage="
+		    "\"promote\"} 1\n");
 	expect_line("\nairis_apps 1\n");
 	expect_line("\nairis_acts_total{act=\"set_image\",outcome=\"done\"} 1\n");
-	expect_line("\nairis_measurements_total{verdict=\"pass\"} 0\n");
-	expect_line("\nairis_abort_seconds_count 0\n");
+	expect_line("\nairis_act_duration_seconds_count{act=\"set_image\"} 1\n");
+	expect_line("\nairis_gate_measurements_total{verdict=\"pass\"} 0\n");
+	expect_line("\nairis_abort_latency_seconds_count 0\n");
 	expect_line("\nairis_degraded 0\n");
-	expect_line("\nairis_http_connections 1\n");
-	expect_line("\nlab_answer 42\n");
+	expect_line("\nairis_api_connections 1\n");
+	expect_line("\nairis_api_requests_under_way 1\n");
+	expect_line("\nairis_api_requests_total{method=\"PUT\",route=\"/v1/apps/{app}\",code="
+		    "\"201\"} 1\n");
+	expect_line("\nairis_api_requests_total{method=\"POST\",route=\"/v1/rollouts\",code="
+		    "\"201\"} 1\n");
+	expect_line("\nairis_api_request_duration_seconds_count{method=\"POST\"} 1\n");
 	assert_null(strstr(got.body, "web"));
+}
+
+/* Under their route; what has none, or is not for who asks, under none. */
+static void
+test_requests_are_counted(void **state)
+{
+	(void)state;
+	(void)get("/v1/apps/nobody");
+	(void)get("/v1/apps/nothing");
+	(void)get("/no/such/path");
+	(void)say(BY_TCP, "GET", "/v1/apps", NULL, NULL);
+	(void)say(BY_TOKEN, "DELETE", "/v1/version", NULL, NULL);
+	(void)put_app("web", HELD, "");
+	world.stale = true;
+	finish(begin(BY_TOKEN, "POST", "/v1/plan", JSON, "{\"app\":\"web\",\"image\":\"web:2\"}"));
+	await_line("\nairis_api_requests_total{method=\"POST\",route=\"/v1/plan\",code=\"0\"} 1\n");
+	expect_line("\nairis_api_requests_under_way 1\n");
+	expect_line("\nairis_api_requests_total{method=\"GET\",route=\"/v1/apps/{app}\",code="
+		    "\"404\"} 2\n");
+	expect_line(
+	    "\nairis_api_requests_total{method=\"other\",route=\"other\",code=\"404\"} 1\n");
+	expect_line(
+	    "\nairis_api_requests_total{method=\"other\",route=\"other\",code=\"401\"} 1\n");
+	expect_line(
+	    "\nairis_api_requests_total{method=\"other\",route=\"other\",code=\"405\"} 1\n");
+	expect_line("\nairis_api_unauthorized_total 1\n");
+	assert_null(strstr(got.body, "nobody"));
+}
+
+/* The wait and the weight of what is under way, by its app. */
+static void
+test_live_rollouts_are_shown(void **state)
+{
+	char id[ID_SIZE];
+	(void)state;
+	(void)put_app("web", HELD, "");
+	start("web", "web:2", id);
+	await(id, PHASE_PROGRESSING, "canary 25%");
+	await_line("\nairis_rollout_weight_ratio{app=\"web\",namespace=\"shop\",cluster="
+		   "\"default\"} 0.25\n");
+	expect_line("\nairis_rollouts{strategy=\"canary\",phase=\"progressing\"} 1\n");
+	expect_line(
+	    "\nairis_rollout_info{app=\"web\",namespace=\"shop\",cluster=\"default\",strategy="
+	    "\"canary\",phase=\"progressing\"} 1\n");
+	expect_line("\nairis_rollout_waiting_seconds{app=\"web\",namespace=\"shop\",cluster="
+		    "\"default\"} ");
+	expect_line("\nairis_act_duration_seconds_count{act=\"weight\"} 1\n");
 }
 
 /* Every mutation says that it was not written down, and can be asked for again later. */
@@ -452,7 +524,8 @@ main(void)
 	    T(test_where_it_does_not_listen), T(test_what_there_is_not),
 	    T(test_queries_are_checked), T(test_put_app), T(test_bad_apps), T(test_sizes),
 	    T(test_list_and_delete_apps), T(test_releases), T(test_actor), T(test_health),
-	    T(test_metrics), T(test_degraded), T(test_stop), T(test_documented)};
+	    T(test_metrics), T(test_requests_are_counted), T(test_live_rollouts_are_shown),
+	    T(test_degraded), T(test_stop), T(test_documented)};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	json_decref(got.json);
 	return failed;

@@ -13,7 +13,9 @@
 #include "api/routes.h"
 #include "base/jsonx.h"
 #include "base/log.h"
+#include "engine/stats.h"
 #include "store/store.h"
+#include "wire_metrics.h"
 
 #define TOKEN "0123456789abcdef-the-token"
 #define NOBODY "r-00000000000000000000000000" /* an id that nothing has */
@@ -277,8 +279,12 @@ lab_store(void *ctx, struct err *why)
 static void
 lab_metrics(void *ctx, struct str *to)
 {
+	struct metrics *metrics = metrics_new();
 	(void)ctx;
-	str_add(to, "lab_answer 42\n");
+	wire_engine_metrics(metrics, world.engine, true);
+	wire_api_metrics(metrics, world.api);
+	metrics_text(metrics, to);
+	metrics_free(metrics);
 }
 
 static void

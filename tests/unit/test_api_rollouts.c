@@ -267,7 +267,7 @@ test_abort_is_idempotent(void **state)
 	expect_same("reason", "\"bad\"");
 	expect_same("stable", "{\"image\":\"web:1\",\"size\":4,\"ready\":4}");
 	(void)say(BY_TCP, "GET", "/metrics", NULL, NULL);
-	assert_non_null(strstr(got.body, "\nairis_abort_seconds_count 1\n"));
+	assert_non_null(strstr(got.body, "\nairis_abort_latency_seconds_count 1\n"));
 	/* The journal has one command. */
 	(void)get(path_of(id, "/events?limit=500"));
 	size_t i, commands = 0;

@@ -293,7 +293,7 @@ no_streams(void *ctx)
 {
 	(void)ctx;
 	(void)say(BY_TCP, "GET", "/metrics", NULL, NULL);
-	return strstr(got.body, "\nairis_http_streams 0\n") != NULL;
+	return strstr(got.body, "\nairis_api_streams 0\n") != NULL;
 }
 
 static int

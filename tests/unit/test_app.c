@@ -247,8 +247,8 @@ static const struct mistake {
     {"strategy.canary.stages", "{}", "strategy.canary.stages", "list of at most 32"},
     {"strategy.canary.weights", "[10]", "strategy.canary.weights", "not both"},
     {"strategy.canary.stages.0", "5", "strategy.canary.stages[0]", "\"weight\""},
-    {"strategy.canary.stages.0.weight", "0", "strategy.canary.stages[0].weight", "from 1 to 100"},
-    {"strategy.canary.stages.0.weight", "101", "strategy.canary.stages[0].weight", "from 1 to 100"},
+    {"strategy.canary.stages.0.weight", "0", "strategy.canary.stages[0].weight", "give size too"},
+    {"strategy.canary.stages.0.weight", "101", "strategy.canary.stages[0].weight", "from 0 to 100"},
     {"strategy.canary.stages.0.weight", "5.5", "strategy.canary.stages[0].weight", "found: 5.5"},
     {"strategy.canary.stages.0.weight", "'5'", "strategy.canary.stages[0].weight", "found: \"5\""},
     {"strategy.canary.stages.1.weight", "5", "strategy.canary.stages[1].weight",
@@ -528,7 +528,10 @@ test_reference_has_every_key(void **state)
 	static const char *const lines[] = {"kind: App, default App.", "\nname: name of at most 63",
 	    "\ntraffic.istio.subsets.canary: ",
 	    "\nstrategy.canary.stages[].weight: whole number "
-	    "from 1 to 100, required.",
+	    "from 0 to 100, required.",
+	    "\nstrategy.canary.stages[].size: whole number from 1 to 100.",
+	    "\nstrategy.canary.shrinkStable: true or false, default false.",
+	    "\nstrategy.canary.headroom: whole number from 0 to 100, default 20.",
 	    "\ngates[].prometheus.samples.min: ",
 	    "\ngates[].every: duration such as 1m30s from 100ms to 1h, default 30s.",
 	    "\nonStart: queue | refuse | supersede, default queue."};

@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "base/yaml.h"
 #include "model/app.h"
+#include "model/strategy.h"
 
 static char *
 read_file(const char *path)
@@ -89,6 +90,53 @@ test_apps_of_config(void **state)
 	errlist_done(&errors);
 }
 
+/* Stages are counted by what kind they are: each that a strategy compiles has its own. */
+static void
+check_stages(const struct app *app)
+{
+	struct baseline baseline = {.replicas = 3};
+	struct ladder ladder = {.count = 0};
+
+	app->strategy->compile(app, &baseline, &ladder);
+	assert_true(ladder.count > 2);
+	for (int i = 0; i < ladder.count; i++)
+		if (stage_word(&ladder.stages[i]) == STAGE_OTHER)
+			fail_msg("%s: \"%s\" has no word", app->name, ladder.stages[i].name);
+	assert_string_equal(stage_word_name(stage_word(&ladder.stages[0])), "preflight");
+}
+
+static void
+test_stages_are_of_few_kinds(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *word;
+	} cases[] = {{"canary 25%", "canary"}, {"ordinal 11", "ordinal"}, {"retire", "retire"},
+	    {"all", "all"}, {"canary-25", "other"}, {"retired", "other"}, {"", "other"}};
+	struct errlist errors;
+	glob_t files;
+
+	(void)state;
+	errlist_init(&errors);
+	assert_int_equal(glob("config/apps/*.yaml", 0, NULL, &files), 0);
+	for (size_t i = 0; i < files.gl_pathc; i++) {
+		char *text = read_file(files.gl_pathv[i]);
+		struct app *app = parse(text, &errors);
+
+		check_stages(app);
+		app_free(app);
+		free(text);
+	}
+	globfree(&files);
+	errlist_done(&errors);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct stage stage = {.name = ""};
+
+		str_copy(stage.name, sizeof(stage.name), cases[i].name);
+		assert_string_equal(stage_word_name(stage_word(&stage)), cases[i].word);
+	}
+}
+
 static void
 test_errors_have_lines(void **state)
 {
@@ -136,6 +184,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_apps_of_config),
+	    cmocka_unit_test(test_stages_are_of_few_kinds),
 	    cmocka_unit_test(test_errors_have_lines),
 	};
 

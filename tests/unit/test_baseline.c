@@ -55,6 +55,71 @@ test_round_trip(void **state)
 	free(text);
 }
 
+static void
+back_again(const struct observed *seen, struct baseline *back)
+{
+	struct baseline taken;
+	struct err e;
+	json_t *json;
+
+	baseline_take(&taken, seen);
+	json = baseline_json(&taken);
+	assert_int_equal(baseline_parse(json, back, &e), 0);
+	json_decref(json);
+}
+
+/* Absent is not 0, also after a crash. */
+static void
+test_a_scaled_objects_bounds(void **state)
+{
+	struct observed seen = seen_host();
+	struct hpa_seen *hpa = &seen.hpa, now;
+	struct baseline back;
+
+	(void)state;
+	*hpa = (struct hpa_seen){.exists = true, .keda = true, .bare = true, .max = 9};
+	back_again(&seen, &back);
+	assert_true(baseline_bounds(&back, hpa));
+	now = *hpa;
+	now.bare = false;
+	assert_false(baseline_bounds(&back, &now));
+	now.min = 4;
+	assert_false(baseline_bounds(&back, &now));
+	*hpa = (struct hpa_seen){.exists = true, .keda = true, .min = 2, .idles = true, .idle = 1};
+	back_again(&seen, &back);
+	assert_true(baseline_bounds(&back, hpa));
+	now = *hpa;
+	now.idle = 0;
+	assert_false(baseline_bounds(&back, &now));
+	now.idles = false;
+	assert_false(baseline_bounds(&back, &now));
+	/* An HPA of one's own is another one. */
+	now = *hpa;
+	now.keda = false;
+	assert_false(baseline_scaler(&back, &now));
+	hpa->keda = false;
+	back_again(&seen, &back);
+	assert_false(back.keda || back.keda_idles || !baseline_bounds(&back, hpa));
+}
+
+static void
+test_a_bad_idle_count(void **state)
+{
+	struct observed seen = seen_host();
+	struct baseline taken, back;
+	struct err e;
+	json_t *json;
+
+	(void)state;
+	seen.hpa = (struct hpa_seen){.exists = true, .keda = true, .idles = true};
+	baseline_take(&taken, &seen);
+	json = baseline_json(&taken);
+	json_object_set_new(json_object_get(json, "keda"), "idle", json_integer(-2));
+	assert_int_equal(baseline_parse(json, &back, &e), -1);
+	assert_non_null(strstr(e.text, "baseline.idle is -2"));
+	json_decref(json);
+}
+
 /* F35: no replicas in the spec is not 1. */
 static void
 test_F35_absent_replicas(void **state)
@@ -117,6 +182,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_round_trip),
+	    cmocka_unit_test(test_a_scaled_objects_bounds),
+	    cmocka_unit_test(test_a_bad_idle_count),
 	    cmocka_unit_test(test_F35_absent_replicas),
 	    cmocka_unit_test(test_ours_is_not_the_users),
 	    cmocka_unit_test(test_bad_input_is_refused),

@@ -78,9 +78,10 @@ a_start_that_cannot_be_written_never_was(void **state) /* F71, F74, I8 */
 	assert_int_equal(w->id_count, 0);
 	first = start_key(w, "web:2", "k1");
 	expect(w, first, ENGINE_CREATED);
+	assert_int_equal(engine_stats(w->engine)->started[0], 1); /* counters never go back */
 	world_crash(w);
 	world_until_phase(w, w->replies[first].id, PHASE_SUCCEEDED);
-	assert_int_equal(engine_stats(w->engine)->ended[PHASE_SUCCEEDED], 1);
+	assert_int_equal(engine_stats(w->engine)->ended[0][PHASE_SUCCEEDED], 1);
 	world_free(w);
 }
 
@@ -372,7 +373,7 @@ delete_app(struct world *w, const char *name)
 {
 	int number;
 	struct engine_reply reply = world_reply(w, &number);
-	engine_app_delete(w->engine, name, "ann", &reply);
+	engine_app_delete(w->engine, name, NULL, "ann", &reply);
 	return number;
 }
 
@@ -393,6 +394,43 @@ an_app_is_not_deleted_under_its_rollout(void **state)
 	assert_int_equal(engine_stats(w->engine)->apps, 0);
 	world_crash(w);
 	assert_null(engine_app(w->engine, "web"));
+	world_free(w);
+}
+
+static int
+put_if(struct world *w, const char *canary, const struct app_condition *condition)
+{
+	int number;
+	struct engine_reply reply = world_reply(w, &number);
+	engine_app_put(w->engine, world_app("web", canary, ""), condition, "ann", &reply);
+	return number;
+}
+
+/* Two have seen the same app: the first one's change is not even written when the second comes,
+ * who hears of it only when it is. */
+static void
+of_two_changes_at_once_one_is_made(void **state)
+{
+	(void)state;
+	struct world *w = world_new(1, "");
+	struct app_condition seen = {.tag_count = 1}, none = {.missing = true};
+	app_tag(engine_app(w->engine, "web"), seen.tags[0]);
+	world_disk(w, true);
+	int one = put_if(w, "weights: [5]", &seen), two = put_if(w, "weights: [6]", &seen);
+	expect(w, one, ENGINE_DEGRADED);
+	expect(w, two, ENGINE_DEGRADED);
+	world_disk(w, false);
+	world_run(w, 3000);
+	one = put_if(w, "weights: [5, 6]", &seen);
+	two = put_if(w, "weights: [6]", &seen);
+	expect(w, one, ENGINE_OK);
+	expect(w, two, ENGINE_CHANGED);
+	assert_int_equal(engine_app(w->engine, "web")->plan.stage_count, 2);
+	expect(w, delete_app(w, "web"), ENGINE_OK);
+	one = put_if(w, "weights: [5]", &none);
+	two = put_if(w, "weights: [6]", &none);
+	expect(w, one, ENGINE_CREATED);
+	expect(w, two, ENGINE_CHANGED);
 	world_free(w);
 }
 
@@ -461,6 +499,7 @@ main(void)
 	    cmocka_unit_test(undo_within_the_window_holds_nothing),
 	    cmocka_unit_test(a_rollout_keeps_the_app_that_it_began_with),
 	    cmocka_unit_test(an_app_is_not_deleted_under_its_rollout),
+	    cmocka_unit_test(of_two_changes_at_once_one_is_made),
 	    cmocka_unit_test(an_app_made_anew_goes_on_counting_its_releases),
 	    cmocka_unit_test(an_app_that_cannot_be_written_is_not_taken),
 	};

@@ -60,14 +60,16 @@ resize(struct workload_seen *seen, int size)
 	seen->updated = held ? fresh : size;
 }
 
-/* The HPA's own mind: anything within its bounds; what rests is left alone. */
+/* The HPA's own mind: anything within its bounds, or down to KEDA's idle count; what rests is left
+ * alone. */
 static void
 hpa_moves(struct bench *b)
 {
 	const struct hpa_seen *hpa = &b->seen.hpa;
 	struct workload_seen *scaled = hpa->on_canary ? &b->seen.canary : &b->seen.stable;
+	int low = hpa->idles ? hpa->idle : hpa->min;
 	if (hpa->exists && scaled->exists && scaled->replicas > 0)
-		resize(scaled, hpa->min + (int)pick((unsigned)(hpa->max - hpa->min + 1)));
+		resize(scaled, low + (int)pick((unsigned)(hpa->max - low + 1)));
 }
 
 static void
@@ -86,8 +88,10 @@ act(struct bench *b)
 	else if (act->kind == ACT_SCALE_STABLE)
 		assert_true(b->r->app->colours && seen->route.weight == 100 && act->number == 0 &&
 			    b->r->stage == b->r->ladder.count - 1);
-	if (act->kind == ACT_HPA_FLOOR)
-		assert_true(act->number >= 2);
+	if (act->kind == ACT_HPA_FLOOR) {
+		assert_true(act->number >= (seen->hpa.keda ? ACT_AS_IT_WAS : 2));
+		assert_string_equal(act->text, seen->hpa.keda ? "web" : "");
+	}
 	rehearse_act(&b->seen, b->r, act);
 	fold(b, EVENT_ACTED,
 	    json_pack(
@@ -120,6 +124,7 @@ expect_end(const struct bench *b, unsigned seed, enum phase phase)
 		fail_msg("seed %u: %s in stage %d: %s: %s; %s", seed, phase_name(b->r->phase),
 		    b->r->stage, b->r->waiting.object, b->r->waiting.what, b->r->reason);
 	assert_int_equal(b->seen.hpa.min, 2);
+	assert_int_equal(b->seen.hpa.idles, b->seen.hpa.keda);
 	assert_int_equal(b->seen.hpa.on_canary, b->r->app->colours && phase == PHASE_SUCCEEDED);
 }
 
@@ -132,6 +137,8 @@ each_seed(const char *text)
 		int aborts_at = seed % 3 == 0 ? (int)(seed / 3) : -1;
 		dice = seed;
 		start(&b, text);
+		b.seen.hpa.keda = b.seen.hpa.idles = seed % 2 == 0;
+		b.seen.hpa.idle = b.seen.hpa.idles;
 		for (int i = 0; i < 600 && turn(&b); i++)
 			if (i == aborts_at)
 				fold(&b, EVENT_PHASE, json_pack("{s:s}", "to", "aborting"));
@@ -187,6 +194,200 @@ F34_a_hold_goes_on_while_an_hpa_moves(void **state)
 	b.seen.stable.ready_new = 0; /* that is another matter */
 	move(&b);
 	assert_int_equal(b.r->records[b.r->stage].settled_ms, 0);
+	end(&b);
+}
+
+#define LONG_CANARY                                                                                \
+	APP("traffic: {istio: {virtualService: web}}, ",                                           \
+	    "canary: {weights: [25, 100], hold: 10m, drain: 1s, deadline: 1m}")
+#define LONG_COLOURS                                                                               \
+	APP("traffic: {service: {}}, ", "blueGreen: {hold: 10m, drain: 1s, deadline: 1m}")
+
+static int64_t
+settled_ms(const struct bench *b)
+{
+	return b->r->records[1].settled_ms;
+}
+
+/* In the hold of its first stage. */
+static void
+hold_in(struct bench *b, const char *text)
+{
+	start(b, text);
+	b->seen.hpa.exists = false;
+	for (int i = 0; i < 12 && (b->r->stage == 0 || settled_ms(b) == 0); i++) {
+		move(b);
+		if (b->out.act.kind != ACT_NONE)
+			act(b);
+		b->at.now_ms += 2000;
+		b->seen.verified_ms = b->at.now_ms;
+	}
+	assert_int_equal(b->r->stage, 1);
+	assert_true(settled_ms(b) > 0);
+}
+
+/* The stable side has eight pods to be, the canary is to have so many; those come later. */
+static void
+grow_in_hold(struct bench *b, int pods)
+{
+	int64_t since_ms = settled_ms(b);
+	b->seen.stable.replicas = b->seen.stable.pods = 8;
+	b->at.now_ms += 50000; /* the deadline begins with this (F40) */
+	b->seen.verified_ms = b->at.now_ms;
+	move(b);
+	assert_int_equal(b->out.act.kind, ACT_SCALE_CANARY);
+	assert_int_equal(b->out.act.number, pods);
+	assert_true(b->r->records[1].outgrown);
+	fold(b, EVENT_ACTED,
+	    json_pack(
+		"{s:I, s:s}", "attempt", (json_int_t)b->r->attempt.number, "outcome", "done"));
+	b->seen.canary.replicas = pods;
+	b->at.now_ms += 55000;
+	move(b);
+	assert_int_equal(b->r->phase, PHASE_PROGRESSING);
+	assert_int_equal(settled_ms(b), since_ms);
+	assert_int_equal(b->r->relapses, 0);
+}
+
+/* A canary serves its share with as many as before. */
+static void
+F34_a_hold_goes_on_while_the_canary_follows(void **state)
+{
+	struct bench b;
+	(void)state;
+	hold_in(&b, LONG_CANARY);
+	assert_int_equal(b.seen.route.weight, 25);
+	grow_in_hold(&b, 2);
+	assert_false(b.r->records[1].outgrown);
+	assert_string_equal(b.out.waiting.object, "Stage");
+	assert_int_equal(b.out.waiting.until_ms, settled_ms(&b) + 600000);
+	end(&b);
+}
+
+/* A colour is judged when it is whole: it is not left before, however long it was held. */
+static void
+F34_a_hold_goes_on_while_the_idle_colour_follows(void **state)
+{
+	struct bench b;
+	(void)state;
+	hold_in(&b, LONG_COLOURS);
+	int64_t since_ms = settled_ms(&b);
+	b.at.now_ms = since_ms + 500000;
+	grow_in_hold(&b, 8);
+	assert_true(b.r->records[1].outgrown);
+	assert_string_equal(b.out.waiting.object, "Deployment shop/web-green");
+	b.at.now_ms = since_ms + 610000;
+	b.r->progress_ms = b.at.now_ms - 1000; /* one more was ready meanwhile */
+	move(&b);
+	assert_int_equal(b.r->stage, 1);
+	resize(&b.seen.canary, 8);
+	b.seen.canary.ready_new = 8;
+	fold(&b, EVENT_MEASURED, json_pack("{s:s, s:s}", "gate", "errors", "verdict", "pass"));
+	move(&b);
+	assert_int_equal(settled_ms(&b), since_ms);
+	assert_int_equal(b.r->stage, 2);
+	end(&b);
+}
+
+static void
+F34_a_colour_that_cannot_follow_goes_home_at_the_deadline(void **state)
+{
+	struct bench b;
+	(void)state;
+	hold_in(&b, LONG_COLOURS);
+	grow_in_hold(&b, 8);
+	b.at.now_ms += 6000;
+	b.seen.verified_ms = b.at.now_ms;
+	move(&b);
+	assert_int_equal(b.r->phase, PHASE_ABORTING);
+	assert_non_null(strstr(b.r->reason, "no progress in stage \"preview\" within 1m"));
+	end(&b);
+}
+
+/* Fewer pods than it was reached with, or other traffic: nothing of the hold counts. */
+static void
+F34_what_is_lost_while_it_grows_begins_anew(void **state)
+{
+	struct bench b;
+	(void)state;
+	hold_in(&b, LONG_COLOURS);
+	grow_in_hold(&b, 8);
+	b.seen.canary.ready = b.seen.canary.ready_new = 3;
+	move(&b);
+	assert_int_equal(settled_ms(&b), 0);
+	end(&b);
+	hold_in(&b, LONG_CANARY);
+	resize(&b.seen.stable, 8); /* all at once: the canary's one pod carries an eighth */
+	b.seen.verified_ms = b.at.now_ms;
+	move(&b);
+	assert_int_equal(b.out.act.kind, ACT_WEIGHT);
+	assert_int_equal(b.out.act.number, 12);
+	assert_int_equal(settled_ms(&b), 0);
+	end(&b);
+}
+
+/* KEDA would scale the old colour up again as long as it does not know that it has left that: the
+ * watch goes on, and then the old colour waits. */
+static void
+the_old_colour_rests_when_keda_has_left_it(void **state)
+{
+	struct bench b;
+	struct hpa_seen *hpa = &b.seen.hpa;
+	(void)state;
+	start(&b, BLUE_GREEN);
+	*hpa =
+	    (struct hpa_seen){.exists = true, .keda = true, .name = "web", .bare = true, .max = 4};
+	move(&b);
+	assert_int_equal(b.out.act.kind, ACT_HPA_FLOOR);
+	assert_int_equal(b.out.act.number, 4);
+	assert_string_equal(b.out.act.text, "web");
+	act(&b);
+	str_copy(hpa->lags, APP_NAME, "keda-hpa-s");
+	move(&b);
+	assert_int_equal(b.out.act.kind, ACT_NONE);
+	assert_string_equal(b.out.waiting.object, "ScaledObject shop/web");
+	hpa->lags[0] = '\0';
+	for (int i = 0; i < 200 && !hpa->on_canary; i++)
+		turn(&b);
+	str_copy(hpa->lags, APP_NAME, "keda-hpa-s");
+	for (int i = 0; i < 25; i++) {
+		turn(&b);
+		assert_int_equal(b.seen.stable.replicas, 4);
+	}
+	assert_int_equal(b.r->stage, b.r->ladder.count - 1);
+	assert_string_equal(b.out.waiting.object, "ScaledObject shop/web");
+	hpa->lags[0] = '\0';
+	for (int i = 0; i < 200 && turn(&b); i++)
+		;
+	assert_int_equal(b.r->phase, PHASE_SUCCEEDED);
+	assert_int_equal(b.seen.stable.replicas, 0);
+	assert_true(hpa->bare && hpa->min == 0);
+	end(&b);
+}
+
+/* Nothing but a person makes one grow that is paused. */
+static void
+one_that_is_paused_does_not_grow(void **state)
+{
+	struct bench b;
+	(void)state;
+	start(&b, CANARY);
+	b.seen.hpa =
+	    (struct hpa_seen){.exists = true, .keda = true, .name = "web", .min = 4, .max = 4};
+	for (int i = 0; b.seen.route.weight != 50 && i < 100; i++)
+		turn(&b);
+	b.seen.hpa.paused = true;
+	resize(&b.seen.stable, 1);
+	b.r->app->abort_capacity = 100;
+	fold(&b, EVENT_PHASE, json_pack("{s:s}", "to", "aborting"));
+	for (int i = 0; i < 5; i++) {
+		b.at.now_ms += 2000;
+		move(&b);
+		if (b.out.act.kind != ACT_NONE)
+			act(&b);
+	}
+	assert_string_equal(b.out.waiting.object, "ScaledObject shop/web");
+	assert_string_equal(b.out.waiting.next, "resume it: then the traffic goes home");
 	end(&b);
 }
 
@@ -342,6 +543,12 @@ main(void)
 	    cmocka_unit_test(F34_an_hpa_moves_in_every_state_of_a_blue_green_release),
 	    cmocka_unit_test(F34_an_hpa_moves_in_every_state_of_a_rolling_release),
 	    cmocka_unit_test(F34_a_hold_goes_on_while_an_hpa_moves),
+	    cmocka_unit_test(the_old_colour_rests_when_keda_has_left_it),
+	    cmocka_unit_test(one_that_is_paused_does_not_grow),
+	    cmocka_unit_test(F34_a_hold_goes_on_while_the_canary_follows),
+	    cmocka_unit_test(F34_a_hold_goes_on_while_the_idle_colour_follows),
+	    cmocka_unit_test(F34_a_colour_that_cannot_follow_goes_home_at_the_deadline),
+	    cmocka_unit_test(F34_what_is_lost_while_it_grows_begins_anew),
 	    cmocka_unit_test(F44_an_abort_grows_a_stable_side_that_was_shrunk),
 	    cmocka_unit_test(F44_the_traffic_follows_in_steps),
 	    cmocka_unit_test(F44_pods_that_are_about_to_go_carry_nothing),

@@ -261,6 +261,109 @@ test_older_istio(void **state)
 	end();
 }
 
+/* --- a kind that few clusters have --- */
+
+static int scaled_status;
+
+static void
+keda_handler(struct fake_conn *conn)
+{
+	if (strstr(conn->path, "/keda.sh/") != NULL && strstr(conn->path, "watch=1") == NULL &&
+	    scaled_status != 200) {
+		lists++;
+		fake_answer(conn, scaled_status, "{\"kind\":\"Status\",\"code\":0}");
+	} else {
+		default_handler(conn);
+	}
+}
+
+static bool
+scaled_fresh(void)
+{
+	return kube_fresh(kube, KUBE_SCALEDOBJECTS, "x", NULL, 0, NULL);
+}
+
+static bool
+scaled_watched(void)
+{
+	return scaled_fresh() && kube_stats(kube)->watches == 1;
+}
+
+static bool
+asked_thrice(void)
+{
+	return lists >= 3;
+}
+
+/* Not known, or not spoken of in the Role: there are none, at once and for good, but for a look now
+ * and then, which finds them when they have come. */
+static void
+test_a_kind_that_is_absent(void **state)
+{
+	static const int answers[] = {404, 403};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct kube_settings settings = {.backoff_ms = 20, .absent_ms = 60 * 1000};
+		struct err e;
+
+		begin(keda_handler);
+		kube_free(kube);
+		settings.kubeconfig = file;
+		kube = kube_new(loop, &settings, NULL, &e);
+		scaled_status = answers[i];
+		kube_watch(kube, KUBE_SCALEDOBJECTS, "x");
+		assert_true(run_until(loop, scaled_fresh, 3000));
+		assert_false(run_until(loop, asked_thrice, 300));
+		assert_int_equal(lists, 1);
+		assert_int_equal(watches, 0);
+		assert_true(scaled_fresh());
+		end();
+	}
+}
+
+static void
+test_an_absent_kind_that_comes(void **state)
+{
+	struct kube_settings settings = {.backoff_ms = 20, .absent_ms = 50};
+	struct err e;
+
+	(void)state;
+	begin(keda_handler);
+	kube_free(kube);
+	settings.kubeconfig = file;
+	kube = kube_new(loop, &settings, NULL, &e);
+	scaled_status = 404;
+	kube_watch(kube, KUBE_SCALEDOBJECTS, "x");
+	assert_true(run_until(loop, asked_thrice, 3000));
+	scaled_status = 200;
+	list_body = LIST("10", "{\"metadata\":{\"name\":\"s\",\"namespace\":\"x\",\"uid\":\"u\","
+			       "\"resourceVersion\":\"5\"},\"spec\":{\"scaleTargetRef\":{\"name\":"
+			       "\"web\"},\"triggers\":[]}}");
+	assert_true(run_until(loop, scaled_watched, 3000));
+	assert_int_equal(kube_find(kube, KUBE_SCALEDOBJECTS, "x", "Deployment/web").count, 1);
+	end();
+}
+
+/* Rights that go are another matter: what was there is there still, and it is said. */
+static void
+test_rights_to_a_kind_that_go(void **state)
+{
+	char text[512];
+
+	(void)state;
+	begin(keda_handler);
+	scaled_status = 200;
+	list_body = LIST("10", "");
+	kube_watch(kube, KUBE_SCALEDOBJECTS, "x");
+	assert_true(run_until(loop, scaled_watched, 3000));
+	scaled_status = 403;
+	fake_chunk(stream, "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":410}}\n");
+	(void)run_until(loop, never, 400);
+	assert_false(kube_fresh(kube, KUBE_SCALEDOBJECTS, "x", text, sizeof text, NULL));
+	end();
+}
+
 static bool
 nothing_cached(void)
 {
@@ -299,6 +402,9 @@ main(void)
 	    cmocka_unit_test(test_watch_refused),
 	    cmocka_unit_test(test_forbidden),
 	    cmocka_unit_test(test_older_istio),
+	    cmocka_unit_test(test_a_kind_that_is_absent),
+	    cmocka_unit_test(test_an_absent_kind_that_comes),
+	    cmocka_unit_test(test_rights_to_a_kind_that_go),
 	    cmocka_unit_test(test_linger),
 	};
 

@@ -190,13 +190,19 @@ static void
 test_slow_turn_is_counted_and_delays_nothing_wrongly(void **state)
 {
 	struct scene *s = *state;
+	struct loop_stats stats;
 
 	log_setup(LOG_ERROR, LOG_TEXT, "test");
 	s->timer = loop_timer_new(s->loop, stop_and_look, s);
 	loop_defer(s->loop, set_late, s);
 	loop_run(s->loop);
 	assert_true(s->seen - s->count >= 59);
-	assert_int_equal(loop_slow_turns(s->loop), 1);
+	loop_stats(s->loop, &stats);
+	assert_int_equal(stats.slow_turns, 1);
+	assert_true(histogram_count(&stats.turns) >= 2);
+	assert_true(stats.turns.sum_us >= 79000);
+	/* The timer was set in that turn, for its end: it was not late. */
+	assert_int_equal(histogram_count(&stats.lag), 1);
 }
 
 static void

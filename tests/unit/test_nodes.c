@@ -94,6 +94,24 @@ a_replacement_is_asked_again(void **state)
 	assert_false(act_is_safe(&view, &act));
 }
 
+/* Pod b is not ready and would go first, but the deletion of a may still come. */
+static void
+no_other_pod_goes_while_a_deletion_may_come(void **state)
+{
+	struct late_act *late = &rollout.late.acts[0];
+	(void)state;
+	see_nodes(2, 0, 0);
+	rollout.attempt.act = (struct act){.kind = ACT_REPLACE_POD, .text = "agent-a"};
+	*late = (struct late_act){.act = {.kind = ACT_REPLACE_POD}, .until_ms = 10000001};
+	expect_act(look(two, false), ACT_REPLACE_POD, 0, "agent-a");
+	str_copy(seen.stable.next, APP_NAME, "agent-b");
+	seen.stable.next_ready = false;
+	seen.stable.ready = 2;
+	expect_wait(look(two, false), "may still take effect");
+	late->until_ms = 10000000;
+	expect_act(look(two, false), ACT_REPLACE_POD, 0, "agent-b");
+}
+
 static void
 a_replacement_given_up_is_not_taken_for_done(void **state)
 {
@@ -209,6 +227,7 @@ main(void)
 	    ON_BENCH(never_more_than_the_batch),
 	    ON_BENCH(no_node_too_many),
 	    ON_BENCH(a_replacement_is_asked_again),
+	    ON_BENCH(no_other_pod_goes_while_a_deletion_may_come),
 	    ON_BENCH(a_replacement_given_up_is_not_taken_for_done),
 	    ON_BENCH(an_abort_lets_its_controller_go),
 	    ON_BENCH(the_pace_is_a_strategy),

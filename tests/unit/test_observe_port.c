@@ -108,6 +108,54 @@ test_changes_of_the_routing_find_their_app(void **state)
 	room_end();
 }
 
+#define SCALED(version, target, status)                                                            \
+	"{'metadata': {'name': 's', 'namespace': 'prod', 'uid': 's', 'resourceVersion': '" version \
+	"'}, 'spec': {'scaleTargetRef': {'name': '" target "'}}, 'status': {'x': '" status "'}}"
+#define KEDAS_HPA                                                                                  \
+	"{'metadata': {'name': 'keda-hpa-s', 'namespace': 'prod', 'uid': 'h', "                    \
+	"'resourceVersion': '1019', 'ownerReferences': [{'apiVersion': 'keda.sh/v1alpha1', "       \
+	"'kind': 'ScaledObject', 'name': 's', 'controller': true}]}, 'spec': {'scaleTargetRef': "  \
+	"{'kind': 'Deployment', 'name': 'web'}, 'minReplicas': 1, 'maxReplicas': 4}}"
+
+/* Whenever KEDA looks at its triggers, its status changes: that is no news. */
+static void
+test_scaled_objects_find_their_app(void **state)
+{
+	(void)state;
+	room_begin(TRAFFIC_HOST);
+	room_follow();
+	assert_int_equal(told_of("scaledobjects", "ADDED", SCALED("1013", "other", "a")), 0);
+	assert_int_equal(told_of("scaledobjects", "MODIFIED", SCALED("1014", "web", "a")), 1);
+	assert_true(room_look().hpa.exists && room_look().hpa.keda);
+	assert_int_equal(told_of("scaledobjects", "MODIFIED", SCALED("1015", "web", "b")), 0);
+	assert_int_equal(told_of("horizontalpodautoscalers", "ADDED", KEDAS_HPA), 1);
+	assert_string_equal(room_look().hpa.name, "s");
+	assert_string_equal(room_look().preflight, "");
+	/* It has gone to another workload, and KEDA's HPA is a moment behind. */
+	assert_int_equal(told_of("scaledobjects", "MODIFIED", SCALED("1020", "other", "b")), 1);
+	assert_false(room_look().hpa.exists);
+	assert_int_equal(told_of("scaledobjects", "MODIFIED", SCALED("1021", "web", "b")), 1);
+	assert_int_equal(told_of("scaledobjects", "DELETED", SCALED("1022", "web", "b")), 1);
+	/* Its HPA is there until it is collected: that is not ours to write to. */
+	assert_true(room_look().hpa.exists && room_look().hpa.keda);
+	room_end();
+}
+
+/* A Role of before they were looked at. */
+static void
+test_scaled_objects_that_may_not_be_read(void **state)
+{
+	(void)state;
+	room_begin(TRAFFIC_HOST);
+	room.refused = "scaledobjects";
+	room_follow();
+	assert_true(run_until(room.loop, room_is_fresh, 2000));
+	assert_string_equal(room_look().preflight, "");
+	assert_int_equal(told_of("horizontalpodautoscalers", "ADDED", KEDAS_HPA), 1);
+	assert_non_null(strstr(room_look().preflight, "which airisd does not see"));
+	room_end();
+}
+
 #define BUDGET(version, most, allowed)                                                             \
 	"{'metadata': {'name': 'pdb', 'namespace': 'prod', 'uid': 'b', 'resourceVersion': "        \
 	"'" version "'}, 'spec': {'maxUnavailable': " most ", 'selector': {'matchLabels': "        \
@@ -390,6 +438,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_changes_find_their_app),
 	    cmocka_unit_test(test_changes_of_the_routing_find_their_app),
+	    cmocka_unit_test(test_scaled_objects_find_their_app),
+	    cmocka_unit_test(test_scaled_objects_that_may_not_be_read),
 	    cmocka_unit_test(test_budgets_matter_to_two_colours),
 	    cmocka_unit_test(test_budgets_that_may_not_be_read),
 	    cmocka_unit_test(test_a_burst_is_told_once),

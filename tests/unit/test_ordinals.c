@@ -152,34 +152,51 @@ a_job_is_made_of_the_cronjob(void **state)
 	"', labels: {app.kubernetes.io/managed-by: " by "}, annotations: {airis.io/app: db}}, "    \
 	"status: {conditions: [{type: " condition ", status: 'True', reason: Why, message: m}]}}"
 
-static struct backup_seen
-look_at(const char *jobs)
+static void
+look_at(const char *jobs, struct backup_seen found[BACKUPS_SEEN])
 {
 	struct observe_objects objects;
-	struct backup_seen found = {.state = JOB_NONE};
+	memset(found, 0, BACKUPS_SEEN * sizeof(found[0]));
 	observe_init(&objects);
 	json_decref(objects.jobs);
 	objects.jobs = spec_of(jobs);
-	backup_look(app, &objects, &found);
+	backup_look(app, &objects, found);
 	observe_done(&objects);
-	return found;
 }
 
 static void
-the_newest_job_of_ours_is_seen(void **state)
+the_newest_jobs_of_ours_are_seen(void **state)
 {
-	struct backup_seen found = look_at("[" JOB(
-	    "a", "2026-01-01T10:00:00Z", "airisd", "Complete") ", " JOB("b", "2026-01-01T10:00:01Z",
-	    "airisd", "Failed") ", " JOB("c", "2026-01-01T10:00:02Z", "Helm", "Complete") "]");
+	struct backup_seen found[BACKUPS_SEEN];
+	look_at("[" JOB("a", "2026-01-01T10:00:00Z", "airisd", "Complete") ", " JOB(
+		    "b", "2026-01-01T10:00:01Z", "airisd", "Failed") ", " JOB("c",
+		    "2026-01-01T10:00:02Z", "Helm",
+		    "Complete") ", " JOB("d", "2026-01-01T10:00:01Z", "airisd", "Suspended") "]",
+	    found);
 	(void)state;
-	assert_string_equal(found.job, "b");
-	assert_int_equal(found.state, JOB_FAILED);
-	assert_string_equal(found.why, "Why: m");
-	found = look_at("[" JOB("a", "2026-01-01T10:00:00Z", "airisd", "Suspended") "]");
-	assert_int_equal(found.state, JOB_RUNS);
-	found = look_at("[" JOB("a", "2026-01-01T10:00:00Z", "airisd", "Complete") "]");
-	assert_int_equal(found.state, JOB_SUCCEEDED);
-	assert_int_equal(look_at("[]").state, JOB_NONE);
+	assert_string_equal(found[0].job, "b");
+	assert_int_equal(found[0].state, JOB_FAILED);
+	assert_string_equal(found[0].why, "Why: m");
+	assert_string_equal(found[1].job, "d"); /* of the same second */
+	assert_int_equal(found[1].state, JOB_RUNS);
+	assert_string_equal(found[2].job, "a");
+	assert_int_equal(found[2].state, JOB_SUCCEEDED);
+	assert_int_equal(found[3].state, JOB_NONE);
+}
+
+#define AT(second) JOB("j" second, "2026-01-01T10:00:0" second "Z", "airisd", "Complete")
+
+static void
+the_oldest_jobs_are_left_out(void **state)
+{
+	struct backup_seen found[BACKUPS_SEEN];
+	static const char *const names[] = {"j5", "j4", "j3", "j2"};
+	(void)state;
+	look_at("[" AT("2") ", " AT("5") ", " AT("1") ", " AT("4") ", " AT("3") "]", found);
+	for (int i = 0; i < BACKUPS_SEEN; i++)
+		assert_string_equal(found[i].job, names[i]);
+	look_at("[]", found);
+	assert_int_equal(found[0].state, JOB_NONE);
 }
 
 int
@@ -190,7 +207,8 @@ main(void)
 	    cmocka_unit_test(broken_ones_count_from_the_last_ordinal),
 	    cmocka_unit_test(a_stateful_set_is_seen),
 	    cmocka_unit_test(a_job_is_made_of_the_cronjob),
-	    cmocka_unit_test(the_newest_job_of_ours_is_seen),
+	    cmocka_unit_test(the_newest_jobs_of_ours_are_seen),
+	    cmocka_unit_test(the_oldest_jobs_are_left_out),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

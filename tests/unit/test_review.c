@@ -68,6 +68,19 @@ a_canary_makes_and_deletes(void **state)
 		     "patch virtualservices web\ncreate services *\ndelete services web-canary");
 }
 
+/* The HPA that KEDA makes is not written. */
+static void
+of_keda_the_scaled_object_is_written(void **state)
+{
+	struct app app = app_of(TRAFFIC_HOST);
+
+	(void)state;
+	app.rolls = true;
+	add_hpa();
+	json_array_append_new(o.scaled, J("{'metadata': {'name': 'orders'}}"));
+	expect(&app, "patch deployments web\npatch scaledobjects orders");
+}
+
 static void
 what_is_there_is_not_made(void **state)
 {
@@ -592,6 +605,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(a_canary_makes_and_deletes, setup, teardown),
+	    cmocka_unit_test_setup_teardown(of_keda_the_scaled_object_is_written, setup, teardown),
 	    cmocka_unit_test_setup_teardown(what_is_there_is_not_made, setup, teardown),
 	    cmocka_unit_test_setup_teardown(subsets_are_of_a_rule, setup, teardown),
 	    cmocka_unit_test_setup_teardown(rolling_patches_one_deployment, setup, teardown),

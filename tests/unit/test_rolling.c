@@ -218,6 +218,24 @@ a_batch_ends_where_it_says(void **state)
 	expect_act(look(all, false), ACT_ROLL, 3, "web:2");
 }
 
+/* A floor that KEDA has not taken does not hold yet; later on it is no reason to stop. */
+static void
+the_first_pods_wait_for_keda(void **state)
+{
+	(void)state;
+	seen.hpa = (struct hpa_seen){.exists = true, .keda = true, .name = "s", .min = 1, .max = 9};
+	rollout.baseline.keda = true;
+	rollout.baseline.hpa_min = 1;
+	expect_act(look(half, false), ACT_HPA_FLOOR, 4, "s");
+	seen.hpa.min = 4;
+	str_copy(seen.hpa.lags, APP_NAME, "keda-hpa-s");
+	struct step step = look(half, false);
+	assert_int_equal(step.kind, STEP_BLOCKED);
+	assert_string_equal(step.waiting.object, "ScaledObject shop/s");
+	see_batch(1, 1);
+	expect_act(look(half, false), ACT_ROLL, 2, "web:2");
+}
+
 static void
 the_next_pods_wait_for_these(void **state)
 {
@@ -388,6 +406,7 @@ main(void)
 	    cmocka_unit_test(the_plan_goes_pod_by_pod),
 	    cmocka_unit_test(what_forbids_a_start),
 	    ON_BENCH(a_batch_ends_where_it_says),
+	    ON_BENCH(the_first_pods_wait_for_keda),
 	    ON_BENCH(the_next_pods_wait_for_these),
 	    ON_BENCH(no_fewer_are_ready_than_demanded),
 	    ON_BENCH(F41_broken_old_pods_do_not_keep_the_release),

@@ -76,6 +76,36 @@ the_floor_is_the_size_and_not_the_minimum(void **state) /* F36 */
 	assert_int_equal(step.act.number, 4);
 }
 
+/* KEDA goes to an idle count whatever the floor is, and floor and all are in force when its HPA has
+ * them. */
+static void
+a_scaled_objects_floor(void **state)
+{
+	struct target half = {.weight = 50, .canary = 50};
+	(void)state;
+	rollout.baseline.keda = true;
+	seen.hpa = (struct hpa_seen){
+	    .exists = true, .keda = true, .name = "s", .min = 4, .max = 10, .idles = true};
+	struct step step = look(half);
+	assert_int_equal(step.act.kind, ACT_HPA_FLOOR);
+	assert_int_equal(step.act.number, 4);
+	assert_string_equal(step.act.text, "s");
+	seen.hpa.idles = false;
+	str_copy(seen.hpa.lags, APP_NAME, "keda-hpa-s");
+	rollout.canary = 0;
+	step = look(half);
+	assert_int_equal(step.kind, STEP_BLOCKED);
+	assert_string_equal(step.waiting.object, "ScaledObject shop/s");
+	rollout.canary = 2; /* later on it is no reason to stop */
+	step = look(half);
+	assert_true(step.kind != STEP_BLOCKED || strstr(step.waiting.what, "KEDA") == NULL);
+	seen.hpa.keda = rollout.baseline.keda = false;
+	seen.hpa.min = 2; /* not what it was about at the start */
+	rollout.baseline.keda = true;
+	step = look(half);
+	assert_true(step.kind != STEP_ACT || step.act.kind != ACT_HPA_FLOOR);
+}
+
 static void
 a_share_is_rounded_up(void **state)
 {
@@ -94,6 +124,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(weight_100_needs_as_many_as_lose_it_now, setup),
 	    cmocka_unit_test_setup(the_floor_is_the_size_and_not_the_minimum, setup),
+	    cmocka_unit_test_setup(a_scaled_objects_floor, setup),
 	    cmocka_unit_test_setup(a_share_is_rounded_up, setup),
 	};
 	return cmocka_run_group_tests_name("size", tests, NULL, NULL);

@@ -294,7 +294,7 @@ the_backup_comes_first(void **state)
 {
 	static const struct target backup = {.home = true, .backup = true};
 	struct ladder ladder = ladder_of(STATEFUL("backup: {cronJob: db-backup}"), 1);
-	struct backup_seen *job = &seen.backup;
+	struct backup_seen *job = seen.backups;
 	(void)state;
 	assert_string_equal(ladder.stages[1].name, "backup");
 	assert_true(ladder.stages[1].target.backup && ladder.stages[1].target.batch == 0);
@@ -307,6 +307,10 @@ the_backup_comes_first(void **state)
 	assert_int_equal(look(backup, false).kind, STEP_BLOCKED);
 	job->state = JOB_SUCCEEDED;
 	assert_int_equal(look(backup, false).kind, STEP_SETTLED);
+	job[1] = *job; /* an earlier rollout's has come late, or in the same second */
+	*job = (struct backup_seen){"db-backup-of-another", JOB_RUNS, ""};
+	assert_int_equal(look(backup, false).kind, STEP_SETTLED);
+	job[1] = (struct backup_seen){.state = JOB_NONE};
 	*job = (struct backup_seen){"db-backup-zktkrbzwc4", JOB_FAILED, "BackoffLimitExceeded"};
 	expect_end(look(backup, false), "the backup failed: BackoffLimitExceeded");
 	job->state = JOB_RUNS;
@@ -314,6 +318,41 @@ the_backup_comes_first(void **state)
 	expect_end(look(backup, false), "within its deadline");
 	*job = (struct backup_seen){.state = JOB_NONE}; /* not even made, say for a webhook */
 	expect_end(look(backup, false), "within its deadline");
+}
+
+/* As `rollout promote --full` has it: the stages before the last batch are passed by. */
+static struct step
+look_from_the_last_batch(int64_t backed_up_ms)
+{
+	static struct stage stages[3];
+	static struct stage_record records[3];
+	struct view view = {.rollout = &rollout, .seen = &seen, .target = all, .now_ms = 10000000};
+	struct step step;
+	stages[1].target.backup = true;
+	records[1].settled_ms = backed_up_ms;
+	records[2].entered_ms = 10000000;
+	rollout.records = records;
+	rollout.ladder = (struct climb){.stages = stages, .count = 3};
+	rollout.stage = 2;
+	rollout.compiled = true;
+	converge(&view, &step);
+	return step;
+}
+
+static void
+who_promotes_to_the_end_waits_for_the_backup(void **state)
+{
+	(void)state;
+	with_backup();
+	see_before(3);
+	expect_act(look_from_the_last_batch(0), ACT_BACKUP, 0, "db-backup-zktkrbzwc4");
+	seen.backups[0] = (struct backup_seen){"db-backup-zktkrbzwc4", JOB_RUNS, ""};
+	assert_int_equal(look_from_the_last_batch(0).kind, STEP_BLOCKED);
+	seen.backups[0].state = JOB_SUCCEEDED;
+	expect_act(look_from_the_last_batch(0), ACT_ROLL, 1, "web:2");
+	seen.backups[0] =
+	    (struct backup_seen){.state = JOB_NONE}; /* the CronJob's history is short */
+	expect_act(look_from_the_last_batch(1), ACT_ROLL, 1, "web:2");
 }
 
 static void
@@ -359,6 +398,7 @@ main(void)
 	    ON_BENCH(F82_a_stuck_pod_is_removed),
 	    ON_BENCH(nothing_is_removed_before_the_first_ordinal),
 	    ON_BENCH(the_backup_comes_first),
+	    ON_BENCH(who_promotes_to_the_end_waits_for_the_backup),
 	    ON_BENCH(a_deletion_given_up_is_not_taken_for_done),
 	    ON_BENCH(the_plan_says_ordinals),
 	};

@@ -210,11 +210,4 @@ loop_post(struct loop *loop, void (*run)(void *ctx), void *ctx)
 	abort();
 }
 
-uint64_t
-loop_slow_turns(const struct loop *loop)
-{
-	(void)loop;
-	return 0;
-}
-
 #endif

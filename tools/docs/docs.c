@@ -1,10 +1,11 @@
-/* airis-docs: what is written about settings and Apps, from the tables that read them. Each output
- * is one file of the repository or a part of one; `make docs` writes them all.
+/* airis-docs: what is written about settings, Apps and metrics, from the tables behind them. Each
+ *output is one file of the repository or a part of one; `make docs` writes them all.
  *
  *	airis-docs sample        config/airisd.yaml
  *	airis-docs sample-all    the same with nothing commented out, for a test
  *	airis-docs settings      the list of keys in airisd.yaml(5), as mdoc
  *	airis-docs app           the list of keys in airis-app(5), as mdoc
+ *	airis-docs metrics       the table in docs/metrics.md
  *	airis-docs paths         every setting's path, a line each
  */
 #include "docs.h"
@@ -44,6 +45,8 @@ write_part(const char *what, struct str *to)
 		docs_man(settings_keys, settings_is_live, to);
 	else if (strcmp(what, "app") == 0)
 		docs_man(app_table(), NULL, to);
+	else if (strcmp(what, "metrics") == 0)
+		docs_metrics(to);
 	else if (strcmp(what, "paths") == 0)
 		add_paths(settings_keys, "", to);
 	else
@@ -59,7 +62,8 @@ main(int argc, char **argv)
 
 	str_init(&text, 0);
 	if (argc != 2 || write_part(argv[1], &text) < 0) {
-		fputs("usage: airis-docs sample | sample-all | settings | app | paths\n", stderr);
+		fputs("usage: airis-docs sample | sample-all | settings | app | metrics | paths\n",
+		    stderr);
 		str_done(&text);
 		return 2;
 	}

@@ -14,4 +14,7 @@ void docs_sample(const struct key *table, bool all, struct str *to);
  */
 void docs_man(const struct key *table, bool (*live)(const char *path), struct str *to);
 
+/* The metric families, a row each, as Markdown. */
+void docs_metrics(struct str *to);
+
 #endif
