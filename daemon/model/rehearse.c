@@ -325,6 +325,8 @@ plan_make(const struct app *app, const struct release *release, const struct obs
 	if (plan->problems.count > 0)
 		return 0;
 	x.seen.fresh = true;
+	/* Nothing is written: it does not matter who may. */
+	x.seen.fence = (struct fence_seen){.other = false};
 	int rc = start(&x, app, release, e);
 	for (int i = 0; rc == 0 && i < TURNS_MAX && !phase_final(x.r->phase); i++)
 		rc = turn(&x, e);

@@ -1,4 +1,5 @@
 """Preflight: everything that forbids a start is said at once, before anything is written."""
+import json
 import time
 
 import pytest
@@ -198,6 +199,62 @@ def test_a_quota_without_room(quick_lab, quick, shops):
     quick_lab.fault({"status": 403}, path="resourcequotas")
     (severity, text), = findings(quick, shop)
     assert severity == "warns" and "HTTP 403" in text and "resourcequotas of namespace" in text
+
+
+# --- room on the nodes ----------------------------------------------------------------------------
+
+def change_container(shop, **more):
+    spec = shop.kube.get("Deployment", shop.namespace, shop.name)["spec"]["template"]["spec"]
+    shop.kube.patch("Deployment", shop.namespace, shop.name, {"spec": {"template": {"spec": {
+        "containers": [{**spec["containers"][0], **more}]}}}})
+
+
+def ask_for(shop, cpu):
+    """The simulator's nodes have 64 cpu each, and take whatever is put on them."""
+    change_container(shop, resources={"requests": {"cpu": cpu}})
+    wait_for("the pods", lambda: len(shop.pods(shop.name)) == 2 == shop.endpoints(shop.name), 20)
+
+
+@pytest.mark.skipif(KIND != "sim", reason="real nodes have room as they have")
+def test_nodes_without_room(quick, shops):
+    """Said where a person asks, in the plan, and in the log of a start that goes on all the same."""
+    shop = shops(replicas=2).create()
+    ask_for(shop, "100")
+    quick.apply(fm.quick(shop))
+    says = (f"a rollout of Deployment {shop.name} adds up to 2 pods of 100 cpu each, and the nodes "
+            "that take them, 3 now, have room for 0 (")
+    wait_for("the warning", lambda: findings(quick, shop), 5)
+    (severity, text), = findings(quick, shop)
+    assert severity == "warns" and text.startswith(says), text
+    plan = quick.ctl("rollout", "plan", shop.name, "--image", shop.image_of("2.0"), check=0).stdout
+    assert "adds up to 2 pods of 100 cpu each" in " ".join(plan.split()), plan
+    quick.wait_phase(quick.start_rollout(shop.name, shop.image_of("2.0")), "succeeded")
+    wait_for("the log", lambda: "preflight: " + says in quick.process.text(), 5)
+    ask_for(shop, "100m")
+    wait_for("nothing is said", lambda: findings(quick, shop) == [], 5)
+
+
+@pytest.mark.skipif(KIND != "sim", reason="no real API server refuses this")
+def test_nodes_that_may_not_be_listed(quick_lab, quick, shops):
+    shop = shops(replicas=2).create()
+    quick.apply(fm.quick(shop))
+    quick_lab.fault({"status": 403}, path="/api/v1/nodes")
+    (severity, text), = findings(quick, shop)
+    assert severity == "warns" and "is not counted, and not needed for one" in text, text
+    assert "may not list the nodes of the cluster; config/rbac.yaml has the ClusterRole" in text
+    quick.wait_phase(quick.start_rollout(shop.name, shop.image_of("2.0")), "succeeded")
+
+
+@pytest.mark.skipif(KIND != "sim", reason="the simulator's pods do not fit by their tag")
+def test_pods_that_no_node_takes_are_said_before(quick, shops):
+    shop = shops(replicas=2).create()
+    quick.apply(fm.quick(shop))
+    change_container(shop, image=shop.image_of("1.1-nosched"))
+    says = f"no node takes 1 of the pods of Deployment {shop.name}: Pod {shop.name}-"
+    wait_for("the warning", lambda: says in json.dumps(findings(quick, shop)), 10)
+    (severity, text), = [f for f in findings(quick, shop) if "no node takes" in f[1]]
+    assert severity == "warns"
+    assert text.endswith(" is Unschedulable: 0/3 nodes are available: 3 Insufficient cpu."), text
 
 
 # --- what airisd may do ---------------------------------------------------------------------------

@@ -78,6 +78,26 @@ check_plan(const char *mode, const char *more, const char *wanted)
 	app_free(app);
 }
 
+/* airisd asks for its lease when it has something to write: a question is none. */
+static void
+a_plan_is_made_by_who_may_not_write(void **state)
+{
+	struct app *app = make_app("host", "");
+	struct observed seen;
+	struct plan plan;
+	struct err e;
+	(void)state;
+	make_seen(&seen);
+	seen.fence.other = true;
+	str_copy(seen.fence.object, sizeof(seen.fence.object), "Lease airis/airisd");
+	str_copy(seen.fence.why, sizeof(seen.fence.why), "lease airis/airisd is another's");
+	if (plan_make(app, &release, &seen, NULL, 1000000, &plan, &e) < 0)
+		fail_msg("%s", e.text);
+	assert_int_equal(plan.count, 12);
+	plan_done(&plan);
+	app_free(app);
+}
+
 static void
 plan_of_a_host_canary(void **state)
 {
@@ -133,6 +153,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_plan_is_made_by_who_may_not_write),
 	    cmocka_unit_test(plan_of_a_host_canary),
 	    cmocka_unit_test(plan_of_a_subset_canary),
 	    cmocka_unit_test(plan_of_long_holds),

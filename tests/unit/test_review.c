@@ -418,6 +418,16 @@ each_right_is_asked_for_once(void **state)
 	end();
 }
 
+/* They are asked at once: the answers come in any order. */
+static bool
+is_warned(const char *of)
+{
+	for (size_t i = 0; i < api.found.warnings.count; i++)
+		if (strstr(api.found.warnings.items[i].text, of) != NULL)
+			return true;
+	return false;
+}
+
 static void
 quotas_and_budgets_are_read_too(void **state)
 {
@@ -433,9 +443,8 @@ quotas_and_budgets_are_read_too(void **state)
 	assert_true(run_until(room.loop, is_answered, 2000));
 	assert_int_equal(api.found.problems.count, 0);
 	assert_int_equal(api.found.warnings.count, 2);
-	assert_non_null(
-	    strstr(api.found.warnings.items[0].text, "ResourceQuota q in namespace prod"));
-	assert_non_null(strstr(api.found.warnings.items[1].text, "PodDisruptionBudget b allows"));
+	assert_true(is_warned("ResourceQuota q in namespace prod"));
+	assert_true(is_warned("PodDisruptionBudget b allows"));
 	end();
 }
 

@@ -255,6 +255,27 @@ test_problem_of_pods(void **state)
 	assert_string_equal(p.reason, "");
 }
 
+/* Those that are going, or were bound meanwhile, do not count; the first by its name is told. */
+static void
+pods_that_no_node_takes_are_counted(void **state)
+{
+#define NO_NODE(name, more)                                                                        \
+	"{'metadata': {'name': '" name "'" more                                                    \
+	"}, 'status': {'phase': 'Pending', 'conditions': [{'type': 'PodScheduled', 'status': "     \
+	"'False', 'reason': 'Unschedulable', 'message': 'of " name "'}]}}"
+	const char *first = "", *message = "";
+	json_t *pods = J("[" NO_NODE("c", "") ", " NO_NODE("b", "") ", " NO_NODE(
+	    "a", ", 'deletionTimestamp': 'x'") ", {'metadata': {'name': '0'}, 'status': {'phase': "
+					       "'Pending'}}]");
+
+	(void)state;
+	assert_int_equal(workload_unschedulable(pods, &first, &message), 2);
+	assert_string_equal(first, "b");
+	assert_string_equal(message, "of b");
+	assert_int_equal(workload_unschedulable(NULL, &first, &message), 0);
+	json_decref(pods);
+}
+
 /* F39: between two crashes the pod runs; that is no recovery. */
 static void
 test_F39_crash_loop_between_starts(void **state)
@@ -396,6 +417,7 @@ main(void)
 	    cmocka_unit_test(test_odd_counts),
 	    cmocka_unit_test(test_F60_old_status),
 	    cmocka_unit_test(test_problem_of_pods),
+	    cmocka_unit_test(pods_that_no_node_takes_are_counted),
 	    cmocka_unit_test(test_F39_crash_loop_between_starts),
 	    cmocka_unit_test(test_F38_pods_cannot_be_created),
 	    cmocka_unit_test(test_only_the_newest_pods_are_trouble),
