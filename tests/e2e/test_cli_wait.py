@@ -113,8 +113,12 @@ def test_watch_of_what_has_ended_tells_how(api, env):
 
 def test_changes_are_plain_lines_with_times(api, env):
     process, key = waiting(api, env)
+    out = until(process, "canary 0/0")
+    # Each is told before the next: of two at once it may see the second only.
     api.change(key, do=lambda r: enter(r, 2))
+    out += until(process, "canary 1/1")
     api.change(key, do=lambda r: r["canary"].update(size=2, ready=1))
+    out += until(process, "canary 1/2")
 
     def measure(r):
         enter(r, 2, settled=True)
@@ -125,12 +129,12 @@ def test_changes_are_plain_lines_with_times(api, env):
     api.change(key)  # nothing new: no line
     api.change(key, phase="succeeded")
     done = finish(process)
-    lines = done.out.splitlines()
+    lines = "".join(out).splitlines() + done.out.splitlines()
     assert lines[0] == f"web/41 is started as {key}: web:2"
     assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ  \S", line) for line in lines[1:-1])
     said = [line.split("  ", 1)[1] for line in lines[1:-1]]
-    until = said.pop(said.index(next(s for s in said if s.startswith("settled"))))
-    assert re.fullmatch(r"settled, holds until \d\d:\d\d:\d\dZ", until)
+    holds = said.pop(said.index(next(s for s in said if s.startswith("settled"))))
+    assert re.fullmatch(r"settled, holds until \d\d:\d\d:\d\dZ", holds)
     assert said == [
         f"web/41 ({key}) → web:2", "progressing",
         "stage 0 of 7: preflight, hold 0s", "ready: stable 4/4, canary 0/0",

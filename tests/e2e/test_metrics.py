@@ -13,7 +13,7 @@ import yaml
 
 import fm
 from harness.daemon import Daemon
-from harness.process import BUILD, ROOT, Process, free_port, wait_for
+from harness.process import ROOT, Process, free_port, wait_for
 
 GATE = fm.gate("good", "the_gate")
 LINE = re.compile(r"^([a-z_]+)(?:\{(.*)\})? (\S+)$")
@@ -42,7 +42,9 @@ class Scrape:
 
 
 def documented():
-    text = subprocess.check_output([os.path.join(BUILD, "airis-docs"), "metrics"], text=True)
+    """By the page, which test_docs.py holds to the table."""
+    with open(os.path.join(ROOT, "docs/metrics.md"), encoding="utf-8") as file:
+        text = file.read()
     return {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels
             in re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) \| ", text, re.M)}
 
