@@ -245,7 +245,9 @@ undo(struct engine *engine, struct app_entry *app, const struct engine_start *st
 		return;
 	}
 	with_image.image = image;
-	with_image.known_good = engine_now_ms(engine) < good_ms + app->app->rollback_ms;
+	/* Where the clock has gone back nobody knows how long ago it was. */
+	int64_t ago_ms = engine_now_ms(engine) - good_ms;
+	with_image.known_good = ago_ms >= 0 && ago_ms < app->app->rollback_ms;
 	if (start->why == NULL || start->why[0] == '\0') {
 		str_print(why, sizeof(why), "undo to %s",
 		    start->to ? "an earlier release" : "the image before");

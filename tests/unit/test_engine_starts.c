@@ -321,6 +321,27 @@ undo_goes_back_to_what_ran_before(void **state) /* F47 */
 	world_free(w);
 }
 
+/* The clock has gone back meanwhile: it is not known how long ago that was, and without a window it
+ * does not matter. */
+static void
+undo_before_its_time_holds(void **state)
+{
+	static const char *const windows[] = {"", "rollbackWindow: 2h"};
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct world *w = world_new(1, windows[i]);
+		char id[ID_SIZE];
+		str_copy(id, sizeof(id), world_start(w, "web:2"));
+		world_until_phase(w, id, PHASE_SUCCEEDED);
+		w->wall_offset -= 3600000;
+		world_crash(w);
+		int undone = world_undo(w, 0);
+		expect(w, undone, ENGINE_CREATED);
+		assert_false(world_rollout(w, w->replies[undone].id)->release.known_good);
+		world_free(w);
+	}
+}
+
 /* What ran a moment ago is not held and judged again, but gets traffic no sooner than its pods are
  * ready; what ran long ago is. */
 static void
@@ -497,6 +518,7 @@ main(void)
 	    cmocka_unit_test(a_verdict_on_one_release_is_never_applied_to_the_next),
 	    cmocka_unit_test(undo_goes_back_to_what_ran_before),
 	    cmocka_unit_test(undo_within_the_window_holds_nothing),
+	    cmocka_unit_test(undo_before_its_time_holds),
 	    cmocka_unit_test(a_rollout_keeps_the_app_that_it_began_with),
 	    cmocka_unit_test(an_app_is_not_deleted_under_its_rollout),
 	    cmocka_unit_test(of_two_changes_at_once_one_is_made),
