@@ -203,9 +203,12 @@ go_further(const struct view *v, struct step *step, int allowed, int wanted)
 bool
 roll_is_safe(const struct view *v, const struct act *act)
 {
+	int allowed = allowed_now(v);
+
+	/* One may have gone by others since that was decided. */
 	if (act->kind == ACT_REPLACE_POD)
-		return may_lose(v, gone_now(v) + 1);
-	return act->number <= allowed_now(v) || v->seen->stable.pace.nodes ||
+		return gone_now(v) < allowed && may_lose(v, gone_now(v) + 1);
+	return act->number <= allowed || v->seen->stable.pace.nodes ||
 	       (act->number <= roll_limit(v) && may_lose(v, act->number));
 }
 

@@ -85,13 +85,17 @@ no_node_too_many(void **state)
 static void
 a_replacement_is_asked_again(void **state)
 {
-	struct view view = {.rollout = &rollout, .seen = &seen, .target = two};
+	struct view view = {.rollout = &rollout, .seen = &seen};
 	struct act act = {.kind = ACT_REPLACE_POD, .text = "agent-a"};
 	(void)state;
 	see_nodes(2, 0, 0);
 	assert_true(act_is_safe(&view, &act));
 	seen.stable.ready = 2;
 	assert_false(act_is_safe(&view, &act));
+	see_nodes(1, 1, 1); /* others deleted one while this was written down */
+	assert_false(act_is_safe(&view, &act));
+	see_nodes(2, 1, 1);
+	assert_true(act_is_safe(&view, &act));
 }
 
 /* Pod b is not ready and would go first, but the deletion of a may still come. */
