@@ -23,7 +23,7 @@ import threading
 import time
 import xml.etree.ElementTree
 
-UNIT_SECONDS = int(os.environ.get("AIRIS_UNIT_SECONDS", "120"))
+UNIT_SECONDS = int(os.environ.get("AIRIS_UNIT_SECONDS", "240"))
 PART_SECONDS = int(os.environ.get("AIRIS_PART_SECONDS", "1500"))
 # Files of tests at once: they mostly wait.
 JOBS = int(os.environ.get("AIRIS_JOBS", 3 * max(2, os.cpu_count() or 1)))

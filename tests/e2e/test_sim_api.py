@@ -2,6 +2,8 @@
 
 import pytest
 
+from harness.process import wait_for
+
 from test_sim_lab import (APPLY, JSONPATCH, MERGE, STRATEGIC, deployment, routes, service, sim, to)
 
 assert sim  # the fixture
@@ -172,6 +174,9 @@ def test_refused(sim):
 def test_scale(sim):
     sim.create("deployments", deployment("web", replicas=2))
     path = sim.path("deployments", "web", sub="scale")
+    # Its controller writes its status in a moment: what was read before that is an old version.
+    wait_for("its status", lambda: sim.get("deployments", "web").get("status", {}).get(
+        "availableReplicas") == 2, 10)
     status, body = sim.call("GET", path)
     assert status == 200 and body["kind"] == "Scale" and body["spec"]["replicas"] == 2
     body["spec"]["replicas"] = 3
