@@ -4,7 +4,7 @@ import time
 import pytest
 
 from harness.kube import without_noise
-from harness.process import SLOW
+from harness.process import SLOW, wait_for
 from harness.scene import acts, stages
 from harness.shop import HOST_MODES, MODES
 
@@ -71,6 +71,9 @@ def test_a_hold_is_not_begun_anew(scene, mode):
     app = {"canary": {"weights": [25, 100], "hold": "8s", "drain": "1s"}, "gates": []}
     rid = scene.begin(shop, "2.0", **app)
     held = scene.airisd.wait(rid, lambda r: r["stage"] and r["stage"]["hold_until"], 60)
+    # What it shows a moment before it is on the disk may be lost in that moment.
+    wait_for("its beginning on the disk", lambda: [
+        e["kind"] for e in scene.airisd.events(rid)].count("settled") == 2, 5)
     for _ in range(3):
         scene.airisd.kill()
         scene.airisd.start()
