@@ -154,11 +154,14 @@ queued(struct move *m)
 	move_phase(m, PHASE_PROGRESSING, "%s", "");
 }
 
-/* Acts that cannot be taken back in a moment are not built on a watch that may have gone quiet. */
+/* Acts that cannot be taken back in a moment are not built on a watch that may have gone quiet.
+ * Going home only a deletion is looked at before: it is no hurry, and somebody may have sent
+ * traffic to what goes. */
 static bool
 needs_verifying(const struct move *m, const struct act *act)
 {
-	if (act->urgent || m->at->seen->verified_ms + VERIFIED_FOR_MS >= m->at->now_ms)
+	bool hurries = act->urgent && act->kind != ACT_DELETE_CANARY;
+	if (hurries || m->at->seen->verified_ms + VERIFIED_FOR_MS >= m->at->now_ms)
 		return false;
 	return act->kind == ACT_WEIGHT || act->kind == ACT_SET_IMAGE ||
 	       act->kind == ACT_DELETE_CANARY || act->kind == ACT_SCALE_STABLE ||
