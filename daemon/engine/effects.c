@@ -75,7 +75,7 @@ still_safe(struct entry *entry)
 	if (seen.fresh ? act_is_safe(&view, act) : !raises)
 		return true;
 	effects_drop(entry, seen.fresh ? ACT_CONFLICT : ACT_UNREACHED,
-	    seen.fresh ? "not sent: endpoints went away while it was written down"
+	    seen.fresh ? "not sent: what it rests on has changed while it was written down"
 		       : "not sent: the cluster is out of sight since it was chosen");
 	return false;
 }

@@ -15,6 +15,7 @@ from harness.process import ROOT, wait_for
 from harness.shop import GATE, Shop
 
 pytestmark = pytest.mark.skipif(KIND == "sim", reason="the simulator knows no RBAC")
+CLUSTER = "/apis/rbac.authorization.k8s.io/v1/"
 RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces/"
 PLACES = {"ServiceAccount": "/api/v1/namespaces/{}/serviceaccounts", "Role": RBAC + "{}/roles",
           "RoleBinding": RBAC + "{}/rolebindings"}
@@ -29,10 +30,18 @@ def create(kube, path, body):
         return None
 
 
+def apply_room(kube, text):
+    """What the file has as not needed: it is cluster-wide, and the same for all."""
+    part = text[text.index("# ---\n"):].replace("# ", "", 1).replace("\n# ", "\n")
+    for body in yaml.safe_load_all(part):
+        create(kube, CLUSTER + body["kind"].lower() + "s", body)
+
+
 def apply_rbac(kube, shop):
     """The file, for this app in this namespace."""
     with open(os.path.join(ROOT, "config/rbac.yaml"), encoding="utf-8") as file:
         text = file.read().replace("analytics-engine", shop.name)
+    apply_room(kube, text)
     for body in yaml.safe_load_all(text.replace("airis-mon", shop.namespace)):
         if body["kind"] == "Namespace":
             kube.ensure_namespace(body["metadata"]["name"])
@@ -92,11 +101,12 @@ def test_it_is_enough(lab, prometheus, tmp_path, mode):
 
 
 def allowed(lab, shop, verb, group, resource, name="", namespace=None):
-    """May the ServiceAccount do this?"""
+    """May the ServiceAccount do this? namespace "": in all of them."""
     review = lab.kube.call("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", {
         "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
         "spec": {"user": "system:serviceaccount:airis:airisd",
-                 "resourceAttributes": {"namespace": namespace or shop.namespace, "verb": verb,
+                 "resourceAttributes": {"namespace": shop.namespace if namespace is None
+                                        else namespace, "verb": verb,
                                         "group": group, "resource": resource, "name": name}}})
     return review["status"]["allowed"]
 
@@ -155,6 +165,27 @@ def test_without_the_role_it_says_so(lab, tmp_path):
     finally:
         create(lab.kube, binding, {**kept, "metadata": {"name": "airisd-lease",
                                                         "namespace": "airis"}})
+        daemon.stop()
+
+
+def test_room_may_stay_uncounted(lab, tmp_path):
+    """Without what is cluster-wide one line says so, and a release needs it for nothing."""
+    shop = Shop(lab).create()
+    apply_rbac(lab.kube, shop)
+    lab.kube.call("DELETE", CLUSTER + "clusterrolebindings/airisd-room")
+    wait_for("the denial", lambda: not allowed(lab, shop, "list", "", "nodes", namespace=""), 20)
+    daemon = Daemon(str(tmp_path), kubeconfig(lab, str(tmp_path)),
+                    lease={"name": "airisd"}).start()
+    try:
+        daemon.apply(shop.app(gates=[], canary={"weights": [100], "hold": "1s"}))
+        answer = daemon.call("POST", f"/v1/apps/{shop.name}/preflight", {}).json
+        (found,) = answer["findings"]
+        assert answer["ok"] and found["severity"] == "warns"
+        assert "may not list the nodes of the cluster; config/rbac.yaml" in found["text"]
+        rid = daemon.start_rollout(shop.name, shop.image_of("2.0"))
+        daemon.wait_phase(rid, "succeeded", 120)
+    finally:
+        apply_rbac(lab.kube, shop)
         daemon.stop()
 
 

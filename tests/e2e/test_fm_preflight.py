@@ -234,7 +234,7 @@ def test_nodes_without_room(quick, shops):
     wait_for("nothing is said", lambda: findings(quick, shop) == [], 5)
 
 
-@pytest.mark.skipif(KIND != "sim", reason="no real API server refuses this")
+@pytest.mark.skipif(KIND != "sim", reason="on kubelab airisd may list all: tests/cluster/test_rbac.py")
 def test_nodes_that_may_not_be_listed(quick_lab, quick, shops):
     shop = shops(replicas=2).create()
     quick.apply(fm.quick(shop))
