@@ -32,7 +32,7 @@ command_ended(
 		return;
 	}
 	enum command_answer answer =
-	    command_give(ended, command, false, "", engine_now_ms(engine), &events, &why);
+	    command_give(ended, command, false, "", "", engine_now_ms(engine), &events, &why);
 	events_done(&events);
 	answer_now(engine, reply, answer, id, &why);
 	rollout_free(ended);
@@ -53,8 +53,8 @@ engine_command(struct engine *engine, const char *id, enum command command, bool
 		reply_later(engine, reply, ENGINE_DEGRADED, id, engine->degraded_why);
 		return;
 	}
-	enum command_answer answer = command_give(
-	    entry->rollout, command, full, reason, engine_now_ms(engine), &events, &why);
+	enum command_answer answer = command_give(entry->rollout, command, full,
+	    actor->id ? actor->id : "", reason, engine_now_ms(engine), &events, &why);
 	/* What is true already may be true since a moment ago: it is said when that is durable. */
 	if (answer == COMMAND_NOTHING && (entry->unsaved > 0 || entry->open != NULL)) {
 		commit_reply(entry, reply, ENGINE_OK, id, "");

@@ -33,6 +33,7 @@ struct batch {
 	bool urgent; /* it was handed over as that */
 	bool sends;  /* an act waits for it: */
 	uint64_t attempt;
+	bool is_token;	    /* the write is a token */
 	bool is_app;	    /* the write is an app: */
 	struct app *app;    /* owned until it is durable; NULL: deleted */
 	struct batch *next; /* in the rollout's queue */
@@ -312,6 +313,8 @@ durable(struct engine *engine, struct batch *batch)
 		durable_rollout(entry, batch);
 	if (batch->is_app)
 		apply_app(engine, batch);
+	if (batch->is_token)
+		tokens_apply(engine, &batch->writes[0]);
 	forget_keys(engine, batch);
 	tell(engine, batch);
 	give_answers(batch, true, "");
@@ -429,6 +432,20 @@ commit_app(struct engine *engine, const struct journal_write *write, struct app 
 	batch_add(batch, write);
 	commit_reply_with(batch, reply, result, write->key, "");
 	engine_app_entry(engine, write->key)->coming = batch;
+	hand_over(engine, batch);
+}
+
+void
+commit_token(struct engine *engine, const struct journal_write *write,
+    const struct engine_reply *reply, enum engine_result result)
+{
+	struct batch *batch = batch_new(engine, "");
+	batch->is_token = true;
+	/* A full disk must not keep anybody from shutting somebody out. */
+	batch->urgent = write->text == NULL && write->number == 0;
+	batch_add(batch, write);
+	if (reply != NULL)
+		commit_reply_with(batch, reply, result, write->key, "");
 	hand_over(engine, batch);
 }
 

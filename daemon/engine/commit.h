@@ -21,6 +21,9 @@ void commit_reply_with(struct batch *batch, const struct engine_reply *reply,
 /* A batch without a rollout: an app is put (app is taken) or deleted (NULL), when it is durable. */
 void commit_app(struct engine *engine, const struct journal_write *write, struct app *app,
     const struct engine_reply *reply, enum engine_result result);
+/* The same of a token: put (text), revoked, or used. reply may be NULL. */
+void commit_token(struct engine *engine, const struct journal_write *write,
+    const struct engine_reply *reply, enum engine_result result);
 /* The app as it is when all that was handed over of it is durable; NULL: there is none then. */
 const struct app *commit_coming(const struct app_entry *entry);
 /* An answer that rests on that: given when it is durable, later if it is. */

@@ -198,6 +198,7 @@ engine_new(struct loop *loop, const struct engine_ports *ports,
 	engine->acts = map_new();
 	engine->asks = map_new();
 	engine->mesh_asks = map_new();
+	engine->tokens = map_new();
 	engine->keys = map_new();
 	engine->batches = map_new();
 	engine->retry = loop_timer_new(loop, on_retry, engine);
@@ -222,6 +223,7 @@ engine_free(struct engine *engine)
 	commit_free(engine);
 	map_free(engine->live, free_entry);
 	map_free(engine->apps, free_app_entry);
+	tokens_free(engine);
 	map_free(engine->keys, free);
 	free(engine);
 }

@@ -71,6 +71,7 @@ struct engine {
 	struct map *acts;      /* "cluster/number" -> entry's id (owned text) */
 	struct map *asks;      /* number -> ask */
 	struct map *mesh_asks; /* number -> mesh_ask */
+	struct map *tokens;    /* id -> struct token_entry: those that are durable */
 	struct map *keys;      /* Idempotency-Keys not durable yet -> pending_key */
 	struct map *batches;   /* ticket -> batch */
 	struct entry *dirty, *doomed;
@@ -108,6 +109,11 @@ must_check int recover_app(const struct journal_row *row, struct app **app, stru
 /* plan.c */
 void plan_poke(struct engine *engine, const char *app);
 void plan_free(struct engine *engine);
+
+/* tokens.c */
+must_check int tokens_load(struct engine *engine, struct err *e);
+void tokens_apply(struct engine *engine, const struct journal_write *write); /* it is durable */
+void tokens_free(struct engine *engine);
 
 /* summary.c */
 char *summary_text(const struct rollout *rollout); /* owned by the caller */

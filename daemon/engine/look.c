@@ -11,6 +11,13 @@ engine_app(const struct engine *engine, const char *name)
 }
 
 const struct app *
+engine_app_coming(const struct engine *engine, const char *name)
+{
+	const struct app_entry *entry = map_get(engine->apps, name);
+	return entry == NULL ? NULL : commit_coming(entry);
+}
+
+const struct app *
 engine_app_next(const struct engine *engine, const char *after)
 {
 	const struct app *next = NULL;

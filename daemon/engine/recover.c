@@ -187,6 +187,8 @@ recover(struct engine *engine, struct err *e)
 	struct loading l = {.engine = engine, .e = e};
 	if (journal->apps(journal->ctx, load_app, &l, e) < 0 || l.rc < 0)
 		return -1;
+	if (tokens_load(engine, e) < 0)
+		return -1;
 	if (load_releases(engine, e) < 0 || load_live(engine, &l, e) < 0)
 		return -1;
 	engine->stats.apps = (int)map_count(engine->apps);

@@ -110,7 +110,7 @@ fill_release(const struct engine_start *start, int number, int64_t now_ms, struc
 
 static struct rollout *
 make_rollout(struct engine *engine, const struct app_entry *app, const struct release *release,
-    json_t **data)
+    const char *starter, json_t **data)
 {
 	char id[ID_SIZE];
 	struct err e;
@@ -119,6 +119,8 @@ make_rollout(struct engine *engine, const struct app_entry *app, const struct re
 	id_new(id, "r-", engine->id_ms);
 	struct rollout *rollout = rollout_new(id);
 	*data = json_pack("{s:O, s:o}", "app", app->app->spec, "release", release_json(release));
+	if (starter != NULL && starter[0] != '\0')
+		json_object_set_new(*data, "starter", json_string(starter));
 	struct event event = {
 	    .kind = EVENT_CREATED, .at_ms = release->at_ms, .actor = release->who, .data = *data};
 	if (rollout_fold(rollout, &event, &e) < 0)
@@ -176,7 +178,7 @@ start_now(struct engine *engine, struct app_entry *app, const struct engine_star
 		return;
 	}
 	fill_release(start, number, engine_now_ms(engine), &release);
-	struct rollout *rollout = make_rollout(engine, app, &release, &data);
+	struct rollout *rollout = make_rollout(engine, app, &release, start->actor.id, &data);
 	struct entry *entry = engine_entry_new(engine, rollout);
 	write_release(entry);
 	write_created(entry, data);

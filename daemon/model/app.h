@@ -80,6 +80,7 @@ struct app {
 	int gate_count;
 	enum edit_policy on_edit;
 	enum start_policy on_start;
+	bool self_approval;  /* who started a rollout may approve it, too */
 	int64_t rollback_ms; /* undo to what ran within that time does not wait for verdicts */
 	int64_t deadline_ms; /* a stage that makes no progress for so long aborts; default 10m */
 	int64_t steady_ms;   /* ready for so long before it gets more traffic; default 3s */

@@ -550,6 +550,10 @@ const struct key app_keys[] = {{"kind", &keys_choice, "App", "what this file des
 	IN_APP(on_edit), CHOICES("hold", "repair", "abort")},
     {"onStart", &keys_choice, "queue", "a second start comes while a rollout is under way",
 	IN_APP(on_start), CHOICES("queue", "refuse", "supersede")},
+    {"selfApproval", &keys_bool, "false",
+	"whoever started a rollout may approve it, too; false: that takes another one, who is told "
+	"apart by user of the host, token or certificate",
+	IN_APP(self_approval)},
     {"rollbackWindow", &keys_duration, "0s",
 	"undo to a release that was good within this time skips holds, approvals and the wait for "
 	"gates, not the safety; 0s: never",

@@ -83,9 +83,41 @@ add_events(const struct rollout *r, enum command command, bool full, const char 
 		add_phase(events, now_ms, PHASE_ABORTING, r->reason);
 }
 
+bool
+command_approves(const struct rollout *r, enum command command, bool full)
+{
+	if (command == COMMAND_APPROVE)
+		return true;
+	if (command != COMMAND_PROMOTE || !r->compiled)
+		return false;
+	int last = full && r->ladder.full > r->stage ? r->ladder.full : r->stage;
+	for (int i = r->stage; i <= last; i++)
+		if (r->ladder.stages[i].approve && !(i == r->stage && r->approved))
+			return true;
+	return false;
+}
+
+static bool
+is_own_approval(
+    const struct rollout *r, enum command command, bool full, const char *by, struct err *why)
+{
+	bool own = by[0] != '\0' && strcmp(by, r->starter) == 0 && !r->app->self_approval &&
+		   command_approves(r, command, full);
+	if (own)
+		err_set(why,
+		    "rollout %s was started by the same %s%s: somebody else must approve it "
+		    "(another "
+		    "user of the host, or another token), or the app says selfApproval: true, "
+		    "which "
+		    "counts for rollouts that are started from then on",
+		    r->id, by,
+		    command == COMMAND_PROMOTE ? ", and this goes past an approval" : "");
+	return own;
+}
+
 enum command_answer
-command_give(const struct rollout *r, enum command command, bool full, const char *reason,
-    int64_t now_ms, struct events *events, struct err *why)
+command_give(const struct rollout *r, enum command command, bool full, const char *by,
+    const char *reason, int64_t now_ms, struct events *events, struct err *why)
 {
 	if (commands[command].already >> r->phase & 1)
 		return COMMAND_NOTHING;
@@ -98,6 +130,8 @@ command_give(const struct rollout *r, enum command command, bool full, const cha
 		err_set(why, "rollout %s has not begun yet: wait for its first stage", r->id);
 		return COMMAND_REFUSED;
 	}
+	if (is_own_approval(r, command, full, by, why))
+		return COMMAND_REFUSED;
 	add_events(r, command, full, reason, now_ms, events);
 	return COMMAND_TAKEN;
 }

@@ -165,6 +165,7 @@ fold_created(struct rollout *r, const struct event *event, struct err *e)
 		return -1;
 	}
 	r->app = app;
+	str_copy(r->starter, sizeof(r->starter), jsonx_text_or(event->data, "starter", ""));
 	r->gates = mem_array((size_t)app->gate_count, sizeof(r->gates[0]));
 	r->created_ms = r->phase_ms = event->at_ms;
 	r->phase = PHASE_QUEUED;

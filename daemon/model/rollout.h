@@ -16,6 +16,7 @@ struct rollout {
 	char id[ID_SIZE];
 	struct app *app; /* as it was at the start; shared with others that have the same */
 	struct release release;
+	char starter[128]; /* the certain id of who started it; "" : not known */
 	enum phase phase;
 	char reason[1600]; /* of the phase; "" none */
 	char superseded_by[ID_SIZE];

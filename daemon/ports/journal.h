@@ -16,7 +16,9 @@ enum journal_kind {
 			  * the events */
 	JOURNAL_APP,	 /* key: app; text: its spec as JSON; NULL text: deleted */
 	JOURNAL_RELEASE, /* key: app; number: release; text: JSON. Written once, never changed */
-	JOURNAL_KEY	 /* key: Idempotency-Key; name: hash of the request; text: the rollout */
+	JOURNAL_KEY,	 /* key: Idempotency-Key; name: hash of the request; text: the rollout */
+	JOURNAL_TOKEN	 /* key: token's id; text: its JSON; NULL text: number 0 revokes it, any
+			  * other is the time it was used last, which makes no token of none */
 };
 
 struct journal_write {
@@ -60,6 +62,8 @@ struct journal_port {
 	int (*apps)(void *ctx, journal_each *each, void *each_ctx, struct err *e);
 	int (*releases)(void *ctx, const char *app, int before, int limit, journal_each *each,
 	    void *each_ctx, struct err *e); /* newest first; before 0: from the newest */
+	/* key: id; text: JSON; number: when it was used last. NULL: this journal keeps none. */
+	int (*tokens)(void *ctx, journal_each *each, void *each_ctx, struct err *e);
 	/* Calls each at most once. */
 	int (*key)(void *ctx, const char *key, journal_each *each, void *each_ctx, struct err *e);
 	int64_t (*last_seq)(void *ctx); /* the newest durable event */

@@ -27,6 +27,9 @@ enum verb {
 	DELETE_APP,
 	PUT_RELEASE,
 	PUT_KEY,
+	PUT_TOKEN,
+	USE_TOKEN,
+	DELETE_TOKEN,
 	PRUNE_KEYS,
 	PROBE,
 	VERBS
@@ -54,6 +57,9 @@ static const char *const texts[VERBS] = {
     [PUT_RELEASE] = "INSERT INTO releases (number, at_ms, app, data, actor)"
 		    " VALUES (?1, ?2, ?3, ?7, ?8)",
     [PUT_KEY] = "INSERT INTO keys (at_ms, key, request, answer) VALUES (?2, ?3, ?6, ?7)",
+    [PUT_TOKEN] = "INSERT INTO tokens (at_ms, token, data, actor) VALUES (?2, ?3, ?7, ?8)",
+    [USE_TOKEN] = "UPDATE tokens SET used_ms = ?1 WHERE token = ?3",
+    [DELETE_TOKEN] = "DELETE FROM tokens WHERE token = ?3",
     [PRUNE_KEYS] = "DELETE FROM keys WHERE key IN"
 		   " (SELECT key FROM keys WHERE at_ms < ?1 ORDER BY at_ms LIMIT 100)",
     [PROBE] = "INSERT INTO probe (id, filler) VALUES (1, randomblob(65536))"
@@ -144,6 +150,10 @@ verb_of(const struct journal_write *write)
 		return PUT_RELEASE;
 	case JOURNAL_KEY:
 		return PUT_KEY;
+	case JOURNAL_TOKEN:
+		if (write->text != NULL)
+			return PUT_TOKEN;
+		return write->number == 0 ? DELETE_TOKEN : USE_TOKEN;
 	}
 	abort(); /* not a kind: a bug of the caller */
 }
@@ -188,6 +198,8 @@ explain_refusal(struct store_put *put, const struct journal_write *write, int co
 		    (long long)write->number, write->key);
 	else if (there && write->kind == JOURNAL_KEY)
 		err_set(why, "the Idempotency-Key was used already; its answer can be read");
+	else if (there && write->kind == JOURNAL_TOKEN)
+		err_set(why, "a token of the id %s is there already; try again", write->key);
 	else if (there)
 		err_set(why,
 		    "event %lld is there already: another program writes to this database; stop it",

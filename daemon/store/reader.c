@@ -12,7 +12,7 @@
 #define STEPS_BETWEEN_LOOKS 1000	  /* of SQLite's machine; some 10 us */
 #define AFTER_ALL_TEXT "\xf4\x8f\xbf\xbf" /* U+10FFFF, larger than any key */
 
-enum ask { EVENTS_OF_ALL, EVENTS, APPS, RELEASES, KEY, ROLLOUTS };
+enum ask { EVENTS_OF_ALL, EVENTS, APPS, RELEASES, KEY, TOKENS, ROLLOUTS };
 enum {
 	BY_APP = 1,
 	BY_PHASE = 2,
@@ -35,6 +35,8 @@ static const char *const texts[ROLLOUTS] = {
 		 " FROM releases WHERE app = ?3 AND number < ?1 ORDER BY number DESC LIMIT ?2",
     [KEY] = "SELECT key, 0, at_ms, 0, key, NULL, NULL, request, answer, NULL, 0"
 	    " FROM keys WHERE key = ?1 LIMIT ?2",
+    [TOKENS] = "SELECT token, 0, at_ms, used_ms, token, NULL, NULL, NULL, data, actor, 0"
+	       " FROM tokens WHERE token > ?1 ORDER BY token LIMIT ?2",
 };
 
 struct store_reader {
@@ -352,6 +354,14 @@ store_read_key(
 {
 	struct question q = {
 	    .ask = KEY, .text_cursor = key, .limit = 1, .each = each, .ctx = each_ctx};
+
+	return answer(reader, &q, e);
+}
+
+int
+store_read_tokens(struct store_reader *reader, journal_each *each, void *each_ctx, struct err *e)
+{
+	struct question q = {.ask = TOKENS, .text_cursor = "", .each = each, .ctx = each_ctx};
 
 	return answer(reader, &q, e);
 }

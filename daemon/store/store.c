@@ -168,6 +168,14 @@ key(void *ctx, const char *text, journal_each *each, void *each_ctx, struct err 
 	return store_read_key(store->reader, text, each, each_ctx, e);
 }
 
+static int
+tokens(void *ctx, journal_each *each, void *each_ctx, struct err *e)
+{
+	struct store *store = ctx;
+
+	return store_read_tokens(store->reader, each, each_ctx, e);
+}
+
 static int64_t
 last_seq(void *ctx)
 {
@@ -187,6 +195,7 @@ store_port(struct store *store)
 	    .apps = apps,
 	    .releases = releases,
 	    .key = key,
+	    .tokens = tokens,
 	    .last_seq = last_seq,
 	};
 }

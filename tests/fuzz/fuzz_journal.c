@@ -113,7 +113,7 @@ command_all(struct rollout *r, const struct observed *seen, int64_t now_ms)
 		struct events events = {.count = 0};
 		struct err why = {""};
 		enum command_answer answer =
-		    command_give(r, commands[i], true, "why", now_ms, &events, &why);
+		    command_give(r, commands[i], true, "", "why", now_ms, &events, &why);
 
 		assert((answer == COMMAND_REFUSED) == (why.text[0] != '\0'));
 		assert((answer == COMMAND_TAKEN) == (events.count > 0));

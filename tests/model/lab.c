@@ -288,7 +288,7 @@ lab_command(struct lab *lab, struct state *s, enum command command, bool full)
 {
 	struct events events = {0};
 	struct err why;
-	if (command_give(lab->r, command, full, "", NOW_MS, &events, &why) != COMMAND_TAKEN)
+	if (command_give(lab->r, command, full, "", "", NOW_MS, &events, &why) != COMMAND_TAKEN)
 		return false;
 	for (int i = 0; i < events.count; i++) {
 		laws_event(lab, s, &events.list[i]);

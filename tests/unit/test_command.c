@@ -102,7 +102,7 @@ check_cell(enum command command, enum phase phase)
 	struct events events = {0};
 	struct err why = {.text = ""};
 	int wanted = table[command][phase];
-	enum command_answer answer = command_give(r, command, false, "", 99, &events, &why);
+	enum command_answer answer = command_give(r, command, false, "", "", 99, &events, &why);
 	enum command_answer right = wanted == REFUSED	? COMMAND_REFUSED
 				    : wanted == ALREADY ? COMMAND_NOTHING
 							: COMMAND_TAKEN;
@@ -155,7 +155,8 @@ give(struct rollout *r, enum command command, bool full, const char *reason)
 {
 	struct events events = {0};
 	struct err why;
-	assert_int_equal(command_give(r, command, full, reason, 99, &events, &why), COMMAND_TAKEN);
+	assert_int_equal(
+	    command_give(r, command, full, "", reason, 99, &events, &why), COMMAND_TAKEN);
 	for (int i = 0; i < events.count; i++)
 		fold(r, events.list[i].kind, json_incref(events.list[i].data));
 	events_done(&events);
@@ -190,7 +191,7 @@ nothing_is_promoted_before_its_first_stage(void **state)
 	struct err why;
 	go_to(r, PHASE_PROGRESSING);
 	assert_int_equal(
-	    command_give(r, COMMAND_PROMOTE, true, "", 9, &events, &why), COMMAND_REFUSED);
+	    command_give(r, COMMAND_PROMOTE, true, "", "", 9, &events, &why), COMMAND_REFUSED);
 	assert_non_null(strstr(why.text, "not begun"));
 	assert_int_equal(events.count, 0);
 	rollout_free(r);

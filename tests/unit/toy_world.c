@@ -402,7 +402,8 @@ toy_command(struct toy *w, enum command what)
 {
 	struct events events = {0};
 	struct err why;
-	assert_int_equal(command_give(w->r, what, false, "", w->now, &events, &why), COMMAND_TAKEN);
+	assert_int_equal(
+	    command_give(w->r, what, false, "", "", w->now, &events, &why), COMMAND_TAKEN);
 	fold_events(w, &events);
 }
 
