@@ -1,142 +1,22 @@
 /* Tokens of CI systems: what is taken apart, what is refused, and whose signature it is. */
-#include "unit.h"
-#include <openssl/bn.h>
-#include <openssl/core_names.h>
-#include <openssl/ecdsa.h>
-#include <openssl/evp.h>
+#include "jwt_maker.h"
 #include <openssl/hmac.h>
-#include <openssl/rsa.h>
 #include <openssl/x509.h>
-#include <stdlib.h>
-#include <string.h>
-#include "access/jwks.h"
-#include "base/str.h"
 
 static EVP_PKEY *rsa, *small_rsa, *ec, *other_ec;
-
-static void
-encode64(const void *bytes, size_t count, struct str *to)
-{
-	static const char digits[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-	const unsigned char *at = bytes;
-	unsigned bits = 0;
-	int held = 0;
-	for (size_t i = 0; i < count; i++) {
-		bits = bits << 8 | at[i];
-		for (held += 8; held >= 6; held -= 6)
-			str_addf(to, "%c", digits[bits >> (held - 6) & 63]);
-		bits &= 63;
-	}
-	if (held > 0)
-		str_addf(to, "%c", digits[bits << (6 - held) & 63]);
-}
-
-static void
-encode_text(const char *text, struct str *to)
-{
-	encode64(text, strlen(text), to);
-}
-
-static void
-add_number(EVP_PKEY *key, const char *param, const char *name, struct str *to)
-{
-	BIGNUM *number = NULL;
-	unsigned char bytes[1024];
-	assert_int_equal(EVP_PKEY_get_bn_param(key, param, &number), 1);
-	int size = strcmp(name, "x") == 0 || strcmp(name, "y") == 0 ? 32 : BN_num_bytes(number);
-	assert_int_equal(BN_bn2binpad(number, bytes, size), size);
-	BN_free(number);
-	str_addf(to, ", \"%s\": \"", name);
-	encode64(bytes, (size_t)size, to);
-	str_add(to, "\"");
-}
-
-static void
-add_rsa(EVP_PKEY *key, const char *kid, const char *more, struct str *to)
-{
-	str_addf(
-	    to, "%s{\"kty\": \"RSA\", \"kid\": \"%s\"%s", to->length > 10 ? ", " : "", kid, more);
-	add_number(key, OSSL_PKEY_PARAM_RSA_N, "n", to);
-	add_number(key, OSSL_PKEY_PARAM_RSA_E, "e", to);
-	str_add(to, "}");
-}
-
-static void
-add_ec(EVP_PKEY *key, const char *kid, struct str *to)
-{
-	str_addf(to, "%s{\"kty\": \"EC\", \"crv\": \"P-256\", \"kid\": \"%s\"",
-	    to->length > 10 ? ", " : "", kid);
-	add_number(key, OSSL_PKEY_PARAM_EC_PUB_X, "x", to);
-	add_number(key, OSSL_PKEY_PARAM_EC_PUB_Y, "y", to);
-	str_add(to, "}");
-}
-
-static struct jwks *
-keys_of(struct str *text, struct err *why)
-{
-	str_add(text, "]}");
-	struct jwks *keys = jwks_parse(str_text(text), text->length, why);
-	str_done(text);
-	return keys;
-}
-
-static void
-begin(struct str *text)
-{
-	str_init(text, 0);
-	str_add(text, "{\"keys\": [");
-}
 
 static struct jwks *
 both_keys(void)
 {
 	struct str text;
 	struct err why;
-	begin(&text);
-	add_rsa(rsa, "r", ", \"use\": \"sig\", \"alg\": \"RS256\"", &text);
-	add_ec(ec, "e", &text);
-	struct jwks *keys = keys_of(&text, &why);
+	jwt_keys_begin(&text);
+	jwt_add_rsa(rsa, "r", ", \"use\": \"sig\", \"alg\": \"RS256\"", &text);
+	jwt_add_ec(ec, "e", &text);
+	struct jwks *keys = jwt_keys_of(&text, &why);
 	assert_non_null(keys);
 	assert_int_equal(jwks_count(keys), 2);
 	return keys;
-}
-
-/* As a token has it. */
-static void
-add_signature(EVP_PKEY *key, struct str *token)
-{
-	unsigned char signature[1024], sides[64];
-	size_t length = sizeof(signature);
-	EVP_MD_CTX *context = EVP_MD_CTX_new();
-	assert_int_equal(EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, key), 1);
-	assert_int_equal(EVP_DigestSign(context, signature, &length,
-			     (const unsigned char *)str_text(token), token->length),
-	    1);
-	EVP_MD_CTX_free(context);
-	if (EVP_PKEY_is_a(key, "EC")) {
-		const unsigned char *at = signature;
-		ECDSA_SIG *parts = d2i_ECDSA_SIG(NULL, &at, (long)length);
-		BN_bn2binpad(ECDSA_SIG_get0_r(parts), sides, 32);
-		BN_bn2binpad(ECDSA_SIG_get0_s(parts), sides + 32, 32);
-		ECDSA_SIG_free(parts);
-		memcpy(signature, sides, sizeof(sides));
-		length = sizeof(sides);
-	}
-	str_add(token, ".");
-	encode64(signature, length, token);
-}
-
-static char *
-sign(EVP_PKEY *key, const char *header, const char *claims)
-{
-	struct str token;
-	str_init(&token, 0);
-	encode_text(header, &token);
-	str_add(&token, ".");
-	encode_text(claims, &token);
-	add_signature(key, &token);
-	return str_take(&token);
 }
 
 static enum jwks_verdict
@@ -153,7 +33,7 @@ static void
 verdict_is(const struct jwks *keys, EVP_PKEY *key, const char *header, enum jwks_verdict expected)
 {
 	struct err why;
-	char *token = sign(key, header, "{\"sub\": \"me\"}");
+	char *token = jwt_sign(key, header, "{\"sub\": \"me\"}");
 	assert_int_equal(verify(keys, token, &why), expected);
 	free(token);
 }
@@ -188,7 +68,8 @@ test_every_change_is_found(void **state)
 	EVP_PKEY *const signers[] = {rsa, ec};
 	const char *const headers[] = {RS, ES};
 	for (int i = 0; i < 2; i++) {
-		char *token = sign(signers[i], headers[i], "{\"sub\": \"me\", \"n\": [1, 2, 3]}");
+		char *token =
+		    jwt_sign(signers[i], headers[i], "{\"sub\": \"me\", \"n\": [1, 2, 3]}");
 		for (char *at = token; *at != '\0'; at++) {
 			struct jwt jwt;
 			struct err why;
@@ -237,7 +118,7 @@ refused(const char *token, const char *expected)
 static void
 header_refused(const char *header, const char *expected)
 {
-	char *token = sign(rsa, header, "{}");
+	char *token = jwt_sign(rsa, header, "{}");
 	refused(token, expected);
 	free(token);
 }
@@ -268,12 +149,12 @@ test_no_hmac_under_a_public_key(void **state)
 	(void)state;
 	int length = i2d_PUBKEY(rsa, &der);
 	str_init(&token, 0);
-	encode_text("{\"alg\": \"HS256\", \"kid\": \"r\"}", &token);
+	jwt_encode_text("{\"alg\": \"HS256\", \"kid\": \"r\"}", &token);
 	str_add(&token, ".e30");
 	HMAC(EVP_sha256(), der, length, (const unsigned char *)str_text(&token), token.length, mac,
 	    &size);
 	str_add(&token, ".");
-	encode64(mac, size, &token);
+	jwt_encode64(mac, size, &token);
 	refused(str_text(&token), "HS256");
 	str_done(&token);
 	OPENSSL_free(der);
@@ -341,13 +222,13 @@ test_keys_that_are_not_taken(void **state)
 	no_keys("{", "'}'"); /* jansson's own words */
 	no_keys("{\"keys\": [7, {}, {\"kty\": \"oct\", \"k\": \"AAAA\"}]}", "no key");
 	no_keys("{\"keys\": [{\"kty\": \"RSA\", \"n\": \"AQAB\", \"e\": \"AQAB\"}]}", "no key");
-	begin(&text);
-	add_rsa(small_rsa, "s", "", &text);
-	assert_null(keys_of(&text, &why));
-	begin(&text);
-	add_rsa(rsa, "r", ", \"use\": \"enc\"", &text);
-	add_rsa(rsa, "r", ", \"alg\": \"RS512\"", &text);
-	assert_null(keys_of(&text, &why));
+	jwt_keys_begin(&text);
+	jwt_add_rsa(small_rsa, "s", "", &text);
+	assert_null(jwt_keys_of(&text, &why));
+	jwt_keys_begin(&text);
+	jwt_add_rsa(rsa, "r", ", \"use\": \"enc\"", &text);
+	jwt_add_rsa(rsa, "r", ", \"alg\": \"RS512\"", &text);
+	assert_null(jwt_keys_of(&text, &why));
 }
 
 /* Not a point of the curve. */
@@ -367,13 +248,13 @@ test_more_keys_than_there_is_room(void **state)
 	struct str text;
 	struct err why;
 	(void)state;
-	begin(&text);
+	jwt_keys_begin(&text);
 	for (int i = 0; i < JWKS_KEYS + 5; i++) {
 		char kid[16];
 		str_print(kid, sizeof(kid), "k%d", i);
-		add_ec(ec, kid, &text);
+		jwt_add_ec(ec, kid, &text);
 	}
-	struct jwks *keys = keys_of(&text, &why);
+	struct jwks *keys = jwt_keys_of(&text, &why);
 	assert_int_equal(jwks_count(keys), JWKS_KEYS);
 	verdict_is(keys, ec, "{\"alg\": \"ES256\", \"kid\": \"k3\"}", JWKS_GOOD);
 	/* Which of them is it? */
