@@ -116,4 +116,17 @@ const struct flag flags[FLAG_COUNT] = {
     [FLAG_LIVE] = {"live", .help = "only rollouts that have not ended"},
     [FLAG_LIMIT] = {"limit", 0, "N", .check = check_number,
 	.help = "at most so many, newest first (default 50)"},
+    [FLAG_ROLE] = {"role", 0, "ROLE", .choices = "viewer deployer approver admin",
+	.help = "viewer looks; deployer releases and aborts; approver approves and aborts; admin "
+		"does all and changes apps"},
+    [FLAG_NAMESPACES] = {"namespaces", 0, "LIST", .check = check_text,
+	.help = "namespaces it is for, with commas; * stands for any characters"},
+    [FLAG_APPS] = {"apps", 0, "LIST", .check = check_text,
+	.help = "apps there, with commas; * stands for any characters (default: all)"},
+    [FLAG_NOTE] = {"note", 0, "TEXT", .check = check_text,
+	.help = "what it is for; shown in lists and as who acted"},
+    [FLAG_EXPIRES] = {"expires", 0, "DURATION", .check = check_duration,
+	.help = "after how long it ends (default 90d, at most 366d)"},
+    [FLAG_OUT] = {"out", 0, "FILE", .check = check_text,
+	.help = "write the secret to this new file (mode 0600) instead of standard output"},
 };

@@ -18,6 +18,7 @@
 #include "store/schema.h"
 #include "store/store.h"
 #include "telemetry/systemd.h"
+#include "wire_access.h"
 #include "wire_lease.h"
 #include "wire_mesh.h"
 #include "wire_metrics.h"
@@ -249,6 +250,7 @@ wire_check_run(const struct settings *settings, struct errlist *errors)
 {
 	wire_check(settings, errors);
 	settings_need_credentials(settings, errors);
+	wire_access_check(settings, errors);
 }
 
 static void
@@ -312,7 +314,10 @@ build_api(struct wire *wire, struct err *e)
 	    .metrics = collect_metrics,
 	    .check_app = check_app};
 	wire->api = api_new(wire->loop, wire->engine, &settings, &ports, e);
-	return wire->api == NULL ? -1 : 0;
+	if (wire->api == NULL)
+		return -1;
+	wire_access(from, wire->api);
+	return 0;
 }
 
 static int
@@ -428,6 +433,9 @@ take_over(struct wire *wire, struct settings *next)
 	sources_of(next, sources);
 	gates_reload(wire->gates, sources, (size_t)next->source_count);
 	engine_settle_set(wire->engine, next->settle_ms);
+	wire_access(next, wire->api);
+	memcpy(wire->settings->access, next->access, sizeof(next->access));
+	wire->settings->access_count = next->access_count;
 	wire->settings->settle_ms = next->settle_ms;
 	wire->settings->metrics_apps = next->metrics_apps;
 	wire->settings->log_level = next->log_level;

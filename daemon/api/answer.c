@@ -14,6 +14,7 @@ static const struct {
 } codes[CODE_COUNT] = {
     [CODE_BAD_REQUEST] = {"bad_request", "Bad Request", 400},
     [CODE_UNAUTHORIZED] = {"unauthorized", "Unauthorized", 401},
+    [CODE_FORBIDDEN] = {"forbidden", "Forbidden", 403},
     [CODE_NOT_FOUND] = {"not_found", "Not Found", 404},
     [CODE_METHOD_NOT_ALLOWED] = {"method_not_allowed", "Method Not Allowed", 405},
     [CODE_CONFLICT] = {"conflict", "Conflict", 409},

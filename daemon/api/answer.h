@@ -10,6 +10,7 @@ struct api;
 enum api_code { /* of a problem; each has its status */
 	CODE_BAD_REQUEST,
 	CODE_UNAUTHORIZED,
+	CODE_FORBIDDEN,
 	CODE_NOT_FOUND,
 	CODE_METHOD_NOT_ALLOWED,
 	CODE_CONFLICT,

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "api/ask.h"
 #include "api/routes.h"
 #include "base/clock.h"
@@ -12,15 +13,6 @@
 #define HEARTBEAT_MS 15000
 #define SLOW_MS 30000
 
-static bool
-may_enter(struct api *api, const struct httpd_request *request)
-{
-	if (httpd_is_local(request))
-		return true;
-	api_token_check(&api->token);
-	return api_token_fits(&api->token, httpd_header(request, "Authorization"));
-}
-
 static void
 refuse_stranger(struct api *api, uint64_t number, const struct httpd_request *request)
 {
@@ -28,8 +20,8 @@ refuse_stranger(struct api *api, uint64_t number, const struct httpd_request *re
 	api->stats.unauthorized++;
 	log_debug("api", "%s: no token, or a wrong one", httpd_peer(request));
 	api_problem(api, number, CODE_UNAUTHORIZED,
-	    tried ? "the token is not the one in the daemon's token file; send Authorization: "
-		    "Bearer TOKEN"
+	    tried ? "the token is mistyped, unknown, revoked or expired; send Authorization: "
+		    "Bearer TOKEN with one that is good"
 		  : "TCP needs a token: send Authorization: Bearer TOKEN, or use the Unix socket");
 }
 
@@ -70,7 +62,7 @@ on_request(void *ctx, struct httpd_request *request)
 	char allow[64];
 	const struct api_route *route =
 	    api_route_find(method, path, call.arg, sizeof(call.arg), allow);
-	bool stranger = (route == NULL || !route->open) && !may_enter(call.api, request);
+	bool stranger = (route == NULL || !route->open) && !api_who(&call);
 	api_count_begin(call.api, call.number, stranger ? NULL : route);
 	if (stranger) {
 		refuse_stranger(call.api, call.number, request);
@@ -80,7 +72,8 @@ on_request(void *ctx, struct httpd_request *request)
 		refuse_path(&call, allow);
 		return;
 	}
-	if (!api_ask_query(&call, route->query) || !body_fits(&call, route) || !api_actor(&call))
+	if (!api_actor(&call) || (!route->open && !api_may_route(&call, route)) ||
+	    !api_ask_query(&call, route->query) || !body_fits(&call, route))
 		return;
 	log_line(route->acts ? LOG_INFO : LOG_DEBUG, "api", NULL, NULL, "%s %s by %s", method, path,
 	    call.actor.name);
@@ -108,6 +101,7 @@ api_new(struct loop *loop, struct engine *engine, const struct api_settings *set
 	api->loop = loop;
 	api->engine = engine;
 	api->ports = *ports;
+	api->policy = (struct policy){.own = geteuid()};
 	api->token.file = has_file ? mem_strdup(settings->token_file) : NULL;
 	api->pending = map_new();
 	api->topics = map_new();
@@ -178,6 +172,12 @@ int
 api_passed_all(struct api *api, struct err *e)
 {
 	return httpd_passed_all(api->httpd, e);
+}
+
+void
+api_policy_set(struct api *api, const struct policy *policy)
+{
+	api->policy = *policy;
 }
 
 int

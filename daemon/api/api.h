@@ -7,6 +7,7 @@
 #ifndef API_API_H
 #define API_API_H
 
+#include "access/policy.h"
 #include "base/histogram.h"
 #include "base/str.h"
 #include "engine/engine.h"
@@ -51,6 +52,9 @@ must_check int api_listen_tcp(struct api *api, const char *address, int *port, s
 must_check int api_listen_unix(struct api *api, const char *path, unsigned mode, struct err *e);
 /* The engine's event callback: feeds the streams. */
 void api_event(struct api *api, const struct journal_row *row);
+/* Who may do what; copied, and in force at once, for streams within a second. Until it is called
+ * whoever may open the socket is admin. The token of the token file always is. */
+void api_policy_set(struct api *api, const struct policy *policy);
 /* Reads the token again now. (A changed file is noticed within a second anyway.) -1: no token can
  * be read from it, so nobody is let in by TCP until one can. */
 must_check int api_reload(struct api *api, struct err *e);

@@ -4,6 +4,8 @@
 #define API_API_ROOM_H
 
 #include <jansson.h>
+#include "access/policy.h"
+#include "access/secret.h"
 #include "api/answer.h"
 #include "api/api.h"
 #include "base/map.h"
@@ -33,6 +35,7 @@ struct api {
 	struct httpd *httpd; /* NULL: stopped */
 	struct api_ports ports;
 	struct api_token token;
+	struct policy policy;
 	struct map *pending; /* request number -> struct pending */
 	int plans;	     /* of these, plans */
 	struct map *topics;  /* rollout -> struct topic: who streams it */
@@ -48,23 +51,46 @@ struct call {
 	struct api *api;
 	struct httpd_request *request;
 	uint64_t number;
-	char arg[256];	      /* what stands for {app} or {id} in the path */
-	char name[API_ACTOR]; /* of actor */
-	char who[API_ACTOR];  /* the same, without what it says of itself */
-	struct actor actor;   /* points into this call, and to the peer */
+	char arg[256];		    /* what stands for {app} or {id} in the path */
+	char name[API_ACTOR];	    /* of actor */
+	struct actor actor;	    /* points into this call, and to the peer */
+	struct principal principal; /* points into this call, and to the api's policy */
+	char namespace[APP_LABEL], app[APP_LABEL]; /* of a rollout, if they were looked at */
 };
 
 /* auth.c */
 must_check int api_token_load(struct api_token *token, struct err *e);
 void api_token_check(struct api_token *token); /* loads it again if its file has changed */
-bool api_token_fits(const struct api_token *token, const char *authorization);
+bool api_token_fits(const struct api_token *token, const char *secret);
+
+/* who.c */
+bool api_who(struct call *call);   /* false: nobody who is known */
 bool api_actor(struct call *call); /* false: answered with 400 */
+struct token;
+bool api_token_find(const struct api *api, const char *id, struct token *token);
+/* Who asked about what, for what goes on after its answer has begun. */
+struct api_mark {
+	enum principal_kind kind;
+	char id[PRINCIPAL_ID];
+	char namespace[APP_LABEL], app[APP_LABEL]; /* "" : whatever it is */
+};
+void api_mark(const struct call *call, struct api_mark *mark);
+bool api_still_sees(const struct api *api, const struct api_mark *mark);
+
+/* may.c; where a function is false that takes a call that is not const, it was answered */
+bool api_may(struct call *call, enum right right, const struct app *app); /* one it may see */
+bool api_may_app(struct call *call, enum right right, const char *name);
+bool api_may_put(struct call *call, const struct app *next);
+bool api_may_command(struct call *call, enum command command, bool full);
+bool api_sees(const struct call *call, const char *namespace, const char *app);
+bool api_sees_all(const struct call *call);
 
 /* pending.c: requests whose answer comes from the engine */
-enum pending_kind { PENDING_ROLLOUT, PENDING_APP, PENDING_DELETE, PENDING_PLAN };
+enum pending_kind { PENDING_ROLLOUT, PENDING_APP, PENDING_DELETE, PENDING_PLAN, PENDING_TOKEN };
 struct pending {
 	enum pending_kind kind;
-	char image[APP_IMAGE]; /* of a plan */
+	char image[APP_IMAGE];	  /* of a plan */
+	char secret[SECRET_TEXT]; /* of a token that is made */
 };
 struct pending *api_pend(struct api *api, uint64_t number, enum pending_kind kind);
 struct engine_reply api_reply(

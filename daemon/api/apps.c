@@ -50,7 +50,9 @@ api_put_app(struct call *call)
 		return;
 	errlist_init(&errors);
 	struct app *app = check_app(call, document, &errors);
-	if (app != NULL) {
+	if (app != NULL && !api_may_put(call, app)) {
+		app_free(app);
+	} else if (app != NULL) {
 		failpoint("request:app");
 		struct engine_reply reply = api_reply(call, PENDING_APP);
 		engine_app_put(call->api->engine, app, &condition, &call->actor, &reply);
@@ -74,11 +76,15 @@ api_list_apps(struct call *call)
 		return;
 	json_t *items = json_array(), *next = json_null();
 	const struct app *last = NULL, *app = engine_app_next(call->api->engine, after);
-	for (; app != NULL && limit > 0; limit--) {
+	for (; app != NULL && limit > 0; app = engine_app_next(call->api->engine, app->name)) {
+		if (!api_sees(call, app->namespace, app->name))
+			continue;
 		json_array_append_new(items, api_app_json(call->api->engine, app));
 		last = app;
-		app = engine_app_next(call->api->engine, app->name);
+		limit--;
 	}
+	while (app != NULL && !api_sees(call, app->namespace, app->name))
+		app = engine_app_next(call->api->engine, app->name);
 	if (app != NULL)
 		next = json_string(last->name);
 	api_answer(call->api, call->number, 200, api_page_json(items, next));

@@ -1,4 +1,4 @@
-/* Who may come in by TCP, and who it is that acts. Only the token's digest is kept, and two digests
+/* The token of the token file, which is admin. Only its digest is kept, and two digests
  * are compared in constant time, so neither its bytes nor its length can be measured. A token file
  * that has become unreadable or empty lets nobody in: the socket is still there. */
 #include <errno.h>
@@ -7,7 +7,6 @@
 #include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "api/api_room.h"
@@ -117,59 +116,10 @@ api_token_check(struct api_token *token)
 }
 
 bool
-api_token_fits(const struct api_token *token, const char *authorization)
+api_token_fits(const struct api_token *token, const char *secret)
 {
-	static const char scheme[] = "Bearer ";
 	unsigned char digest[SHA256_DIGEST_LENGTH];
-	if (authorization == NULL || strncasecmp(authorization, scheme, sizeof(scheme) - 1) != 0)
-		return false;
-	const char *given = authorization + sizeof(scheme) - 1;
-	while (*given == ' ')
-		given++;
-	SHA256((const unsigned char *)given, strlen(given), digest);
+	SHA256((const unsigned char *)secret, strlen(secret), digest);
 	bool same = CRYPTO_memcmp(digest, token->digest, sizeof(digest)) == 0;
 	return same && token->known;
-}
-
-static bool
-is_printable(const char *text)
-{
-	for (const char *c = text; *c != '\0'; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			return false;
-	return str_utf8_ok(text, strlen(text));
-}
-
-/* "alice uid=1000": the socket's peer is known for certain, the name is what it says. */
-static void
-name_actor(struct call *call, const char *name, const char *certain)
-{
-	struct str text;
-	str_init(&text, sizeof(call->name) - 2 - strlen(certain));
-	str_add(&text, name);
-	str_print(call->name, sizeof(call->name), "%s%s%s", str_text(&text),
-	    certain[0] != '\0' ? " " : "", certain);
-	str_done(&text);
-}
-
-bool
-api_actor(struct call *call)
-{
-	const char *name = httpd_header(call->request, "X-Airis-Actor");
-	const char *peer = httpd_peer(call->request);
-	bool local = httpd_is_local(call->request);
-	if (name != NULL && (strlen(name) > API_ACTOR || !is_printable(name))) {
-		api_problem(call->api, call->number, CODE_BAD_REQUEST,
-		    "the header X-Airis-Actor must be at most %d bytes of printable UTF-8",
-		    API_ACTOR);
-		return false;
-	}
-	str_print(call->who, sizeof(call->who), "%.*s", local ? (int)strcspn(peer, " ") : 5,
-	    local ? peer : "token");
-	if (name == NULL || name[0] == '\0')
-		str_print(call->name, sizeof(call->name), "%s", local ? call->who : peer);
-	else
-		name_actor(call, name, local ? call->who : "");
-	call->actor = (struct actor){.name = call->name, .id = call->who, .from = peer};
-	return true;
 }

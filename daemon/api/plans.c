@@ -69,7 +69,8 @@ void
 api_make_plan(struct call *call)
 {
 	struct plan_body body = {0};
-	if (api_ask_body(call, plan_keys, &body, false))
+	if (api_ask_body(call, plan_keys, &body, false) &&
+	    api_may_app(call, RIGHT_RELEASE, body.app))
 		plan_release(call, body.app, body.image);
 }
 

@@ -1,4 +1,5 @@
 /* Rollouts: looked at, listed, started, and told what to do. */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include "api/ask.h"
@@ -56,11 +57,32 @@ api_get_rollout(struct call *call)
 
 /* --- lists ------------------------------------------------------------------------------------ */
 
+#define LOOKED_MAX 2000
+
+struct list {
+	struct call *call;
+	json_t *items;
+	size_t most;	    /* of them */
+	bool all;	    /* who asks sees everything */
+	int looked;	    /* rows, also those that may not be seen; */
+	int look_max;	    /* not more than that */
+	char last[ID_SIZE]; /* of them */
+};
+
+/* The rollout's own app says who sees it, as it was at its start. */
 static bool
 add_summary(void *ctx, const struct journal_row *row)
 {
-	json_array_append_new(ctx, api_row_json(row));
-	return true;
+	struct list *list = ctx;
+	json_t *item = api_row_json(row);
+	const char *namespace = json_string_value(json_object_get(item, "namespace"));
+	if (list->all || api_sees(list->call, namespace, row->app))
+		json_array_append_new(list->items, item);
+	else
+		json_decref(item);
+	list->looked++;
+	str_copy(list->last, sizeof(list->last), row->key);
+	return json_array_size(list->items) < list->most && list->looked < list->look_max;
 }
 
 static bool
@@ -102,29 +124,41 @@ newest_of(json_t *rows, int limit)
 	return items;
 }
 
+/* Of those who do not see everything a page may be short, or empty, and go on all the same: only so
+ * many rows are looked at for one. */
+static json_t *
+next_of(const struct list *list, int limit)
+{
+	if (json_array_size(list->items) > (size_t)limit) {
+		json_array_remove(list->items, (size_t)limit);
+		return json_incref(
+		    json_object_get(json_array_get(list->items, (size_t)limit - 1), "id"));
+	}
+	return list->looked == list->look_max ? json_string(list->last) : json_null();
+}
+
 void
 api_list_rollouts(struct call *call)
 {
 	struct journal_filter filter = {.limit = API_LIMIT};
+	struct list list = {.call = call, .all = api_sees_all(call)};
 	struct err e;
 	if (!ask_filter(call, &filter))
 		return;
-	int limit = filter.limit++;
-	json_t *items = json_array(), *next = json_null();
-	if (filter.live)
-		filter.limit = LIVE_MAX;
-	if (engine_rollouts(call->api->engine, &filter, add_summary, items, &e) < 0) {
+	int limit = filter.limit;
+	list.most = filter.live ? LIVE_MAX : (size_t)limit + 1;
+	list.look_max = list.all || filter.live ? INT_MAX : LOOKED_MAX;
+	filter.limit = list.all || filter.live ? (int)list.most : 0;
+	list.items = json_array();
+	if (engine_rollouts(call->api->engine, &filter, add_summary, &list, &e) < 0) {
 		api_problem(call->api, call->number, CODE_INTERNAL, "%s", e.text);
-		json_decref(items);
+		json_decref(list.items);
 		return;
 	}
 	if (filter.live)
-		items = newest_of(items, limit + 1);
-	if (json_array_size(items) > (size_t)limit) {
-		json_array_remove(items, (size_t)limit);
-		next = json_incref(json_object_get(json_array_get(items, (size_t)limit - 1), "id"));
-	}
-	api_answer(call->api, call->number, 200, api_page_json(items, next));
+		list.items = newest_of(list.items, limit + 1);
+	json_t *next = next_of(&list, limit);
+	api_answer(call->api, call->number, 200, api_page_json(list.items, next));
 }
 
 /* --- start ------------------------------------------------------------------------------------ */
@@ -209,7 +243,7 @@ api_start_rollout(struct call *call)
 	struct start_body body = {0};
 	const char *key;
 	if (!ask_key(call, &key) || !api_ask_body(call, start_keys, &body, false) ||
-	    !check_start(call, &body))
+	    !check_start(call, &body) || !api_may_app(call, RIGHT_RELEASE, body.app))
 		return;
 	struct engine_start start = {.app = body.app,
 	    .image = body.undo ? NULL : body.image,
@@ -252,7 +286,8 @@ api_give_command(struct call *call)
 	enum command command = command_of(strrchr(httpd_path(call->request), '/') + 1);
 	if (!api_id_ok(call) ||
 	    !api_ask_body(
-		call, command == COMMAND_PROMOTE ? promote_keys : command_keys, &body, true))
+		call, command == COMMAND_PROMOTE ? promote_keys : command_keys, &body, true) ||
+	    !api_may_command(call, command, body.full))
 		return;
 	failpoint("request:command");
 	struct engine_reply reply = api_reply(call, PENDING_ROLLOUT);

@@ -5,37 +5,49 @@
 #define BODY_APP ((size_t)256 * 1024)
 #define BODY ((size_t)16 * 1024)
 
-const struct api_route api_routes[] = {
-    {"GET", "/healthz", api_get_health, .open = true, .query = ""},
-    {"GET", "/readyz", api_get_ready, .open = true, .query = ""},
-    {"GET", "/metrics", api_get_metrics, .open = true, .query = ""},
-    {"GET", "/v1/version", api_get_version, .query = ""},
-    {"GET", "/v1/clusters", api_get_clusters, .query = ""},
-    {"GET", "/v1/mesh", api_get_mesh, .query = ""},
-    {"GET", "/v1/apps", api_list_apps, .query = "limit after"},
-    {"GET", "/v1/apps/{app}", api_get_app, .query = ""},
-    {"PUT", "/v1/apps/{app}", api_put_app, .acts = true, .query = "", .max_body = BODY_APP},
-    {"DELETE", "/v1/apps/{app}", api_delete_app, .acts = true, .query = "", .max_body = BODY},
-    {"GET", "/v1/apps/{app}/releases", api_list_releases, .query = "limit before"},
-    {"POST", "/v1/apps/{app}/preflight", api_make_preflight, .query = "", .max_body = BODY},
-    {"GET", "/v1/rollouts", api_list_rollouts, .query = "app phase cluster live limit before"},
-    {"POST", "/v1/rollouts", api_start_rollout, .acts = true, .query = "", .max_body = BODY},
-    {"GET", "/v1/rollouts/{id}", api_get_rollout, .query = ""},
-    {"GET", "/v1/rollouts/{id}/events", api_get_events, .query = "after limit"},
-    {"GET", "/v1/rollouts/{id}/plan", api_get_plan, .query = ""},
-    {"POST", "/v1/plan", api_make_plan, .query = "", .max_body = BODY},
-#define COMMAND(name)                                                                              \
+#define OPEN .open = true, .query = ""
+#define MAY(right_, about_) .right = RIGHT_##right_, .about = ABOUT_##about_
+#define COMMAND(name, right_)                                                                      \
 	{                                                                                          \
-		"POST", "/v1/rollouts/{id}/" name, api_give_command, .acts = true, .query = "",    \
-								     .max_body = BODY              \
+		"POST", "/v1/rollouts/{id}/" name, api_give_command, MAY(right_, ROLLOUT),         \
+		    .acts = true, .query = "", .max_body = BODY                                    \
 	}
-    COMMAND("promote"),
-    COMMAND("abort"),
-    COMMAND("pause"),
-    COMMAND("resume"),
-    COMMAND("retry"),
-    COMMAND("approve"),
-#undef COMMAND
+
+const struct api_route api_routes[] = {
+    {"GET", "/healthz", api_get_health, OPEN},
+    {"GET", "/readyz", api_get_ready, OPEN},
+    {"GET", "/metrics", api_get_metrics, OPEN},
+    {"GET", "/v1/version", api_get_version, MAY(KNOWN, ANY), .query = ""},
+    {"GET", "/v1/clusters", api_get_clusters, MAY(READ, ANY), .query = ""},
+    {"GET", "/v1/mesh", api_get_mesh, MAY(READ, ANY), .query = ""},
+    {"GET", "/v1/apps", api_list_apps, MAY(READ, ANY), .query = "limit after"},
+    {"GET", "/v1/apps/{app}", api_get_app, MAY(READ, APP), .query = ""},
+    {"PUT", "/v1/apps/{app}", api_put_app, MAY(APPS, BODY), .acts = true, .query = "",
+	.max_body = BODY_APP},
+    {"DELETE", "/v1/apps/{app}", api_delete_app, MAY(APPS, APP), .acts = true, .query = "",
+	.max_body = BODY},
+    {"GET", "/v1/apps/{app}/releases", api_list_releases, MAY(READ, APP), .query = "limit before"},
+    {"POST", "/v1/apps/{app}/preflight", api_make_preflight, MAY(RELEASE, APP), .query = "",
+	.max_body = BODY},
+    {"GET", "/v1/rollouts", api_list_rollouts, MAY(READ, ANY),
+	.query = "app phase cluster live limit before"},
+    {"POST", "/v1/rollouts", api_start_rollout, MAY(RELEASE, BODY), .acts = true, .query = "",
+	.max_body = BODY},
+    {"GET", "/v1/rollouts/{id}", api_get_rollout, MAY(READ, ROLLOUT), .query = ""},
+    {"GET", "/v1/rollouts/{id}/events", api_get_events, MAY(READ, ROLLOUT), .query = "after limit"},
+    {"GET", "/v1/rollouts/{id}/plan", api_get_plan, MAY(READ, ROLLOUT), .query = ""},
+    {"POST", "/v1/plan", api_make_plan, MAY(RELEASE, BODY), .query = "", .max_body = BODY},
+    COMMAND("promote", RELEASE),
+    COMMAND("abort", STOP),
+    COMMAND("pause", STOP),
+    COMMAND("resume", RELEASE),
+    COMMAND("retry", RELEASE),
+    COMMAND("approve", APPROVE),
+    {"POST", "/v1/tokens", api_make_token, MAY(ADMIN, ALL), .acts = true, .query = "",
+	.max_body = BODY},
+    {"GET", "/v1/tokens", api_list_tokens, MAY(ADMIN, ALL), .query = ""},
+    {"DELETE", "/v1/tokens/{id}", api_drop_token, MAY(ADMIN, ALL), .acts = true, .query = "",
+	.max_body = BODY},
 };
 const size_t api_route_count = sizeof(api_routes) / sizeof(api_routes[0]);
 

@@ -5,10 +5,21 @@
 
 #include "api/api_room.h"
 
+/* What a request is about, as far as rights go. */
+enum api_about {
+	ABOUT_ANY,     /* a list of what may be seen, or nothing in particular */
+	ABOUT_ALL,     /* everything */
+	ABOUT_APP,     /* {app} */
+	ABOUT_ROLLOUT, /* {id}: the app that it had when it was started */
+	ABOUT_BODY     /* the app that the body names; the handler asks api_may_… itself */
+};
+
 struct api_route {
 	const char *method, *path; /* {app} or {id} stands for one part of the path */
 	void (*handle)(struct call *call);
-	bool open;	   /* asks for no token */
+	enum right right;
+	enum api_about about;
+	bool open;	   /* asks for no token, and for no right */
 	bool acts;	   /* changes something: who did it is recorded */
 	const char *query; /* names that are allowed, separated by blanks */
 	size_t max_body;   /* bytes; 0: none is allowed */
@@ -20,6 +31,8 @@ extern const size_t api_route_count;
  */
 const struct api_route *api_route_find(
     const char *method, const char *path, char *arg, size_t size, char allow[64]);
+
+bool api_may_route(struct call *call, const struct api_route *route);
 
 void api_get_version(struct call *call);
 void api_get_clusters(struct call *call);
@@ -39,6 +52,9 @@ void api_get_events(struct call *call);
 void api_get_plan(struct call *call);
 void api_make_plan(struct call *call);
 void api_make_preflight(struct call *call);
+void api_make_token(struct call *call);
+void api_list_tokens(struct call *call);
+void api_drop_token(struct call *call);
 void api_give_command(struct call *call); /* the last part of the path says which */
 
 #endif

@@ -25,6 +25,7 @@ struct stream {
 	int64_t sent_ms;    /* monotonic: when something was last sent */
 	int64_t stalled_ms; /* since when nothing fits; 0: it does */
 	bool over;
+	struct api_mark who;
 };
 
 struct topic {
@@ -263,7 +264,10 @@ beat(struct api *api, struct topic *topic)
 	int64_t now_ms = clock_mono_ms();
 	topic->dirty = true; /* ready counts change without an event */
 	for (struct stream *stream = topic->streams; stream != NULL; stream = stream->next)
-		if (now_ms >= stream->sent_ms + api->heartbeat_ms)
+		if (!api_still_sees(api, &stream->who)) {
+			send_note(api, stream, ": who asked may not see it any more\n\n");
+			end_stream(api, stream);
+		} else if (now_ms >= stream->sent_ms + api->heartbeat_ms)
 			send_note(api, stream, ": heartbeat\n\n");
 }
 
@@ -314,6 +318,7 @@ api_stream_open(struct call *call, int64_t after)
 	    .cursor = after,
 	    .behind = true,
 	    .sent_ms = clock_mono_ms()};
+	api_mark(call, &stream->who);
 	topic->streams = stream;
 	topic->dirty = true;
 	topic->final = false; /* one that failed may have been tried again */

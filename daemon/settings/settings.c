@@ -74,6 +74,15 @@ check_istiod(const struct settings_istiod *istiod, int cluster, struct errlist *
 		    "has a token but nobody to show it to: give urls, or discover: true");
 }
 
+static void
+check_access(const struct settings_access *access, int number, struct errlist *errors)
+{
+	char path[64];
+	str_print(path, sizeof(path), "access[%d]", number);
+	if (access->user[0] == '\0' && access->certificate[0] == '\0')
+		errlist_add(errors, path, "does not say who: give user, or certificate, or both");
+}
+
 static bool
 has_source(const struct settings *settings, const char *name)
 {
@@ -123,6 +132,8 @@ check_whole(struct settings *settings, struct errlist *errors)
 			errlist_add(
 			    errors, path, "goes not with inCluster: true; say which one it is");
 	}
+	for (int i = 0; i < settings->access_count; i++)
+		check_access(&settings->access[i], i, errors);
 	check_duplicates(settings, errors);
 }
 
@@ -254,6 +265,8 @@ value_json(const struct key *key, const void *record)
 		return list_json(key, slot);
 	if (key->type == &settings_headers)
 		return settings_headers_json(slot);
+	if (key->type == &keys_globs)
+		return globs_json((const struct globs *)(const void *)slot);
 	if (key->type == &settings_urls)
 		return settings_urls_json(slot);
 	if (key->type == &keys_int)

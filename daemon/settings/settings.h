@@ -7,12 +7,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "base/glob.h"
 #include "base/keys.h"
 
 #define SETTINGS_PATH 1024
 #define SETTINGS_CLUSTERS 16
 #define SETTINGS_SOURCES 16
 #define SETTINGS_HEADERS 16
+#define SETTINGS_ACCESS 32
 
 #define SETTINGS_ISTIODS 8
 
@@ -53,6 +55,14 @@ struct settings_source {
 	int64_t timeout_ms;
 };
 
+struct settings_access {       /* user or certificate may be "", not both */
+	char user[KEYS_LABEL]; /* of this host: a name, or a number */
+	char certificate[256];
+	int role; /* index into settings_roles */
+	struct globs namespaces, apps;
+};
+extern const char *const settings_roles[]; /* ends with NULL */
+
 struct settings {
 	char socket[SETTINGS_PATH]; /* "" : none */
 	char socket_mode[8];
@@ -69,6 +79,8 @@ struct settings {
 	int cluster_count;
 	struct settings_source sources[SETTINGS_SOURCES];
 	int source_count;
+	struct settings_access access[SETTINGS_ACCESS];
+	int access_count;
 };
 
 /* Everything wrong with the file is in errors, with lines. NULL if anything is. check adds what

@@ -9,6 +9,7 @@
 
 #define IN(member) .offset = offsetof(struct settings, member)
 #define IN_CLUSTER(member) .offset = offsetof(struct settings_cluster, member)
+#define IN_ACCESS(member) .offset = offsetof(struct settings_access, member)
 #define IN_SOURCE(member) .offset = offsetof(struct settings_source, member)
 #define CHOICES(...)                                                                               \
 	.choices = (const char *const[])                                                           \
@@ -37,6 +38,15 @@ add_source(void *record)
 	if (settings->source_count == SETTINGS_SOURCES)
 		return NULL;
 	return &settings->sources[settings->source_count++];
+}
+
+static void *
+add_access(void *record)
+{
+	struct settings *settings = record;
+	if (settings->access_count == SETTINGS_ACCESS)
+		return NULL;
+	return &settings->access[settings->access_count++];
 }
 
 static void
@@ -237,9 +247,44 @@ static const struct key source_keys[] = {
 	.min = 100, .max = MINUTE_MS},
     END};
 
+/* YAML makes a number of 1000, and people mean the user of that number. */
+static void
+parse_user(const struct key *key, const json_t *value, void *slot, struct keys_at *at)
+{
+	if (json_is_integer(value) && json_integer_value(value) >= 0)
+		str_print(slot, (size_t)key->max, "%lld", (long long)json_integer_value(value));
+	else
+		keys_text.parse(key, value, slot, at);
+}
+
+static const struct key_type user_type = {.name = "user's name or number", .parse = parse_user};
+
+const char *const settings_roles[] = {"viewer", "deployer", "approver", "admin", NULL};
+
+static const struct key access_keys[] = {
+    {"user", &user_type, NULL, "a user of this host, on the Unix socket", IN_ACCESS(user),
+	.max = KEYS_LABEL},
+    {"certificate", &keys_text, NULL,
+	"a name in a verified client certificate, such as spiffe://example.org/ci; * stands for "
+	"any "
+	"characters",
+	IN_ACCESS(certificate), .max = 100},
+    {"role", &keys_choice, NULL,
+	"viewer looks; deployer releases and aborts; approver approves and aborts; admin does all, "
+	"changes apps, and, over all namespaces and apps, manages tokens",
+	IN_ACCESS(role), .choices = settings_roles, .required = true},
+    {"namespaces", &keys_globs, "[\"*\"]", "whose apps; * stands for any characters",
+	IN_ACCESS(namespaces)},
+    {"apps", &keys_globs, "[\"*\"]", "which apps there", IN_ACCESS(apps)}, END};
+
 const struct key settings_keys[] = {
     {"listen", &keys_object, NULL, "where people and programs come in", .inside = listen_keys,
 	.required = true},
+    {"access", &keys_list, "[]",
+	"who may do what; none: whoever may open the Unix socket is admin. With a list, on the "
+	"socket root and airisd's own user are admin, and everybody else has what is listed. The "
+	"token of listen.tokenFile is admin; other tokens have their own role",
+	.max = SETTINGS_ACCESS, .inside = access_keys, .add = add_access},
     {"store", &keys_object, "{}", "what must not be lost", .inside = store_keys},
     {"log", &keys_object, "{}", "what it says on stderr", .inside = log_keys},
     {"mesh", &keys_object, "{}", "what is known of the service mesh", .inside = mesh_keys},
@@ -255,7 +300,7 @@ bool
 settings_is_live(const char *path)
 {
 	static const char *const live[] = {"log.level", "log.format", "mesh.settle", "metrics.apps",
-	    "prometheus", "listen.tokenFile"};
+	    "prometheus", "listen.tokenFile", "access"};
 	for (size_t i = 0; i < sizeof(live) / sizeof(live[0]); i++)
 		if (strcmp(path, live[i]) == 0)
 			return true;
@@ -299,6 +344,11 @@ const char *
 settings_items(const struct key *key, const void *record, size_t *size, int *count)
 {
 	const struct settings *settings = record;
+	if (key->inside == access_keys) {
+		*size = sizeof(settings->access[0]);
+		*count = settings->access_count;
+		return (const char *)settings->access;
+	}
 	bool clusters = key->inside == cluster_keys;
 	*size = clusters ? sizeof(settings->clusters[0]) : sizeof(settings->sources[0]);
 	*count = clusters ? settings->cluster_count : settings->source_count;

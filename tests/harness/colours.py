@@ -36,7 +36,7 @@ class ColourShop(Shop):
     def app(self, **more):
         strategy = {"watch": "4s", "drain": "1s", "deadline": "20s", "steady": "1s"}
         strategy.update(more.pop("blue_green", {}))
-        return {"kind": "App", "name": self.name, "namespace": self.namespace,
+        return {"kind": "App", "name": self.name, "namespace": self.namespace, "selfApproval": True,
                 "workload": {"name": self.name}, "traffic": {"service": {"name": self.name}},
                 "strategy": {"blueGreen": strategy}, "gates": more.pop("gates", [GATE]), **more}
 

@@ -19,7 +19,7 @@ class RollingShop(Shop):
         strategy.update(more.pop("rolling", {}))
         if "stages" in strategy:
             del strategy["batches"]
-        return {"kind": "App", "name": self.name, "namespace": self.namespace,
+        return {"kind": "App", "name": self.name, "namespace": self.namespace, "selfApproval": True,
                 "workload": {"name": self.name}, "traffic": {"service": {"name": self.name}},
                 "strategy": {"rolling": strategy}, "gates": more.pop("gates", [GATE]), **more}
 

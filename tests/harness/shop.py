@@ -102,7 +102,7 @@ class Shop:
     def app(self, **more):
         canary = {"weights": [10, 25, 50, 100], "hold": "3s", "drain": "1s", "deadline": "20s"}
         canary.update(more.pop("canary", {}))
-        return {"kind": "App", "name": self.name, "namespace": self.namespace,
+        return {"kind": "App", "name": self.name, "namespace": self.namespace, "selfApproval": True,
                 "workload": {"kind": "Deployment", "name": self.name},
                 "traffic": self.traffic(), "strategy": {"canary": canary},
                 "gates": more.pop("gates", [GATE]), **more}
