@@ -44,6 +44,7 @@ struct wire {
 	struct wire_mesh *mesh;
 	struct engine *engine;
 	struct api *api;
+	struct oidc *oidc;
 	struct wire_cluster clusters[SETTINGS_CLUSTERS];
 	int cluster_count;
 	struct loop_signal *signals[3];
@@ -243,6 +244,7 @@ wire_check(const struct settings *settings, struct errlist *errors)
 		if (gates_source_check(&sources[i], &e) < 0)
 			errlist_add(errors, path, "%s", e.text);
 	}
+	wire_oidc_check(settings, errors);
 }
 
 void
@@ -299,6 +301,15 @@ build_engine(struct wire *wire, struct err *e)
 	return wire->engine == NULL ? refuse_journal(wire->settings->database, e) : 0;
 }
 
+static void
+build_oidc(struct wire *wire)
+{
+	static const struct clock_port times = {.wall_ms = wall, .mono_ms = mono};
+	struct oidc_settings *settings = wire_oidc(wire->settings);
+	wire->oidc = oidc_new(wire->loop, &times, settings);
+	wire_oidc_done(settings);
+}
+
 static int
 build_api(struct wire *wire, struct err *e)
 {
@@ -306,7 +317,9 @@ build_api(struct wire *wire, struct err *e)
 	struct api_settings settings = {.token_file = from->token_file[0] ? from->token_file : NULL,
 	    .limits = {
 		.max_connections = from->max_connections, .max_body = (size_t)from->max_body}};
+	build_oidc(wire);
 	struct api_ports ports = {.ctx = wire,
+	    .oidc = wire->oidc,
 	    .clusters = clusters_health,
 	    .sources = sources_health,
 	    .store = store_health,
@@ -376,6 +389,7 @@ tear_down(struct wire *wire)
 	failpoint("stop:answered");
 	struct engine *engine = wire->engine;
 	wire->engine = NULL;
+	oidc_free(wire->oidc);
 	engine_free(engine);
 	api_free(wire->api);
 	wire->api = NULL;
@@ -434,8 +448,13 @@ take_over(struct wire *wire, struct settings *next)
 	gates_reload(wire->gates, sources, (size_t)next->source_count);
 	engine_settle_set(wire->engine, next->settle_ms);
 	wire_access(next, wire->api);
+	struct oidc_settings *oidc = wire_oidc(next);
+	oidc_set(wire->oidc, oidc);
+	wire_oidc_done(oidc);
 	memcpy(wire->settings->access, next->access, sizeof(next->access));
 	wire->settings->access_count = next->access_count;
+	memcpy(wire->settings->issuers, next->issuers, sizeof(next->issuers));
+	wire->settings->issuer_count = next->issuer_count;
 	wire->settings->settle_ms = next->settle_ms;
 	wire->settings->metrics_apps = next->metrics_apps;
 	wire->settings->log_level = next->log_level;

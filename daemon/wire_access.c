@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <pwd.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/log.h"
 
 /* -1: there is no such user. */
 static int
@@ -30,6 +32,48 @@ find_user(const char *name, uid_t *uid, struct err *e)
 	    "there is no user \"%s\" on this host; make one, or give a number (id -u NAME)", name);
 }
 
+static void
+pins_of(const struct settings_pins *from, struct oidc_rule *to)
+{
+	for (to->pin_count = 0; to->pin_count < from->count; to->pin_count++) {
+		const struct settings_pin *pin = &from->items[to->pin_count];
+		struct claims_pin *copy = &to->pins[to->pin_count];
+		str_copy(copy->claim, sizeof(copy->claim), pin->claim);
+		str_copy(copy->value, sizeof(copy->value), pin->value);
+	}
+}
+
+static void
+check_rule(const struct settings_issuer *issuer, int index, int number, struct errlist *errors)
+{
+	struct oidc_rule rule = {0};
+	char path[64];
+	pins_of(&issuer->rules[number].pins, &rule);
+	const char *wrong = claims_pins_wrong(rule.pins, rule.pin_count);
+	str_print(path, sizeof(path), "oidc[%d].rules[%d].claims", index, number);
+	if (wrong != NULL)
+		errlist_add(errors, path, "%s", wrong);
+}
+
+static void
+check_issuer(const struct settings *settings, int index, struct errlist *errors)
+{
+	const struct settings_issuer *issuer = &settings->issuers[index];
+	struct issuer_settings wanted = {
+	    .url = issuer->url, .keys = issuer->keys[0] != '\0' ? issuer->keys : NULL};
+	char path[64];
+	struct err e;
+	str_print(path, sizeof(path), "oidc[%d]", index);
+	if (issuer_check(&wanted, &e) < 0)
+		errlist_add(errors, path, "%s", e.text);
+	for (int i = 0; i < index; i++)
+		if (strcmp(settings->issuers[i].name, issuer->name) == 0 ||
+		    strcmp(settings->issuers[i].url, issuer->url) == 0)
+			errlist_add(errors, path, "has the name or the issuer of oidc[%d]", i);
+	for (int i = 0; i < issuer->rule_count; i++)
+		check_rule(issuer, index, i, errors);
+}
+
 void
 wire_access_check(const struct settings *settings, struct errlist *errors)
 {
@@ -42,6 +86,19 @@ wire_access_check(const struct settings *settings, struct errlist *errors)
 		    find_user(settings->access[i].user, &uid, &e) < 0)
 			errlist_add(errors, path, "%s", e.text);
 	}
+	for (int i = 0; i < settings->issuer_count; i++) {
+		const char *file = settings->issuers[i].ca_file;
+		str_print(path, sizeof(path), "oidc[%d].caFile", i);
+		if (file[0] != '\0' && access(file, R_OK) < 0)
+			errlist_add(errors, path, "%s: %s", file, strerror(errno));
+	}
+}
+
+void
+wire_oidc_check(const struct settings *settings, struct errlist *errors)
+{
+	for (int i = 0; i < settings->issuer_count; i++)
+		check_issuer(settings, i, errors);
 }
 
 _Static_assert(POLICY_ENTRIES >= 2 * SETTINGS_ACCESS, "each entry may be a user and a certificate");
@@ -76,4 +133,64 @@ wire_access(const struct settings *settings, struct api *api)
 		add(policy, &settings->access[i]);
 	api_policy_set(api, policy);
 	free(policy);
+}
+
+#define CA_MAX ((size_t)1024 * 1024)
+
+/* Owned; no certificate where it cannot be read, which verifies nobody. */
+static char *
+read_ca(const struct settings_issuer *issuer)
+{
+	char *text = mem_alloc(CA_MAX);
+	int fd = open(issuer->ca_file, O_RDONLY | O_CLOEXEC);
+	ssize_t length = fd < 0 ? -1 : read(fd, text, CA_MAX - 2);
+	if (length < 0)
+		log_error("access", "oidc %s: %s: %s; nobody is let in by it", issuer->name,
+		    issuer->ca_file, strerror(errno));
+	str_copy(text + (length > 0 ? length : 0), 2, length > 0 ? "" : "-");
+	if (fd >= 0)
+		(void)close(fd);
+	return text;
+}
+
+static void
+add_rule(struct oidc_settings *to, int issuer, const struct settings_rule *from)
+{
+	struct oidc_rule *rule = &to->rules[to->rule_count++];
+	*rule = (struct oidc_rule){.issuer = issuer,
+	    .grant = {.role = role_of(settings_roles[from->role]),
+		.namespaces = from->namespaces,
+		.apps = from->apps}};
+	pins_of(&from->pins, rule);
+}
+
+_Static_assert(OIDC_ISSUERS >= SETTINGS_ISSUERS &&
+		   OIDC_RULES >= SETTINGS_ISSUERS * SETTINGS_RULES && CLAIMS_PINS >= SETTINGS_PINS,
+    "there is room for all that the settings may have");
+
+struct oidc_settings *
+wire_oidc(const struct settings *settings)
+{
+	struct oidc_settings *to = mem_alloc(sizeof(*to));
+	for (; to->issuer_count < settings->issuer_count; to->issuer_count++) {
+		const struct settings_issuer *from = &settings->issuers[to->issuer_count];
+		struct oidc_issuer *issuer = &to->issuers[to->issuer_count];
+		str_copy(issuer->name, sizeof(issuer->name), from->name);
+		str_copy(issuer->url, sizeof(issuer->url), from->url);
+		str_copy(issuer->keys, sizeof(issuer->keys), from->keys);
+		str_copy(issuer->audience, sizeof(issuer->audience), from->audience);
+		issuer->ca_pem = from->ca_file[0] != '\0' ? read_ca(from) : NULL;
+		issuer->life_ms = from->life_ms;
+		for (int i = 0; i < from->rule_count; i++)
+			add_rule(to, to->issuer_count, &from->rules[i]);
+	}
+	return to;
+}
+
+void
+wire_oidc_done(struct oidc_settings *settings)
+{
+	for (int i = 0; i < settings->issuer_count; i++)
+		free(settings->issuers[i].ca_pem);
+	free(settings);
 }

@@ -2,12 +2,19 @@
 #ifndef WIRE_ACCESS_H
 #define WIRE_ACCESS_H
 
+#include "access/oidc.h"
 #include "api/api.h"
 #include "settings/settings.h"
 
-/* An error for each user that this host does not know. */
+/* Of what any host can check. */
+void wire_oidc_check(const struct settings *settings, struct errlist *errors);
+/* An error for each user and file that this host does not have. */
 void wire_access_check(const struct settings *settings, struct errlist *errors);
 /* What was checked. A user that has gone meanwhile is left out, which can only forbid. */
 void wire_access(const struct settings *settings, struct api *api);
+/* The CI systems that are believed, for oidc_new and oidc_set: a certificate file that cannot be
+ * read lets nobody in by its issuer. Owned by the caller, wire_oidc_done frees it. */
+struct oidc_settings *wire_oidc(const struct settings *settings);
+void wire_oidc_done(struct oidc_settings *settings);
 
 #endif

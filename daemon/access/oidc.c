@@ -200,6 +200,7 @@ judge(struct oidc *oidc, int index, const struct jwt *jwt, struct exchange *exch
 	if (rule == NULL)
 		return OIDC_NO_RULE;
 	exchange->answer.grant = rule->grant;
+	exchange->answer.life_ms = issuer->life_ms;
 	return note_shown(oidc, jwt, issuer->url, why);
 }
 

@@ -9,12 +9,13 @@
 #include "access/principal.h"
 
 #define OIDC_ISSUERS 8
-#define OIDC_RULES 64
+#define OIDC_RULES 128
 
 struct oidc_issuer {
 	char name[KEYS_LABEL]; /* for people, and in principals' ids */
 	char url[256], keys[256], audience[128];
-	char *ca_pem; /* owned by whoever made it; NULL: the system's */
+	char *ca_pem;	 /* owned by whoever made it; NULL: the system's */
+	int64_t life_ms; /* of the token of ours that is given in exchange */
 };
 struct oidc_rule {  /* the first that fits counts */
 	int issuer; /* index */
@@ -51,6 +52,7 @@ struct oidc_answer {
 	char id[PRINCIPAL_ID];	 /* "oidc:github:repo:shop/web:ref:refs/heads/main" */
 	char name[PRINCIPAL_ID]; /* for people: its sub */
 	struct grant grant;
+	int64_t life_ms;
 };
 /* done is called once, in a later turn; none after oidc_free. text is copied. */
 void oidc_exchange(struct oidc *oidc, const char *token,

@@ -29,7 +29,8 @@ struct principal {
 	/* For certain, never what it says of itself: "uid=1000", "token", "token:ab12cd34",
 	 * "certificate:spiffe://…", "oidc:…". */
 	char id[PRINCIPAL_ID];
-	char name[PRINCIPAL_ID];		      /* for people; "" : the id says it all */
+	char name[PRINCIPAL_ID]; /* for people; "" : the id says it all */
+	char token[16];		 /* id of our token that it showed; "" : none */
 	const struct grant *grants[PRINCIPAL_GRANTS]; /* borrowed */
 	int grant_count;
 	struct grant own; /* room for one that comes with the proof, as a token's */

@@ -42,6 +42,8 @@ token_json(const struct token *token)
 	json_object_set_new(json, "sha256", json_string(digest));
 	json_object_set_new(json, "note", json_string(token->note));
 	json_object_set_new(json, "by", json_string(token->by));
+	if (token->holder[0] != '\0')
+		json_object_set_new(json, "holder", json_string(token->holder));
 	json_object_set_new(json, "created", json_integer(token->created_ms));
 	json_object_set_new(json, "expires", json_integer(token->expires_ms));
 	return json;
@@ -75,6 +77,7 @@ token_read(const char *id, const json_t *json, struct token *token, struct err *
 	str_copy(token->id, sizeof(token->id), id);
 	str_copy(token->note, sizeof(token->note), jsonx_text_or(json, "note", ""));
 	str_copy(token->by, sizeof(token->by), jsonx_text_or(json, "by", ""));
+	str_copy(token->holder, sizeof(token->holder), jsonx_text_or(json, "holder", ""));
 	return good ? 0 : err_set(e, "token %.16s in the database is damaged: it is not taken", id);
 }
 
@@ -91,7 +94,13 @@ void
 token_principal(const struct token *token, struct principal *who)
 {
 	*who = (struct principal){.kind = PRINCIPAL_TOKEN, .own = token->grant};
-	str_print(who->id, sizeof(who->id), "token:%s", token->id);
+	str_copy(who->token, sizeof(who->token), token->id);
+	if (token->holder[0] != '\0') {
+		who->kind = PRINCIPAL_OIDC;
+		str_copy(who->id, sizeof(who->id), token->holder);
+	} else {
+		str_print(who->id, sizeof(who->id), "token:%s", token->id);
+	}
 	str_copy(who->name, sizeof(who->name), token->note);
 	principal_grant(who, &who->own);
 }

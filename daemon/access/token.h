@@ -15,8 +15,10 @@
 struct token {
 	char id[SECRET_ID];
 	unsigned char digest[SECRET_DIGEST];
-	char note[TOKEN_NOTE]; /* for people; may be "" */
-	char by[PRINCIPAL_ID]; /* who made it */
+	char note[TOKEN_NOTE];	   /* for people; may be "" */
+	char by[PRINCIPAL_ID];	   /* who made it */
+	char holder[PRINCIPAL_ID]; /* who it was given to in exchange for another proof; "" : the
+				      token stands for itself */
 	struct grant grant;
 	int64_t created_ms, expires_ms;
 };

@@ -26,6 +26,7 @@ static const struct {
     [CODE_THROTTLED] = {"throttled", "Too Many Requests", 429},
     [CODE_DEGRADED] = {"degraded", "Service Unavailable", 503},
     [CODE_STOPPING] = {"stopping", "Service Unavailable", 503},
+    [CODE_ISSUER_AWAY] = {"issuer_away", "Service Unavailable", 503},
     [CODE_INTERNAL] = {"internal", "Internal Server Error", 500},
 };
 

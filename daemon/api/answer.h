@@ -22,6 +22,7 @@ enum api_code { /* of a problem; each has its status */
 	CODE_THROTTLED,
 	CODE_DEGRADED,
 	CODE_STOPPING,
+	CODE_ISSUER_AWAY,
 	CODE_INTERNAL,
 	CODE_COUNT
 };

@@ -85,7 +85,7 @@ on_gone(void *ctx, uint64_t number)
 {
 	api_count_end(ctx, number, 0);
 	if (!api_stream_gone(ctx, number))
-		free(api_pended(ctx, number));
+		api_pending_free(api_pended(ctx, number));
 }
 
 struct api *
@@ -203,7 +203,7 @@ api_free(struct api *api)
 	if (api == NULL)
 		return;
 	api_stop(api);
-	map_free(api->pending, free);
+	map_free(api->pending, api_pending_free);
 	map_free(api->topics, NULL);
 	map_free(api->asked, free);
 	free(api->stats.cells);

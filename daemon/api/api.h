@@ -7,6 +7,7 @@
 #ifndef API_API_H
 #define API_API_H
 
+#include "access/oidc.h"
 #include "access/policy.h"
 #include "base/histogram.h"
 #include "base/str.h"
@@ -34,6 +35,7 @@ struct api_ports {
 	void (*metrics)(void *ctx, struct str *to); /* the whole of Prometheus' text */
 	/* Adds what an app asks for and the settings do not have: its cluster, its data sources. */
 	void (*check_app)(void *ctx, const struct app *app, struct errlist *errors);
+	struct oidc *oidc;	    /* NULL: no CI system is believed */
 	json_t *(*mesh)(void *ctx); /* {"clusters": […]}, as GET /v1/mesh answers */
 };
 

@@ -36,6 +36,8 @@ struct api {
 	struct api_ports ports;
 	struct api_token token;
 	struct policy policy;
+	/* when expired tokens of CI systems were dropped last */
+	int64_t cleaned_ms;
 	struct map *pending; /* request number -> struct pending */
 	int plans;	     /* of these, plans */
 	struct map *topics;  /* rollout -> struct topic: who streams it */
@@ -71,7 +73,7 @@ bool api_token_find(const struct api *api, const char *id, struct token *token);
 /* Who asked about what, for what goes on after its answer has begun. */
 struct api_mark {
 	enum principal_kind kind;
-	char id[PRINCIPAL_ID];
+	char id[PRINCIPAL_ID], token[SECRET_ID];
 	char namespace[APP_LABEL], app[APP_LABEL]; /* "" : whatever it is */
 };
 void api_mark(const struct call *call, struct api_mark *mark);
@@ -86,16 +88,30 @@ bool api_sees(const struct call *call, const char *namespace, const char *app);
 bool api_sees_all(const struct call *call);
 
 /* pending.c: requests whose answer comes from the engine */
-enum pending_kind { PENDING_ROLLOUT, PENDING_APP, PENDING_DELETE, PENDING_PLAN, PENDING_TOKEN };
+enum pending_kind {
+	PENDING_ROLLOUT,
+	PENDING_APP,
+	PENDING_DELETE,
+	PENDING_PLAN,
+	PENDING_TOKEN,
+	PENDING_EXCHANGE
+};
 struct pending {
 	enum pending_kind kind;
 	char image[APP_IMAGE];	  /* of a plan */
 	char secret[SECRET_TEXT]; /* of a token that is made */
+	char from[API_ACTOR];	  /* of an exchange: where it came from */
 };
 struct pending *api_pend(struct api *api, uint64_t number, enum pending_kind kind);
 struct engine_reply api_reply(
     struct call *call, enum pending_kind kind);		      /* the same, and a reply */
-struct pending *api_pended(struct api *api, uint64_t number); /* taken out; NULL: gone. free() it */
+struct pending *api_pended(struct api *api, uint64_t number); /* taken out; NULL: gone */
+void api_pending_free(void *pending); /* its secret is wiped; NULL is allowed */
+
+/* tokens.c: the token is the caller's; answered when it is durable */
+struct token;
+void api_write_token(struct api *api, uint64_t number, const struct token *token,
+    const char *secret, const struct actor *actor);
 
 /* count.c: each request ends once, with the status it was answered with; 0: nobody waits for it */
 struct api_route;

@@ -15,6 +15,14 @@ api_pend(struct api *api, uint64_t number, enum pending_kind kind)
 	return pending;
 }
 
+void
+api_pending_free(void *pending)
+{
+	if (pending != NULL)
+		mem_wipe(((struct pending *)pending)->secret, SECRET_TEXT);
+	free(pending);
+}
+
 struct pending *
 api_pended(struct api *api, uint64_t number)
 {

@@ -4,6 +4,7 @@
 
 #define BODY_APP ((size_t)256 * 1024)
 #define BODY ((size_t)16 * 1024)
+#define BODY_PROOF ((size_t)32 * 1024)
 
 #define OPEN .open = true, .query = ""
 #define MAY(right_, about_) .right = RIGHT_##right_, .about = ABOUT_##about_
@@ -46,6 +47,7 @@ const struct api_route api_routes[] = {
     {"POST", "/v1/tokens", api_make_token, MAY(ADMIN, ALL), .acts = true, .query = "",
 	.max_body = BODY},
     {"GET", "/v1/tokens", api_list_tokens, MAY(ADMIN, ALL), .query = ""},
+    {"POST", "/v1/tokens/exchange", api_exchange_token, OPEN, .max_body = BODY_PROOF},
     {"DELETE", "/v1/tokens/{id}", api_drop_token, MAY(ADMIN, ALL), .acts = true, .query = "",
 	.max_body = BODY},
 };

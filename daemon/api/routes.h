@@ -55,6 +55,7 @@ void api_make_preflight(struct call *call);
 void api_make_token(struct call *call);
 void api_list_tokens(struct call *call);
 void api_drop_token(struct call *call);
+void api_exchange_token(struct call *call);
 void api_give_command(struct call *call); /* the last part of the path says which */
 
 #endif

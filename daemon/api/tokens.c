@@ -59,6 +59,8 @@ render(const struct token *token, int64_t used_ms)
 	json_decref(grant);
 	json_object_set_new(json, "note", api_text_json(token->note));
 	json_object_set_new(json, "by", api_text_json(token->by));
+	json_object_set_new(
+	    json, "holder", token->holder[0] != '\0' ? api_text_json(token->holder) : json_null());
 	json_object_set_new(json, "created", api_time_json(token->created_ms));
 	json_object_set_new(json, "expires", api_time_json(token->expires_ms));
 	json_object_set_new(json, "used", api_time_json(used_ms));
@@ -96,8 +98,7 @@ on_token(void *ctx, uint64_t number, enum engine_result result, const char *id, 
 	else
 		api_problem(api, number, result == ENGINE_REFUSED ? CODE_CONFLICT : CODE_DEGRADED,
 		    "%s", why);
-	mem_wipe(pending->secret, sizeof(pending->secret));
-	free(pending);
+	api_pending_free(pending);
 }
 
 static bool
@@ -110,17 +111,18 @@ check_note(struct call *call, const char *note)
 	return false;
 }
 
-static void
-write_token(struct call *call, const struct token *token, const char *secret)
+void
+api_write_token(struct api *api, uint64_t number, const struct token *token, const char *secret,
+    const struct actor *actor)
 {
-	struct pending *pending = api_pend(call->api, call->number, PENDING_TOKEN);
-	struct engine_reply reply = {.done = on_token, .ctx = call->api, .request = call->number};
+	struct pending *pending = api_pend(api, number, PENDING_TOKEN);
+	struct engine_reply reply = {.done = on_token, .ctx = api, .request = number};
 	json_t *json = token_json(token);
 	char *text = jsonx_dump(json);
 	str_copy(pending->secret, sizeof(pending->secret), secret);
 	log_info("api", "token %s: %s, made by %s", token->id, role_name(token->grant.role),
-	    call->actor.name);
-	engine_token_put(call->api->engine, token->id, text, &call->actor, &reply);
+	    actor->name);
+	engine_token_put(api->engine, token->id, text, actor, &reply);
 	free(text);
 	json_decref(json);
 }
@@ -142,7 +144,7 @@ api_make_token(struct call *call)
 	secret_digest(secret, token.digest);
 	str_copy(token.note, sizeof(token.note), body.note);
 	str_copy(token.by, sizeof(token.by), call->actor.name);
-	write_token(call, &token, secret);
+	api_write_token(call->api, call->number, &token, secret, &call->actor);
 	mem_wipe(secret, sizeof(secret));
 }
 

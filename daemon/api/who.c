@@ -115,6 +115,7 @@ api_mark(const struct call *call, struct api_mark *mark)
 {
 	mark->kind = call->principal.kind;
 	str_copy(mark->id, sizeof(mark->id), call->principal.id);
+	str_copy(mark->token, sizeof(mark->token), call->principal.token);
 	str_copy(mark->namespace, sizeof(mark->namespace), call->namespace);
 	str_copy(mark->app, sizeof(mark->app), call->app);
 }
@@ -134,7 +135,7 @@ find_again(const struct api *api, const struct api_mark *mark, struct principal 
 		principal_grant(who, &grant_everything);
 	} else if (mark->kind == PRINCIPAL_CERTIFICATE) {
 		policy_certificate(&api->policy, name, who);
-	} else if (mark->kind == PRINCIPAL_TOKEN && api_token_find(api, name, &token) &&
+	} else if (mark->token[0] != '\0' && api_token_find(api, mark->token, &token) &&
 		   engine_now_ms(api->engine) < token.expires_ms) {
 		token_principal(&token, who);
 	}

@@ -87,9 +87,9 @@ engine_token_drop(struct engine *engine, const char *id, const struct actor *act
 {
 	struct journal_write write = {
 	    .kind = JOURNAL_TOKEN, .key = id, .actor = actor->name, .at_ms = engine_now_ms(engine)};
-	if (map_get(engine->tokens, id) == NULL)
+	if (map_get(engine->tokens, id) == NULL && reply != NULL)
 		reply_later(engine, reply, ENGINE_NOT_FOUND, id, "there is no such token");
-	else
+	else if (map_get(engine->tokens, id) != NULL)
 		commit_token(engine, &write, reply, ENGINE_OK);
 }
 

@@ -269,6 +269,8 @@ value_json(const struct key *key, const void *record)
 		return globs_json((const struct globs *)(const void *)slot);
 	if (key->type == &settings_urls)
 		return settings_urls_json(slot);
+	if (key->type == &settings_claims)
+		return settings_claims_json(slot);
 	if (key->type == &keys_int)
 		return json_integer(*(const int *)(const void *)slot);
 	if (key->type == &keys_bool)

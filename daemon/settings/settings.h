@@ -15,6 +15,9 @@
 #define SETTINGS_SOURCES 16
 #define SETTINGS_HEADERS 16
 #define SETTINGS_ACCESS 32
+#define SETTINGS_ISSUERS 8
+#define SETTINGS_RULES 16 /* of an issuer */
+#define SETTINGS_PINS 8	  /* of a rule */
 
 #define SETTINGS_ISTIODS 8
 
@@ -63,6 +66,25 @@ struct settings_access {       /* user or certificate may be "", not both */
 };
 extern const char *const settings_roles[]; /* ends with NULL */
 
+struct settings_pins {
+	struct settings_pin {
+		char claim[64], value[256];
+	} items[SETTINGS_PINS];
+	int count;
+};
+struct settings_rule {
+	struct settings_pins pins;
+	int role; /* index into settings_roles */
+	struct globs namespaces, apps;
+};
+struct settings_issuer { /* of tokens, by OpenID Connect */
+	char name[KEYS_LABEL], url[256], audience[128];
+	char keys[256], ca_file[SETTINGS_PATH]; /* "" : not given */
+	int64_t life_ms;
+	struct settings_rule rules[SETTINGS_RULES];
+	int rule_count;
+};
+
 struct settings {
 	char socket[SETTINGS_PATH]; /* "" : none */
 	char socket_mode[8];
@@ -81,6 +103,8 @@ struct settings {
 	int source_count;
 	struct settings_access access[SETTINGS_ACCESS];
 	int access_count;
+	struct settings_issuer issuers[SETTINGS_ISSUERS];
+	int issuer_count;
 };
 
 /* Everything wrong with the file is in errors, with lines. NULL if anything is. check adds what

@@ -49,6 +49,15 @@ add_access(void *record)
 	return &settings->access[settings->access_count++];
 }
 
+static void *
+add_issuer(void *record)
+{
+	struct settings *settings = record;
+	if (settings->issuer_count == SETTINGS_ISSUERS)
+		return NULL;
+	return &settings->issuers[settings->issuer_count++];
+}
+
 static void
 parse_urls(const struct key *key, const json_t *value, void *slot, struct keys_at *at)
 {
@@ -285,6 +294,10 @@ const struct key settings_keys[] = {
 	"socket root and airisd's own user are admin, and everybody else has what is listed. The "
 	"token of listen.tokenFile is admin; other tokens have their own role",
 	.max = SETTINGS_ACCESS, .inside = access_keys, .add = add_access},
+    {"oidc", &keys_list, "[]",
+	"CI systems that vouch for their pipelines by OpenID Connect: these show a token of theirs "
+	"and get one of ours for it, and store no secret",
+	.max = SETTINGS_ISSUERS, .inside = settings_issuer_keys, .add = add_issuer},
     {"store", &keys_object, "{}", "what must not be lost", .inside = store_keys},
     {"log", &keys_object, "{}", "what it says on stderr", .inside = log_keys},
     {"mesh", &keys_object, "{}", "what is known of the service mesh", .inside = mesh_keys},
@@ -300,7 +313,7 @@ bool
 settings_is_live(const char *path)
 {
 	static const char *const live[] = {"log.level", "log.format", "mesh.settle", "metrics.apps",
-	    "prometheus", "listen.tokenFile", "access"};
+	    "prometheus", "listen.tokenFile", "access", "oidc"};
 	for (size_t i = 0; i < sizeof(live) / sizeof(live[0]); i++)
 		if (strcmp(path, live[i]) == 0)
 			return true;
@@ -344,10 +357,21 @@ const char *
 settings_items(const struct key *key, const void *record, size_t *size, int *count)
 {
 	const struct settings *settings = record;
+	if (key->inside == settings_rule_keys) {
+		const struct settings_issuer *issuer = record;
+		*size = sizeof(issuer->rules[0]);
+		*count = issuer->rule_count;
+		return (const char *)issuer->rules;
+	}
 	if (key->inside == access_keys) {
 		*size = sizeof(settings->access[0]);
 		*count = settings->access_count;
 		return (const char *)settings->access;
+	}
+	if (key->inside == settings_issuer_keys) {
+		*size = sizeof(settings->issuers[0]);
+		*count = settings->issuer_count;
+		return (const char *)settings->issuers;
 	}
 	bool clusters = key->inside == cluster_keys;
 	*size = clusters ? sizeof(settings->clusters[0]) : sizeof(settings->sources[0]);
