@@ -87,7 +87,7 @@ const struct flag flags[FLAG_COUNT] = {
     [FLAG_SERVER] = {"server", 0, "URL", .global = true,
 	.help = "airisd to talk to: http://host:port, https://host or unix:PATH"},
     [FLAG_TOKEN_FILE] = {"token-file", 0, "FILE", .global = true,
-	.help = "file with the bearer token (not needed on a Unix socket)"},
+	.help = "file with the bearer token (on a Unix socket the user is known without)"},
     [FLAG_OUTPUT] = {"output", 'o', "FORMAT", .choices = "table json yaml", .global = true,
 	.help = "table (for people, the default), json (as the server said it) or yaml"},
     [FLAG_NO_COLOR] = {"no-color", .global = true,

@@ -40,7 +40,7 @@ say_token(const struct cli *cli)
 {
 	const struct settings *settings = cli->settings;
 
-	if (settings->socket != NULL)
+	if (settings->socket != NULL && settings->token == NULL)
 		return;
 	if (settings->token == NULL)
 		complain_line("  no token was sent; give one with --token-file, AIRIS_TOKEN_FILE, "
