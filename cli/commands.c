@@ -10,7 +10,7 @@ extern const struct command cmd_rollout_start, cmd_rollout_status, cmd_rollout_w
     cmd_rollout_promote, cmd_rollout_approve, cmd_rollout_pause, cmd_rollout_resume,
     cmd_rollout_retry, cmd_rollout_abort, cmd_rollout_undo;
 extern const struct command cmd_cluster_status, cmd_mesh_status;
-extern const struct command cmd_token_create, cmd_token_list, cmd_token_revoke;
+extern const struct command cmd_token_create, cmd_token_exchange, cmd_token_list, cmd_token_revoke;
 extern const struct command cmd_version, cmd_completion, cmd_help;
 
 const struct command *const commands[] = {
@@ -36,6 +36,7 @@ const struct command *const commands[] = {
     &cmd_cluster_status,
     &cmd_mesh_status,
     &cmd_token_create,
+    &cmd_token_exchange,
     &cmd_token_list,
     &cmd_token_revoke,
     &cmd_version,

@@ -7,8 +7,11 @@
 #include <unistd.h>
 #include "base/jsonx.h"
 #include "cmd/cmd.h"
+#include "config.h"
 #include "show/table.h"
 #include "show/when.h"
+
+#define PROOF_MAX ((size_t)16 * 1024)
 
 /* "shop,web-*" */
 static json_t *
@@ -113,15 +116,16 @@ say_created(const struct cli *cli, const json_t *token, const char *file)
 	str_done(&text);
 }
 
+/* Asks for a token with this body, which is freed. */
 static int
-create(struct cli *cli, int fd, const char *file)
+ask(struct cli *cli, const char *path, char *body, int fd, const char *file)
 {
-	char *body = create_body(cli->args);
 	struct request request = {
-	    .method = "POST", .path = "/v1/tokens", .body = body, .length = strlen(body)};
+	    .method = "POST", .path = path, .body = body, .length = strlen(body)};
 	struct answer answer;
 	int code = cmd_call(cli, &request, &answer);
 
+	mem_wipe(body, strlen(body));
 	free(body);
 	if (code != CODE_OK)
 		return code;
@@ -136,19 +140,53 @@ create(struct cli *cli, int fd, const char *file)
 }
 
 static int
-run_create(struct cli *cli)
+make_token(struct cli *cli, const char *path, char *body)
 {
 	const char *file = cli->args->values[FLAG_OUT];
 	int fd = file == NULL ? -1 : open_file(file), code;
 
-	if (file != NULL && fd < 0)
+	if (file != NULL && fd < 0) {
+		free(body);
 		return CODE_USAGE;
-	code = create(cli, fd, file);
+	}
+	code = ask(cli, path, body, fd, file);
 	if (fd >= 0)
 		(void)close(fd);
 	if (code != CODE_OK && file != NULL)
 		(void)unlink(file);
 	return code;
+}
+
+static int
+run_create(struct cli *cli)
+{
+	return make_token(cli, "/v1/tokens", create_body(cli->args));
+}
+
+/* Not from the command line, which everybody on the host can read. */
+static int
+run_exchange(struct cli *cli)
+{
+	struct err e;
+	char *text;
+	size_t length;
+
+	if (file_read(cli->args->words[0], PROOF_MAX, &text, &length, &e) < 0) {
+		complain("%s", e.text);
+		return CODE_USAGE;
+	}
+	while (length > 0 && strchr("\r\n \t", text[length - 1]) != NULL)
+		length--;
+	json_t *proof = json_pack("{s:o}", "token", json_stringn(text, length));
+	mem_wipe(text, strlen(text));
+	free(text);
+	if (proof == NULL) {
+		complain("%s holds no text", cli->args->words[0]);
+		return CODE_USAGE;
+	}
+	char *body = jsonx_dump(proof);
+	json_decref(proof);
+	return make_token(cli, "/v1/tokens/exchange", body);
 }
 
 static void
@@ -258,6 +296,17 @@ const struct command cmd_token_create = {.group = "token",
 	    "output, or with --out to a new file that only you can read; airisd keeps a digest of "
 	    "it. Use it with --token-file FILE, AIRIS_TOKEN_FILE or AIRIS_TOKEN.",
     .run = run_create};
+
+const struct command cmd_token_exchange = {.group = "token",
+    .name = "exchange",
+    .operands = "FILE",
+    .flags = FLAG(OUT),
+    .summary = "a token of a CI system for one of airisd's",
+    .text = "For pipelines, which then store no secret: FILE (- for standard input) holds the "
+	    "OpenID Connect token that the CI system gives to the job, with the audience of "
+	    "airisd's settings (oidc). It can be exchanged once; what it may is said by the rules "
+	    "there.",
+    .run = run_exchange};
 
 const struct command cmd_token_list = {.group = "token",
     .name = "list",

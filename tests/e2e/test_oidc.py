@@ -229,3 +229,24 @@ def test_settings_that_are_wrong(tcp, issuer):
     tcp.daemon.process.popen.send_signal(signal.SIGHUP)
     wait_for("the refusal", lambda: "oidc[0].caFile: /nowhere/ca.pem" in tcp.daemon.process.text())
     assert exchange(tcp, issuer.token()).status == 201
+
+
+def test_by_airisctl(tcp, issuer, tmp_path):
+    """The CI system's token comes from a file or standard input, never from the command line."""
+    ctl = [os.path.join(BUILD, "airisctl"), "--server", f"unix:{tcp.daemon.socket}"]
+    out = tmp_path / "given"
+    run = subprocess.run(ctl + ["token", "exchange", "-", "--out", str(out)], input=issuer.token(),
+                         capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "deployer" in run.stdout and "airis_" not in run.stdout
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert tcp.call(out.read_text().strip(), "GET", "/v1/apps").status == 200
+    proof = tmp_path / "proof"
+    proof.write_text(issuer.token(exp=1700000000) + "\n")
+    run = subprocess.run(ctl + ["token", "exchange", str(proof)], capture_output=True, text=True,
+                         check=False)
+    assert run.returncode != 0 and "expired" in run.stderr, run.stderr
+    proof.write_bytes(b"\xff\xfe\n")
+    run = subprocess.run(ctl + ["token", "exchange", str(proof)], capture_output=True, text=True,
+                         check=False)
+    assert run.returncode == 2 and "holds no text" in run.stderr, run.stderr
