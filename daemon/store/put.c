@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/mem.h"
 #include "base/str.h"
+#include "store/audit.h"
 #include "store/connection.h"
 #include "store/crash.h"
 
@@ -27,6 +28,7 @@ enum verb {
 	DELETE_APP,
 	PUT_RELEASE,
 	PUT_KEY,
+	PUT_AUDIT,
 	PRUNE_KEYS,
 	PROBE,
 	VERBS
@@ -54,6 +56,7 @@ static const char *const texts[VERBS] = {
     [PUT_RELEASE] = "INSERT INTO releases (number, at_ms, app, data, actor)"
 		    " VALUES (?1, ?2, ?3, ?7, ?8)",
     [PUT_KEY] = "INSERT INTO keys (at_ms, key, request, answer) VALUES (?2, ?3, ?6, ?7)",
+    [PUT_AUDIT] = STORE_AUDIT_INSERT,
     [PRUNE_KEYS] = "DELETE FROM keys WHERE key IN"
 		   " (SELECT key FROM keys WHERE at_ms < ?1 ORDER BY at_ms LIMIT 100)",
     [PROBE] = "INSERT INTO probe (id, filler) VALUES (1, randomblob(65536))"
@@ -64,6 +67,8 @@ struct store_put {
 	sqlite3 *db;
 	sqlite3_stmt *statements[VERBS];
 	int64_t newest_key_ms; /* in this transaction; 0: none */
+	struct store_audit *audit;
+	struct audit_head head, tip; /* of what is committed; in this transaction */
 	bool damaged, full;
 };
 
@@ -78,6 +83,11 @@ store_put_new(sqlite3 *db, struct store_put **put, struct err *e)
 			store_put_free(made);
 			return -1;
 		}
+	made->audit = store_audit_open(db, &made->head, e);
+	if (made->audit == NULL) {
+		store_put_free(made);
+		return -1;
+	}
 	*put = made;
 	return 0;
 }
@@ -89,6 +99,7 @@ store_put_free(struct store_put *put)
 		return;
 	for (int i = 0; i < VERBS; i++)
 		sqlite3_finalize(put->statements[i]);
+	store_audit_close(put->audit);
 	free(put);
 }
 
@@ -144,6 +155,8 @@ verb_of(const struct journal_write *write)
 		return PUT_RELEASE;
 	case JOURNAL_KEY:
 		return PUT_KEY;
+	case JOURNAL_AUDIT:
+		return PUT_AUDIT;
 	}
 	abort(); /* not a kind: a bug of the caller */
 }
@@ -152,8 +165,12 @@ static int
 put_write(struct store_put *put, const struct journal_write *write)
 {
 	enum verb verb = verb_of(write);
-	int code = bind_write(put->statements[verb], write);
+	int code;
 
+	if (verb == PUT_AUDIT)
+		return store_audit_put(
+		    put->audit, put->statements[PUT_AUDIT], write->audit, &put->tip);
+	code = bind_write(put->statements[verb], write);
 	if (code == SQLITE_OK)
 		code = run(put, verb);
 	if (code == SQLITE_OK && verb == PUT_KEY && write->at_ms > put->newest_key_ms)
@@ -188,6 +205,11 @@ explain_refusal(struct store_put *put, const struct journal_write *write, int co
 		    (long long)write->number, write->key);
 	else if (there && write->kind == JOURNAL_KEY)
 		err_set(why, "the Idempotency-Key was used already; its answer can be read");
+	else if (there && write->kind == JOURNAL_AUDIT)
+		err_set(why,
+		    "row %lld of the audit is there already: another program writes to this "
+		    "database; stop it, and look at it with airisctl audit verify",
+		    (long long)put->tip.seq + 1);
 	else if (there)
 		err_set(why,
 		    "event %lld is there already: another program writes to this database; stop it",
@@ -204,6 +226,7 @@ static int
 put_batch(struct store_put *put, struct store_batch *batch)
 {
 	int code = run(put, SAVEPOINT);
+	struct audit_head before = put->tip;
 	struct err why;
 
 	for (int i = 0; code == SQLITE_OK && i < batch->count; i++) {
@@ -212,6 +235,7 @@ put_batch(struct store_put *put, struct store_batch *batch)
 			continue;
 		explain_refusal(put, &batch->writes[i], code, &why);
 		store_batch_fail(batch, why.text);
+		put->tip = before;
 		code = run(put, ROLLBACK_TO);
 		break;
 	}
@@ -250,6 +274,7 @@ put_all(struct store_put *put, struct store_batch *first, bool urgent_only, stru
 	int code = run(put, BEGIN);
 
 	put->newest_key_ms = 0;
+	put->tip = put->head;
 	put->full = false;
 	for (struct store_batch *b = first; code == SQLITE_OK && b != NULL; b = b->next)
 		if (b->urgent || !urgent_only)
@@ -266,6 +291,8 @@ put_all(struct store_put *put, struct store_batch *first, bool urgent_only, stru
 		code = run(put, COMMIT);
 		store_crash_commit("commit:after", first);
 	}
+	if (code == SQLITE_OK)
+		put->head = put->tip;
 	return code == SQLITE_OK ? 0 : note_error(put, code, e);
 }
 
