@@ -58,6 +58,7 @@ batch_free(struct batch *batch)
 		free((void *)write->name);
 		free((void *)write->text);
 		free((void *)write->actor);
+		free((void *)write->audit);
 	}
 	while (batch->answers != NULL) {
 		struct answer *answer = batch->answers;
@@ -81,6 +82,7 @@ batch_add(struct batch *batch, const struct journal_write *write)
 	copy->name = mem_strdup(write->name);
 	copy->text = mem_strdup(write->text);
 	copy->actor = mem_strdup(write->actor);
+	copy->audit = write->audit == NULL ? NULL : chain_copy(write->audit);
 }
 
 void
@@ -111,6 +113,12 @@ commit_write(struct entry *entry, const struct journal_write *write)
 }
 
 void
+commit_audit(struct entry *entry, const struct chain_row *row)
+{
+	commit_write(entry, &(struct journal_write){.kind = JOURNAL_AUDIT, .audit = row});
+}
+
+void
 commit_reply(struct entry *entry, const struct engine_reply *reply, enum engine_result result,
     const char *id, const char *why)
 {
@@ -133,6 +141,8 @@ commit_event(struct entry *entry, const struct event *event, const char *actor)
 	struct rollout *r = entry->rollout;
 	struct count_mark before = count_mark(r);
 	struct err e;
+	if (event->kind == EVENT_ACTED)
+		audit_acted(entry, event);
 	if (rollout_fold(r, event, &e) < 0)
 		log_fatal("a decision does not fold: %s", e.text);
 	count_event(entry, event, &before);
@@ -420,13 +430,14 @@ commit_close(struct entry *entry)
 }
 
 void
-commit_app(struct engine *engine, const struct journal_write *write, struct app *app,
-    const struct engine_reply *reply, enum engine_result result)
+commit_app(struct engine *engine, const struct journal_write *write, const struct chain_row *row,
+    struct app *app, const struct engine_reply *reply, enum engine_result result)
 {
 	struct batch *batch = batch_new(engine, "");
 	batch->is_app = true;
 	batch->app = app;
 	batch_add(batch, write);
+	batch_add(batch, &(struct journal_write){.kind = JOURNAL_AUDIT, .audit = row});
 	commit_reply_with(batch, reply, result, write->key, "");
 	engine_app_entry(engine, write->key)->coming = batch;
 	hand_over(engine, batch);

