@@ -23,6 +23,7 @@ const struct api_route api_routes[] = {
     {"GET", "/v1/rollouts/{id}", api_get_rollout, .query = ""},
     {"GET", "/v1/rollouts/{id}/events", api_get_events, .query = "after limit"},
     {"GET", "/v1/rollouts/{id}/plan", api_get_plan, .query = ""},
+    {"GET", "/v1/audit", api_get_audit, .query = "after before limit app rollout who"},
     {"POST", "/v1/plan", api_make_plan, .query = "", .max_body = BODY},
 #define COMMAND(name)                                                                              \
 	{                                                                                          \

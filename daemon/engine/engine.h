@@ -92,6 +92,8 @@ struct engine_note {
 void engine_audit(struct engine *engine, const struct engine_note *note);
 must_check int engine_audit_rows(struct engine *engine, const struct journal_audit_filter *filter,
     journal_audit_each *each, void *ctx, struct err *e);
+must_check int engine_audit_head(
+    const struct engine *engine, struct journal_head *head, struct err *e);
 
 /* Looking; what is returned is valid until the loop's turn ends. */
 const struct app *engine_app(const struct engine *engine, const char *name); /* NULL: none */

@@ -45,6 +45,12 @@ struct journal_audit { /* valid during the callback */
 };
 typedef bool journal_audit_each(void *ctx, const struct journal_audit *audit);
 
+struct journal_head { /* the newest row of the audit; seq 0: there is none yet */
+	int64_t seq, at_ms;
+	unsigned char hash[CHAIN_HASH];
+	char chain[40]; /* the database's identity, which the first row is chained to */
+};
+
 struct journal_audit_filter { /* NULL: any */
 	const char *app, *rollout, *who;
 	int64_t after;	/* rows after this one, oldest first, or */
@@ -80,7 +86,8 @@ struct journal_port {
 	int (*key)(void *ctx, const char *key, journal_each *each, void *each_ctx, struct err *e);
 	int64_t (*last_seq)(void *ctx); /* the newest durable event */
 	int (*audit)(void *ctx, const struct journal_audit_filter *filter, journal_audit_each *each,
-	    void *each_ctx, struct err *e);
+	    void *each_ctx, struct err *e); /* a limit of 1 to 1000 */
+	int (*audit_head)(void *ctx, struct journal_head *head, struct err *e);
 };
 
 #endif

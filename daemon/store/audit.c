@@ -311,3 +311,30 @@ store_read_audit(struct store_reader *reader, const struct journal_audit_filter 
 	sqlite3_finalize(statement);
 	return code == SQLITE_DONE ? 0 : -1;
 }
+
+int
+store_read_audit_head(struct store_reader *reader, struct journal_head *head, struct err *e)
+{
+	sqlite3 *db = store_reader_db(reader);
+	sqlite3_stmt *statement;
+	struct chain *chain;
+
+	*head = (struct journal_head){.seq = 0};
+	if (store_read_identity(reader, head->chain, sizeof(head->chain), e) != 0 ||
+	    store_db_prepare(db, "SELECT seq, at_ms, hash FROM audit ORDER BY seq DESC LIMIT 1",
+		&statement, e) != 0)
+		return -1;
+	if (sqlite3_step(statement) == SQLITE_ROW) {
+		head->seq = sqlite3_column_int64(statement, 0);
+		head->at_ms = sqlite3_column_int64(statement, 1);
+		read_hash(statement, 2, head->hash);
+	}
+	if (sqlite3_finalize(statement) != SQLITE_OK)
+		return store_db_error(db, e);
+	if (head->seq == 0) {
+		chain = chain_new();
+		chain_begin(chain, head->chain, head->hash);
+		chain_free(chain);
+	}
+	return 0;
+}

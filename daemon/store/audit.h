@@ -43,5 +43,6 @@ struct store_reader;
 #define STORE_AUDIT_MOST 1000
 int store_read_audit(struct store_reader *reader, const struct journal_audit_filter *filter,
     journal_audit_each *each, void *each_ctx, struct err *e);
+int store_read_audit_head(struct store_reader *reader, struct journal_head *head, struct err *e);
 
 #endif

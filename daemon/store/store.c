@@ -188,6 +188,14 @@ audit(void *ctx, const struct journal_audit_filter *filter, journal_audit_each *
 	return store_read_audit(store->reader, filter, each, each_ctx, e);
 }
 
+static int
+audit_head(void *ctx, struct journal_head *head, struct err *e)
+{
+	struct store *store = ctx;
+
+	return store_read_audit_head(store->reader, head, e);
+}
+
 struct journal_port
 store_port(struct store *store)
 {
@@ -201,6 +209,7 @@ store_port(struct store *store)
 	    .key = key,
 	    .last_seq = last_seq,
 	    .audit = audit,
+	    .audit_head = audit_head,
 	};
 }
 
