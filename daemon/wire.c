@@ -18,6 +18,7 @@
 #include "store/schema.h"
 #include "store/store.h"
 #include "telemetry/systemd.h"
+#include "wire_audit.h"
 #include "wire_lease.h"
 #include "wire_mesh.h"
 #include "wire_metrics.h"
@@ -43,6 +44,7 @@ struct wire {
 	struct wire_mesh *mesh;
 	struct engine *engine;
 	struct api *api;
+	struct witness *witness;
 	struct wire_cluster clusters[SETTINGS_CLUSTERS];
 	int cluster_count;
 	struct loop_signal *signals[3];
@@ -353,6 +355,9 @@ build(struct wire *wire, struct err *e)
 	if (build_engine(wire, e) < 0)
 		return -1;
 	failpoint("start:recovered");
+	wire->witness = wire_witness(wire->loop, wire->engine, wire->settings, e);
+	if (wire->witness == NULL)
+		return -1;
 	return build_api(wire, e) < 0 || listen_here(wire, e) < 0 ? -1 : 0;
 }
 
@@ -369,6 +374,7 @@ tear_down(struct wire *wire)
 	if (wire->store != NULL)
 		store_flush(wire->store);
 	failpoint("stop:answered");
+	witness_free(wire->witness);
 	struct engine *engine = wire->engine;
 	wire->engine = NULL;
 	engine_free(engine);
