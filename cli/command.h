@@ -32,6 +32,11 @@ enum flag_id {
 	FLAG_CLUSTER,
 	FLAG_LIVE,
 	FLAG_LIMIT,
+	FLAG_ROLLOUT,
+	FLAG_WHO,
+	FLAG_SINCE,
+	FLAG_HEAD,
+	FLAG_PUBLIC_KEY,
 	FLAG_COUNT
 };
 #define FLAG(name) (UINT32_C(1) << FLAG_##name)
