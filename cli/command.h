@@ -38,9 +38,14 @@ enum flag_id {
 	FLAG_NOTE,
 	FLAG_EXPIRES,
 	FLAG_OUT,
+	FLAG_ROLLOUT,
+	FLAG_WHO,
+	FLAG_SINCE,
+	FLAG_HEAD,
+	FLAG_PUBLIC_KEY,
 	FLAG_COUNT
 };
-#define FLAG(name) (UINT32_C(1) << FLAG_##name)
+#define FLAG(name) (UINT64_C(1) << FLAG_##name)
 
 struct flag {
 	const char *name;    /* without the dashes */
@@ -58,8 +63,8 @@ struct command {
 	const char *group;    /* "rollout"; "" for commands of one word */
 	const char *name;     /* "start"; NULL: not a command but the end of the table */
 	const char *operands; /* "ROLLOUT|APP"; "[NAME]" may be left out; "" */
-	uint32_t flags;	      /* taken besides the global ones */
-	uint32_t needs;	      /* of those, the ones that must be given */
+	uint64_t flags;	      /* taken besides the global ones */
+	uint64_t needs;	      /* of those, the ones that must be given */
 	const char *summary;  /* one line, starts with a verb, no full stop */
 	const char *text;     /* paragraphs for --help and the man page; may be NULL */
 	const char *goal;     /* what --wait waits for when it has no value; NULL: succeeded */

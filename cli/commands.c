@@ -11,6 +11,7 @@ extern const struct command cmd_rollout_start, cmd_rollout_status, cmd_rollout_w
     cmd_rollout_retry, cmd_rollout_abort, cmd_rollout_undo;
 extern const struct command cmd_cluster_status, cmd_mesh_status;
 extern const struct command cmd_token_create, cmd_token_exchange, cmd_token_list, cmd_token_revoke;
+extern const struct command cmd_audit_list, cmd_audit_verify, cmd_audit_export;
 extern const struct command cmd_version, cmd_completion, cmd_help;
 
 const struct command *const commands[] = {
@@ -39,6 +40,9 @@ const struct command *const commands[] = {
     &cmd_token_exchange,
     &cmd_token_list,
     &cmd_token_revoke,
+    &cmd_audit_list,
+    &cmd_audit_verify,
+    &cmd_audit_export,
     &cmd_version,
     &cmd_completion,
     &cmd_help,
@@ -51,6 +55,7 @@ const struct group groups[] = {
     {"cluster", "where releases go"},
     {"mesh", "what the proxies have taken"},
     {"token", "who else may come in, and what they may do"},
+    {"audit", "who did what, in a chain that shows what was changed"},
     {NULL, NULL},
 };
 

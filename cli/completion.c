@@ -21,7 +21,7 @@ add_words(struct str *to, const char *group)
 }
 
 static void
-add_flag_names(struct str *to, uint32_t extra)
+add_flag_names(struct str *to, uint64_t extra)
 {
 	const char *space = "";
 

@@ -63,7 +63,7 @@ help_add_flag(const struct flag *flag, struct str *to)
 }
 
 static void
-add_flags(struct str *to, const char *title, uint32_t wanted)
+add_flags(struct str *to, const char *title, uint64_t wanted)
 {
 	struct str name;
 
@@ -80,13 +80,13 @@ add_flags(struct str *to, const char *title, uint32_t wanted)
 	}
 }
 
-static uint32_t
+static uint64_t
 global_flags(void)
 {
-	uint32_t all = 0;
+	uint64_t all = 0;
 
 	for (int i = 0; i < FLAG_COUNT; i++)
-		all |= flags[i].global ? UINT32_C(1) << i : 0;
+		all |= flags[i].global ? UINT64_C(1) << i : 0;
 	return all;
 }
 

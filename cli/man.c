@@ -50,7 +50,7 @@ add_flag(struct str *to, const struct flag *flag)
 }
 
 static void
-add_flags(struct str *to, uint32_t wanted)
+add_flags(struct str *to, uint64_t wanted)
 {
 	str_add(to, ".Bl -tag -width Ds\n");
 	for (int i = 0; i < FLAG_COUNT; i++) {
@@ -102,10 +102,10 @@ add_commands(struct str *to)
 static void
 add_global(struct str *to)
 {
-	uint32_t all = 0;
+	uint64_t all = 0;
 
 	for (int i = 0; i < FLAG_COUNT; i++)
-		all |= flags[i].global ? UINT32_C(1) << i : 0;
+		all |= flags[i].global ? UINT64_C(1) << i : 0;
 	str_add(to, ".Sh FLAGS OF ALL COMMANDS\n");
 	add_flags(to, all);
 }

@@ -19,6 +19,7 @@
 #include "store/store.h"
 #include "telemetry/systemd.h"
 #include "wire_access.h"
+#include "wire_audit.h"
 #include "wire_lease.h"
 #include "wire_mesh.h"
 #include "wire_metrics.h"
@@ -45,6 +46,7 @@ struct wire {
 	struct engine *engine;
 	struct api *api;
 	struct oidc *oidc;
+	struct witness *witness;
 	struct wire_cluster clusters[SETTINGS_CLUSTERS];
 	int cluster_count;
 	struct loop_signal *signals[3];
@@ -371,6 +373,9 @@ build(struct wire *wire, struct err *e)
 	if (build_engine(wire, e) < 0)
 		return -1;
 	failpoint("start:recovered");
+	wire->witness = wire_witness(wire->loop, wire->engine, wire->settings, e);
+	if (wire->witness == NULL)
+		return -1;
 	return build_api(wire, e) < 0 || listen_here(wire, e) < 0 ? -1 : 0;
 }
 
@@ -387,6 +392,7 @@ tear_down(struct wire *wire)
 	if (wire->store != NULL)
 		store_flush(wire->store);
 	failpoint("stop:answered");
+	witness_free(wire->witness);
 	struct engine *engine = wire->engine;
 	wire->engine = NULL;
 	oidc_free(wire->oidc);

@@ -72,6 +72,7 @@ on_request(void *ctx, struct httpd_request *request)
 		refuse_path(&call, allow);
 		return;
 	}
+	call.route = route;
 	if (!api_actor(&call) || (!route->open && !api_may_route(&call, route)) ||
 	    !api_ask_query(&call, route->query) || !body_fits(&call, route))
 		return;

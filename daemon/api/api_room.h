@@ -49,8 +49,11 @@ struct api {
 	struct api_stats stats;
 };
 
+struct api_route;
+
 struct call {
 	struct api *api;
+	const struct api_route *route;
 	struct httpd_request *request;
 	uint64_t number;
 	char arg[256];		    /* what stands for {app} or {id} in the path */

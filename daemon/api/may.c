@@ -4,9 +4,42 @@
 #include <string.h>
 #include "api/routes.h"
 
+/* "abort", "app put", "token create": as what is done is called in the audit. */
+static const char *
+audit_name(const struct api_route *route)
+{
+	const char *last = strrchr(route->path, '/') + 1;
+	bool puts = strcmp(route->method, "PUT") == 0, drops = strcmp(route->method, "DELETE") == 0;
+	if (strstr(route->path, "/apps/") != NULL)
+		return puts ? "app put" : drops ? "app delete" : last;
+	if (strstr(route->path, "/tokens") != NULL)
+		return drops ? "token revoke" : "token create";
+	return strcmp(last, "rollouts") == 0 ? "start" : last;
+}
+
+/* Who tried what they may not: not of what only looks. */
+static void
+audit_denied(const struct call *call, const char *why)
+{
+	char outcome[640];
+	bool rollout = call->route->about == ABOUT_ROLLOUT, app = call->route->about == ABOUT_APP;
+	struct engine_note note = {.actor = &call->actor,
+	    .what = audit_name(call->route),
+	    .rollout = rollout ? call->arg : NULL,
+	    .app = rollout ? call->app
+		   : app   ? call->arg
+			   : NULL,
+	    .outcome = outcome};
+	if (!call->route->acts)
+		return;
+	str_print(outcome, sizeof(outcome), "denied: %s", why);
+	engine_audit(call->api->engine, &note);
+}
+
 static bool
 refuse(struct call *call, const struct err *why)
 {
+	audit_denied(call, why->text);
 	api_problem(call->api, call->number, CODE_FORBIDDEN, "%s", why->text);
 	return false;
 }
@@ -21,6 +54,7 @@ may(struct call *call, enum right right, const struct subject *subject, const ch
 	/* Who has no role at all is told so, whatever it is about. */
 	if (who->grant_count == 0 || authorise(who, RIGHT_READ, subject, &ignored))
 		return refuse(call, &why);
+	audit_denied(call, why.text);
 	api_problem(call->api, call->number, CODE_NOT_FOUND, "%s", missing);
 	return false;
 }
@@ -92,6 +126,7 @@ api_may_put(struct call *call, const struct app *next)
 				return false;
 			continue;
 		}
+		audit_denied(call, "the name is taken by an app that may not be seen");
 		api_problem(call->api, call->number, CODE_FORBIDDEN,
 		    "the name \"%s\" is taken by an app that %s may not see: take another one",
 		    next->name, call->principal.id);

@@ -37,6 +37,8 @@ const struct api_route api_routes[] = {
     {"GET", "/v1/rollouts/{id}", api_get_rollout, MAY(READ, ROLLOUT), .query = ""},
     {"GET", "/v1/rollouts/{id}/events", api_get_events, MAY(READ, ROLLOUT), .query = "after limit"},
     {"GET", "/v1/rollouts/{id}/plan", api_get_plan, MAY(READ, ROLLOUT), .query = ""},
+    {"GET", "/v1/audit", api_get_audit, MAY(ADMIN, ALL),
+	.query = "after before limit app rollout who"},
     {"POST", "/v1/plan", api_make_plan, MAY(RELEASE, BODY), .query = "", .max_body = BODY},
     COMMAND("promote", RELEASE),
     COMMAND("abort", STOP),

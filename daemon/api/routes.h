@@ -49,6 +49,7 @@ void api_start_rollout(struct call *call);
 void api_list_rollouts(struct call *call);
 void api_get_rollout(struct call *call);
 void api_get_events(struct call *call);
+void api_get_audit(struct call *call);
 void api_get_plan(struct call *call);
 void api_make_plan(struct call *call);
 void api_make_preflight(struct call *call);

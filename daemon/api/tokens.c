@@ -111,6 +111,25 @@ check_note(struct call *call, const char *note)
 	return false;
 }
 
+/* "ab12cd34: deployer over namespaces shop, apps web-*, until 2027-…"; owned. */
+static char *
+audit_detail(const struct token *token)
+{
+	struct str text;
+	char until[40];
+	const struct globs *lists[] = {&token->grant.namespaces, &token->grant.apps};
+	str_init(&text, 512);
+	str_addf(&text, "%s: %s", token->id, role_name(token->grant.role));
+	for (int i = 0; i < 2; i++) {
+		str_add(&text, i == 0 ? " over namespaces" : ", apps");
+		for (int n = 0; n < lists[i]->count; n++)
+			str_addf(&text, " %s", lists[i]->items[n]);
+	}
+	str_time_text(token->expires_ms, until, sizeof(until));
+	str_addf(&text, ", until %s", until);
+	return str_take(&text);
+}
+
 void
 api_write_token(struct api *api, uint64_t number, const struct token *token, const char *secret,
     const struct actor *actor)
@@ -120,9 +139,10 @@ api_write_token(struct api *api, uint64_t number, const struct token *token, con
 	json_t *json = token_json(token);
 	char *text = jsonx_dump(json);
 	str_copy(pending->secret, sizeof(pending->secret), secret);
-	log_info("api", "token %s: %s, made by %s", token->id, role_name(token->grant.role),
-	    actor->name);
-	engine_token_put(api->engine, token->id, text, actor, &reply);
+	char *detail = audit_detail(token);
+	log_info("api", "token %s, made by %s", detail, actor->name);
+	engine_token_put(api->engine, token->id, text, detail, actor, &reply);
+	free(detail);
 	free(text);
 	json_decref(json);
 }

@@ -11,30 +11,35 @@ is_ended(struct engine *engine, const char *id, struct rollout **ended)
 	return recover_rollout(&engine->ports.journal, id, ended, &e) == 0;
 }
 
+/* What was not done: refused, or so already. */
 static void
 answer_now(struct engine *engine, const struct engine_reply *reply, enum command_answer answer,
-    const char *id, const struct err *why)
+    const struct rollout *r, struct engine_note *note, const struct err *why)
 {
+	const char *id = r->id;
+	note->outcome = answer == COMMAND_REFUSED ? NULL : "so already";
+	audit_refused(engine, note, r, NULL, why->text);
 	reply_later(engine, reply, answer == COMMAND_REFUSED ? ENGINE_REFUSED : ENGINE_OK, id,
 	    answer == COMMAND_REFUSED ? why->text : "");
 }
 
 /* A rollout that has ended: only what is true already is answered with yes. */
 static void
-command_ended(
-    struct engine *engine, const char *id, enum command command, const struct engine_reply *reply)
+command_ended(struct engine *engine, const char *id, enum command command, struct engine_note *note,
+    const struct engine_reply *reply)
 {
 	struct rollout *ended;
 	struct events events = {0};
 	struct err why;
 	if (!is_ended(engine, id, &ended)) {
+		audit_refused(engine, note, NULL, NULL, "no rollout of that id");
 		reply_later(engine, reply, ENGINE_NOT_FOUND, id, "no rollout of that id");
 		return;
 	}
 	enum command_answer answer =
 	    command_give(ended, command, false, "", "", engine_now_ms(engine), &events, &why);
 	events_done(&events);
-	answer_now(engine, reply, answer, id, &why);
+	answer_now(engine, reply, answer, ended, note, &why);
 	rollout_free(ended);
 }
 
@@ -44,12 +49,18 @@ engine_command(struct engine *engine, const char *id, enum command command, bool
 {
 	struct entry *entry = engine_entry(engine, id);
 	struct events events = {0};
+	struct engine_note note = {.actor = actor,
+	    .what = command_name(command),
+	    .rollout = id,
+	    .detail = full ? "to the full stage" : NULL,
+	    .why = reason};
 	struct err why;
 	if (entry == NULL || !entry->known) {
-		command_ended(engine, id, command, reply);
+		command_ended(engine, id, command, &note, reply);
 		return;
 	}
 	if (engine->degraded && command != COMMAND_ABORT) {
+		audit_lost(engine);
 		reply_later(engine, reply, ENGINE_DEGRADED, id, engine->degraded_why);
 		return;
 	}
@@ -57,18 +68,23 @@ engine_command(struct engine *engine, const char *id, enum command command, bool
 	    actor->id ? actor->id : "", reason, engine_now_ms(engine), &events, &why);
 	/* What is true already may be true since a moment ago: it is said when that is durable. */
 	if (answer == COMMAND_NOTHING && (entry->unsaved > 0 || entry->open != NULL)) {
+		note.outcome = "so already";
+		audit_refused(engine, &note, entry->rollout, NULL, "");
 		commit_reply(entry, reply, ENGINE_OK, id, "");
 		commit_close(entry);
 		return;
 	}
 	if (answer != COMMAND_TAKEN) {
-		answer_now(engine, reply, answer, id, &why);
+		answer_now(engine, reply, answer, entry->rollout, &note, &why);
 		return;
 	}
 	if (command == COMMAND_ABORT)
 		entry->abort_ms = engine->ports.clock.mono_ms(engine->ports.clock.ctx);
 	commit_events(entry, &events, actor->name);
 	events_done(&events);
+	note.outcome = "done";
+	struct chain_row row = audit_row(engine, &note, entry->rollout, NULL);
+	commit_audit(entry, &row);
 	commit_reply(entry, reply, ENGINE_OK, id, "");
 	engine_mark(entry);
 }
@@ -77,27 +93,31 @@ engine_command(struct engine *engine, const char *id, enum command command, bool
  * and in the same turn handed over, so nothing comes between. False: answered. */
 static bool
 may_change(struct engine *engine, const struct app_entry *entry,
-    const struct app_condition *condition, const json_t *spec, const struct engine_reply *reply)
+    const struct app_condition *condition, const json_t *spec, const struct engine_note *note,
+    const struct engine_reply *reply)
 {
 	struct err why;
 	if (condition == NULL || app_meets(commit_coming(entry), condition, spec, &why))
 		return true;
+	audit_refused(engine, note, NULL, entry->app, why.text);
 	commit_app_reply(engine, entry, reply, ENGINE_CHANGED, why.text);
 	return false;
 }
 
 static void
-write_app(struct engine *engine, struct app *app, const struct actor *actor,
+write_app(struct engine *engine, struct app *app, struct engine_note *note,
     const struct engine_reply *reply, enum engine_result result)
 {
+	note->outcome = result == ENGINE_CREATED ? "created" : "changed";
+	struct chain_row row = audit_row(engine, note, NULL, app);
 	char *text = jsonx_dump(app->spec);
 	struct journal_write write = {.kind = JOURNAL_APP,
 	    .key = app->name,
 	    .app = app->name,
 	    .text = text,
-	    .actor = actor->name,
+	    .actor = note->actor->name,
 	    .at_ms = engine_now_ms(engine)};
-	commit_app(engine, &write, app, reply, result);
+	commit_app(engine, &write, &row, app, reply, result);
 	free(text);
 }
 
@@ -107,16 +127,22 @@ engine_app_put(struct engine *engine, struct app *app, const struct app_conditio
 {
 	struct app_entry *entry = engine_app_entry(engine, app->name);
 	const struct app *before = commit_coming(entry);
+	char detail[APP_TAG + 16] = "spec ";
+	struct engine_note note = {.actor = actor, .what = "app put", .detail = detail};
+	app_tag(app, detail + strlen(detail));
 	if (engine->degraded) {
+		audit_lost(engine);
 		reply_later(engine, reply, ENGINE_DEGRADED, app->name, engine->degraded_why);
 		app_free(app);
-	} else if (!may_change(engine, entry, condition, app->spec, reply)) {
+	} else if (!may_change(engine, entry, condition, app->spec, &note, reply)) {
 		app_free(app);
 	} else if (before != NULL && json_equal(before->spec, app->spec)) {
+		note.outcome = "unchanged";
+		audit_refused(engine, &note, NULL, app, "");
 		commit_app_reply(engine, entry, reply, ENGINE_OK, "unchanged");
 		app_free(app);
 	} else {
-		write_app(engine, app, actor, reply, before == NULL ? ENGINE_CREATED : ENGINE_OK);
+		write_app(engine, app, &note, reply, before == NULL ? ENGINE_CREATED : ENGINE_OK);
 	}
 }
 
@@ -125,11 +151,14 @@ engine_app_delete(struct engine *engine, const char *name, const struct app_cond
     const struct actor *actor, const struct engine_reply *reply)
 {
 	struct app_entry *entry = map_get(engine->apps, name);
+	struct engine_note note = {.actor = actor, .what = "app delete", .app = name};
 	if (entry == NULL || entry->app == NULL || entry->leaving > 0) {
+		audit_refused(engine, &note, NULL, NULL, "no app of that name");
 		reply_later(engine, reply, ENGINE_NOT_FOUND, name, "no app of that name");
 		return;
 	}
 	if (engine->degraded) {
+		audit_lost(engine);
 		reply_later(engine, reply, ENGINE_DEGRADED, name, engine->degraded_why);
 		return;
 	}
@@ -138,16 +167,19 @@ engine_app_delete(struct engine *engine, const char *name, const struct app_cond
 		str_print(why, sizeof(why), "rollout %s of %s is %s: abort it first",
 		    entry->rollouts->rollout->id, name,
 		    phase_name(entry->rollouts->rollout->phase));
+		audit_refused(engine, &note, NULL, entry->app, why);
 		reply_later(engine, reply, ENGINE_REFUSED, name, why);
 		return;
 	}
-	if (!may_change(engine, entry, condition, NULL, reply))
+	if (!may_change(engine, entry, condition, NULL, &note, reply))
 		return;
+	note.outcome = "deleted";
+	struct chain_row row = audit_row(engine, &note, NULL, entry->app);
 	struct journal_write write = {.kind = JOURNAL_APP,
 	    .key = name,
 	    .app = name,
 	    .actor = actor->name,
 	    .at_ms = engine_now_ms(engine)};
 	entry->leaving++;
-	commit_app(engine, &write, NULL, reply, ENGINE_OK);
+	commit_app(engine, &write, &row, NULL, reply, ENGINE_OK);
 }

@@ -59,6 +59,7 @@ batch_free(struct batch *batch)
 		free((void *)write->name);
 		free((void *)write->text);
 		free((void *)write->actor);
+		free((void *)write->audit);
 	}
 	while (batch->answers != NULL) {
 		struct answer *answer = batch->answers;
@@ -82,6 +83,7 @@ batch_add(struct batch *batch, const struct journal_write *write)
 	copy->name = mem_strdup(write->name);
 	copy->text = mem_strdup(write->text);
 	copy->actor = mem_strdup(write->actor);
+	copy->audit = write->audit == NULL ? NULL : chain_copy(write->audit);
 }
 
 void
@@ -112,6 +114,12 @@ commit_write(struct entry *entry, const struct journal_write *write)
 }
 
 void
+commit_audit(struct entry *entry, const struct chain_row *row)
+{
+	commit_write(entry, &(struct journal_write){.kind = JOURNAL_AUDIT, .audit = row});
+}
+
+void
 commit_reply(struct entry *entry, const struct engine_reply *reply, enum engine_result result,
     const char *id, const char *why)
 {
@@ -134,6 +142,8 @@ commit_event(struct entry *entry, const struct event *event, const char *actor)
 	struct rollout *r = entry->rollout;
 	struct count_mark before = count_mark(r);
 	struct err e;
+	if (event->kind == EVENT_ACTED)
+		audit_acted(entry, event);
 	if (rollout_fold(r, event, &e) < 0)
 		log_fatal("a decision does not fold: %s", e.text);
 	count_event(entry, event, &before);
@@ -423,20 +433,21 @@ commit_close(struct entry *entry)
 }
 
 void
-commit_app(struct engine *engine, const struct journal_write *write, struct app *app,
-    const struct engine_reply *reply, enum engine_result result)
+commit_app(struct engine *engine, const struct journal_write *write, const struct chain_row *row,
+    struct app *app, const struct engine_reply *reply, enum engine_result result)
 {
 	struct batch *batch = batch_new(engine, "");
 	batch->is_app = true;
 	batch->app = app;
 	batch_add(batch, write);
+	batch_add(batch, &(struct journal_write){.kind = JOURNAL_AUDIT, .audit = row});
 	commit_reply_with(batch, reply, result, write->key, "");
 	engine_app_entry(engine, write->key)->coming = batch;
 	hand_over(engine, batch);
 }
 
 void
-commit_token(struct engine *engine, const struct journal_write *write,
+commit_token(struct engine *engine, const struct journal_write *write, const struct chain_row *row,
     const struct engine_reply *reply, enum engine_result result)
 {
 	struct batch *batch = batch_new(engine, "");
@@ -444,6 +455,8 @@ commit_token(struct engine *engine, const struct journal_write *write,
 	/* A full disk must not keep anybody from shutting somebody out. */
 	batch->urgent = write->text == NULL && write->number == 0;
 	batch_add(batch, write);
+	if (row != NULL)
+		batch_add(batch, &(struct journal_write){.kind = JOURNAL_AUDIT, .audit = row});
 	if (reply != NULL)
 		commit_reply_with(batch, reply, result, write->key, "");
 	hand_over(engine, batch);

@@ -202,6 +202,7 @@ engine_new(struct loop *loop, const struct engine_ports *ports,
 	engine->keys = map_new();
 	engine->batches = map_new();
 	engine->retry = loop_timer_new(loop, on_retry, engine);
+	engine->audit = audit_new(engine);
 	engine->wall_base_ms = ports->clock.wall_ms(ports->clock.ctx);
 	engine->mono_base_ms = ports->clock.mono_ms(ports->clock.ctx);
 	if (recover(engine, e) < 0) {
@@ -217,6 +218,7 @@ engine_free(struct engine *engine)
 	if (engine == NULL)
 		return;
 	loop_timer_free(engine->retry);
+	audit_free(engine->audit);
 	plan_free(engine);
 	effects_mesh_free(engine);
 	effects_free(engine);

@@ -3,6 +3,7 @@
 #define ENGINE_ENGINE_ROOM_H
 
 #include "base/map.h"
+#include "engine/audit.h"
 #include "engine/commit.h"
 #include "engine/effects.h"
 #include "engine/engine.h"
@@ -68,7 +69,7 @@ struct engine {
 	struct engine_settings settings;
 	struct map *apps;      /* name -> app_entry */
 	struct map *live;      /* id -> entry */
-	struct map *acts;      /* "cluster/number" -> entry's id (owned text) */
+	struct map *acts;      /* "cluster/number" -> chain_row of audit_sent */
 	struct map *asks;      /* number -> ask */
 	struct map *mesh_asks; /* number -> mesh_ask */
 	struct map *tokens;    /* id -> struct token_entry: those that are durable */
@@ -85,6 +86,7 @@ struct engine {
 	int64_t degraded_ms;	  /* since when */
 	struct loop_timer *retry; /* of failed batches */
 	struct engine_stats stats;
+	struct audit *audit;
 };
 
 /* engine.c */

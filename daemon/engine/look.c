@@ -115,6 +115,21 @@ engine_events(struct engine *engine, const char *id, int64_t after_seq, int limi
 }
 
 int
+engine_audit_rows(struct engine *engine, const struct journal_audit_filter *filter,
+    journal_audit_each *each, void *ctx, struct err *e)
+{
+	const struct journal_port *journal = &engine->ports.journal;
+	return journal->audit(journal->ctx, filter, each, ctx, e);
+}
+
+int
+engine_audit_head(const struct engine *engine, struct journal_head *head, struct err *e)
+{
+	const struct journal_port *journal = &engine->ports.journal;
+	return journal->audit_head(journal->ctx, head, e);
+}
+
+int
 engine_rollouts(struct engine *engine, const struct journal_filter *filter, journal_each *each,
     void *ctx, struct err *e)
 {

@@ -18,6 +18,44 @@ struct known_key {
 	const char *hash;
 };
 
+static struct engine_note
+note_of(const struct engine_start *start)
+{
+	return (struct engine_note){.actor = &start->actor,
+	    .what = start->undo ? "undo" : "start",
+	    .app = start->app,
+	    .detail = start->image,
+	    .why = start->why};
+}
+
+static void
+refuse(struct engine *engine, const struct engine_start *start, const struct engine_reply *reply,
+    enum engine_result result, const char *why)
+{
+	const struct app *app = engine_app(engine, start->app);
+	struct engine_note note = note_of(start);
+	if (result == ENGINE_DEGRADED)
+		audit_lost(engine);
+	else
+		audit_refused(engine, &note, NULL, app, why);
+	reply_later(engine, reply, result, start->app, why);
+}
+
+static void
+write_audit(struct entry *entry, const struct engine_start *start)
+{
+	const struct release *release = &entry->rollout->release;
+	struct engine_note note = note_of(start);
+	char detail[APP_IMAGE + sizeof(release->commit) + 64];
+	str_print(detail, sizeof(detail), "release %d, image %s%s%s", release->number,
+	    release->image, release->commit[0] != '\0' ? ", commit " : "", release->commit);
+	note.detail = detail;
+	note.outcome = "created";
+	struct chain_row row = audit_row(entry->engine, &note, entry->rollout, NULL);
+	row.at_ms = release->at_ms;
+	commit_audit(entry, &row);
+}
+
 /* What a request asks for, as text: the same key with another text is another request. */
 static void
 request_text(const struct engine_start *start, char *to, size_t size)
@@ -57,6 +95,10 @@ key_was_used(struct engine *engine, const struct engine_start *start, const char
 	}
 	if (!known.found)
 		return false;
+	struct engine_note note = note_of(start);
+	if (!known.same)
+		audit_refused(engine, &note, NULL, engine_app(engine, start->app),
+		    "the Idempotency-Key was used for another request");
 	reply_later(engine, reply, known.same ? ENGINE_OK : ENGINE_KEY_REUSED, known.rollout,
 	    known.same ? "" : "this Idempotency-Key was used for another request: take a new one");
 	return true;
@@ -174,7 +216,7 @@ start_now(struct engine *engine, struct app_entry *app, const struct engine_star
 	int number;
 	struct err e;
 	if (next_number(engine, app, &number, &e) < 0) {
-		reply_later(engine, reply, ENGINE_DEGRADED, start->app, e.text);
+		refuse(engine, start, reply, ENGINE_DEGRADED, e.text);
 		return;
 	}
 	fill_release(start, number, engine_now_ms(engine), &release);
@@ -185,6 +227,7 @@ start_now(struct engine *engine, struct app_entry *app, const struct engine_star
 	json_decref(data);
 	if (start->key != NULL)
 		write_key(entry, start->key, hash);
+	write_audit(entry, start);
 	commit_reply(entry, reply, ENGINE_CREATED, rollout->id, "");
 	engine_mark(entry);
 }
@@ -243,7 +286,7 @@ undo(struct engine *engine, struct app_entry *app, const struct engine_start *st
 	struct engine_start with_image = *start;
 	int64_t good_ms = 0;
 	if (find_image(engine, start, image, &good_ms, &e) < 0) {
-		reply_later(engine, reply, ENGINE_REFUSED, start->app, e.text);
+		refuse(engine, start, reply, ENGINE_REFUSED, e.text);
 		return;
 	}
 	with_image.image = image;
@@ -268,11 +311,11 @@ engine_start(
 		return;
 	struct app_entry *app = map_get(engine->apps, start->app);
 	if (app == NULL || app->app == NULL || app->leaving > 0) {
-		reply_later(engine, reply, ENGINE_NOT_FOUND, start->app, "no app of that name");
+		refuse(engine, start, reply, ENGINE_NOT_FOUND, "no app of that name");
 		return;
 	}
 	if (engine->degraded) {
-		reply_later(engine, reply, ENGINE_DEGRADED, start->app, engine->degraded_why);
+		refuse(engine, start, reply, ENGINE_DEGRADED, engine->degraded_why);
 		return;
 	}
 	if (app->rollouts != NULL && (app->app->on_start == START_REFUSE || start->undo)) {
@@ -282,7 +325,7 @@ engine_start(
 		    app->rollouts->rollout->id, start->app,
 		    phase_name(app->rollouts->rollout->phase),
 		    start->undo ? "; abort goes back to what ran before" : " (onStart: refuse)");
-		reply_later(engine, reply, ENGINE_REFUSED, start->app, why);
+		refuse(engine, start, reply, ENGINE_REFUSED, why);
 		return;
 	}
 	if (start->undo)

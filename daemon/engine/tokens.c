@@ -2,6 +2,7 @@
  * creation is on the disk, and no longer once its end is. */
 #include <string.h>
 #include "base/str.h"
+#include "engine/audit.h"
 #include "engine/engine_room.h"
 
 #define USED_MS (INT64_C(3600) * 1000)
@@ -59,9 +60,11 @@ tokens_free(struct engine *engine)
 }
 
 void
-engine_token_put(struct engine *engine, const char *id, const char *text, const struct actor *actor,
-    const struct engine_reply *reply)
+engine_token_put(struct engine *engine, const char *id, const char *text, const char *detail,
+    const struct actor *actor, const struct engine_reply *reply)
 {
+	struct engine_note note = {
+	    .actor = actor, .what = "token create", .detail = detail, .outcome = "created"};
 	struct journal_write write = {.kind = JOURNAL_TOKEN,
 	    .key = id,
 	    .text = text,
@@ -77,7 +80,8 @@ engine_token_put(struct engine *engine, const char *id, const char *text, const 
 		    ENGINE_TOKENS);
 		reply_later(engine, reply, ENGINE_REFUSED, id, why);
 	} else {
-		commit_token(engine, &write, reply, ENGINE_CREATED);
+		struct chain_row row = audit_row(engine, &note, NULL, NULL);
+		commit_token(engine, &write, &row, reply, ENGINE_CREATED);
 	}
 }
 
@@ -85,12 +89,15 @@ void
 engine_token_drop(struct engine *engine, const char *id, const struct actor *actor,
     const struct engine_reply *reply)
 {
+	struct engine_note note = {
+	    .actor = actor, .what = "token revoke", .detail = id, .outcome = "revoked"};
 	struct journal_write write = {
 	    .kind = JOURNAL_TOKEN, .key = id, .actor = actor->name, .at_ms = engine_now_ms(engine)};
-	if (map_get(engine->tokens, id) == NULL && reply != NULL)
+	struct chain_row row = audit_row(engine, &note, NULL, NULL);
+	if (map_get(engine->tokens, id) != NULL)
+		commit_token(engine, &write, &row, reply, ENGINE_OK);
+	else if (reply != NULL)
 		reply_later(engine, reply, ENGINE_NOT_FOUND, id, "there is no such token");
-	else if (map_get(engine->tokens, id) != NULL)
-		commit_token(engine, &write, reply, ENGINE_OK);
 }
 
 void
@@ -105,7 +112,7 @@ engine_token_used(struct engine *engine, const char *id)
 	entry->written_ms = entry->used_ms;
 	struct journal_write write = {
 	    .kind = JOURNAL_TOKEN, .key = id, .number = entry->used_ms, .at_ms = entry->used_ms};
-	commit_token(engine, &write, NULL, ENGINE_OK);
+	commit_token(engine, &write, NULL, NULL, ENGINE_OK);
 }
 
 bool

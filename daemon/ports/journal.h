@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/chain.h"
 #include "base/err.h"
 
 enum journal_kind {
@@ -17,8 +18,9 @@ enum journal_kind {
 	JOURNAL_APP,	 /* key: app; text: its spec as JSON; NULL text: deleted */
 	JOURNAL_RELEASE, /* key: app; number: release; text: JSON. Written once, never changed */
 	JOURNAL_KEY,	 /* key: Idempotency-Key; name: hash of the request; text: the rollout */
-	JOURNAL_TOKEN	 /* key: token's id; text: its JSON; NULL text: number 0 revokes it, any
+	JOURNAL_TOKEN,	 /* key: token's id; text: its JSON; NULL text: number 0 revokes it, any
 			  * other is the time it was used last, which makes no token of none */
+	JOURNAL_AUDIT	 /* audit alone; its number and hash are given when it is written */
 };
 
 struct journal_write {
@@ -27,6 +29,7 @@ struct journal_write {
 	int64_t number;
 	int64_t at_ms;
 	bool final;
+	const struct chain_row *audit; /* copied */
 	bool
 	    urgent; /* it may use the disk space that is kept for aborts; so may all of its batch */
 };
@@ -37,6 +40,25 @@ struct journal_row { /* what reading gives; strings are valid during the callbac
 	bool final;
 };
 typedef bool journal_each(void *ctx, const struct journal_row *row); /* false: enough */
+
+struct journal_audit { /* valid during the callback */
+	struct chain_row row;
+	unsigned char hash[CHAIN_HASH];
+};
+typedef bool journal_audit_each(void *ctx, const struct journal_audit *audit);
+
+struct journal_head { /* the newest row of the audit; seq 0: there is none yet */
+	int64_t seq, at_ms;
+	unsigned char hash[CHAIN_HASH];
+	char chain[40]; /* the database's identity, which the first row is chained to */
+};
+
+struct journal_audit_filter { /* NULL: any */
+	const char *app, *rollout, *who;
+	int64_t after;	/* rows after this one, oldest first, or */
+	int64_t before; /* if not 0: rows before this one, newest first */
+	int limit;
+};
 
 struct journal_filter { /* for rollouts; NULL or 0: any */
 	const char *app, *phase, *cluster;
@@ -67,6 +89,9 @@ struct journal_port {
 	/* Calls each at most once. */
 	int (*key)(void *ctx, const char *key, journal_each *each, void *each_ctx, struct err *e);
 	int64_t (*last_seq)(void *ctx); /* the newest durable event */
+	int (*audit)(void *ctx, const struct journal_audit_filter *filter, journal_audit_each *each,
+	    void *each_ctx, struct err *e); /* a limit of 1 to 1000 */
+	int (*audit_head)(void *ctx, struct journal_head *head, struct err *e);
 };
 
 #endif

@@ -96,6 +96,9 @@ struct settings {
 	int log_level, log_format; /* enum log_level, enum log_format */
 	int64_t settle_ms;
 	bool metrics_apps;
+	char sign_key_file[SETTINGS_PATH]; /* "" : none */
+	char syslog[108];		   /* its socket */
+	int64_t sign_every_ms;
 	int max_connections, max_body;
 	struct settings_cluster clusters[SETTINGS_CLUSTERS];
 	int cluster_count;

@@ -168,6 +168,16 @@ static const struct key metrics_keys[] = {
 	IN(metrics_apps)},
     END};
 
+static const struct key audit_keys[] = {
+    {"signKeyFile", &settings_file, NULL,
+	"file with a private Ed25519 key (PEM): the newest hash of the audit is signed and sent to "
+	"syslog; when not given it is only logged, unsigned, once a day",
+	IN(sign_key_file), .max = SETTINGS_PATH},
+    {"signEvery", &keys_duration, "1h", "how often", IN(sign_every_ms), .min = SECOND_MS,
+	.max = 24 * 60 * MINUTE_MS},
+    {"syslog", &keys_text, "/dev/log", "the socket of the local syslog", IN(syslog), .max = 108},
+    END};
+
 static const struct key limit_keys[] = {
     {"connections", &keys_int, "256", "open connections; more wait", IN(max_connections), .min = 4,
 	.max = 10000},
@@ -302,6 +312,7 @@ const struct key settings_keys[] = {
     {"log", &keys_object, "{}", "what it says on stderr", .inside = log_keys},
     {"mesh", &keys_object, "{}", "what is known of the service mesh", .inside = mesh_keys},
     {"metrics", &keys_object, "{}", "what GET /metrics shows", .inside = metrics_keys},
+    {"audit", &keys_object, "{}", "who did what, in a chain of hashes", .inside = audit_keys},
     {"limits", &keys_object, "{}", "bounds of the REST API", .inside = limit_keys},
     {"clusters", &keys_list, "[]", "Kubernetes clusters; apps name one", .max = SETTINGS_CLUSTERS,
 	.inside = cluster_keys, .add = add_cluster},

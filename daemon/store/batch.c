@@ -7,7 +7,7 @@
 #include <string.h>
 #include "base/mem.h"
 
-enum { TEXTS = 6 };
+enum { TEXTS = 6, AUDIT_BYTES = 512 /* of a row, about */ };
 
 static void
 texts_of(struct journal_write *write, const char **texts[TEXTS])
@@ -31,6 +31,10 @@ own_texts(struct store_batch *batch, struct journal_write *write)
 			continue;
 		*texts[i] = mem_strdup(*texts[i]);
 		batch->bytes += (int64_t)strlen(*texts[i]);
+	}
+	if (write->kind == JOURNAL_AUDIT) {
+		write->audit = chain_copy(write->audit);
+		batch->bytes += AUDIT_BYTES;
 	}
 }
 
@@ -61,6 +65,8 @@ store_batch_free(struct store_batch *batch)
 		texts_of(&batch->writes[i], texts);
 		for (int j = 0; j < TEXTS; j++)
 			free((char *)*texts[j]);
+		if (batch->writes[i].kind == JOURNAL_AUDIT)
+			free((void *)batch->writes[i].audit);
 	}
 	free(batch->writes);
 	free(batch->why);

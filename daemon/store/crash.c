@@ -42,7 +42,8 @@ write_point(const char *place, const struct journal_write *write)
 		event_point(place, write);
 		return;
 	case JOURNAL_ROLLOUT:
-		return; /* follows from the events beside it */
+	case JOURNAL_AUDIT:
+		return; /* follows from what is beside it */
 	case JOURNAL_APP:
 		failpoint_of(place, write->text == NULL ? "app.deleted" : "app");
 		return;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include "base/mem.h"
 #include "base/str.h"
+#include "store/audit.h"
 #include "store/connection.h"
 #include "store/crash.h"
 
@@ -30,6 +31,7 @@ enum verb {
 	PUT_TOKEN,
 	USE_TOKEN,
 	DELETE_TOKEN,
+	PUT_AUDIT,
 	PRUNE_KEYS,
 	PROBE,
 	VERBS
@@ -60,6 +62,7 @@ static const char *const texts[VERBS] = {
     [PUT_TOKEN] = "INSERT INTO tokens (at_ms, token, data, actor) VALUES (?2, ?3, ?7, ?8)",
     [USE_TOKEN] = "UPDATE tokens SET used_ms = ?1 WHERE token = ?3",
     [DELETE_TOKEN] = "DELETE FROM tokens WHERE token = ?3",
+    [PUT_AUDIT] = STORE_AUDIT_INSERT,
     [PRUNE_KEYS] = "DELETE FROM keys WHERE key IN"
 		   " (SELECT key FROM keys WHERE at_ms < ?1 ORDER BY at_ms LIMIT 100)",
     [PROBE] = "INSERT INTO probe (id, filler) VALUES (1, randomblob(65536))"
@@ -70,6 +73,8 @@ struct store_put {
 	sqlite3 *db;
 	sqlite3_stmt *statements[VERBS];
 	int64_t newest_key_ms; /* in this transaction; 0: none */
+	struct store_audit *audit;
+	struct audit_head head, tip; /* of what is committed; in this transaction */
 	bool damaged, full;
 };
 
@@ -84,6 +89,11 @@ store_put_new(sqlite3 *db, struct store_put **put, struct err *e)
 			store_put_free(made);
 			return -1;
 		}
+	made->audit = store_audit_open(db, &made->head, e);
+	if (made->audit == NULL) {
+		store_put_free(made);
+		return -1;
+	}
 	*put = made;
 	return 0;
 }
@@ -95,6 +105,7 @@ store_put_free(struct store_put *put)
 		return;
 	for (int i = 0; i < VERBS; i++)
 		sqlite3_finalize(put->statements[i]);
+	store_audit_close(put->audit);
 	free(put);
 }
 
@@ -154,6 +165,8 @@ verb_of(const struct journal_write *write)
 		if (write->text != NULL)
 			return PUT_TOKEN;
 		return write->number == 0 ? DELETE_TOKEN : USE_TOKEN;
+	case JOURNAL_AUDIT:
+		return PUT_AUDIT;
 	}
 	abort(); /* not a kind: a bug of the caller */
 }
@@ -162,8 +175,12 @@ static int
 put_write(struct store_put *put, const struct journal_write *write)
 {
 	enum verb verb = verb_of(write);
-	int code = bind_write(put->statements[verb], write);
+	int code;
 
+	if (verb == PUT_AUDIT)
+		return store_audit_put(
+		    put->audit, put->statements[PUT_AUDIT], write->audit, &put->tip);
+	code = bind_write(put->statements[verb], write);
 	if (code == SQLITE_OK)
 		code = run(put, verb);
 	if (code == SQLITE_OK && verb == PUT_KEY && write->at_ms > put->newest_key_ms)
@@ -200,6 +217,11 @@ explain_refusal(struct store_put *put, const struct journal_write *write, int co
 		err_set(why, "the Idempotency-Key was used already; its answer can be read");
 	else if (there && write->kind == JOURNAL_TOKEN)
 		err_set(why, "a token of the id %s is there already; try again", write->key);
+	else if (there && write->kind == JOURNAL_AUDIT)
+		err_set(why,
+		    "row %lld of the audit is there already: another program writes to this "
+		    "database; stop it, and look at it with airisctl audit verify",
+		    (long long)put->tip.seq + 1);
 	else if (there)
 		err_set(why,
 		    "event %lld is there already: another program writes to this database; stop it",
@@ -216,6 +238,7 @@ static int
 put_batch(struct store_put *put, struct store_batch *batch)
 {
 	int code = run(put, SAVEPOINT);
+	struct audit_head before = put->tip;
 	struct err why;
 
 	for (int i = 0; code == SQLITE_OK && i < batch->count; i++) {
@@ -224,6 +247,7 @@ put_batch(struct store_put *put, struct store_batch *batch)
 			continue;
 		explain_refusal(put, &batch->writes[i], code, &why);
 		store_batch_fail(batch, why.text);
+		put->tip = before;
 		code = run(put, ROLLBACK_TO);
 		break;
 	}
@@ -262,6 +286,7 @@ put_all(struct store_put *put, struct store_batch *first, bool urgent_only, stru
 	int code = run(put, BEGIN);
 
 	put->newest_key_ms = 0;
+	put->tip = put->head;
 	put->full = false;
 	for (struct store_batch *b = first; code == SQLITE_OK && b != NULL; b = b->next)
 		if (b->urgent || !urgent_only)
@@ -278,6 +303,8 @@ put_all(struct store_put *put, struct store_batch *first, bool urgent_only, stru
 		code = run(put, COMMIT);
 		store_crash_commit("commit:after", first);
 	}
+	if (code == SQLITE_OK)
+		put->head = put->tip;
 	return code == SQLITE_OK ? 0 : note_error(put, code, e);
 }
 

@@ -107,6 +107,12 @@ store_reader_db(struct store_reader *reader)
 	return reader->db;
 }
 
+void
+store_reader_begin(struct store_reader *reader)
+{
+	reader->deadline_us = now_us() + reader->page_us;
+}
+
 /* A plus sign keeps SQLite from using that column's index: the first filter that is there, from the
  * narrowest on, chooses the index; the others only look at what it gives. */
 static char *
@@ -202,8 +208,8 @@ timed_step(struct store_reader *reader, sqlite3_stmt *statement, int64_t *left_u
 	return code;
 }
 
-static int
-read_error(struct store_reader *reader, int code, struct err *e)
+int
+store_reader_error(struct store_reader *reader, int code, struct err *e)
 {
 	if ((code & 0xff) == SQLITE_INTERRUPT)
 		return err_set(e,
@@ -238,7 +244,7 @@ read_page(struct store_reader *reader, const struct question *q, sqlite3_stmt *s
 			page->cursor = sqlite3_value_dup(sqlite3_column_value(statement, 0));
 		page->enough = !q->each(q->ctx, &row);
 	}
-	return code == SQLITE_ROW || code == SQLITE_DONE ? 0 : read_error(reader, code, e);
+	return code == SQLITE_ROW || code == SQLITE_DONE ? 0 : store_reader_error(reader, code, e);
 }
 
 static int
@@ -289,8 +295,8 @@ answer(struct store_reader *reader, const struct question *q, struct err *e)
 	if (borrow(reader, q->ask, &statement, e) != 0)
 		return -1;
 	code = bind_question(q, statement);
-	result =
-	    code == SQLITE_OK ? read_pages(reader, q, statement, e) : read_error(reader, code, e);
+	result = code == SQLITE_OK ? read_pages(reader, q, statement, e)
+				   : store_reader_error(reader, code, e);
 	give_back(reader, q->ask, statement);
 	return result;
 }
@@ -369,13 +375,13 @@ store_read_tokens(struct store_reader *reader, journal_each *each, void *each_ct
 int
 store_read_last_seq(struct store_reader *reader, int64_t *seq, struct err *e)
 {
-	reader->deadline_us = now_us() + reader->page_us;
+	store_reader_begin(reader);
 	return store_db_number(reader->db, "SELECT coalesce(max(seq), 0) FROM events", seq, e);
 }
 
 int
 store_read_identity(struct store_reader *reader, char *to, size_t size, struct err *e)
 {
-	reader->deadline_us = now_us() + reader->page_us;
+	store_reader_begin(reader);
 	return store_db_text(reader->db, "SELECT value FROM identity WHERE id = 1", to, size, e);
 }

@@ -15,6 +15,8 @@ must_check int store_reader_open(const char *path, const char *vfs, int64_t page
 void store_reader_close(struct store_reader *reader); /* NULL is allowed */
 /* The reader's own, for reads that are none of these. */
 sqlite3 *store_reader_db(struct store_reader *reader);
+void store_reader_begin(struct store_reader *reader); /* the time of one page begins */
+int store_reader_error(struct store_reader *reader, int code, struct err *e); /* returns -1 */
 
 /* As in ports/journal.h. Within each, reading is allowed. */
 int store_read_events(struct store_reader *reader, const char *rollout, int64_t after_seq,

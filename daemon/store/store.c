@@ -12,7 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/failpoint.h"
+#include "base/log.h"
 #include "base/str.h"
+#include "store/audit.h"
 #include "store/batch.h"
 #include "store/connection.h"
 #include "store/lock.h"
@@ -22,6 +24,7 @@
 #include "store/writer.h"
 
 #define REPORTS_A_TURN 256
+#define AUDIT_TAIL 1000 /* rows that are looked at when it is opened */
 
 struct store {
 	struct store_settings settings;
@@ -184,6 +187,23 @@ last_seq(void *ctx)
 	return store->last_seq;
 }
 
+static int
+audit(void *ctx, const struct journal_audit_filter *filter, journal_audit_each *each,
+    void *each_ctx, struct err *e)
+{
+	struct store *store = ctx;
+
+	return store_read_audit(store->reader, filter, each, each_ctx, e);
+}
+
+static int
+audit_head(void *ctx, struct journal_head *head, struct err *e)
+{
+	struct store *store = ctx;
+
+	return store_read_audit_head(store->reader, head, e);
+}
+
 struct journal_port
 store_port(struct store *store)
 {
@@ -197,6 +217,8 @@ store_port(struct store *store)
 	    .key = key,
 	    .tokens = tokens,
 	    .last_seq = last_seq,
+	    .audit = audit,
+	    .audit_head = audit_head,
 	};
 }
 
@@ -226,6 +248,25 @@ keep_settings(struct store *store, const struct store_settings *given)
 	s->read_ms = s->read_ms > 0 ? s->read_ms : 250;
 }
 
+/* What was changed behind our back is told, and no reason to leave traffic alone. All of it is
+ * looked at by --verify-db and airisctl audit verify. */
+static int
+look_at_audit(struct store *store, struct err *e)
+{
+	int64_t last, newest;
+	struct err why;
+
+	if (store_db_number(store->db, "SELECT coalesce(max(seq), 0) FROM audit", &newest, e) != 0)
+		return err_wrap(e, "the database %s", store->path);
+	if (!store_audit_check(
+		store->db, newest > AUDIT_TAIL ? newest - AUDIT_TAIL : 0, &last, &why))
+		log_error("store",
+		    "the audit in %s does not hold: %s. Somebody has written to the database; see "
+		    "all of it with airisctl audit verify",
+		    store->path, why.text);
+	return 0;
+}
+
 static int
 open_database(struct store *store, struct err *e)
 {
@@ -242,7 +283,7 @@ open_database(struct store *store, struct err *e)
 	if (store_read_last_seq(store->reader, &store->last_seq, e) != 0)
 		return err_wrap(e, "the database %s", s->path);
 	store->next_seq = store->last_seq + 1;
-	return 0;
+	return look_at_audit(store, e);
 }
 
 static int

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/str.h"
+#include "store/audit.h"
 #include "store/backup.h"
 #include "store/connection.h"
 #include "store/migrations.h"
@@ -185,6 +186,16 @@ ask(struct store_view *view, struct checking *c, const char *about, const char *
 	sqlite3_finalize(statement);
 }
 
+static void
+ask_audit(struct store_view *view, struct checking *c)
+{
+	int64_t last;
+	struct err why;
+
+	if (!store_audit_check(view->db, 0, &last, &why))
+		find(c, "the audit: ", why.text);
+}
+
 int
 store_view_check(struct store_view *view, void (*finding)(void *ctx, const char *text), void *ctx)
 {
@@ -199,5 +210,6 @@ store_view_check(struct store_view *view, void (*finding)(void *ctx, const char 
 	    "SELECT app || '/' || number FROM releases WHERE NOT json_valid(data) LIMIT 20");
 	ask(view, &c, "kept for a rollout that is in no list: Idempotency-Key ",
 	    "SELECT key FROM keys WHERE answer NOT IN (SELECT rollout FROM rollouts) LIMIT 20");
+	ask_audit(view, &c);
 	return c.count;
 }

@@ -1,6 +1,7 @@
 /* How many commits the store makes: `bench_store [FOLDER [SECONDS]]` keeps 1, 16 and 128 batches
- * waiting at all times, each of one event and its rollout's row, and prints what comes of it. The
- * folder should lie on the disk that matters; default: the current one. */
+ * waiting at all times, each of one event and its rollout's row, then the same with a row of the
+ * audit in each, and prints what comes of it. The folder should lie on the disk that matters;
+ * default: the current one. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@ struct run {
 	int64_t end_ms;
 	int waiting;
 	long batches;
+	bool audit;
 };
 
 static void put(struct run *run, uint64_t slot);
@@ -48,7 +50,16 @@ put(struct run *run, uint64_t slot)
 	    "errors and latency passed\",\"gates\":[{\"name\":\"errors\",\"value\":0.01},{\"name\":"
 	    "\"latency\",\"value\":0.118}]}";
 	char id[32];
-	struct journal_write writes[2];
+	struct chain_row row = {.at_ms = clock_wall_ms(),
+	    .who = "airisd",
+	    .what = "act weight",
+	    .cluster = "lab",
+	    .namespace = "airis-mon",
+	    .app = "web",
+	    .rollout = id,
+	    .detail = "VirtualService airis-mon/web: canary weight 25, stable 75",
+	    .outcome = "done"};
+	struct journal_write writes[3];
 
 	str_print(id, sizeof(id), "r-%llu", (unsigned long long)slot);
 	writes[0] = (struct journal_write){.kind = JOURNAL_EVENT,
@@ -64,13 +75,14 @@ put(struct run *run, uint64_t slot)
 	    .text = text,
 	    .number = 1,
 	    .at_ms = clock_wall_ms()};
-	run->port.append(run->port.ctx, writes, 2, done, run, slot);
+	writes[2] = (struct journal_write){.kind = JOURNAL_AUDIT, .audit = &row};
+	run->port.append(run->port.ctx, writes, run->audit ? 3 : 2, done, run, slot);
 }
 
 static void
-measure(const char *path, int waiting, int seconds)
+measure(const char *path, int waiting, int seconds, bool audit)
 {
-	struct run run = {.loop = loop_new(), .waiting = waiting};
+	struct run run = {.loop = loop_new(), .waiting = waiting, .audit = audit};
 	struct store_settings settings = {.path = path};
 	struct store_stats stats;
 	struct err e;
@@ -81,16 +93,20 @@ measure(const char *path, int waiting, int seconds)
 		exit(1);
 	}
 	run.port = store_port(store);
+	store_stats(store, &stats);
+	int64_t before = stats.db_bytes;
 	run.end_ms = clock_mono_ms() + seconds * 1000;
 	for (int i = 0; i < waiting; i++)
 		put(&run, (uint64_t)i);
 	loop_run(run.loop);
 	store_stats(store, &stats);
-	printf("%3d waiting: %8.0f batches/s %8.0f commits/s, a commit %6.3f ms (longest %.1f), "
-	       "log %lld KiB\n",
-	    waiting, (double)run.batches / seconds, (double)stats.commits / seconds,
+	printf("%3d waiting%s: %8.0f batches/s %8.0f commits/s, a commit %6.3f ms (longest %.1f), "
+	       "log %lld KiB, %.0f bytes a batch\n",
+	    waiting, audit ? ", audit" : "       ", (double)run.batches / seconds,
+	    (double)stats.commits / seconds,
 	    (double)stats.commit_took.sum_us / 1000.0 / (double)stats.commits,
-	    (double)stats.commit_max_us / 1000.0, (long long)stats.wal_bytes / 1024);
+	    (double)stats.commit_max_us / 1000.0, (long long)stats.wal_bytes / 1024,
+	    (double)(stats.db_bytes - before) / (double)run.batches);
 	store_close(store);
 	loop_free(run.loop);
 }
@@ -110,8 +126,8 @@ main(int argc, char **argv)
 		return 1;
 	}
 	path = str_format("%s/db", folder);
-	for (int i = 0; i < 3; i++)
-		measure(path, sizes[i], seconds);
+	for (int i = 0; i < 6; i++)
+		measure(path, sizes[i / 2], seconds, i % 2 == 1);
 	for (int i = 0; i < 4; i++) {
 		char *file = str_format("%s%s", path, suffixes[i]);
 
