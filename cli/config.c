@@ -1,5 +1,6 @@
 /* Finds server and token. Always true: a token is only looked for where it will be used, so that a
- * token file that cannot be read is no obstacle to the Unix socket, unless --token-file names it. */
+ * token file that cannot be read is no obstacle to the Unix socket, unless --token-file names it.
+ */
 #include "config.h"
 
 #include <errno.h>
@@ -291,7 +292,8 @@ settings_load(const struct args *args, struct settings *settings, struct err *e)
 	result = load_config(path, &config, e);
 	if (result == 0)
 		result = find_server(args, config, path, settings, e);
-	/* On a socket airisd knows the user; a token that is named here and now goes before that. */
+	/* On a socket airisd knows the user; a token that is named here and now goes before that.
+	 */
 	if (result == 0 && (settings->socket == NULL || args_given(args, FLAG_TOKEN_FILE)))
 		result = find_token(args, config, path, settings, e);
 	json_decref(config);

@@ -38,7 +38,8 @@ take_page(json_t *all, json_t *page, int64_t limit)
 	if (next == NULL)
 		next = json_null();
 	json_object_set(all, "next", next);
-	return (count > 0 || json_is_string(next)) && !same && (limit == 0 || (int64_t)json_array_size(items) < limit);
+	return (count > 0 || json_is_string(next)) && !same &&
+	       (limit == 0 || (int64_t)json_array_size(items) < limit);
 }
 
 int
