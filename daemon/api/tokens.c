@@ -6,6 +6,7 @@
 #include "api/render.h"
 #include "api/routes.h"
 #include "base/jsonx.h"
+#include "engine/tokens.h"
 #include "base/log.h"
 
 struct token_body {

@@ -11,6 +11,7 @@
 #include "access/token.h"
 #include "api/api_room.h"
 #include "base/jsonx.h"
+#include "engine/tokens.h"
 #include "base/log.h"
 
 /* The bearer token of the request; NULL: none. */
