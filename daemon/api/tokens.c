@@ -6,8 +6,8 @@
 #include "api/render.h"
 #include "api/routes.h"
 #include "base/jsonx.h"
-#include "engine/tokens.h"
 #include "base/log.h"
+#include "engine/tokens.h"
 
 struct token_body {
 	int role;

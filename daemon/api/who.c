@@ -11,8 +11,8 @@
 #include "access/token.h"
 #include "api/api_room.h"
 #include "base/jsonx.h"
-#include "engine/tokens.h"
 #include "base/log.h"
+#include "engine/tokens.h"
 
 /* The bearer token of the request; NULL: none. */
 static const char *
