@@ -8,6 +8,7 @@
 #include "api/routes.h"
 #include "base/jsonx.h"
 #include "base/log.h"
+#include "engine/tokens.h"
 
 #define CLEAN_MS (INT64_C(60) * 1000)
 #define CLEAN_MOST 100 /* at once */

@@ -12,6 +12,7 @@
 #include "api/api_room.h"
 #include "base/jsonx.h"
 #include "base/log.h"
+#include "engine/tokens.h"
 
 /* The bearer token of the request; NULL: none. */
 static const char *

@@ -300,9 +300,9 @@ const struct key settings_keys[] = {
     {"listen", &keys_object, NULL, "where people and programs come in", .inside = listen_keys,
 	.required = true},
     {"access", &keys_list, "[]",
-	"who may do what; none: whoever may open the Unix socket is admin. With a list, on the "
-	"socket root and airisd's own user are admin, and everybody else has what is listed. The "
-	"token of listen.tokenFile is admin; other tokens have their own role",
+	"who may do what; none: whoever may open the Unix socket is admin; with a list, on the "
+	"socket root and airisd's own user are admin, and everybody else has what is listed; the "
+	"token of listen.tokenFile is admin, other tokens have their own role",
 	.max = SETTINGS_ACCESS, .inside = access_keys, .add = add_access},
     {"oidc", &keys_list, "[]",
 	"CI systems that vouch for their pipelines by OpenID Connect: these show a token of theirs "
