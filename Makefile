@@ -19,7 +19,7 @@ FUZZ_SECONDS ?= 20
 all:
 .SECONDARY:
 .PHONY: all clean help format check-format deps unit unit-programs lint tidy test-lint fuzz \
-	fuzz-programs force docs install uninstall test asan crash test-cluster test-mesh demo \
+	fuzz-programs force docs install uninstall test asan crash test-cluster test-mesh demo deb \
 	bench model mutants simulate coverage soak
 
 # --- flags ------------------------------------------------------------------------------------
@@ -125,6 +125,7 @@ help:
 	@echo "make soak          does airisd stay flat over ROLLOUTS=$(ROLLOUTS) rollouts?"
 	@echo "make docs          write man pages and the sample of the settings anew"
 	@echo "make install       DESTDIR, prefix ($(prefix)), sysconfdir ($(sysconfdir)); uninstall"
+	@echo "make deb           a Debian package of what install puts in place, in $(O)/"
 	@echo "make clean         remove $(O)/"
 
 # --- rules ------------------------------------------------------------------------------------
@@ -371,5 +372,9 @@ uninstall:
 	cd $(to) && rm -rf $(installed)
 	@echo "left: $(sysconfdir)/airis and /var/lib/airis (settings and database), user airis"
 
+# Of the programs as they are released: none that is slow, or that can be told to die.
+deb: all
+	$(if $(SAN)$(filter 1,$(CRASH) $(GCOV)),$(error a package is made without SAN, CRASH, GCOV))
+	@tools/deb/build.sh $(O)
 
 -include $(shell find $(O) -name '*.d' 2>/dev/null)
