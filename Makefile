@@ -377,4 +377,4 @@ deb: all
 	$(if $(SAN)$(filter 1,$(CRASH) $(GCOV)),$(error a package is made without SAN, CRASH, GCOV))
 	@tools/deb/build.sh $(O)
 
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+-include $(shell find $(O) -type f -name '*.d' 2>/dev/null)
