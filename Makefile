@@ -339,7 +339,8 @@ place = sed -e 's|/usr/local/bin|$(bindir)|g' -e 's|/etc/airis|$(sysconfdir)/air
 
 # What is installed below $(prefix); uninstall takes away just this.
 installed := bin/airisd bin/airisctl lib/systemd/system/airisd.service \
-	lib/systemd/system/airisd.socket lib/sysusers.d/airis.conf \
+	lib/systemd/system/airisd.socket lib/systemd/system/airisd-backup.service \
+	lib/systemd/system/airisd-backup.timer lib/sysusers.d/airis.conf \
 	lib/tmpfiles.d/airis.conf $(foreach page,$(notdir $(wildcard docs/man/*.[1-9])), \
 	share/man/man$(subst .,,$(suffix $(page)))/$(page)) \
 	share/bash-completion/completions/airisctl share/zsh/site-functions/_airisctl \
@@ -349,7 +350,8 @@ install: all
 	install -D -t $(DESTDIR)$(bindir) $(O)/airisd $(O)/airisctl
 	@mkdir -p $(unit_folder) $(to)/lib/sysusers.d $(to)/lib/tmpfiles.d
 	$(place) systemd/airisd.service > $(unit_folder)/airisd.service
-	install -m 644 systemd/airisd.socket $(unit_folder)/airisd.socket
+	$(place) systemd/airisd-backup.service > $(unit_folder)/airisd-backup.service
+	install -m 644 -t $(unit_folder) systemd/airisd.socket systemd/airisd-backup.timer
 	install -m 644 systemd/airis.sysusers.conf $(to)/lib/sysusers.d/airis.conf
 	$(place) systemd/airis.tmpfiles.conf > $(to)/lib/tmpfiles.d/airis.conf
 	@for page in docs/man/*.[1-9]; do \

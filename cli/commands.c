@@ -10,6 +10,7 @@ extern const struct command cmd_rollout_start, cmd_rollout_status, cmd_rollout_w
     cmd_rollout_promote, cmd_rollout_approve, cmd_rollout_pause, cmd_rollout_resume,
     cmd_rollout_retry, cmd_rollout_abort, cmd_rollout_undo;
 extern const struct command cmd_cluster_status, cmd_mesh_status;
+extern const struct command cmd_db_verify;
 extern const struct command cmd_version, cmd_completion, cmd_help;
 
 const struct command *const commands[] = {
@@ -34,6 +35,7 @@ const struct command *const commands[] = {
     &cmd_rollout_undo,
     &cmd_cluster_status,
     &cmd_mesh_status,
+    &cmd_db_verify,
     &cmd_version,
     &cmd_completion,
     &cmd_help,
@@ -45,6 +47,7 @@ const struct group groups[] = {
     {"rollout", "bringing a release to a cluster"},
     {"cluster", "where releases go"},
     {"mesh", "what the proxies have taken"},
+    {"db", "the database of airisd, on its host"},
     {NULL, NULL},
 };
 

@@ -77,7 +77,7 @@ pack() {
 }
 
 rm -rf "$folder"
-mkdir -p "$folder/debian"
+mkdir -p "$folder/debian" "$root/DEBIAN"
 make --no-print-directory -s "O=$1" install "DESTDIR=$root" prefix=/usr sysconfdir=/etc \
 	>"$folder/install.log" || say "make install failed: $folder/install.log"
 place
