@@ -375,8 +375,11 @@ uninstall:
 	@echo "left: $(sysconfdir)/airis and /var/lib/airis (settings and database), user airis"
 
 # Of the programs as they are released: none that is slow, or that can be told to die.
+ifneq (,$(and $(filter deb,$(MAKECMDGOALS)),$(SAN)$(filter 1,$(CRASH) $(GCOV))))
+$(error make deb goes without SAN, CRASH and GCOV)
+endif
+
 deb: all
-	$(if $(SAN)$(filter 1,$(CRASH) $(GCOV)),$(error a package is made without SAN, CRASH, GCOV))
 	@tools/deb/build.sh $(O)
 
 -include $(shell find $(O) -type f -name '*.d' 2>/dev/null)
