@@ -380,6 +380,6 @@ $(error make deb goes without SAN, CRASH and GCOV)
 endif
 
 deb: all
-	@tools/deb/build.sh $(O)
+	@+tools/deb/build.sh $(O)
 
 -include $(shell find $(O) -type f -name '*.d' 2>/dev/null)

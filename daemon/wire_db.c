@@ -64,7 +64,7 @@ on_finding(void *ctx, const char *text)
 static void
 sum_up(const struct verifying *v, const char *database)
 {
-	char line[1024], advice[640];
+	char line[1024], advice[STORE_ADVICE];
 	store_schema_advice(database, advice, sizeof(advice));
 	if (v->said > MOST_LINES) {
 		str_print(line, sizeof(line), "… and %d more", v->said - MOST_LINES);

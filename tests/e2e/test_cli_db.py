@@ -124,7 +124,7 @@ def test_rows_that_do_not_fit(copy):
     db.close()
     seen = looked_at(copy, 1)
     assert seen["found"] > 150 and len(seen["findings"]) == 100 and seen["rollouts"] == 1
-    assert "To restore a backup: systemctl stop airisd" in verify(copy).stdout
+    assert "To restore a backup: systemctl stop airisd.socket airisd; " in verify(copy).stdout
 
 
 def test_where_airisd_is(copy, tmp_path):
