@@ -50,8 +50,8 @@ def copy_of(daemon, to):
 
 
 def older(daemon, folder, *days):
-    """Copies that were made on these days of January 2026."""
-    return [copy_of(daemon, folder / f"airis-202601{day:02}T010203Z.db") for day in days]
+    """Copies that were made on these days of January 2001."""
+    return [copy_of(daemon, folder / f"airis-200101{day:02}T010203Z.db") for day in days]
 
 
 def copies(folder):
@@ -87,12 +87,12 @@ def test_what_never_goes(daemon, folder, tmp_path):
     second.mkdir()
     other = Alone(str(second)).start()
     assert other.stop()[0] == 0
-    stays = {"airis-20260102T000000Z.db": "it is of another database",
-             "airis-20260103T000000Z.db": "is not a database of airisd",
-             "airis-20260104T000000Z.db": "it is not a file",
-             "airis-20260105T000000Z.db": "it is not a file",
-             "airis-20260106T000000Z.db": "it is a database in use",
-             "airis-20260107T000000Z.db": "it is not a file with something in it",
+    stays = {"airis-20010102T000000Z.db": "it is of another database",
+             "airis-20010103T000000Z.db": "is not a database of airisd",
+             "airis-20010104T000000Z.db": "it is not a file",
+             "airis-20010105T000000Z.db": "it is not a file",
+             "airis-20010106T000000Z.db": "it is a database in use",
+             "airis-20010107T000000Z.db": "it is not a file with something in it",
              "airis-29990101T000000Z.db": "its name says a later time than now"}
     names = [folder / name for name in stays]
     copy_of(other, names[0])
@@ -104,8 +104,8 @@ def test_what_never_goes(daemon, folder, tmp_path):
     (folder / (names[4].name + "-wal")).write_bytes(b"log")
     names[5].touch()
     copy_of(daemon, names[6])
-    for name in ("monday.db", "airis-20260101.db", "airis-20260101T010203Z.db.bak",
-                 "Airis-20260101T010203Z.db", "airis-2026o101T010203Z.db", "airis.db"):
+    for name in ("monday.db", "airis-20010101.db", "airis-20010101T010203Z.db.bak",
+                 "Airis-20010101T010203Z.db", "airis-2001o101T010203Z.db", "airis.db"):
         copy_of(daemon, folder / name)
     before = {p: p.is_dir() or p.read_bytes() for p in folder.iterdir() if p != mine}
     said = keep(daemon, folder, 1)
@@ -118,7 +118,7 @@ def test_what_never_goes(daemon, folder, tmp_path):
 
 def test_the_database_itself_never_goes(folder):
     """One that was put back under the name of a copy, in the folder of the copies."""
-    at = folder / "airis-20260101T010203Z.db"
+    at = folder / "airis-20010101T010203Z.db"
     daemon = Alone(str(folder), at).start()
     assert "belongs to it" in keep(daemon, folder, 1)
     assert daemon.stop()[0] == 0
