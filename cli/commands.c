@@ -3,6 +3,7 @@
 #include "cli.h"
 #include "command.h"
 
+extern const struct command cmd_db_verify;
 extern const struct command cmd_app_apply, cmd_app_get, cmd_app_list, cmd_app_delete,
     cmd_app_preflight;
 extern const struct command cmd_rollout_start, cmd_rollout_status, cmd_rollout_watch,
@@ -10,7 +11,6 @@ extern const struct command cmd_rollout_start, cmd_rollout_status, cmd_rollout_w
     cmd_rollout_promote, cmd_rollout_approve, cmd_rollout_pause, cmd_rollout_resume,
     cmd_rollout_retry, cmd_rollout_abort, cmd_rollout_undo;
 extern const struct command cmd_cluster_status, cmd_mesh_status;
-extern const struct command cmd_db_verify;
 extern const struct command cmd_version, cmd_completion, cmd_help;
 
 const struct command *const commands[] = {
@@ -34,8 +34,8 @@ const struct command *const commands[] = {
     &cmd_rollout_abort,
     &cmd_rollout_undo,
     &cmd_cluster_status,
-    &cmd_mesh_status,
     &cmd_db_verify,
+    &cmd_mesh_status,
     &cmd_version,
     &cmd_completion,
     &cmd_help,
@@ -46,8 +46,8 @@ const struct group groups[] = {
     {"app", "what is released: workload, traffic, strategy and gates"},
     {"rollout", "bringing a release to a cluster"},
     {"cluster", "where releases go"},
-    {"mesh", "what the proxies have taken"},
     {"db", "the database of airisd, on its host"},
+    {"mesh", "what the proxies have taken"},
     {NULL, NULL},
 };
 
