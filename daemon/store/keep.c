@@ -30,6 +30,20 @@ struct store_keep {
 
 /* --- the folder ------------------------------------------------------------------------------- */
 
+/* One file of root's, and the next night's copy would fail. */
+static int
+refuse_root(const char *folder, struct err *e)
+{
+	struct stat st;
+
+	if (geteuid() != 0 || stat(folder, &st) != 0 || st.st_uid == 0)
+		return 0;
+	return err_set(e,
+	    "%s belongs to a user who could not remove what root leaves there; do it as that user, "
+	    "with: sudo -u '#%u' airisd ...",
+	    folder, (unsigned)st.st_uid);
+}
+
 static int
 take_lock(struct store_keep *keep, struct err *e)
 {
@@ -60,7 +74,7 @@ store_keep_open(const char *folder, const char *database, struct err *e)
 	    .database = mem_strdup(database),
 	    .unverified = str_format("%s/" UNVERIFIED, folder),
 	    .lock = -1};
-	if (take_lock(keep, e) == 0)
+	if (refuse_root(folder, e) == 0 && take_lock(keep, e) == 0)
 		return keep;
 	store_keep_close(keep);
 	return NULL;

@@ -11,7 +11,8 @@
 struct store_keep;
 
 /* For copies of this database. The folder is locked: nobody else adds or removes copies until
- * _close. NULL: it is not there, may not be written to, or somebody else has it. */
+ * _close. NULL: it is not there, may not be written to, somebody else has it, or this is root in a
+ * folder of another user. */
 struct store_keep *store_keep_open(const char *folder, const char *database, struct err *e);
 void store_keep_close(struct store_keep *keep); /* NULL is allowed */
 

@@ -177,6 +177,14 @@ def test_one_at_a_time(daemon, folder):
     assert copies(folder) == [p.name for p in old]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="is about root")
+def test_root_leaves_nothing_in_a_folder_of_others(daemon, folder):
+    """Their next copy would fail for it."""
+    os.chown(folder, 65534, 65534)
+    assert "sudo -u '#65534' airisd" in keep(daemon, folder, 3, 1)
+    assert os.listdir(folder) == []
+
+
 def test_usage(daemon, folder):
     for count in ("0", "-1", "many", "1.5", "10001", ""):
         assert "how many copies stay, from 1 to 10000" in keep(daemon, folder, count, 2)

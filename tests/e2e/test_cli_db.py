@@ -119,7 +119,8 @@ def test_rows_that_do_not_fit(copy):
     db = sqlite3.connect(copy)
     db.executemany("INSERT INTO apps (app, at_ms, data) VALUES (?, 1, '{}')",
                    [(f"app-{i}",) for i in range(150)])
-    db.execute("INSERT INTO rollouts VALUES ('r-1', 'a', 'c', 1, 'paused', 0, 1, '{}')")
+    db.execute("INSERT INTO rollouts (rollout, app, cluster, release, phase, final, at_ms, data)"
+               " VALUES ('r-1', 'a', 'c', 1, 'paused', 0, 1, '{}')")
     db.commit()
     db.close()
     seen = looked_at(copy, 1)

@@ -106,8 +106,8 @@ test_a_bad_one_pushes_nothing_out(void **state)
 
 	make_database(b);
 	make_copies(b, b->path, 1, 3);
-	assert_int_equal(
-	    file_run(b->path, "INSERT INTO events VALUES (51, 'r-1', 1, 'x', NULL, '{}')"),
+	assert_int_equal(file_run(b->path, "INSERT INTO events (rollout, at_ms, kind, data)"
+					   " VALUES ('r-1', 1, 'x', '{}')"),
 	    SQLITE_OK);
 	assert_int_equal(keep(b, 1, &e), -1);
 	assert_non_null(strstr(e.text, "no older one was removed"));
