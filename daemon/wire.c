@@ -278,7 +278,7 @@ build_mesh(struct wire *wire)
 static int
 refuse_journal(const char *database, struct err *e)
 {
-	char advice[640];
+	char advice[STORE_ADVICE];
 	struct err why = *e;
 	store_schema_advice(database, advice, sizeof(advice));
 	return err_set(e,

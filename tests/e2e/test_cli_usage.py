@@ -12,7 +12,8 @@ from cli_lab import AIRISCTL, OK, ROOT, UNREACHABLE, USAGE, environment, run
 COMMANDS = ["app apply", "app get", "app list", "app delete", "rollout start", "rollout status",
             "rollout watch", "rollout list", "rollout explain", "rollout history", "rollout plan",
             "rollout promote", "rollout approve", "rollout pause", "rollout resume",
-            "rollout retry", "rollout abort", "rollout undo", "mesh status", "version", "completion", "help"]
+            "rollout retry", "rollout abort", "rollout undo", "mesh status", "db verify",
+            "version", "completion", "help"]
 
 
 @pytest.fixture
