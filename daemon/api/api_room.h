@@ -33,6 +33,7 @@ struct api {
 	struct httpd *httpd; /* NULL: stopped */
 	struct api_ports ports;
 	struct api_token token;
+	bool tls, client_ca; /* of TCP */
 	struct map *pending; /* request number -> struct pending */
 	int plans;	     /* of these, plans */
 	struct map *topics;  /* rollout -> struct topic: who streams it */

@@ -140,14 +140,15 @@ is_printable(const char *text)
 	return str_utf8_ok(text, strlen(text));
 }
 
-/* "alice uid=1000": the socket's peer is known for certain, the name is what it says. */
+/* "alice uid=1000", "alice certificate spiffe://ci/deploy": the peer of the socket, or of the
+ * certificate, is known for certain, the name is what it says. */
 bool
 api_actor(struct call *call)
 {
 	const char *name = httpd_header(call->request, "X-Airis-Actor");
-	const char *peer = httpd_peer(call->request), *blank = strchr(peer, ' ');
-	size_t uid = blank == NULL ? strlen(peer) : (size_t)(blank - peer);
-	bool local = httpd_is_local(call->request);
+	const char *peer = httpd_peer(call->request), *blank = strrchr(peer, ' ');
+	size_t sure = blank == NULL ? strlen(peer) : (size_t)(blank - peer);
+	bool known = httpd_is_local(call->request) || httpd_certificate(call->request) != NULL;
 	struct str actor;
 	if (name != NULL && (strlen(name) > API_ACTOR || !is_printable(name))) {
 		api_problem(call->api, call->number, CODE_BAD_REQUEST,
@@ -156,13 +157,13 @@ api_actor(struct call *call)
 		return false;
 	}
 	if (name == NULL || name[0] == '\0') {
-		str_print(call->actor, sizeof(call->actor), "%.*s", (int)uid, peer);
+		str_print(call->actor, sizeof(call->actor), "%.*s", (int)sure, peer);
 		return true;
 	}
-	str_init(&actor, sizeof(call->actor) - 1 - (local ? uid + 1 : 0));
+	str_init(&actor, sizeof(call->actor) - 1 - (known ? sure + 1 : 0));
 	str_add(&actor, name);
-	str_print(call->actor, sizeof(call->actor), "%s%s%.*s", str_text(&actor), local ? " " : "",
-	    local ? (int)uid : 0, peer);
+	str_print(call->actor, sizeof(call->actor), "%s%s%.*s", str_text(&actor), known ? " " : "",
+	    known ? (int)sure : 0, peer);
 	str_done(&actor);
 	return true;
 }

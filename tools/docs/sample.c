@@ -14,6 +14,9 @@ static const struct {
 } examples[] = {
     {"listen.socket", "/run/airis/airisd.sock"},
     {"listen.tcp", "127.0.0.1:8484"},
+    {"listen.tls.certificateFile", "/etc/airis/tls/airisd.pem"},
+    {"listen.tls.keyFile", "/etc/airis/tls/airisd.key"},
+    {"listen.tls.clientCaFile", "/etc/airis/tls/clients-ca.pem"},
     {"listen.tokenFile", "/etc/airis/token"},
     {"clusters[].name", "default"},
     {"clusters[].kubeconfig", "/etc/airis/kubeconfig"},
