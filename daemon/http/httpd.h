@@ -46,8 +46,8 @@ struct httpd_tls_settings { /* copied; NULL or "": none */
 /* Is all well with these files? Paths of the errors: certificateFile, keyFile, clientCaFile. */
 void httpd_tls_check(const struct httpd_tls_settings *settings, struct errlist *errors);
 /* The first time, before httpd_listen_tcp: TCP speaks TLS 1.2 and 1.3 and nothing else. Later: for
- * new connections the files are taken anew, as they are also by themselves within two seconds of
- * a change; those that stand go on. -1: as before, errors say why. */
+ * new connections the files are taken anew, as they are also by themselves within about a second
+ * of a change; those that stand go on. -1: as before, errors say why. */
 must_check int httpd_tls(
     struct httpd *httpd, const struct httpd_tls_settings *settings, struct errlist *errors);
 struct httpd_tls_stats {

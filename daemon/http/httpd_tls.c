@@ -10,8 +10,8 @@
 #include "base/log.h"
 
 enum {
-	LOOK_MS = 1000,
-	AGAIN = 60, /* looks; for what passes without a change: a clock, a date */
+	LOOK_MS = 500,
+	AGAIN = 120, /* looks; for what passes without a change: a clock, a date */
 	DAY_S = 24 * 3600,
 	WARN_DAYS = 14
 };
