@@ -91,16 +91,21 @@ explain_server(const struct settings *s, CURL *easy, const char *why, struct err
 
 #define ASK_MS 3000L
 
+/* What the text of curl has in it, and what that means. */
 static const struct {
 	const char *alert, *says, *advice;
 } alerts[] = {
-    {"certificate required", NULL, NULL},
-    {"unknown ca", "does not know the CA of",
+    {"alert certificate required", NULL, NULL},
+    {"alert unknown ca", "does not know the CA of",
 	"have it signed by a CA in its listen.tls.clientCaFile"},
-    {"certificate expired", "says that it has expired, or is not valid yet:", "get a new one"},
-    {"unsupported certificate",
+    {"alert certificate expired",
+	"says that it has expired, or is not valid yet:", "get a new one"},
+    /* curl's words for the same alert in TLS 1.2; of the server's it says "certificate problem" */
+    {"SSL certificate verification failed",
+	"says that it has expired, or is not valid yet:", "get a new one"},
+    {"alert unsupported certificate",
 	"says that it is not for clients:", "its extendedKeyUsage must have clientAuth"},
-    {"bad certificate", "refuses", "is it whole, and signed by its listen.tls.clientCaFile?"},
+    {"alert bad certificate", "refuses", "is it whole, and signed by its listen.tls.clientCaFile?"},
 };
 
 static bool
@@ -109,7 +114,7 @@ explain_alert(const struct settings *s, const char *why, struct err *e)
 	const char *file = s->certificate_file;
 
 	for (size_t i = 0; i < sizeof(alerts) / sizeof(alerts[0]); i++) {
-		if (strstr(why, "alert") == NULL || strstr(why, alerts[i].alert) == NULL)
+		if (strstr(why, alerts[i].alert) == NULL)
 			continue;
 		if (alerts[i].says == NULL)
 			err_set(e,

@@ -397,7 +397,7 @@ def test_a_release_by_tls(quick_lab, shops, site, made, tmp_path):
     try:
         shop = shops().create()
         path = tmp_path / "app.json"
-        path.write_text(json.dumps(fm.quick(shop)))
+        path.write_text(json.dumps(fm.quick(shop, canary={"weights": [100]})))
         assert site.ctl("app", "apply", "-f", str(path), client=made.client).returncode == 0
         done = site.ctl("rollout", "start", shop.name, "--image", shop.image_of("2.0"),
                         "--wait=stage:1", client=made.client)
