@@ -355,8 +355,8 @@ listen_here(struct wire *wire, struct err *e)
 	if (from->tcp[0] && api_listen_tcp(wire->api, from->tcp, &port, e) < 0)
 		return -1;
 	if (from->tcp[0])
-		log_info("airisd", "listening on %s (port %d, %s)", from->tcp, port,
-		    from->tls.certificate_file[0] ? "HTTPS" : "plain HTTP");
+		log_info("airisd", "listening on %s (port %d)%s", from->tcp, port,
+		    from->tls.certificate_file[0] ? ", HTTPS" : "");
 	return api_passed_all(wire->api, e);
 }
 

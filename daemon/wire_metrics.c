@@ -141,7 +141,6 @@ add_tls(struct metrics *to, const struct api *api)
 		return;
 	metrics_one(to, METRIC_TLS_NOT_AFTER, (double)stats.not_after_s);
 	metrics_one(to, METRIC_TLS_REFUSED, stats.refused);
-	metrics_one(to, METRIC_TLS_LOADED, stats.loaded);
 }
 
 void

@@ -257,7 +257,8 @@ easy_explain(const struct client *client, CURL *easy, CURLcode code, struct err 
 	else if (code == CURLE_WRITE_ERROR)
 		err_set(e, "the answer of %s is too large: is it airisd?", settings->server_given);
 	else if (code == CURLE_GOT_NOTHING && str_starts(settings->server, "http://"))
-		err_set(e, "%s hung up without an answer: does it speak https://?",
+		err_set(e,
+		    "the connection to %s was lost without an answer: does it speak https://?",
 		    settings->server_given);
 	else
 		err_set(e, "the connection to %s was lost (%s)", settings->server_given, why);

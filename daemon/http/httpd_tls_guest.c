@@ -188,10 +188,13 @@ void
 httpd_tls_guest_look(struct httpd_connection *connection)
 {
 	struct httpd_tls_guest *guest = connection->guest;
-	struct httpd_tls_set *now = httpd_tls_current(connection->port->httpd);
+	struct httpd_tls_set *now;
 	unsigned count = 0;
 
-	if (guest == NULL || guest->looked == now)
+	if (guest == NULL)
+		return;
+	now = httpd_tls_current(connection->port->httpd);
+	if (guest->looked == now)
 		return;
 	httpd_tls_set_unref(guest->looked);
 	guest->looked = httpd_tls_set_ref(now);

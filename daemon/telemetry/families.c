@@ -78,9 +78,6 @@ const struct metric_family metric_families[METRIC_COUNT] = {
     [METRIC_TLS_REFUSED] = {"airis_tls_files_refused",
 	GAUGE("1 while what is in the files of listen.tls is refused and older ones are in use. "
 	      "Not there without listen.tls.")},
-    [METRIC_TLS_LOADED] = {"airis_tls_files_loaded_total",
-	COUNTER("How often certificate, key and client CA were taken into use. Not there without "
-		"listen.tls.")},
 
     [METRIC_KUBE_REQUESTS] = {"airis_kube_requests_total", BY("cluster", "verb", "code"),
 	COUNTER("Requests to the Kubernetes API, by HTTP status; code 0: no answer.")},
