@@ -67,7 +67,8 @@ compile = @echo "  CC    $@"; $(CC) $(all_cflags) $(LENIENT) -MMD -MP -c -o $@ $
 link = @echo "  LINK  $@"; $(CC) $(all_cflags) $(hardening_link) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
 
 base_libs := -ljansson -lyaml -lm
-daemon_libs := $(base_libs) -levent_core -lcurl -lmicrohttpd -lsqlite3 -lssl -lcrypto -lpthread
+daemon_libs := $(base_libs) -levent_core -lcurl -lmicrohttpd -lgnutls -lsqlite3 -lssl -lcrypto \
+	-lpthread
 cli_libs := $(base_libs) -lcurl -lcrypto
 sim_libs := $(base_libs) -lmicrohttpd -lgnutls -lpthread
 

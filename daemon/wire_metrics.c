@@ -133,6 +133,16 @@ wire_engine_metrics(struct metrics *to, const struct engine *engine, bool apps)
 /* --- who comes in ------------------------------------------------------------------------------
  */
 
+static void
+add_tls(struct metrics *to, const struct api *api)
+{
+	struct httpd_tls_stats stats = api_tls_stats(api);
+	if (!stats.on)
+		return;
+	metrics_one(to, METRIC_TLS_NOT_AFTER, (double)stats.not_after_s);
+	metrics_one(to, METRIC_TLS_REFUSED, stats.refused);
+}
+
 void
 wire_api_metrics(struct metrics *to, struct api *api)
 {
@@ -151,6 +161,7 @@ wire_api_metrics(struct metrics *to, struct api *api)
 	metrics_one(to, METRIC_API_STREAMS, stats->streams);
 	metrics_one(to, METRIC_API_UNAUTHORIZED, stats->unauthorized);
 	metrics_one(to, METRIC_API_SLOWED, stats->slowed);
+	add_tls(to, api);
 }
 
 /* --- whom we ask -------------------------------------------------------------------------------

@@ -22,7 +22,9 @@ refuse_stranger(struct api *api, uint64_t number, const struct httpd_request *re
 	api_problem(api, number, CODE_UNAUTHORIZED,
 	    tried ? "the token is mistyped, unknown, revoked or expired; send Authorization: "
 		    "Bearer TOKEN with one that is good"
-		  : "TCP needs a token: send Authorization: Bearer TOKEN, or use the Unix socket");
+	    : api->client_ca
+		? "TCP needs a client certificate, or a token: send Authorization: Bearer TOKEN"
+		: "TCP needs a token: send Authorization: Bearer TOKEN, or use the Unix socket");
 }
 
 static void
@@ -136,23 +138,40 @@ is_loopback(const char *address)
 }
 
 int
-api_tcp_check(const char *address, struct err *e)
+api_tcp_check(const char *address, bool tls, struct err *e)
 {
-	if (!is_loopback(address))
+	if (!tls && !is_loopback(address))
 		return err_set(e,
-		    "%s: refused: airisd speaks plain HTTP and knows no accounts yet, so it "
-		    "listens on loopback only, such as 127.0.0.1:8080 or [::1]:8080; use the Unix "
-		    "socket or a proxy with TLS in front of it",
+		    "%s: refused: without TLS airisd listens on loopback only, such as "
+		    "127.0.0.1:8080 or [::1]:8080; give listen.tls a certificate and its key, or "
+		    "use the Unix socket",
 		    address);
 	return 0;
 }
 
 int
+api_tls(struct api *api, const struct httpd_tls_settings *settings, struct errlist *errors)
+{
+	if (httpd_tls(api->httpd, settings, errors) < 0)
+		return -1;
+	api->tls = true;
+	api->client_ca = settings->client_ca_file != NULL && settings->client_ca_file[0] != '\0';
+	return 0;
+}
+
+struct httpd_tls_stats
+api_tls_stats(const struct api *api)
+{
+	return httpd_tls_stats(api->httpd);
+}
+
+int
 api_listen_tcp(struct api *api, const char *address, int *port, struct err *e)
 {
-	if (api_tcp_check(address, e) < 0)
+	bool by_certificate = api->client_ca && api->token.file == NULL;
+	if (api_tcp_check(address, api->tls, e) < 0)
 		return -1;
-	if (api_token_load(&api->token, e) < 0)
+	if (!by_certificate && api_token_load(&api->token, e) < 0)
 		return err_wrap(e, "%s: refused: TCP is guarded by a token", address);
 	return httpd_listen_tcp(api->httpd, address, port, e);
 }

@@ -42,9 +42,13 @@ struct api_ports {
 /* NULL: a setting is out of its range. */
 struct api *api_new(struct loop *loop, struct engine *engine, const struct api_settings *settings,
     const struct api_ports *ports, struct err *e);
-/* "127.0.0.1:8080"; *port gets the real one. Refused: an address that is not loopback (this daemon
- * speaks plain HTTP), and any without a token in the token file. */
-must_check int api_tcp_check(const char *address, struct err *e); /* would it be refused? */
+/* From now on TCP speaks TLS; again: the certificates are taken anew, as in http/httpd.h. */
+must_check int api_tls(
+    struct api *api, const struct httpd_tls_settings *settings, struct errlist *errors);
+struct httpd_tls_stats api_tls_stats(const struct api *api);
+/* "127.0.0.1:8080"; *port gets the real one. Refused: an address that is not loopback without TLS,
+ * and any that neither a token in the token file nor a client CA guards. */
+must_check int api_tcp_check(const char *address, bool tls, struct err *e); /* refused? */
 /* A socket that systemd passes; the calls below take it when it is their place. When none did,
  * api_passed_all says so. */
 must_check int api_pass(struct api *api, int fd, const char *name, struct err *e);

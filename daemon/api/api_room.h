@@ -35,6 +35,7 @@ struct api {
 	struct httpd *httpd; /* NULL: stopped */
 	struct api_ports ports;
 	struct api_token token;
+	bool tls, client_ca; /* of TCP */
 	struct policy policy;
 	/* when expired tokens of CI systems were dropped last */
 	int64_t cleaned_ms;

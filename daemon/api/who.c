@@ -1,7 +1,7 @@
 /* Who asks. On the Unix socket the peer's user is known by the kernel; elsewhere a bearer token
- * says it, and one of airisd's own tokens does so on the socket, too, for it was sent on purpose.
- * There is one function for each kind of proof, and what it finds is a principal; nothing else
- * decides.
+ * or a client certificate says it, and one of airisd's own tokens does so on the socket, too, for
+ * it was sent on purpose. There is one function for each kind of proof, and what it finds is a
+ * principal; nothing else decides.
  *
  * A caller learns only that a token is not good; whether it is mistyped, unknown, revoked or
  * expired is for the log. */
@@ -105,10 +105,12 @@ api_who(struct call *call)
 	call->principal = (struct principal){.kind = PRINCIPAL_NOBODY};
 	if (secret != NULL && (!local || secret_read(secret, id) != SECRET_FOREIGN))
 		return show_bearer(call, secret);
-	if (!local || !peer_uid(peer, &uid))
-		return false;
-	policy_user(&call->api->policy, uid, &call->principal);
-	return true;
+	const char *certificate = httpd_certificate(call->request);
+	if (certificate != NULL)
+		policy_certificate(&call->api->policy, certificate, &call->principal);
+	else if (local && peer_uid(peer, &uid))
+		policy_user(&call->api->policy, uid, &call->principal);
+	return call->principal.kind != PRINCIPAL_NOBODY;
 }
 
 void

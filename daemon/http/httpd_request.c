@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include "http/httpd_room.h"
+#include "http/httpd_tls.h"
 
 enum {
 	BODY_FACTOR = 3,	       /* a body may take three times as long as a head */
@@ -22,6 +22,7 @@ httpd_request_begin(void *ctx, const char *uri, struct MHD_Connection *mhd)
 	request->connection =
 	    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 	request->connection->request = request;
+	httpd_tls_guest_look(request->connection);
 	request->mhd = mhd;
 	request->bad_uri = !httpd_check_uri(uri);
 	str_init(&request->body, port->httpd->limits.max_body);

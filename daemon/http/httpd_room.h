@@ -1,6 +1,6 @@
 /* Inside the room httpd only: httpd.c is the whole, httpd_port.c a listener and its pump,
  * httpd_socket.c makes listeners, httpd_passed.c has those that were made before, httpd_request.c a
- * request's life, httpd_answer.c its answer.
+ * request's life, httpd_answer.c its answer, httpd_tls.c its certificates.
  *
  * FRESH -> READING -> HANDED -> ANSWERED -> (freed when MHD has completed it)
  *                        \-> STREAMING ---/
@@ -37,16 +37,18 @@ struct httpd {
 	int connections;
 	uint64_t spins;
 	bool stopping;
+	struct httpd_tls *tls; /* NULL: TCP is plain */
 };
 
 struct httpd_port {
 	struct httpd_port *next;
 	struct httpd *httpd;
 	struct MHD_Daemon *mhd;
-	int listener;		  /* ours until MHD is stopped; -1 after quiesce */
-	char *unix_path;	  /* NULL: TCP */
-	dev_t unix_device;	  /* which file we made, so that we never remove another's */
-	ino_t unix_inode;	  /* 0: it was passed, and is not ours to remove */
+	int listener;	   /* ours until MHD is stopped; -1 after quiesce */
+	char *unix_path;   /* NULL: TCP */
+	dev_t unix_device; /* which file we made, so that we never remove another's */
+	ino_t unix_inode;  /* 0: it was passed, and is not ours to remove */
+	bool tls;
 	struct loop_fd *watch;	  /* MHD's epoll descriptor */
 	struct loop_timer *timer; /* the pump's next run */
 	bool running, again;	  /* inside of MHD_run; it has work that it does not know of */
@@ -60,6 +62,7 @@ struct httpd_connection {
 	struct loop_fd *watch;	       /* until the client hangs up */
 	struct httpd_request *request; /* the one under way, or NULL */
 	bool hung_up;
+	struct httpd_tls_guest *guest; /* over TLS; else NULL */
 	char peer[96];
 };
 
@@ -85,7 +88,7 @@ struct httpd_request {
 	size_t out_start, out_length, out_room;
 };
 
-struct httpd_port *httpd_port_new(struct httpd *httpd, int listener);
+struct httpd_port *httpd_port_new(struct httpd *httpd, int listener, bool tls);
 void httpd_port_close(struct httpd_port *port); /* takes no more connections */
 void httpd_port_drain(struct httpd_port *port); /* lets MHD write what it has */
 void httpd_port_free(struct httpd_port *port);

@@ -85,11 +85,18 @@ struct settings_issuer { /* of tokens, by OpenID Connect */
 	int rule_count;
 };
 
+struct settings_tls { /* of listen.tcp; no certificate: it is plain */
+	char certificate_file[SETTINGS_PATH], key_file[SETTINGS_PATH];
+	char client_ca_file[SETTINGS_PATH];
+	int client_required; /* 0: optional */
+};
+
 struct settings {
 	char socket[SETTINGS_PATH]; /* "" : none */
 	char socket_mode[8];
 	unsigned mode;
 	char tcp[256]; /* "" : none */
+	struct settings_tls tls;
 	char token_file[SETTINGS_PATH];
 	char database[SETTINGS_PATH];
 	int reserve;		   /* bytes */

@@ -127,14 +127,34 @@ parse_headers(const struct key *key, const json_t *value, void *slot, struct key
 const struct key_type settings_headers = {
     .name = "headers as NAME: VALUE", .bare = true, .parse = parse_headers};
 
+static const struct key tls_keys[] = {
+    {"certificateFile", &settings_file, NULL,
+	"PEM file: the certificate for the name or address in tcp, then those that lead to its "
+	"root",
+	IN(tls.certificate_file), .max = SETTINGS_PATH},
+    {"keyFile", &settings_file, NULL,
+	"PEM file with its key, not encrypted, mode 0640 at most; both are taken anew when they "
+	"change",
+	IN(tls.key_file), .max = SETTINGS_PATH},
+    {"clientCaFile", &settings_file, NULL,
+	"PEM file: a client's certificate must lead to one of these, and lets it in without a "
+	"token; when not given, certificates of clients are not asked for",
+	IN(tls.client_ca_file), .max = SETTINGS_PATH},
+    {"clientCertificate", &keys_choice, "optional",
+	"required: who shows none is refused in the handshake, also with a token",
+	IN(tls.client_required), CHOICES("optional", "required")},
+    END};
+
 static const struct key listen_keys[] = {
     {"socket", &keys_text, NULL, "Unix socket for people on this host; its mode guards it",
 	IN(socket), .max = SETTINGS_PATH},
     {"socketMode", &keys_text, "0660", "file permissions of the socket, octal, in quotes",
 	IN(socket_mode), .max = 8},
     {"tcp", &keys_text, NULL,
-	"ADDRESS:PORT for programs; loopback only, the daemon speaks plain HTTP", IN(tcp),
+	"ADDRESS:PORT for programs; without tls (plain HTTP) on loopback only", IN(tcp),
 	.max = 256},
+    {"tls", &keys_object, "{}", "TCP speaks HTTPS (TLS 1.2 and 1.3) with this certificate",
+	.inside = tls_keys},
     {"tokenFile", &settings_file, NULL,
 	"file with the bearer token that guards TCP; read again when it changes", IN(token_file),
 	.max = SETTINGS_PATH},
@@ -324,7 +344,8 @@ bool
 settings_is_live(const char *path)
 {
 	static const char *const live[] = {"log.level", "log.format", "mesh.settle", "metrics.apps",
-	    "prometheus", "listen.tokenFile", "access", "oidc"};
+	    "prometheus", "listen.tokenFile", "listen.tls.certificateFile", "listen.tls.keyFile",
+	    "listen.tls.clientCaFile", "listen.tls.clientCertificate", "access", "oidc"};
 	for (size_t i = 0; i < sizeof(live) / sizeof(live[0]); i++)
 		if (strcmp(path, live[i]) == 0)
 			return true;

@@ -73,6 +73,11 @@ const struct metric_family metric_families[METRIC_COUNT] = {
 	COUNTER("Requests by TCP without the right token.")},
     [METRIC_API_SLOWED] = {"airis_api_slowed_clients_total",
 	COUNTER("How often a busy client was slowed down.")},
+    [METRIC_TLS_NOT_AFTER] = {"airis_tls_certificate_not_after_seconds",
+	GAUGE("When the certificate in use ends, since 1970. Not there without listen.tls.")},
+    [METRIC_TLS_REFUSED] = {"airis_tls_files_refused",
+	GAUGE("1 while what is in the files of listen.tls is refused and older ones are in use. "
+	      "Not there without listen.tls.")},
 
     [METRIC_KUBE_REQUESTS] = {"airis_kube_requests_total", BY("cluster", "verb", "code"),
 	COUNTER("Requests to the Kubernetes API, by HTTP status; code 0: no answer.")},

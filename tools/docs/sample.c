@@ -14,6 +14,9 @@ static const struct {
 } examples[] = {
     {"listen.socket", "/run/airis/airisd.sock"},
     {"listen.tcp", "127.0.0.1:8484"},
+    {"listen.tls.certificateFile", "/etc/airis/tls/airisd.pem"},
+    {"listen.tls.keyFile", "/etc/airis/tls/airisd.key"},
+    {"listen.tls.clientCaFile", "/etc/airis/tls/clients-ca.pem"},
     {"listen.tokenFile", "/etc/airis/token"},
     {"access[].user", "1000"},
     {"access[].certificate", "spiffe://example.org/ci/*"},
@@ -26,6 +29,7 @@ static const struct {
     {"oidc[].rules[].claims", "{repository_id: \"74\", ref: refs/heads/main}"},
     {"oidc[].rules[].role", "deployer"},
     {"oidc[].rules[].namespaces", "[shop]"},
+    {"audit.signKeyFile", "/etc/airis/audit-key.pem"},
     {"clusters[].name", "default"},
     {"clusters[].kubeconfig", "/etc/airis/kubeconfig"},
     {"clusters[].context", "production"},
