@@ -273,6 +273,7 @@ check_again(const struct settings *settings, struct errlist *errors)
 {
 	check_text(settings, errors);
 	settings_need_credentials(settings, errors);
+	wire_access_check(settings, errors);
 }
 
 static void

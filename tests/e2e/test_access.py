@@ -50,6 +50,7 @@ POST   /v1/rollouts/{id}/approve    403 403 yes yes yes 404 404 401 401 401
 POST   /v1/tokens                   403 403 403 403 yes 403 403 401 401 401
 GET    /v1/tokens                   403 403 403 403 yes 403 403 401 401 401
 POST   /v1/tokens/exchange          yes yes yes yes yes yes yes yes yes yes
+GET    /v1/audit                    403 403 403 403 yes 403 403 401 401 401
 DELETE /v1/tokens/{id}              403 403 403 403 yes 403 403 401 401 401
 """
 

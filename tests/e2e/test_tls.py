@@ -17,6 +17,7 @@ from harness.tls import Authority
 AIRISD = os.path.join(BUILD, "airisd")
 TOKEN = "0123456789abcdef0123"
 CI = "spiffe://ci.test/deploy"
+ACCESS = f'access: [{{certificate: "{CI}", role: admin}}]\n'
 
 
 @pytest.fixture(name="made", scope="module")
@@ -128,7 +129,7 @@ def fixture_alone(tmp_path, site):
         def write(self, listen=None):
             with open(self.config, "w", encoding="utf-8") as file:
                 file.write(f"listen: {json.dumps(listen or site.listen())}\n"
-                           f"store: {{path: {tmp_path}/db}}\n")
+                           f"store: {{path: {tmp_path}/db}}\n{ACCESS}")
 
         def check(self):
             self.write()
@@ -287,7 +288,7 @@ def test_client_certificates(alone, site, made):
             site.ask(client=bad)
     assert site.ask(client=made.client, token=None, method="DELETE",
                     path="/v1/apps/nothing")[0] == 404
-    alone.says(f"DELETE /v1/apps/nothing by certificate {CI}\n")
+    alone.says(f"DELETE /v1/apps/nothing by certificate:{CI}\n")
     # Another client CA: a connection that stands is asked anew.
     conn = http.client.HTTPSConnection("127.0.0.1", site.port, timeout=20 * SLOW,
                                        context=site.context(made.client))
@@ -392,7 +393,8 @@ def test_a_release_by_tls(quick_lab, shops, site, made, tmp_path):
         text = file.read()
     listen = json.dumps({**site.listen(), "socket": daemon.socket})
     with open(daemon.config, "w", encoding="utf-8") as file:
-        file.write(text.replace(f"listen: {{socket: {daemon.socket}}}", f"listen: {listen}"))
+        file.write(ACCESS +
+                   text.replace(f"listen: {{socket: {daemon.socket}}}", f"listen: {listen}"))
     daemon.start()
     try:
         shop = shops().create()
@@ -415,8 +417,8 @@ def test_a_release_by_tls(quick_lab, shops, site, made, tmp_path):
         done = site.ctl("rollout", "watch", rid, client=made.client)
         assert done.returncode == 0, done.stderr
         release = daemon.rollout(rid)["release"]
-        assert release["who"].endswith(" certificate " + CI), release
-        assert daemon.process.text().count(f"certificate {CI}") >= 3
+        assert release["who"].endswith("certificate:" + CI), release
+        assert daemon.process.text().count(f"certificate:{CI}") >= 3
     finally:
         assert daemon.process.alive(), daemon.process.text()[-3000:]
         assert daemon.stop()[0] == 0
