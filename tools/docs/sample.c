@@ -15,7 +15,7 @@ static const struct {
     {"listen.socket", "/run/airis/airisd.sock"},
     {"listen.tcp", "127.0.0.1:8484"},
     {"listen.tokenFile", "/etc/airis/token"},
-    {"access[].user", "1000"},
+    {"access[].user", "deploy"},
     {"access[].certificate", "spiffe://example.org/ci/*"},
     {"access[].role", "deployer"},
     {"clusters[].name", "default"},
@@ -34,7 +34,7 @@ static const struct {
 };
 
 /* Neither required nor with a default, yet wanted by nearly everybody. */
-static const char *const wanted[] = {"listen.socket", "clusters[].kubeconfig"};
+static const char *const wanted[] = {"listen.socket", "access[].user", "clusters[].kubeconfig"};
 
 struct place {
 	const char *prefix; /* of the path */
