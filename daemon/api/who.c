@@ -70,11 +70,14 @@ show_token(struct api *api, const char *secret, const char *peer, struct princip
 		return false;
 	}
 	if (!api_token_find(api, id, &token)) {
-		log_info("api", "%s: token %s is not known, or was revoked", peer, id);
+		log_debug("api", "%s: token %s is not known, or was revoked", peer, id);
 		return false;
 	}
 	if (!token_fits(&token, secret, engine_now_ms(api->engine))) {
-		log_info("api", "%s: token %s has expired, or its secret is another", peer, id);
+		/* Only who has the secret can fill the log with it. */
+		bool late = token_fits(&token, secret, INT64_MIN);
+		log_line(late ? LOG_INFO : LOG_DEBUG, "api", NULL, NULL, "%s: token %s %s", peer,
+		    id, late ? "has expired" : "has another secret");
 		return false;
 	}
 	token_principal(&token, who);
