@@ -270,7 +270,7 @@ def test_nobody_approves_what_they_started(tcp, shops):
     shop = shops().create()
     spec = fm.quick(shop, selfApproval=False)
     spec["strategy"] = {"canary": {"stages": [{"weight": 50, "approve": True}, {"weight": 100}],
-                                   "drain": "0s"}}
+                                   "drain": "0s", "steady": "100ms"}}
     tcp.daemon.apply(spec)
     rid = tcp.daemon.start_rollout(shop.name, "web:2.0")
     tcp.daemon.wait_blocked(rid, "approve")
