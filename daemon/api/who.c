@@ -160,8 +160,7 @@ api_still_sees(const struct api *api, const struct api_mark *mark)
 	struct subject subject = {.reach = mark->app[0] != '\0' ? REACH_ONE : REACH_ALL,
 	    .namespace = mark->namespace,
 	    .app = mark->app};
-	struct err why;
-	return find_again(api, mark, &who) && authorise(&who, RIGHT_READ, &subject, &why);
+	return find_again(api, mark, &who) && authorise(&who, RIGHT_READ, &subject, NULL);
 }
 
 static bool

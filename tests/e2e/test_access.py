@@ -212,6 +212,11 @@ def test_every_route_with_every_role(tcp):
     print("\n".join(lines))
     assert not wrong, "\n".join(wrong)
     assert tcp.daemon.events(rid) == before
+    # Who was kept from what is in the log, and no secret is.
+    log = tcp.daemon.process.text()
+    assert f"refused: POST /v1/rollouts/{rid}/approve by token:{ids['viewer']}" in log
+    assert f"token {ids['expired']} has expired" in log
+    assert not [s for s in secrets.values() if s and s[15:] in log]
 
 
 def test_lists_show_what_may_be_seen(away):
