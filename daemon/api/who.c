@@ -70,11 +70,14 @@ show_token(struct api *api, const char *secret, const char *peer, struct princip
 		return false;
 	}
 	if (!api_token_find(api, id, &token)) {
-		log_info("api", "%s: token %s is not known, or was revoked", peer, id);
+		log_debug("api", "%s: token %s is not known, or was revoked", peer, id);
 		return false;
 	}
 	if (!token_fits(&token, secret, engine_now_ms(api->engine))) {
-		log_info("api", "%s: token %s has expired, or its secret is another", peer, id);
+		/* Only who has the secret can fill the log with it. */
+		bool late = token_fits(&token, secret, INT64_MIN);
+		log_line(late ? LOG_INFO : LOG_DEBUG, "api", NULL, NULL, "%s: token %s %s", peer,
+		    id, late ? "has expired" : "has another secret");
 		return false;
 	}
 	token_principal(&token, who);
@@ -83,16 +86,23 @@ show_token(struct api *api, const char *secret, const char *peer, struct princip
 }
 
 static bool
-show_bearer(struct call *call, const char *secret)
+show_file(struct api *api, const char *secret, struct principal *who)
 {
-	struct api *api = call->api;
-	struct principal *who = &call->principal;
 	api_token_check(&api->token);
 	if (!api_token_fits(&api->token, secret))
-		return show_token(api, secret, httpd_peer(call->request), who);
+		return false;
 	*who = (struct principal){.kind = PRINCIPAL_FILE, .id = "token"};
 	principal_grant(who, &grant_everything);
 	return true;
+}
+
+/* One of each kind of bearer token; one more kind is one more line, and one in find_again. */
+static bool
+show_bearer(struct call *call, const char *secret)
+{
+	struct principal *who = &call->principal;
+	return show_file(call->api, secret, who) ||
+	       show_token(call->api, secret, httpd_peer(call->request), who);
 }
 
 bool
@@ -152,8 +162,7 @@ api_still_sees(const struct api *api, const struct api_mark *mark)
 	struct subject subject = {.reach = mark->app[0] != '\0' ? REACH_ONE : REACH_ALL,
 	    .namespace = mark->namespace,
 	    .app = mark->app};
-	struct err why;
-	return find_again(api, mark, &who) && authorise(&who, RIGHT_READ, &subject, &why);
+	return find_again(api, mark, &who) && authorise(&who, RIGHT_READ, &subject, NULL);
 }
 
 static bool

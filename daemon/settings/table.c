@@ -307,7 +307,7 @@ static const struct key access_keys[] = {
 	"a name in a verified client certificate, such as spiffe://example.org/ci; * stands for "
 	"any "
 	"characters",
-	IN_ACCESS(certificate), .max = 100},
+	IN_ACCESS(certificate), .max = 101},
     {"role", &keys_choice, NULL,
 	"viewer looks; deployer releases and aborts; approver approves and aborts; admin does all, "
 	"changes apps, and, over all namespaces and apps, manages tokens",

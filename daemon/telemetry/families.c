@@ -70,7 +70,7 @@ const struct metric_family metric_families[METRIC_COUNT] = {
     [METRIC_API_CONNECTIONS] = {"airis_api_connections", GAUGE("Open connections to the API.")},
     [METRIC_API_STREAMS] = {"airis_api_streams", GAUGE("Open streams of events.")},
     [METRIC_API_UNAUTHORIZED] = {"airis_api_unauthorized_total",
-	COUNTER("Requests by TCP without the right token.")},
+	COUNTER("Requests without a token that is good, where one is needed or was sent.")},
     [METRIC_API_SLOWED] = {"airis_api_slowed_clients_total",
 	COUNTER("How often a busy client was slowed down.")},
     [METRIC_TLS_NOT_AFTER] = {"airis_tls_certificate_not_after_seconds",

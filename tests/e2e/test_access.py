@@ -214,6 +214,11 @@ def test_every_route_with_every_role(tcp):
     print("\n".join(lines))
     assert not wrong, "\n".join(wrong)
     assert tcp.daemon.events(rid) == before
+    # Who was kept from what is in the log, and no secret is.
+    log = tcp.daemon.process.text()
+    assert f"refused: POST /v1/rollouts/{rid}/approve by token:{ids['viewer']}" in log
+    assert f"token {ids['expired']} has expired" in log
+    assert not [s for s in secrets.values() if s and s[15:] in log]
 
 
 def test_lists_show_what_may_be_seen(away):
@@ -272,7 +277,7 @@ def test_nobody_approves_what_they_started(tcp, shops):
     shop = shops().create()
     spec = fm.quick(shop, selfApproval=False)
     spec["strategy"] = {"canary": {"stages": [{"weight": 50, "approve": True}, {"weight": 100}],
-                                   "drain": "0s"}}
+                                   "drain": "0s", "steady": "100ms"}}
     tcp.daemon.apply(spec)
     rid = tcp.daemon.start_rollout(shop.name, "web:2.0")
     tcp.daemon.wait_blocked(rid, "approve")

@@ -18,7 +18,7 @@ static const struct {
     {"listen.tls.keyFile", "/etc/airis/tls/airisd.key"},
     {"listen.tls.clientCaFile", "/etc/airis/tls/clients-ca.pem"},
     {"listen.tokenFile", "/etc/airis/token"},
-    {"access[].user", "1000"},
+    {"access[].user", "deploy"},
     {"access[].certificate", "spiffe://example.org/ci/*"},
     {"access[].role", "deployer"},
     {"oidc[].name", "github"},
@@ -46,7 +46,7 @@ static const struct {
 };
 
 /* Neither required nor with a default, yet wanted by nearly everybody. */
-static const char *const wanted[] = {"listen.socket", "clusters[].kubeconfig"};
+static const char *const wanted[] = {"listen.socket", "access[].user", "clusters[].kubeconfig"};
 
 struct place {
 	const char *prefix; /* of the path */
