@@ -150,6 +150,9 @@ def test_bash_completion(alone):
     assert complete(alone, "rollout", "list", "--phase", "=", "pa") == ["paused"]
     assert complete(alone, "-o", "j") == ["json"]
     assert complete(alone, "completion", "") == ["bash", "zsh"]
+    assert complete(alone, "db", "") == ["verify"]
+    assert "/etc/passwd" in complete(alone, "db", "verify", "/etc/passw")
+    assert "--output" in complete(alone, "db", "verify", "--")
     assert complete(alone, "rollout", "start", "--image", "") == []
 
 

@@ -26,7 +26,7 @@ OURS = 0x61697273
 def blocks():
     """The indented ones of the section, each as the text of a script."""
     text = read(ROOT, "README.md")
-    section = text[text.index("**6. Upgrade, backup, restore.**"):text.index("**7. ")]
+    section = text[text.index(" Upgrade, backup, restore.**"):].partition("\n**")[0] + "\n"
     found = re.findall(r"(?:^    .*\n)+", section, re.M)
     assert len(found) == 3
     return found
@@ -168,4 +168,4 @@ def test_the_table_has_this_version():
     said = subprocess.check_output([os.path.join(BUILD, "airisd"), "--version"], text=True)
     version, database = re.fullmatch(r"airisd (\S+)\ndatabase version (\d+)\n", said).groups()
     assert f"| {version} | {database} |\n" in read(ROOT, "README.md"), \
-        "README, section 6: which airisd has which version of the database"
+        "README: which airisd has which version of the database"
