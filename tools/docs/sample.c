@@ -15,6 +15,7 @@ static const struct {
     {"listen.socket", "/run/airis/airisd.sock"},
     {"listen.tcp", "127.0.0.1:8484"},
     {"listen.tokenFile", "/etc/airis/token"},
+    {"audit.signKeyFile", "/etc/airis/audit-key.pem"},
     {"clusters[].name", "default"},
     {"clusters[].kubeconfig", "/etc/airis/kubeconfig"},
     {"clusters[].context", "production"},
