@@ -78,23 +78,6 @@ void engine_app_delete(struct engine *engine, const char *name,
     const struct app_condition *condition, const struct actor *actor,
     const struct engine_reply *reply);
 
-/* For the audit, what others do or refuse before the engine is asked: a request without the right
- * to it, a token made. Its row is written soon; of those that changed nothing not more than a
- * bound, and then how many were left out. All texts may be NULL; app: if there is one. */
-struct engine_note {
-	const struct actor *actor; /* NULL: airisd itself */
-	const char *what;	   /* "abort", "token create" */
-	const char *app, *rollout, *detail;
-	const char *why;     /* as they gave it */
-	const char *outcome; /* "done", "denied: the role viewer may not abort" */
-	bool changed;
-};
-void engine_audit(struct engine *engine, const struct engine_note *note);
-must_check int engine_audit_rows(struct engine *engine, const struct journal_audit_filter *filter,
-    journal_audit_each *each, void *ctx, struct err *e);
-must_check int engine_audit_head(
-    const struct engine *engine, struct journal_head *head, struct err *e);
-
 /* Looking; what is returned is valid until the loop's turn ends. */
 const struct app *engine_app(const struct engine *engine, const char *name); /* NULL: none */
 /* As it is when all that is being written of it is durable. */

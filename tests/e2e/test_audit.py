@@ -1,43 +1,20 @@
 """The audit: who did what, and what was done to the rows afterwards. The hashes are computed here
 again, by Python, from what the API says."""
-import calendar
-import hashlib
 import json
 import os
 import re
 import socket
 import sqlite3
-import struct
 import subprocess
-import time
 
 import pytest
 
 import fm
+from harness.audit import chained
 from harness.daemon import Daemon
 from harness.process import BUILD, wait_for
 
-FIELDS = "who id from what cluster namespace app rollout detail why outcome".split()
 OK = re.compile(r"ok: (\d+) rows, head ([0-9a-f]{64}@\d+)\n")
-
-
-def text(value):
-    data = value.encode()
-    return struct.pack(">I", len(data)) + data
-
-
-def at_ms(row):
-    whole, ms = row["at"][:19], int(row["at"][20:23])
-    return calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) * 1000 + ms
-
-
-def chained(identity, rows):
-    """The hash of each row, as base/chain.h says."""
-    last = hashlib.sha256(text("airis audit 1") + text(identity)).digest()
-    for row in rows:
-        numbers = struct.pack(">qq", row["seq"], at_ms(row))
-        last = hashlib.sha256(last + numbers + b"".join(text(row[f]) for f in FIELDS)).digest()
-        yield last.hex()
 
 
 def audit(daemon, query=""):

@@ -3,6 +3,7 @@
  * world when it ends (world_check_audit). */
 #include "engine_world.h"
 #include "virtual_loop.h"
+#include "engine/note.h"
 
 static const struct actor ann = {.name = "ann uid=7", .id = "uid=7", .from = "uid=7 pid=9"};
 static const struct actor eve = {.name = "eve"};
