@@ -4,6 +4,7 @@
 #include <string.h>
 #include "api/routes.h"
 #include "base/log.h"
+#include "engine/note.h"
 
 static void
 say_refused(const struct call *call, const struct err *why)
