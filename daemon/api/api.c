@@ -5,6 +5,7 @@
 #include <string.h>
 #include "api/ask.h"
 #include "api/routes.h"
+#include "api/topic.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -91,7 +92,7 @@ static void
 on_gone(void *ctx, uint64_t number)
 {
 	api_count_end(ctx, number, 0);
-	if (!api_stream_gone(ctx, number))
+	if (!api_topics_gone(ctx, number))
 		free(api_pended(ctx, number));
 }
 
@@ -192,7 +193,7 @@ api_stop(struct api *api)
 	if (api->httpd == NULL)
 		return;
 	struct httpd *httpd = api->httpd;
-	api_streams_stop(api);
+	api_topics_stop(api);
 	api->httpd = NULL;
 	httpd_free(httpd);
 }

@@ -35,10 +35,10 @@ struct api {
 	struct api_token token;
 	struct map *pending; /* request number -> struct pending */
 	int plans;	     /* of these, plans */
-	struct map *topics;  /* rollout -> struct topic: who streams it */
+	struct map *topics;  /* rollout -> struct topic: who follows it */
 	int streams, max_streams;
 	int64_t heartbeat_ms, slow_ms;
-	struct loop_timer *tick; /* of the streams */
+	struct loop_timer *tick; /* of the topics */
 	bool flush_due;
 	struct map *asked; /* request number -> struct asked: not answered yet */
 	struct api_stats stats;
@@ -80,7 +80,5 @@ bool api_id_ok(struct call *call); /* false: answered with 404 */
 
 /* stream.c */
 void api_stream_open(struct call *call, int64_t after);
-bool api_stream_gone(struct api *api, uint64_t number);
-void api_streams_stop(struct api *api);
 
 #endif
