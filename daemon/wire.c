@@ -302,6 +302,7 @@ build_api(struct wire *wire, struct err *e)
 {
 	const struct settings *from = wire->settings;
 	struct api_settings settings = {.token_file = from->token_file[0] ? from->token_file : NULL,
+	    .max_followers = from->max_connections / 2,
 	    .limits = {
 		.max_connections = from->max_connections, .max_body = (size_t)from->max_body}};
 	struct api_ports ports = {.ctx = wire,

@@ -73,6 +73,16 @@ api_answer_at(struct api *api, uint64_t number, int status, const char *location
 	    api, number, status, "application/json", (const char *const[]){header, NULL}, body);
 }
 
+void
+api_answer_state(struct api *api, uint64_t number, bool created, const char *id, const char *state)
+{
+	char location[96], *text = str_format("%s\n", state);
+	str_print(location, sizeof(location), "Location: /v1/rollouts/%s", id);
+	answer_raw(api, number, created ? 201 : 200, "application/json",
+	    (const char *const[]){created ? location : NULL, NULL}, text);
+	free(text);
+}
+
 #define TAG_HEADER (APP_TAG + 16)
 
 static void

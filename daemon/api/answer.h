@@ -28,6 +28,9 @@ enum api_code { /* of a problem; each has its status */
 void api_answer(struct api *api, uint64_t number, int status, json_t *body); /* takes body */
 void api_answer_at(struct api *api, uint64_t number, int status, const char *location,
     json_t *body); /* the same, with a Location */
+/* A rollout that is rendered already; 201 and its Location if it was created. */
+void api_answer_state(
+    struct api *api, uint64_t number, bool created, const char *id, const char *state);
 void api_answer_text(struct api *api, uint64_t number, const char *type, const char *text);
 /* An app, with its ETag; 201 and its Location if it was created. */
 void api_answer_app(

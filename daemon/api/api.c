@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-#define STREAMS 128
+#define FOLLOWERS 128
 #define HEARTBEAT_MS 15000
 #define SLOW_MS 30000
 
@@ -93,7 +93,7 @@ on_gone(void *ctx, uint64_t number)
 {
 	api_count_end(ctx, number, 0);
 	if (!api_topics_gone(ctx, number))
-		free(api_pended(ctx, number));
+		api_pending_gone(ctx, number);
 }
 
 struct api *
@@ -101,7 +101,7 @@ api_new(struct loop *loop, struct engine *engine, const struct api_settings *set
     const struct api_ports *ports, struct err *e)
 {
 	bool has_file = settings->token_file != NULL && settings->token_file[0] != '\0';
-	if (settings->max_streams < 0 || settings->heartbeat_ms < 0 || settings->slow_ms < 0) {
+	if (settings->max_followers < 0 || settings->heartbeat_ms < 0 || settings->slow_ms < 0) {
 		err_set(e, "limits of the API cannot be negative");
 		return NULL;
 	}
@@ -113,7 +113,7 @@ api_new(struct loop *loop, struct engine *engine, const struct api_settings *set
 	api->pending = map_new();
 	api->topics = map_new();
 	api->asked = map_new();
-	api->max_streams = settings->max_streams > 0 ? settings->max_streams : STREAMS;
+	api->max_followers = settings->max_followers > 0 ? settings->max_followers : FOLLOWERS;
 	api->heartbeat_ms = settings->heartbeat_ms > 0 ? settings->heartbeat_ms : HEARTBEAT_MS;
 	api->slow_ms = settings->slow_ms > 0 ? settings->slow_ms : SLOW_MS;
 	api->httpd = httpd_new(loop, &settings->limits, on_request, on_gone, api);

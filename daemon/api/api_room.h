@@ -33,10 +33,10 @@ struct api {
 	struct httpd *httpd; /* NULL: stopped */
 	struct api_ports ports;
 	struct api_token token;
-	struct map *pending; /* request number -> struct pending */
-	int plans;	     /* of these, plans */
-	struct map *topics;  /* rollout -> struct topic: who follows it */
-	int streams, max_streams;
+	struct map *pending;	      /* request number -> struct pending */
+	int plans;		      /* of these, plans */
+	struct map *topics;	      /* rollout -> struct topic: who follows it */
+	int followers, max_followers; /* streams and waits */
 	int64_t heartbeat_ms, slow_ms;
 	struct loop_timer *tick; /* of the topics */
 	bool flush_due;
@@ -63,16 +63,23 @@ enum pending_kind { PENDING_ROLLOUT, PENDING_APP, PENDING_DELETE, PENDING_PLAN }
 struct pending {
 	enum pending_kind kind;
 	char image[APP_IMAGE]; /* of a plan */
+	int64_t until_ms;      /* of a rollout: it is waited for then, and has a place; 0: not */
 };
 struct pending *api_pend(struct api *api, uint64_t number, enum pending_kind kind);
 struct engine_reply api_reply(
-    struct call *call, enum pending_kind kind);		      /* the same, and a reply */
+    struct call *call, enum pending_kind kind); /* the same, and a reply */
+/* The same of a rollout that is waited for so long; 0: not. It has a place then. */
+struct engine_reply api_reply_wait(struct call *call, int64_t wait_ms);
 struct pending *api_pended(struct api *api, uint64_t number); /* taken out; NULL: gone. free() it */
+void api_pending_gone(struct api *api, uint64_t number);
+/* Answers with the rollout as it is now. */
+void api_answer_rollout(struct api *api, uint64_t number, bool created, const char *id);
 
 /* count.c: each request ends once, with the status it was answered with; 0: nobody waits for it */
 struct api_route;
 void api_count_begin(struct api *api, uint64_t number, const struct api_route *route);
 void api_count_end(struct api *api, uint64_t number, int status);
+void api_count_waits(struct api *api, uint64_t number); /* from here on at its own wish */
 
 /* rollouts.c: 0, or -1 with what it was answered with */
 must_check int api_look(struct api *api, uint64_t number, const char *id, struct engine_look *look);

@@ -8,6 +8,7 @@
 struct asked {
 	const struct api_route *route; /* NULL: none, or who asks may not know */
 	int64_t at_us;
+	bool waits; /* how long it takes says nothing */
 };
 
 static const char *const methods[API_METHODS] = {
@@ -51,6 +52,14 @@ add_time(struct api_stats *stats, const char *method, int64_t took_us)
 }
 
 void
+api_count_waits(struct api *api, uint64_t number)
+{
+	struct asked *asked = map_get_number(api->asked, number);
+	if (asked != NULL)
+		asked->waits = true;
+}
+
+void
 api_count_end(struct api *api, uint64_t number, int status)
 {
 	struct asked *asked = map_remove_number(api->asked, number);
@@ -59,7 +68,7 @@ api_count_end(struct api *api, uint64_t number, int status)
 	const struct api_route *route = asked->route;
 	cell_of(&api->stats, route ? route->method : "other", route ? route->path : "other", status)
 	    ->count++;
-	if (route != NULL)
+	if (route != NULL && !asked->waits)
 		add_time(&api->stats, route->method, clock_mono_us() - asked->at_us);
 	free(asked);
 }
@@ -69,7 +78,7 @@ api_stats(struct api *api)
 {
 	struct api_stats *stats = &api->stats;
 	stats->under_way = (int)map_count(api->asked);
-	stats->streams = api->streams;
+	stats->followers = api->followers;
 	stats->connections = api->httpd == NULL ? 0 : httpd_connections(api->httpd);
 	stats->slowed = api->httpd == NULL ? 0 : httpd_spins(api->httpd);
 	return stats;

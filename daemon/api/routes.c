@@ -19,15 +19,15 @@ const struct api_route api_routes[] = {
     {"GET", "/v1/apps/{app}/releases", api_list_releases, .query = "limit before"},
     {"POST", "/v1/apps/{app}/preflight", api_make_preflight, .query = "", .max_body = BODY},
     {"GET", "/v1/rollouts", api_list_rollouts, .query = "app phase cluster live limit before"},
-    {"POST", "/v1/rollouts", api_start_rollout, .acts = true, .query = "", .max_body = BODY},
-    {"GET", "/v1/rollouts/{id}", api_get_rollout, .query = ""},
+    {"POST", "/v1/rollouts", api_start_rollout, .acts = true, .query = "wait", .max_body = BODY},
+    {"GET", "/v1/rollouts/{id}", api_get_rollout, .query = "wait after"},
     {"GET", "/v1/rollouts/{id}/events", api_get_events, .query = "after limit"},
     {"GET", "/v1/rollouts/{id}/plan", api_get_plan, .query = ""},
     {"POST", "/v1/plan", api_make_plan, .query = "", .max_body = BODY},
 #define COMMAND(name)                                                                              \
 	{                                                                                          \
-		"POST", "/v1/rollouts/{id}/" name, api_give_command, .acts = true, .query = "",    \
-								     .max_body = BODY              \
+		"POST", "/v1/rollouts/{id}/" name, api_give_command,                               \
+		    .acts = true, .query = "wait", .max_body = BODY                                \
 	}
     COMMAND("promote"),
     COMMAND("abort"),

@@ -156,7 +156,7 @@ reap_streams(struct api *api, struct topic *topic)
 		}
 		*at = stream->next;
 		free(stream);
-		api->streams--;
+		api_place_free(api);
 	}
 }
 
@@ -183,13 +183,8 @@ api_stream_open(struct call *call, int64_t after)
 	static const char *const headers[] = {
 	    "Cache-Control: no-store", "X-Content-Type-Options: nosniff", NULL};
 	struct api *api = call->api;
-	if (api->streams >= api->max_streams) {
-		api_problem(api, call->number, CODE_THROTTLED,
-		    "%d streams are open, which is as many as there may be; close one, or ask for "
-		    "JSON",
-		    api->streams);
+	if (!api_place_take(call))
 		return;
-	}
 	struct topic *topic = api_topic(api, call->arg);
 	struct stream *stream = mem_alloc(sizeof(*stream));
 	*stream = (struct stream){.number = call->number,
@@ -198,7 +193,6 @@ api_stream_open(struct call *call, int64_t after)
 	    .behind = true,
 	    .sent_ms = clock_mono_ms()};
 	topic->streams = stream;
-	api->streams++;
 	api_count_end(api, call->number, 200);
 	httpd_stream_start(api->httpd, call->number, "text/event-stream", headers);
 	send_note(api, stream, ": airisd\n\n");

@@ -26,6 +26,7 @@ render_state(struct api *api, struct topic *topic)
 	if (topic->final || engine_look(api->engine, topic->id, &look, &e) < 0)
 		return;
 	json_t *json = api_rollout_json(&look);
+	api_stand(&look, &topic->stand);
 	topic->final = is_last(&look);
 	engine_look_done(&look);
 	char *state = jsonx_dump(json);
@@ -60,7 +61,8 @@ feed_all(void *ctx)
 		if (topic->dirty)
 			render_state(api, topic);
 		api_streams_feed(api, topic);
-		if (topic->streams == NULL)
+		api_waits_feed(api, topic);
+		if (topic->streams == NULL && topic->waits == NULL)
 			topic_free(map_remove(api->topics, topic->id));
 	}
 }
@@ -120,7 +122,7 @@ api_topics_gone(struct api *api, uint64_t number)
 	size_t cursor = 0;
 	void *value;
 	while (map_next(api->topics, &cursor, NULL, &value))
-		if (api_streams_gone(value, number)) {
+		if (api_streams_gone(value, number) || api_waits_gone(value, number)) {
 			api_topics_feed_later(api);
 			return true;
 		}
@@ -142,8 +144,13 @@ api_topics_stop(struct api *api)
 {
 	size_t cursor = 0;
 	void *value;
-	while (map_next(api->topics, &cursor, NULL, &value))
-		api_streams_end(api, value);
+	while (map_next(api->topics, &cursor, NULL, &value)) {
+		struct topic *topic = value;
+		if (topic->waits != NULL)
+			render_state(api, topic);
+		api_waits_end(api, topic);
+		api_streams_end(api, topic);
+	}
 	map_free(api->topics, topic_free);
 	api->topics = map_new();
 	loop_timer_free(api->tick);

@@ -4,13 +4,16 @@
 #define API_TOPIC_H
 
 #include "api/api_room.h"
+#include "api/wait.h"
 #include "base/id.h"
 
 struct topic {
 	char id[ID_SIZE];
 	struct stream *streams; /* stream.c */
+	struct wait *waits;	/* wait.c */
 	char *state;		/* as last rendered; NULL: not yet */
 	uint64_t version;	/* of the state; changes with it */
+	struct api_stand stand; /* the same, for who waits */
 	bool dirty;		/* it is to be looked at again */
 	bool final;		/* the state is the last one, unless an event comes */
 };
@@ -29,5 +32,10 @@ void api_streams_feed(struct api *api, struct topic *topic);
 void api_streams_beat(struct api *api, const struct topic *topic); /* once a second */
 bool api_streams_gone(struct topic *topic, uint64_t number);
 void api_streams_end(struct api *api, struct topic *topic); /* the daemon stops */
+
+/* wait.c: the followers of a topic that are requests */
+void api_waits_feed(struct api *api, struct topic *topic);
+bool api_waits_gone(struct topic *topic, uint64_t number);
+void api_waits_end(struct api *api, struct topic *topic); /* the daemon stops */
 
 #endif
