@@ -16,8 +16,12 @@ enum journal_kind {
 			  * the events */
 	JOURNAL_APP,	 /* key: app; text: its spec as JSON; NULL text: deleted */
 	JOURNAL_RELEASE, /* key: app; number: release; text: JSON. Written once, never changed */
-	JOURNAL_KEY	 /* key: Idempotency-Key; name: hash of the request; text: the rollout */
+	JOURNAL_KEY	 /* key: Idempotency-Key; name: hash of the request; text: the rollout. It
+			  * takes the place of the same key if that is JOURNAL_KEY_MS older */
 };
+
+/* So long a key is good for; an older one may be read still, or be gone. */
+#define JOURNAL_KEY_MS (INT64_C(24) * 3600 * 1000)
 
 struct journal_write {
 	enum journal_kind kind;
