@@ -156,6 +156,16 @@ api_problem(struct api *api, uint64_t number, enum api_code code, const char *fo
 }
 
 void
+api_problem_later(struct api *api, uint64_t number, int64_t wait_ms, const char *detail)
+{
+	enum api_code code = CODE_THROTTLED;
+	char header[48];
+	str_print(header, sizeof(header), "Retry-After: %lld", (long long)((wait_ms + 999) / 1000));
+	answer_json(api, number, codes[code].status, "application/problem+json",
+	    (const char *const[]){header, NULL}, problem_json(code, detail));
+}
+
+void
 api_problem_changed(struct api *api, uint64_t number, const struct app *app, const char *detail)
 {
 	enum api_code code = CODE_PRECONDITION_FAILED;

@@ -39,6 +39,8 @@ void api_answer_seen(struct api *api, uint64_t number, const struct app *app); /
 void api_answer_nothing(struct api *api, uint64_t number);		       /* 204 */
 void api_problem(struct api *api, uint64_t number, enum api_code code, const char *format, ...)
     printf_like(4, 5);
+/* 429; Retry-After has the time in whole seconds, not less. */
+void api_problem_later(struct api *api, uint64_t number, int64_t wait_ms, const char *detail);
 void api_problem_list(
     struct api *api, uint64_t number, const char *detail, const struct errlist *errors); /* 422 */
 /* 412, with the ETag of what is there; app NULL: nothing is. */

@@ -4,34 +4,51 @@
 #include <stdlib.h>
 #include <string.h>
 #include "api/ask.h"
+#include "api/limit.h"
+#include "api/rate.h"
 #include "api/routes.h"
 #include "api/topic.h"
 #include "base/clock.h"
 #include "base/log.h"
 
 #define FOLLOWERS 128
+#define SECOND_US INT64_C(1000000)
+#define WHO_MAX 4096 /* of whom it is known how often they asked */
 #define HEARTBEAT_MS 15000
 #define SLOW_MS 30000
 
-static bool
-may_enter(struct api *api, const struct httpd_request *request)
-{
-	if (httpd_is_local(request))
-		return true;
-	api_token_check(&api->token);
-	return api_token_fits(&api->token, httpd_header(request, "Authorization"));
-}
-
 static void
-refuse_stranger(struct api *api, uint64_t number, const struct httpd_request *request)
+refuse_stranger(struct api *api, uint64_t number, const struct httpd_request *request, bool tried)
 {
-	bool tried = httpd_header(request, "Authorization") != NULL;
 	api->stats.unauthorized++;
 	log_debug("api", "%s: no token, or a wrong one", httpd_peer(request));
 	api_problem(api, number, CODE_UNAUTHORIZED,
 	    tried ? "the token is not the one in the daemon's token file; send Authorization: "
 		    "Bearer TOKEN"
 		  : "TCP needs a token: send Authorization: Bearer TOKEN, or use the Unix socket");
+}
+
+/* Who comes by TCP needs the token, and patience. False: answered. */
+static bool
+may_enter(struct call *call)
+{
+	struct api *api = call->api;
+	const char *given = httpd_header(call->request, "Authorization");
+	char address[API_WHO];
+	if (httpd_is_local(call->request))
+		return true;
+	api_who_address(httpd_peer(call->request), address);
+	if (given != NULL && !api_limit_logins(call, address))
+		return false;
+	api_token_check(&api->token);
+	bool known = api_token_fits(&api->token, given);
+	if (given != NULL && !known)
+		api_limit_failed(api, address);
+	if (!api_limit_rate(call, known ? "token" : address))
+		return false;
+	if (!known)
+		refuse_stranger(api, call->number, call->request, given != NULL);
+	return known;
 }
 
 static void
@@ -71,12 +88,10 @@ on_request(void *ctx, struct httpd_request *request)
 	char allow[64];
 	const struct api_route *route =
 	    api_route_find(method, path, call.arg, sizeof(call.arg), allow);
-	bool stranger = (route == NULL || !route->open) && !may_enter(call.api, request);
-	api_count_begin(call.api, call.number, stranger ? NULL : route);
-	if (stranger) {
-		refuse_stranger(call.api, call.number, request);
+	api_count_begin(call.api, call.number);
+	if ((route == NULL || !route->open) && !may_enter(&call))
 		return;
-	}
+	api_count_route(call.api, call.number, route);
 	if (route == NULL) {
 		refuse_path(&call, allow);
 		return;
@@ -113,6 +128,12 @@ api_new(struct loop *loop, struct engine *engine, const struct api_settings *set
 	api->pending = map_new();
 	api->topics = map_new();
 	api->asked = map_new();
+	if (settings->rate > 0)
+		api->asks = rate_new(SECOND_US / settings->rate,
+		    settings->burst > 0 ? settings->burst : settings->rate, WHO_MAX);
+	if (settings->failed_logins > 0)
+		api->logins = rate_new(
+		    60 * SECOND_US / settings->failed_logins, settings->failed_logins, WHO_MAX);
 	api->max_followers = settings->max_followers > 0 ? settings->max_followers : FOLLOWERS;
 	api->heartbeat_ms = settings->heartbeat_ms > 0 ? settings->heartbeat_ms : HEARTBEAT_MS;
 	api->slow_ms = settings->slow_ms > 0 ? settings->slow_ms : SLOW_MS;
@@ -207,6 +228,8 @@ api_free(struct api *api)
 	map_free(api->pending, free);
 	map_free(api->topics, NULL);
 	map_free(api->asked, free);
+	rate_free(api->asks);
+	rate_free(api->logins);
 	free(api->stats.cells);
 	free(api->token.file);
 	mem_wipe(&api->token, sizeof(api->token));

@@ -17,6 +17,8 @@ struct api;
 struct api_settings {		/* copied; zero or NULL: the default */
 	const char *token_file; /* of the bearer token that guards TCP; none: no TCP */
 	struct httpd_limits limits;
+	int rate, burst;      /* requests by TCP, each second and at once; 0: no limit */
+	int failed_logins;    /* in a minute, by address; 0: no limit */
 	int max_followers;    /* streams and waits; 128; more are refused (429) */
 	int64_t heartbeat_ms; /* of a quiet stream; 15 s */
 	int64_t slow_ms;      /* a stream that takes nothing for so long is ended; 30 s */

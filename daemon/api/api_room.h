@@ -33,6 +33,7 @@ struct api {
 	struct httpd *httpd; /* NULL: stopped */
 	struct api_ports ports;
 	struct api_token token;
+	struct rate *asks, *logins;   /* NULL: no limit */
 	struct map *pending;	      /* request number -> struct pending */
 	int plans;		      /* of these, plans */
 	struct map *topics;	      /* rollout -> struct topic: who follows it */
@@ -77,8 +78,10 @@ void api_answer_rollout(struct api *api, uint64_t number, bool created, const ch
 
 /* count.c: each request ends once, with the status it was answered with; 0: nobody waits for it */
 struct api_route;
-void api_count_begin(struct api *api, uint64_t number, const struct api_route *route);
+void api_count_begin(struct api *api, uint64_t number);
 void api_count_end(struct api *api, uint64_t number, int status);
+/* It may know that there is this route. */
+void api_count_route(struct api *api, uint64_t number, const struct api_route *route);
 void api_count_waits(struct api *api, uint64_t number); /* from here on at its own wish */
 
 /* rollouts.c: 0, or -1 with what it was answered with */

@@ -21,11 +21,19 @@ api_method_name(enum api_method method)
 }
 
 void
-api_count_begin(struct api *api, uint64_t number, const struct api_route *route)
+api_count_begin(struct api *api, uint64_t number)
 {
 	struct asked *asked = mem_alloc(sizeof(*asked));
-	*asked = (struct asked){.route = route, .at_us = clock_mono_us()};
+	asked->at_us = clock_mono_us();
 	free(map_set_number(api->asked, number, asked));
+}
+
+void
+api_count_route(struct api *api, uint64_t number, const struct api_route *route)
+{
+	struct asked *asked = map_get_number(api->asked, number);
+	if (asked != NULL)
+		asked->route = route;
 }
 
 static struct api_cell *

@@ -13,11 +13,11 @@
 struct httpd;
 struct httpd_request; /* valid from the handler's call until it was answered or went away */
 
-struct httpd_limits {		    /* zero: the default */
-	size_t max_body;	    /* 256 KiB: 413 */
-	size_t max_header;	    /* 32 KiB: 431 */
-	int max_connections;	    /* 256 per listener; more wait in the kernel */
-	int64_t idle_timeout_ms;    /* 60 s */
+struct httpd_limits {		 /* zero: the default */
+	size_t max_body;	 /* 256 KiB: 413 */
+	size_t max_header;	 /* 32 KiB of memory for a head; of its bytes at most 16 KiB: 431 */
+	int max_connections;	 /* 256 per listener; more wait in the kernel */
+	int64_t idle_timeout_ms; /* 60 s */
 	int64_t header_deadline_ms; /* 10 s for a whole header, 30 s for a whole body */
 };
 

@@ -57,6 +57,34 @@ check_argument(void *ctx, enum MHD_ValueKind kind, const char *name, size_t name
 	return MHD_YES;
 }
 
+struct size {
+	size_t bytes;
+	int lines;
+};
+
+static enum MHD_Result
+add_size(void *ctx, enum MHD_ValueKind kind, const char *name, size_t name_size, const char *value,
+    size_t value_size)
+{
+	struct size *size = ctx;
+
+	(void)kind;
+	(void)name;
+	(void)value;
+	size->bytes += name_size + value_size + strlen(": \r\n");
+	size->lines++;
+	return MHD_YES;
+}
+
+bool
+httpd_check_size(struct httpd_request *request)
+{
+	struct size size = {.bytes = request->uri_length};
+
+	(void)MHD_get_connection_values_n(request->mhd, MHD_HEADER_KIND, add_size, &size);
+	return size.bytes <= HTTPD_HEAD_BYTES && size.lines <= HTTPD_HEAD_LINES;
+}
+
 const char *
 httpd_check_head(struct httpd_request *request, const char *url)
 {

@@ -19,9 +19,11 @@
 enum {
 	HTTPD_BUCKETS = 256,
 	HTTPD_STREAM_ROOM = 1024 * 1024,
-	HTTPD_GRACE_MS = 500,	/* what is left to do for a client that has hung up */
-	HTTPD_ZERO_TURNS = 64,	/* after so many MHD timeouts of 0 in a row … */
-	HTTPD_ZERO_DELAY_MS = 2 /* … each waits so long */
+	HTTPD_HEAD_BYTES = 16 * 1024, /* of a head's first line and headers, */
+	HTTPD_HEAD_LINES = 100,	      /* and so many of these */
+	HTTPD_GRACE_MS = 500,	      /* what is left to do for a client that has hung up */
+	HTTPD_ZERO_TURNS = 64,	      /* after so many MHD timeouts of 0 in a row … */
+	HTTPD_ZERO_DELAY_MS = 2	      /* … each waits so long */
 };
 
 struct httpd {
@@ -74,7 +76,8 @@ struct httpd_request {
 	bool listed, suspended, too_big;
 	bool lost;    /* the client is gone, or was cut */
 	bool bad_uri; /* seen before MHD decoded it */
-	bool ended;   /* stream: nothing more is added */
+	size_t uri_length;
+	bool ended; /* stream: nothing more is added */
 	char *path;
 	char method[32];
 	struct str body;
@@ -116,5 +119,6 @@ void httpd_answers_stop(struct httpd *httpd); /* 503 for who waits, an end for s
 /* Why a request's head is refused (a text), or NULL. */
 const char *httpd_check_head(struct httpd_request *request, const char *url);
 bool httpd_check_uri(const char *uri);
+bool httpd_check_size(struct httpd_request *request); /* false: the head is too large */
 
 #endif

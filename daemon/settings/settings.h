@@ -65,6 +65,8 @@ struct settings {
 	int64_t settle_ms;
 	bool metrics_apps;
 	int max_connections, max_body;
+	int rate, burst, failed_logins;
+	int64_t header_timeout_ms;
 	struct settings_cluster clusters[SETTINGS_CLUSTERS];
 	int cluster_count;
 	struct settings_source sources[SETTINGS_SOURCES];
