@@ -49,41 +49,27 @@ def stage_of(rollout):
     return (rollout["stage"] or {}).get("name")
 
 
-def test_start_and_wait(quick, shops):
-    """One POST from start to end; sent again it gives the same rollout, at once."""
-    shop = shops().create()
-    quick.apply(fm.quick(shop, canary={"weights": [100]}))
-    body = {"app": shop.name, "image": shop.image_of("2.0")}
-    key = {"Idempotency-Key": "ci-1"}
-    answer = quick.call("POST", "/v1/rollouts?wait=1ms", body, key)
-    assert answer.status == 201 and answer.json["phase"] != "succeeded"
-    assert answer.headers["Location"] == f"/v1/rollouts/{answer.json['id']}"
-    rid = answer.json["id"]
-    cursors, rollout = [answer.json["cursor"]], answer.json
-    while rollout["phase"] != "succeeded":
-        rollout = quick.call("GET", f"/v1/rollouts/{rid}?wait=19s&after={cursors[-1]}").json
-        assert rollout["cursor"] > cursors[-1], rollout
-        cursors.append(rollout["cursor"])
-    assert len(cursors) > 3
-    assert cursors[-1] == quick.events(rid)[-1]["seq"]
-    for path in (f"/v1/rollouts/{rid}?wait=55s", f"/v1/rollouts/{rid}?wait=55s&after=999999"):
-        assert quick.call("GET", path).json == rollout
-    again = quick.call("POST", "/v1/rollouts?wait=55s", body, key)
-    assert again.status == 200 and again.json == rollout
-    assert len(quick.call("GET", f"/v1/rollouts?app={shop.name}").json["items"]) == 1
-
-
-def test_places(few, shops):
-    """As many as there may be: then 429, and nothing was started; who leaves makes room."""
+def test_waits(few, shops):
+    """A start that is waited for, change by change; as many as there may be: then 429, and nothing was
+    done; who leaves makes room."""
     shop = shops().create()
     few.apply(held(shop))
-    rid = few.start_rollout(shop.name, shop.image_of("2.0"))
-    few.wait_stage(rid, "canary 50%")
+    body = {"app": shop.name, "image": shop.image_of("2.0")}
+    key = {"Idempotency-Key": "ci-1"}
+    answer = few.call("POST", "/v1/rollouts?wait=1ms", body, key)
+    assert answer.status == 201 and stage_of(answer.json) != "canary 50%"
+    rid = answer.json["id"]
+    assert answer.headers["Location"] == f"/v1/rollouts/{rid}"
+    cursors, rollout = [answer.json["cursor"]], answer.json
+    while stage_of(rollout) != "canary 50%":
+        rollout = few.call("GET", f"/v1/rollouts/{rid}?wait=19s&after={cursors[-1]}").json
+        assert rollout["cursor"] > cursors[-1], rollout
+        cursors.append(rollout["cursor"])
+    assert len(cursors) > 1
     wait, stream = f"/v1/rollouts/{rid}?wait=55s&after=999999", f"/v1/rollouts/{rid}/events"
     one, two = begin(few, "GET", wait), begin(few, "GET", stream, Accept="text/event-stream")
     wait_for("two followers", lambda: followers(few) == 2)
     before = few.call("GET", "/v1/rollouts").text
-    body = {"app": shop.name, "image": shop.image_of("3.0")}
     for method, path, sent in (("POST", "/v1/rollouts?wait=1s", body), ("GET", wait, None),
                                ("POST", f"/v1/rollouts/{rid}/abort?wait=1s", {})):
         answer = few.call(method, path, sent)
@@ -95,6 +81,13 @@ def test_places(few, shops):
     answer = few.call("POST", f"/v1/rollouts/{rid}/abort?wait=20s", {})
     assert answer.status == 200 and answer.json["phase"] == "aborted", answer.text
     two.close()
+    ended = few.rollout(rid)
+    assert ended["cursor"] == few.events(rid)[-1]["seq"]
+    for path in (f"/v1/rollouts/{rid}?wait=55s", f"/v1/rollouts/{rid}?wait=55s&after=999999"):
+        assert few.call("GET", path).json == ended
+    again = few.call("POST", "/v1/rollouts?wait=55s", body, key)
+    assert again.status == 200 and again.json == ended
+    assert len(few.call("GET", f"/v1/rollouts?app={shop.name}").json["items"]) == 1
 
 
 def test_the_end_of_the_daemon(quick, shops):
