@@ -14,16 +14,15 @@
 #include <sys/types.h>
 #include "base/str.h"
 #include "http/httpd.h"
+#include "http/httpd_check.h"
 #include "http/httpd_socket.h"
 
 enum {
 	HTTPD_BUCKETS = 256,
 	HTTPD_STREAM_ROOM = 1024 * 1024,
-	HTTPD_HEAD_BYTES = 16 * 1024, /* of a head's first line and headers, */
-	HTTPD_HEAD_LINES = 100,	      /* and so many of these */
-	HTTPD_GRACE_MS = 500,	      /* what is left to do for a client that has hung up */
-	HTTPD_ZERO_TURNS = 64,	      /* after so many MHD timeouts of 0 in a row … */
-	HTTPD_ZERO_DELAY_MS = 2	      /* … each waits so long */
+	HTTPD_GRACE_MS = 500,	/* what is left to do for a client that has hung up */
+	HTTPD_ZERO_TURNS = 64,	/* after so many MHD timeouts of 0 in a row … */
+	HTTPD_ZERO_DELAY_MS = 2 /* … each waits so long */
 };
 
 struct httpd {
@@ -116,9 +115,5 @@ void httpd_problem(
     struct httpd_request *request, int status, const char *title, const char *detail);
 enum MHD_Result httpd_response_queue(struct httpd_request *request);
 void httpd_answers_stop(struct httpd *httpd); /* 503 for who waits, an end for streams */
-/* Why a request's head is refused (a text), or NULL. */
-const char *httpd_check_head(struct httpd_request *request, const char *url);
-bool httpd_check_uri(const char *uri);
-bool httpd_check_size(struct httpd_request *request); /* false: the head is too large */
 
 #endif
