@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import fm
-from harness.process import ROOT, SLOW
+from harness.process import ROOT, SLOW, wait_for
 from test_attacks import TOKEN, with_tcp
 
 
@@ -119,6 +119,21 @@ def cancelled(job, daemon, shop):
         assert rollout["release"]["who"] == "alice" and rollout["release"]["commit"] == "3f9c"
 
 
+def killed(job, daemon, shop):
+    """A wait outlives a kill -9 of the daemon."""
+    assert job.start().returncode == 0
+    [rid] = [r["id"] for r in daemon.call("GET", f"/v1/rollouts?app={shop.name}").json["items"]]
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        waits = pool.submit(job.run, "Wait")
+        daemon.wait_stage(rid, "canary 100%")
+        wait_for("the wait", lambda: "\nairis_api_streams 1\n" in daemon.call("GET", "/metrics").text)
+        daemon.kill()
+        daemon.restart()
+        assert daemon.command(rid, "abort", reason="enough").status == 200
+        done = waits.result()
+    assert done.returncode == 1 and "aborted" in done.stdout and "enough" in done.stdout, done
+
+
 @pytest.mark.skipif(SLOW > 1, reason="it tests scripts, once is enough")
 def test_pipelines(make_daemon, shops, tmp_path):
     """All of them at once, one that succeeds and one that is cancelled of each."""
@@ -128,7 +143,7 @@ def test_pipelines(make_daemon, shops, tmp_path):
         folder = tmp_path / f"{pipeline.__name__}-{check.__name__}"
         folder.mkdir()
         shop = shops().create()
-        hold = "1h" if check is cancelled else "0s"
+        hold = "0s" if check is released else "1h"
         daemon.apply(fm.quick(shop, canary={"weights": [100], "hold": hold}))
         check(pipeline({"AIRIS": f"http://127.0.0.1:{daemon.port}", "AIRIS_TOKEN": TOKEN,
                         "APP": shop.name, "IMAGE": shop.image_of("2.0"), "KEY": folder.name,
@@ -139,4 +154,5 @@ def test_pipelines(make_daemon, shops, tmp_path):
                  for check in (released, cancelled)]
     for done in plays:
         done.result()
+    play(Github, killed)
     assert TOKEN not in daemon.process.text()
