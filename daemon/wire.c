@@ -336,8 +336,13 @@ build_api(struct wire *wire, struct err *e)
 {
 	const struct settings *from = wire->settings;
 	struct api_settings settings = {.token_file = from->token_file[0] ? from->token_file : NULL,
-	    .limits = {
-		.max_connections = from->max_connections, .max_body = (size_t)from->max_body}};
+	    .rate = from->rate,
+	    .burst = from->burst,
+	    .failed_logins = from->failed_logins,
+	    .max_followers = from->max_connections / 2,
+	    .limits = {.max_connections = from->max_connections,
+		.max_body = (size_t)from->max_body,
+		.header_deadline_ms = from->header_timeout_ms}};
 	build_oidc(wire);
 	struct api_ports ports = {.ctx = wire,
 	    .oidc = wire->oidc,

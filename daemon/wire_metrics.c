@@ -158,7 +158,7 @@ wire_api_metrics(struct metrics *to, struct api *api)
 		    to, METRIC_API_DURATION, &stats->took[i], api_method_name((enum api_method)i));
 	metrics_one(to, METRIC_API_UNDER_WAY, stats->under_way);
 	metrics_one(to, METRIC_API_CONNECTIONS, stats->connections);
-	metrics_one(to, METRIC_API_STREAMS, stats->streams);
+	metrics_one(to, METRIC_API_STREAMS, stats->followers);
 	metrics_one(to, METRIC_API_UNAUTHORIZED, stats->unauthorized);
 	metrics_one(to, METRIC_API_SLOWED, stats->slowed);
 	add_tls(to, api);

@@ -19,7 +19,9 @@ struct api;
 struct api_settings {		/* copied; zero or NULL: the default */
 	const char *token_file; /* of the bearer token that guards TCP; none: no TCP */
 	struct httpd_limits limits;
-	int max_streams;      /* 128; more are refused (429) */
+	int rate, burst;      /* requests by TCP, each second and at once; 0: no limit */
+	int failed_logins;    /* in a minute, by address; 0: no limit */
+	int max_followers;    /* streams and waits; 128; more are refused (429) */
 	int64_t heartbeat_ms; /* of a quiet stream; 15 s */
 	int64_t slow_ms;      /* a stream that takes nothing for so long is ended; 30 s */
 };
@@ -76,7 +78,7 @@ struct api_stats {
 	struct api_cell *cells;
 	size_t cell_count;
 	struct histogram took[API_METHODS];
-	int under_way, connections, streams; /* now */
+	int under_way, connections, followers; /* now */
 	uint64_t unauthorized, slowed;
 };
 const struct api_stats *api_stats(struct api *api); /* valid until the next request */

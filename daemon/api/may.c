@@ -109,6 +109,8 @@ api_may_app(struct call *call, enum right right, const char *name)
 	const struct app *coming = engine_app_coming(call->api->engine, name);
 	struct subject subject = {
 	    .reach = REACH_ONE, .namespace = app == NULL ? NULL : app->namespace, .app = name};
+	str_copy(call->namespace, sizeof(call->namespace), app == NULL ? "" : app->namespace);
+	str_copy(call->app, sizeof(call->app), app == NULL ? "" : name);
 	char missing[320];
 	str_print(missing, sizeof(missing),
 	    "there is no app \"%s\"; GET /v1/apps lists those there are", name);

@@ -233,6 +233,12 @@ httpd_is_local(const struct httpd_request *request)
 }
 
 const char *
+httpd_address(const struct httpd_request *request)
+{
+	return request->connection->peer;
+}
+
+const char *
 httpd_peer(const struct httpd_request *request)
 {
 	const char *known = httpd_tls_guest_peer(request->connection->guest);

@@ -13,11 +13,11 @@
 struct httpd;
 struct httpd_request; /* valid from the handler's call until it was answered or went away */
 
-struct httpd_limits {		    /* zero: the default */
-	size_t max_body;	    /* 256 KiB: 413 */
-	size_t max_header;	    /* 32 KiB: 431 */
-	int max_connections;	    /* 256 per listener; more wait in the kernel */
-	int64_t idle_timeout_ms;    /* 60 s */
+struct httpd_limits {		 /* zero: the default */
+	size_t max_body;	 /* 256 KiB: 413 */
+	size_t max_header;	 /* 32 KiB of memory for a head; of its bytes at most 16 KiB: 431 */
+	int max_connections;	 /* 256 per listener; more wait in the kernel */
+	int64_t idle_timeout_ms; /* 60 s */
 	int64_t header_deadline_ms; /* 10 s for a whole header, 30 s for a whole body */
 };
 
@@ -79,6 +79,8 @@ bool httpd_is_local(const struct httpd_request *request); /* came by the Unix so
 /* "uid=1000 pid=123" for the socket, "127.0.0.1:4711" for TCP, "certificate NAME 127.0.0.1:4711"
  * for who has shown one that the client CA of now verifies. */
 const char *httpd_peer(const struct httpd_request *request);
+const char *httpd_address(
+    const struct httpd_request *request); /* the same, without a certificate */
 /* That NAME: of the certificate's subjectAltName the first URI, else DNS name, else e-mail address;
  * never its CN, which anybody may choose freely. At most HTTPD_NAME visible ASCII characters. NULL:
  * no certificate, or none of these in it. */

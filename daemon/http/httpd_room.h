@@ -14,6 +14,7 @@
 #include <sys/types.h>
 #include "base/str.h"
 #include "http/httpd.h"
+#include "http/httpd_check.h"
 #include "http/httpd_socket.h"
 
 enum {
@@ -77,7 +78,8 @@ struct httpd_request {
 	bool listed, suspended, too_big;
 	bool lost;    /* the client is gone, or was cut */
 	bool bad_uri; /* seen before MHD decoded it */
-	bool ended;   /* stream: nothing more is added */
+	size_t uri_length;
+	bool ended; /* stream: nothing more is added */
 	char *path;
 	char method[32];
 	struct str body;
@@ -116,8 +118,5 @@ void httpd_problem(
     struct httpd_request *request, int status, const char *title, const char *detail);
 enum MHD_Result httpd_response_queue(struct httpd_request *request);
 void httpd_answers_stop(struct httpd *httpd); /* 503 for who waits, an end for streams */
-/* Why a request's head is refused (a text), or NULL. */
-const char *httpd_check_head(struct httpd_request *request, const char *url);
-bool httpd_check_uri(const char *uri);
 
 #endif

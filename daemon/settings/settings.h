@@ -107,6 +107,8 @@ struct settings {
 	char syslog[108];		   /* its socket */
 	int64_t sign_every_ms;
 	int max_connections, max_body;
+	int rate, burst, failed_logins;
+	int64_t header_timeout_ms;
 	struct settings_cluster clusters[SETTINGS_CLUSTERS];
 	int cluster_count;
 	struct settings_source sources[SETTINGS_SOURCES];

@@ -199,10 +199,22 @@ static const struct key audit_keys[] = {
     END};
 
 static const struct key limit_keys[] = {
-    {"connections", &keys_int, "256", "open connections; more wait", IN(max_connections), .min = 4,
-	.max = 10000},
+    {"connections", &keys_int, "256",
+	"open connections of each listener; more wait; half as many streams and waits",
+	IN(max_connections), .min = 4, .max = 10000},
     {"body", &keys_int, "262144", "bytes of one request's body", IN(max_body), .min = 4096,
 	.max = 4194304},
+    {"headerTimeout", &keys_duration, "10s",
+	"how long the head of a request may take to come; its body three times as long",
+	IN(header_timeout_ms), .min = SECOND_MS, .max = MINUTE_MS},
+    {"rate", &keys_int, "20",
+	"requests by TCP per second, by token or else by address; more get 429; 0: no limit",
+	IN(rate), .min = 0, .max = 100000},
+    {"burst", &keys_int, "40", "of these so many at once", IN(burst), .min = 1, .max = 100000},
+    {"failedLogins", &keys_int, "5",
+	"wrong tokens per minute and address; then none from there is looked at for a while; 0: no "
+	"limit",
+	IN(failed_logins), .min = 0, .max = 100000},
     END};
 
 static const struct key istiod_keys[] = {

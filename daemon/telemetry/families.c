@@ -68,7 +68,7 @@ const struct metric_family metric_families[METRIC_COUNT] = {
     [METRIC_API_UNDER_WAY] = {"airis_api_requests_under_way",
 	GAUGE("Requests that are not answered yet, this one included.")},
     [METRIC_API_CONNECTIONS] = {"airis_api_connections", GAUGE("Open connections to the API.")},
-    [METRIC_API_STREAMS] = {"airis_api_streams", GAUGE("Open streams of events.")},
+    [METRIC_API_STREAMS] = {"airis_api_streams", GAUGE("Open streams of events, and requests that wait for a rollout.")},
     [METRIC_API_UNAUTHORIZED] = {"airis_api_unauthorized_total",
 	COUNTER("Requests without a token that is good, where one is needed or was sent.")},
     [METRIC_API_SLOWED] = {"airis_api_slowed_clients_total",

@@ -76,8 +76,10 @@ def routes_of_the_daemon():
 class Tcp:
     """The daemon by TCP, and by its socket for what prepares a test."""
 
-    def __init__(self, daemon):
+    def __init__(self, daemon, limits=None):
         self.daemon = daemon
+        # One address asks for many: how fast it may is the subject of other tests.
+        limits = limits or {"rate": 0, "failedLogins": 0}
         with open(daemon.config, encoding="utf-8") as f:
             text = f.read()
         path = os.path.join(daemon.folder, "token")
@@ -85,7 +87,8 @@ class Tcp:
             f.write(FILE_TOKEN)
         os.chmod(path, 0o600)
         with open(daemon.config, "w", encoding="utf-8") as f:
-            f.write(text.replace("listen: {", f'listen: {{tcp: "127.0.0.1:0", tokenFile: {path}, '))
+            f.write(text.replace("listen: {", f'listen: {{tcp: "127.0.0.1:0", tokenFile: {path}, ')
+                    + f"limits: {json.dumps(limits)}\n")
 
     @property
     def port(self):

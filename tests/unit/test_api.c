@@ -103,7 +103,7 @@ test_where_it_does_not_listen(void **state)
 	refuse_tcp(" \n", "127.0.0.1:0", "is empty");
 	refuse_tcp("two words\n", "127.0.0.1:0", "visible ASCII");
 	assert_int_equal(unlink(world.token), 0);
-	struct api_settings settings = {.token_file = world.token, .max_streams = -1};
+	struct api_settings settings = {.token_file = world.token, .max_followers = -1};
 	struct err e;
 	assert_null(api_new(lab.loop, world.engine, &settings, &(struct api_ports){0}, &e));
 }

@@ -251,6 +251,16 @@ test_keys(void **state)
 	str_clear(&text);
 	assert_int_equal(b->port.key(b->port.ctx, "k1", store_answer, &text, NULL), 0);
 	assert_int_equal(text.length, 0);
+	/* One that is a day old gives its place away; one that is younger does not. */
+	later = (struct journal_write){
+	    .kind = JOURNAL_KEY, .key = "k3", .name = "other", .text = "r-1"};
+	later.at_ms = 50 * hour;
+	assert_false(bench_write(b, &later, 1));
+	later.at_ms++;
+	assert_true(bench_write(b, &later, 1));
+	str_clear(&text);
+	assert_int_equal(b->port.key(b->port.ctx, "k3", store_answer, &text, NULL), 0);
+	assert_string_equal(str_text(&text), "k3 other r-1 180000001");
 	str_done(&text);
 }
 
