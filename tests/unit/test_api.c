@@ -29,8 +29,10 @@ test_tcp_needs_the_token(void **state)
 		fill(route->path, path, sizeof(path));
 		for (size_t w = 0; w < sizeof(wrong) / sizeof(wrong[0]); w++) {
 			(void)say(BY_TCP, route->method, path, wrong[w], NULL);
+			/* What is posted to an open route is its own proof, and there is none. */
 			if (route->open)
-				assert_int_equal(got.status, 200);
+				assert_int_equal(
+				    got.status, strcmp(route->method, "GET") == 0 ? 200 : 415);
 			else
 				expect_problem(401, "unauthorized", "Authorization: Bearer TOKEN");
 		}
