@@ -70,6 +70,55 @@ test_many_at_once_and_idle(void **state)
 		guest_free(guests[i]);
 }
 
+enum { STORM = 60 };
+
+struct storm {
+	struct guest *guests[STORM];
+	int64_t cpu_ms, worst_ms; /* of a turn */
+};
+
+static bool
+all_shaken(void *ctx)
+{
+	struct storm *storm = ctx;
+	int64_t took_ms = lab_cpu_ms() - storm->cpu_ms;
+	int done = 0;
+
+	if (took_ms > storm->worst_ms)
+		storm->worst_ms = took_ms;
+	for (int i = 0; i < STORM; i++)
+		done += guest_ready(storm->guests[i]) && storm->guests[i]->shaken;
+	storm->cpu_ms = lab_cpu_ms();
+	return done == STORM;
+}
+
+/* Sixty handshakes with a large key are half a second of work; it is done in pieces. */
+static void
+test_handshakes_leave_time_for_others(void **state)
+{
+	struct pair slow =
+	    make_pair((struct wanted){.name = "slow", .alternative = "IP:127.0.0.1", .rsa = true});
+	struct storm storm = {0};
+	int64_t began;
+
+	(void)state;
+	save_crt(&slow, "crt");
+	save_key(&slow, "key", NULL);
+	serve_tls((struct httpd_limits){0}, NOBODY);
+	for (int i = 0; i < STORM; i++) {
+		storm.guests[i] = guest_new(NULL, 0);
+		(void)guest_ready(storm.guests[i]); /* its first words */
+	}
+	began = storm.cpu_ms = lab_cpu_ms();
+	assert_true(lab_until(all_shaken, &storm));
+	if (storm.worst_ms > 60 && storm.worst_ms > (lab_cpu_ms() - began) / 5)
+		fail_msg("%lld ms of %lld in one turn", (long long)storm.worst_ms,
+		    (long long)(lab_cpu_ms() - began));
+	for (int i = 0; i < STORM; i++)
+		guest_free(storm.guests[i]);
+	free_pair(&slow);
+}
+
 /* Bytes that GnuTLS has already taken from the socket: no event tells of them. */
 static void
 test_what_waits_in_the_record_is_read(void **state)
@@ -218,6 +267,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    test(test_half_a_handshake),
 	    test(test_many_at_once_and_idle),
+	    test(test_handshakes_leave_time_for_others),
 	    test(test_what_waits_in_the_record_is_read),
 	    test(test_a_body_in_large_and_in_tiny_records),
 	    test(test_streams),
