@@ -56,6 +56,8 @@ static void
 pump_run(struct httpd_port *port)
 {
 	port->running = true;
+	if (port->tls)
+		httpd_tls_turn();
 	(void)MHD_run(port->mhd);
 	port->running = false;
 	pump_arm(port);

@@ -1,6 +1,6 @@
 /* Inside the room httpd only: httpd.c is the whole, httpd_port.c a listener and its pump,
- * httpd_socket.c makes listeners, httpd_passed.c has those that were made before, httpd_request.c a
- * request's life, httpd_answer.c its answer, httpd_tls.c its certificates.
+ * httpd_socket.c and httpd_passed.c have listeners, httpd_request.c and httpd_answer.c a request's
+ * life and its answer, httpd_tls.c certificates.
  *
  * FRESH -> READING -> HANDED -> ANSWERED -> (freed when MHD has completed it)
  *                        \-> STREAMING ---/
@@ -45,15 +45,15 @@ struct httpd_port {
 	struct httpd_port *next;
 	struct httpd *httpd;
 	struct MHD_Daemon *mhd;
-	int listener;	   /* ours until MHD is stopped; -1 after quiesce */
-	char *unix_path;   /* NULL: TCP */
-	dev_t unix_device; /* which file we made, so that we never remove another's */
-	ino_t unix_inode;  /* 0: it was passed, and is not ours to remove */
-	bool tls;
+	int listener;		  /* ours until MHD is stopped; -1 after quiesce */
+	char *unix_path;	  /* NULL: TCP */
+	dev_t unix_device;	  /* which file we made, so that we never remove another's */
+	ino_t unix_inode;	  /* 0: it was passed, and is not ours to remove */
 	struct loop_fd *watch;	  /* MHD's epoll descriptor */
 	struct loop_timer *timer; /* the pump's next run */
 	bool running, again;	  /* inside of MHD_run; it has work that it does not know of */
-	int zeros;		  /* timeouts of 0 in a row without an event */
+	bool tls;
+	int zeros; /* timeouts of 0 in a row without an event */
 };
 
 struct httpd_connection {
@@ -66,7 +66,6 @@ struct httpd_connection {
 	struct httpd_tls_guest *guest; /* over TLS; else NULL */
 	char peer[96];
 };
-
 enum httpd_phase { HTTPD_FRESH, HTTPD_READING, HTTPD_HANDED, HTTPD_ANSWERED, HTTPD_STREAMING };
 
 struct httpd_request {
@@ -100,7 +99,6 @@ void httpd_guard(struct httpd_connection *connection, int64_t deadline_ms);
 /* The pump's next delay when MHD asks for mhd_ms; counts zeros in a row in *zeros. */
 int64_t httpd_pump_delay(int *zeros, int64_t mhd_ms);
 
-/* MHD's callbacks, and the table. */
 void *httpd_request_begin(void *ctx, const char *uri, struct MHD_Connection *mhd);
 enum MHD_Result httpd_request_step(void *ctx, struct MHD_Connection *mhd, const char *url,
     const char *method, const char *version, const char *upload, size_t *upload_size,

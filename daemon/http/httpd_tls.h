@@ -46,6 +46,8 @@ void httpd_tls_free(struct httpd_tls *tls); /* NULL is allowed */
  * Owned by the caller. */
 char *httpd_tls_ending(int64_t end_s, int64_t now_s);
 
+/* A run of libmicrohttpd begins: handshakes share a time in it. */
+void httpd_tls_turn(void);
 /* A connection has come: it gets what is in use now. */
 void httpd_tls_guest_new(struct httpd_connection *connection, struct MHD_Connection *mhd);
 /* A request has come: who is it from, as the client CA of now sees it? */

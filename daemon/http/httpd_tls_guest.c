@@ -2,17 +2,26 @@
  * client has shown no certificate. Always true: whoever has a name here has shown a certificate
  * whose key it holds, and which the client CA that is in use now verifies, for clients, at this
  * time; a CA that was replaced lets nobody go on under an old one. */
+#include <errno.h>
 #include <gnutls/x509.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include "base/clock.h"
 #include "base/log.h"
 #include "http/httpd_tls.h"
 
-enum { CHAIN_MAX = 16, NAMES_MAX = 64, HANDSHAKE_MAX = 64 * 1024 };
+enum {
+	CHAIN_MAX = 16,
+	NAMES_MAX = 64,
+	HANDSHAKE_MAX = 64 * 1024,
+	TURN_US = 20 * 1000 /* so long handshakes may hold up all else */
+};
 
 struct httpd_tls_guest {
 	gnutls_session_t session; /* libmicrohttpd's, as long as the connection */
+	int fd;
+	bool shaken; /* nothing more of the handshake is read */
 	struct httpd_tls_set *set;
 	struct httpd_tls_set *looked; /* with which it was last looked at; NULL: not yet */
 	int64_t end_s;		      /* of the client's certificate, if there is a name */
@@ -89,6 +98,50 @@ verify(gnutls_session_t session)
 	return status == 0 ? 0 : refuse(session, alert_for(status));
 }
 
+/* --- how much at once --- */
+
+static int64_t turn_ends_us; /* there is one loop */
+
+void
+httpd_tls_turn(void)
+{
+	turn_ends_us = clock_mono_us() + TURN_US;
+}
+
+/* libmicrohttpd goes through all who have something to say in one run, and a handshake takes the
+ * processor for a millisecond (P-256) to five (RSA): hundreds at once would stop the loop. Those
+ * that find the time used up have said nothing yet; libmicrohttpd looks at who is in its handshake
+ * in every run, so they are heard in the next. */
+static ssize_t
+pull(gnutls_transport_ptr_t ctx, void *to, size_t room)
+{
+	struct httpd_tls_guest *guest = ctx;
+	ssize_t got;
+
+	if (!guest->shaken && clock_mono_us() > turn_ends_us) {
+		gnutls_transport_set_errno(guest->session, EAGAIN);
+		return -1;
+	}
+	got = recv(guest->fd, to, room, 0);
+	if (got < 0)
+		gnutls_transport_set_errno(guest->session, errno);
+	return got;
+}
+
+static int
+on_finished(gnutls_session_t session, unsigned message, unsigned when, unsigned incoming,
+    const gnutls_datum_t *bytes)
+{
+	const struct httpd_connection *connection = gnutls_db_get_ptr(session);
+
+	(void)message;
+	(void)when;
+	(void)bytes;
+	if (incoming != 0)
+		connection->guest->shaken = true;
+	return 0;
+}
+
 /* A session's other pointer is libmicrohttpd's; the one for a cache of sessions is free, for there
  * is no such cache. */
 void
@@ -102,9 +155,14 @@ httpd_tls_guest_new(struct httpd_connection *connection, struct MHD_Connection *
 		->tls_session;
 
 	guest->session = session;
+	guest->fd = connection->fd;
 	guest->set = httpd_tls_set_ref(httpd_tls_current(connection->port->httpd));
 	connection->guest = guest;
 	gnutls_db_set_ptr(session, connection);
+	gnutls_transport_set_ptr2(session, guest, (gnutls_transport_ptr_t)(intptr_t)connection->fd);
+	gnutls_transport_set_pull_function(session, pull);
+	gnutls_handshake_set_hook_function(
+	    session, GNUTLS_HANDSHAKE_FINISHED, GNUTLS_HOOK_POST, on_finished);
 	gnutls_handshake_set_max_packet_length(session, HANDSHAKE_MAX);
 	if (gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, guest->set->credentials) < 0)
 		log_fatal("out of memory: no TLS session");

@@ -46,6 +46,7 @@ struct wanted {
 	const char *name;		 /* the CN */
 	const char *alternative, *usage; /* subjectAltName, extendedKeyUsage; NULL: none */
 	long from_s, until_s;		 /* from now; 0: an hour ago, 40 days */
+	bool rsa;			 /* a large key, slow to sign with */
 	const struct pair *by;		 /* who signs it; NULL: itself */
 };
 
@@ -63,7 +64,7 @@ static unused struct pair
 make_pair(struct wanted wanted)
 {
 	static long serial = 1;
-	struct pair made = {X509_new(), EVP_EC_gen("P-256")};
+	struct pair made = {X509_new(), wanted.rsa ? EVP_RSA_gen(3072) : EVP_EC_gen("P-256")};
 	const struct pair *by = wanted.by != NULL ? wanted.by : &made;
 	bool ca = wanted.alternative == NULL && wanted.usage == NULL;
 
