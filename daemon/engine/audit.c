@@ -256,26 +256,3 @@ audit_acted(struct entry *entry, const struct event *event)
 	row.at_ms = event->at_ms;
 	commit_audit(entry, &row);
 }
-
-struct chain_row *
-audit_sent(const struct entry *entry, const struct act *act)
-{
-	char what[64], detail[APP_NAME * 2 + APP_IMAGE];
-	struct engine_note note = {.what = what, .detail = detail};
-	struct chain_row row = audit_row(entry->engine, &note, entry->rollout, NULL);
-	str_print(what, sizeof(what), "act %s", act_name(act->kind));
-	act_text(act, entry->rollout->app, detail, sizeof(detail));
-	return chain_copy(&row);
-}
-
-void
-audit_late(
-    struct engine *engine, const struct chain_row *sent, enum act_outcome outcome, const char *text)
-{
-	struct chain_row row = *sent;
-	char line[AUDIT_LINE];
-	outcome_text(act_outcome_name(outcome), text, line);
-	row.at_ms = engine_now_ms(engine);
-	row.outcome = line;
-	add(engine->audit, &row);
-}

@@ -26,10 +26,4 @@ void audit_refused(struct engine *engine, const struct engine_note *note, const 
 void audit_lost(struct engine *engine);
 /* An outcome is about to be folded: the row goes with it. */
 void audit_acted(struct entry *entry, const struct event *event);
-/* The row of an act that is sent, as far as it is known; one block, owned by the caller. */
-struct chain_row *audit_sent(const struct entry *entry, const struct act *act);
-/* Its answer came when its rollout was over and gone. */
-void audit_late(struct engine *engine, const struct chain_row *sent, enum act_outcome outcome,
-    const char *text);
-
 #endif

@@ -128,7 +128,8 @@ engine_app_put(struct engine *engine, struct app *app, const struct app_conditio
 	struct app_entry *entry = engine_app_entry(engine, app->name);
 	const struct app *before = commit_coming(entry);
 	char detail[APP_TAG + 16] = "spec ";
-	struct engine_note note = {.actor = actor, .what = "app put", .detail = detail};
+	struct engine_note note = {
+	    .actor = actor, .what = "app put", .app = app->name, .detail = detail};
 	app_tag(app, detail + strlen(detail));
 	if (engine->degraded) {
 		audit_lost(engine);

@@ -93,7 +93,6 @@ effects_send(struct entry *entry)
 		entry->overtaken++;
 		entry->overtaken_attempt = entry->act_attempt;
 	}
-	struct act sent = entry->sending;
 	entry->act_attempt = entry->rollout->attempt.number;
 	entry->act_sent_ms = mono_ms(entry->engine);
 	entry->act_number = cluster->act(
@@ -101,7 +100,7 @@ effects_send(struct entry *entry)
 	failpoint_soon_of("act:sent", act_name(entry->sending.kind));
 	entry->sending = (struct act){.kind = ACT_NONE};
 	act_key(key, sizeof(key), entry->rollout->app->cluster, entry->act_number);
-	map_set(entry->engine->acts, key, audit_sent(entry, &sent));
+	map_set(entry->engine->acts, key, mem_strdup(entry->rollout->id));
 }
 
 void
@@ -123,13 +122,10 @@ engine_acted(struct engine *engine, const char *cluster, uint64_t number, enum a
 {
 	char key[APP_LABEL + 24];
 	act_key(key, sizeof(key), cluster, number);
-	struct chain_row *sent = map_remove(engine->acts, key);
-	struct entry *entry = sent == NULL ? NULL : engine_entry(engine, sent->rollout);
-	bool gone = entry == NULL || entry->doomed;
-	if (gone && sent != NULL)
-		audit_late(engine, sent, outcome, text);
-	free(sent);
-	if (gone)
+	char *id = map_remove(engine->acts, key);
+	struct entry *entry = id == NULL ? NULL : engine_entry(engine, id);
+	free(id);
+	if (entry == NULL || entry->doomed)
 		return;
 	if (entry->act_number != number) {
 		const struct past_act *past = &entry->rollout->overtaken;

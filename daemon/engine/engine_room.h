@@ -70,7 +70,7 @@ struct engine {
 	struct engine_settings settings;
 	struct map *apps;      /* name -> app_entry */
 	struct map *live;      /* id -> entry */
-	struct map *acts;      /* "cluster/number" -> chain_row of audit_sent */
+	struct map *acts;      /* "cluster/number" -> entry's id (owned text) */
 	struct map *asks;      /* number -> ask */
 	struct map *mesh_asks; /* number -> mesh_ask */
 	struct map *tokens;    /* id -> struct token_entry: those that are durable */

@@ -233,6 +233,41 @@ through_a_full_disk(void **state)
 	world_free(w);
 }
 
+static struct world_answer
+answer_weights_late(struct world *w, const struct act *act)
+{
+	(void)w;
+	return (struct world_answer){.outcome = ACT_DONE,
+	    .effect = true,
+	    .effect_ms = 50,
+	    .late_ms = act->kind == ACT_WEIGHT && act->number == 50 ? 600000 : 100,
+	    .retry_after_ms = -1};
+}
+
+/* An act that was overtaken by an abort and answered long after it: the rollout is not over before
+ * that, so no outcome is lost. */
+static void
+an_answer_after_the_abort(void **state)
+{
+	(void)state;
+	struct world *w = world_new(1, "");
+	struct wanted late = {.what = "act weight"};
+	char id[ID_SIZE];
+	w->fault = answer_weights_late;
+	str_copy(id, sizeof(id), world_start(w, "web:2"));
+	world_until_weight(w, 50);
+	assert_int_equal(command(w, id, COMMAND_ABORT, "", &ann), ENGINE_OK);
+	world_run(w, 60000);
+	assert_int_equal(find(w, &late), 1);
+	assert_non_null(strstr(late.detail, "canary weight 0"));
+	world_until_phase(w, id, PHASE_ABORTED);
+	assert_int_equal(find(w, &late), 2);
+	assert_non_null(strstr(late.detail, "canary weight 50"));
+	world_run(w, 1000);
+	assert_int_equal(rows(w, "act ", NULL), w->sent);
+	world_free(w);
+}
+
 /* A flood fills no disk, and what was left out is counted. */
 static void
 a_flood_is_bounded(void **state)
@@ -276,6 +311,7 @@ main(void)
 	    cmocka_unit_test(apps_that_go),
 	    cmocka_unit_test(an_answer_that_a_crash_took),
 	    cmocka_unit_test(through_a_full_disk),
+	    cmocka_unit_test(an_answer_after_the_abort),
 	    cmocka_unit_test(a_flood_is_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
