@@ -141,28 +141,35 @@ is_printable(const char *text)
 }
 
 /* "alice uid=1000": the socket's peer is known for certain, the name is what it says. */
+static void
+name_actor(struct call *call, const char *name, const char *certain)
+{
+	struct str text;
+	str_init(&text, sizeof(call->name) - 2 - strlen(certain));
+	str_add(&text, name);
+	str_print(call->name, sizeof(call->name), "%s%s%s", str_text(&text),
+	    certain[0] != '\0' ? " " : "", certain);
+	str_done(&text);
+}
+
 bool
 api_actor(struct call *call)
 {
 	const char *name = httpd_header(call->request, "X-Airis-Actor");
-	const char *peer = httpd_peer(call->request), *blank = strchr(peer, ' ');
-	size_t uid = blank == NULL ? strlen(peer) : (size_t)(blank - peer);
+	const char *peer = httpd_peer(call->request);
 	bool local = httpd_is_local(call->request);
-	struct str actor;
 	if (name != NULL && (strlen(name) > API_ACTOR || !is_printable(name))) {
 		api_problem(call->api, call->number, CODE_BAD_REQUEST,
 		    "the header X-Airis-Actor must be at most %d bytes of printable UTF-8",
 		    API_ACTOR);
 		return false;
 	}
-	if (name == NULL || name[0] == '\0') {
-		str_print(call->actor, sizeof(call->actor), "%.*s", (int)uid, peer);
-		return true;
-	}
-	str_init(&actor, sizeof(call->actor) - 1 - (local ? uid + 1 : 0));
-	str_add(&actor, name);
-	str_print(call->actor, sizeof(call->actor), "%s%s%.*s", str_text(&actor), local ? " " : "",
-	    local ? (int)uid : 0, peer);
-	str_done(&actor);
+	str_print(call->who, sizeof(call->who), "%.*s", local ? (int)strcspn(peer, " ") : 5,
+	    local ? peer : "token");
+	if (name == NULL || name[0] == '\0')
+		str_print(call->name, sizeof(call->name), "%s", local ? call->who : peer);
+	else
+		name_actor(call, name, local ? call->who : "");
+	call->actor = (struct actor){.name = call->name, .id = call->who, .from = peer};
 	return true;
 }

@@ -276,5 +276,5 @@ api_give_command(struct call *call)
 		return;
 	struct engine_reply reply = api_reply_wait(call, wait_ms);
 	engine_command(
-	    call->api->engine, call->arg, command, body.full, body.reason, call->actor, &reply);
+	    call->api->engine, call->arg, command, body.full, body.reason, &call->actor, &reply);
 }
