@@ -173,6 +173,8 @@ on_connection(void *ctx, struct MHD_Connection *mhd, void **socket_ctx,
 		connection_open(port, mhd, socket_ctx);
 		break;
 	case MHD_CONNECTION_NOTIFY_CLOSED:
+		if (connection->request != NULL)
+			httpd_request_end(connection->request);
 		port->httpd->connections--;
 		loop_timer_free(connection->guard);
 		loop_fd_free(connection->watch);

@@ -1,6 +1,7 @@
 /* A request's life. MHD calls httpd_request_begin with the first line, httpd_request_step when the
  * head is there, for each piece of body, when all is there, and after each resume; and
- * httpd_request_over exactly once at the end, which frees it. */
+ * httpd_request_over once at the end, which frees it. One whose first line has more arguments than
+ * MHD has memory for it may forget: that ends with its connection. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -246,19 +247,11 @@ httpd_request_step(void *ctx, struct MHD_Connection *mhd, const char *url, const
 
 /* Between two requests of a connection the client has the idle time, then the head's time. */
 void
-httpd_request_over(
-    void *ctx, struct MHD_Connection *mhd, void **request_ctx, enum MHD_RequestTerminationCode code)
+httpd_request_end(struct httpd_request *request)
 {
-	struct httpd_port *port = ctx;
-	struct httpd *httpd = port->httpd;
-	struct httpd_request *request = *request_ctx;
+	struct httpd *httpd = request->connection->port->httpd;
 	bool untold;
 
-	(void)mhd;
-	(void)code;
-	if (request == NULL)
-		return;
-	*request_ctx = NULL;
 	request->connection->request = NULL;
 	untold = request->listed && !httpd->stopping;
 	httpd_request_unlist(httpd, request);
@@ -272,4 +265,18 @@ httpd_request_over(
 	free(request->path);
 	free(request->out);
 	free(request);
+}
+
+void
+httpd_request_over(
+    void *ctx, struct MHD_Connection *mhd, void **request_ctx, enum MHD_RequestTerminationCode code)
+{
+	struct httpd_request *request = *request_ctx;
+
+	(void)ctx;
+	(void)mhd;
+	(void)code;
+	*request_ctx = NULL;
+	if (request != NULL)
+		httpd_request_end(request);
 }

@@ -105,6 +105,7 @@ enum MHD_Result httpd_request_step(void *ctx, struct MHD_Connection *mhd, const 
     void **request_ctx);
 void httpd_request_over(void *ctx, struct MHD_Connection *mhd, void **request_ctx,
     enum MHD_RequestTerminationCode code);
+void httpd_request_end(struct httpd_request *request);
 struct httpd_request *httpd_request_find(const struct httpd *httpd, uint64_t number);
 void httpd_request_list(struct httpd *httpd, struct httpd_request *request);
 void httpd_request_unlist(struct httpd *httpd, struct httpd_request *request);

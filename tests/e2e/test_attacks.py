@@ -218,8 +218,9 @@ OVERSIZE = [
     ("10000 chunks of a byte", chunked(*[chunk(b" ")] * 10000), {400}),
     ("a body with GET", head("GET /v1/apps HTTP/1.1", "Content-Length: 2") + b"{}", {400}),
     ("page of 501", head("GET /v1/rollouts?limit=501 HTTP/1.1"), {400}),
-    ("1500 arguments", head("GET /v1/apps?" + "&".join(["limit=1"] * 1500) + " HTTP/1.1"),
-     {400, 431, CLOSED}),
+    # Several times: libmicrohttpd now and then forgets to tell of its end.
+    *[("1500 arguments", head("GET /v1/apps?" + "&".join(["limit=1"] * 1500) + " HTTP/1.1"),
+       {400, 431, CLOSED})] * 4,
     ("actor of 129 bytes", head("GET /v1/apps HTTP/1.1", "X-Airis-Actor: " + "a" * 129), {400}),
     ("token of 14 KiB", b"GET /v1/apps HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
      + b"t" * 14 * KIB + b"\r\n\r\n", {401, 200}),  # by the socket nobody looks at it
