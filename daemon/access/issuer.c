@@ -4,12 +4,12 @@
  * its own host, or be named in the settings, so that nobody can send us elsewhere. */
 #include "access/issuer.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/jsonx.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "http/httpc_origin.h"
 
 #define DISCOVERY "/.well-known/openid-configuration"
 #define FRESH_MS (INT64_C(3600) * 1000)
@@ -45,35 +45,10 @@ struct issuer {
 
 /* --- settings --------------------------------------------------------------------------------- */
 
-/* "https://host:port" of a URL, owned; NULL: not https, or with a user, a query or a fragment. */
-static char *
-origin_of(const char *url)
-{
-	CURLU *parts = curl_url();
-	char *host = NULL, *port = NULL, *extra = NULL, *origin = NULL;
-	if (parts == NULL || curl_url_set(parts, CURLUPART_URL, url, 0) != CURLUE_OK)
-		goto out;
-	if (curl_url_get(parts, CURLUPART_USER, &extra, 0) == CURLUE_OK ||
-	    curl_url_get(parts, CURLUPART_PASSWORD, &extra, 0) == CURLUE_OK ||
-	    curl_url_get(parts, CURLUPART_QUERY, &extra, 0) == CURLUE_OK ||
-	    curl_url_get(parts, CURLUPART_FRAGMENT, &extra, 0) == CURLUE_OK)
-		goto out;
-	if (str_starts(url, "https://") &&
-	    curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-	    curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK)
-		origin = str_format("https://%s:%s", host, port);
-out:
-	curl_free(host);
-	curl_free(port);
-	curl_free(extra);
-	curl_url_cleanup(parts);
-	return origin;
-}
-
 static int
 check_url(const char *what, const char *url, struct err *e)
 {
-	char *origin = origin_of(url);
+	char *origin = httpc_origin(url);
 	bool good = origin != NULL;
 	free(origin);
 	if (good)
@@ -228,7 +203,7 @@ read_discovery(const struct issuer *issuer, const struct httpc_answer *answer, s
 		return NULL;
 	}
 	const char *name = jsonx_text_or(root, "issuer", ""), *keys = jsonx_text(root, "jwks_uri");
-	char *there = keys == NULL ? NULL : origin_of(keys), *here = origin_of(issuer->url);
+	char *there = keys == NULL ? NULL : httpc_origin(keys), *here = httpc_origin(issuer->url);
 	char *url = NULL;
 	if (strcmp(name, issuer->url) != 0)
 		err_set(why, "it calls itself \"%.128s\"; the settings must have the same", name);

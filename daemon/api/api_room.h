@@ -70,62 +70,6 @@ must_check int api_token_load(struct api_token *token, struct err *e);
 void api_token_check(struct api_token *token); /* loads it again if its file has changed */
 bool api_token_fits(const struct api_token *token, const char *secret);
 
-/* who.c */
-bool api_who(struct call *call);   /* false: nobody who is known */
-bool api_actor(struct call *call); /* false: answered with 400 */
-struct token;
-bool api_token_find(const struct api *api, const char *id, struct token *token);
-/* Who asked about what, for what goes on after its answer has begun. */
-struct api_mark {
-	enum principal_kind kind;
-	char id[PRINCIPAL_ID], token[SECRET_ID];
-	char namespace[APP_LABEL], app[APP_LABEL]; /* "" : whatever it is */
-};
-void api_mark(const struct call *call, struct api_mark *mark);
-bool api_still_sees(const struct api *api, const struct api_mark *mark);
-
-/* may.c; where a function is false that takes a call that is not const, it was answered */
-bool api_may(struct call *call, enum right right, const struct app *app); /* one it may see */
-bool api_may_app(struct call *call, enum right right, const char *name);
-bool api_may_put(struct call *call, const struct app *next);
-bool api_may_command(struct call *call, enum command command, bool full);
-bool api_sees(const struct call *call, const char *namespace, const char *app);
-bool api_sees_all(const struct call *call);
-
-/* pending.c: requests whose answer comes from the engine */
-enum pending_kind {
-	PENDING_ROLLOUT,
-	PENDING_APP,
-	PENDING_DELETE,
-	PENDING_PLAN,
-	PENDING_TOKEN,
-	PENDING_EXCHANGE
-};
-struct pending {
-	enum pending_kind kind;
-	char image[APP_IMAGE];	  /* of a plan */
-	char secret[SECRET_TEXT]; /* of a token that is made */
-	char from[API_ACTOR];	  /* of an exchange: where it came from, */
-	char address[64];	  /* and by TCP the key of its failures */
-	int64_t until_ms;	  /* of a rollout: it is waited for then, and has a place; 0: not */
-	struct api_mark who;	  /* the same: by whom */
-};
-struct pending *api_pend(struct api *api, uint64_t number, enum pending_kind kind);
-struct engine_reply api_reply(
-    struct call *call, enum pending_kind kind); /* the same, and a reply */
-/* The same of a rollout that is waited for so long; 0: not. It has a place then. */
-struct engine_reply api_reply_wait(struct call *call, int64_t wait_ms);
-struct pending *api_pended(struct api *api, uint64_t number); /* taken out; NULL: gone */
-void api_pending_free(void *pending); /* its secret is wiped; NULL is allowed */
-void api_pending_gone(struct api *api, uint64_t number);
-/* Answers with the rollout as it is now. */
-void api_answer_rollout(struct api *api, uint64_t number, bool created, const char *id);
-
-/* tokens.c: the token is the caller's; answered when it is durable */
-struct token;
-void api_write_token(struct api *api, uint64_t number, const struct token *token,
-    const char *secret, const struct actor *actor);
-
 /* count.c: each request ends once, with the status it was answered with; 0: nobody waits for it */
 struct api_route;
 void api_count_begin(struct api *api, uint64_t number);

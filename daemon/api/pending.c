@@ -1,6 +1,7 @@
 /* Requests that wait for the engine: known by their number, so that an answer for a client that
  * has gone finds nothing and is dropped. */
 #include <stdlib.h>
+#include "api/pending.h"
 #include "api/render.h"
 #include "api/wait.h"
 #include "base/clock.h"

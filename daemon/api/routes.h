@@ -3,7 +3,7 @@
 #ifndef API_ROUTES_H
 #define API_ROUTES_H
 
-#include "api/api_room.h"
+#include "api/pending.h"
 
 /* What a request is about, as far as rights go. */
 enum api_about {

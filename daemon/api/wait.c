@@ -5,6 +5,7 @@
  * 401 instead. */
 #include <stdlib.h>
 #include <string.h>
+#include "api/pending.h"
 #include "api/topic.h"
 #include "base/clock.h"
 

@@ -3,7 +3,7 @@
 #ifndef API_WAIT_H
 #define API_WAIT_H
 
-#include "api/api_room.h"
+#include "api/who.h"
 
 struct api_stand {
 	int64_t cursor; /* the newest event */

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 #include "access/token.h"
-#include "api/api_room.h"
+#include "api/who.h"
 #include "base/jsonx.h"
 #include "base/log.h"
 #include "engine/tokens.h"

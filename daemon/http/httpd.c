@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/log.h"
+#include "http/httpd_port.h"
 #include "http/httpd_tls.h"
 
 static const struct httpd_limits defaults = {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/log.h"
+#include "http/httpd_port.h"
 #include "http/httpd_room.h"
 
 enum {

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "base/log.h"
+#include "http/httpd_port.h"
 #include "http/httpd_tls.h"
 
 int64_t

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include "http/httpd_port.h"
 #include "http/httpd_tls.h"
 
 enum {

@@ -3,6 +3,7 @@
 #include "test_httpd_lab.h"
 
 #include <dlfcn.h>
+#include "http/httpd_port.h"
 #include "http/httpd_room.h"
 
 /* --- between the pump and libmicrohttpd --- */
