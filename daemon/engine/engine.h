@@ -15,11 +15,13 @@
 #include "ports/gate.h"
 #include "ports/journal.h"
 #include "ports/mesh.h"
+#include "ports/notices.h"
 
 struct engine;
 struct engine_ports {
 	struct journal_port journal;
 	struct gate_port gates;
+	struct notice_port notices;
 	struct mesh_port mesh; /* way NULL: no mesh can be asked */
 	struct clock_port clock;
 	void *ctx;
@@ -111,6 +113,10 @@ must_check int engine_audit_rows(struct engine *engine, const struct journal_aud
     journal_audit_each *each, void *ctx, struct err *e);
 must_check int engine_audit_head(
     const struct engine *engine, struct journal_head *head, struct err *e);
+
+/* Rows of the outbox that were delivered or given up; ENGINE_DEGRADED: they are still there. */
+void engine_outbox_drop(
+    struct engine *engine, const int64_t *seqs, int count, const struct engine_reply *reply);
 
 /* Looking; what is returned is valid until the loop's turn ends. */
 const struct app *engine_app(const struct engine *engine, const char *name); /* NULL: none */

@@ -1,0 +1,66 @@
+/* What is to be told. Always true: a row is in the batch of its event, so a crash loses neither or
+ * both; who is told is who was subscribed at that moment. */
+#include "engine/outbox.h"
+
+#include "base/jsonx.h"
+#include "base/str.h"
+#include "engine/engine_room.h"
+
+static char *
+data_text(const struct rollout *r, const char *actor)
+{
+	struct err e;
+	char *summary = summary_text(r);
+	json_t *rollout = jsonx_parse(summary, strlen(summary), 1 << 20, &e);
+	json_t *json = json_pack("{s:o, s:s, s:s}", "rollout", rollout ? rollout : json_object(),
+	    "by", actor ? actor : "", "waits_for", r->waiting.object[0] ? r->waiting.what : "");
+	char *text = jsonx_dump(json != NULL ? json : rollout);
+	json_decref(json);
+	free(summary);
+	return text;
+}
+
+void
+outbox_note(struct entry *entry, const struct event *event, const struct notice_mark *before,
+    const char *actor)
+{
+	const struct notice_port *port = &entry->engine->ports.notices;
+	const struct rollout *r = entry->rollout;
+	const char *hooks[NOTICE_HOOKS];
+	enum notice notice = notice_of(r, event->kind, before);
+	if (port->hooks == NULL || notice == NOTICES)
+		return;
+	int count = port->hooks(port->ctx, r->app, notice, hooks);
+	char *text = count > 0 ? data_text(r, actor) : NULL;
+	for (int i = 0; i < count; i++) {
+		char id[ID_SIZE];
+		id_new(id, "d-", event->at_ms);
+		commit_write(entry, &(struct journal_write){.kind = JOURNAL_OUTBOX,
+					.key = r->id,
+					.app = hooks[i],
+					.name = notice_name(notice),
+					.text = text,
+					.actor = id,
+					.at_ms = event->at_ms});
+	}
+	free(text);
+}
+
+void
+outbox_written(struct engine *engine, const struct journal_write *write)
+{
+	const struct notice_port *port = &engine->ports.notices;
+	if (write->text != NULL && port->written != NULL)
+		port->written(port->ctx, write->app);
+}
+
+void
+engine_outbox_drop(
+    struct engine *engine, const int64_t *seqs, int count, const struct engine_reply *reply)
+{
+	struct journal_write *writes = mem_array((size_t)count, sizeof(*writes));
+	for (int i = 0; i < count; i++)
+		writes[i] = (struct journal_write){.kind = JOURNAL_OUTBOX, .number = seqs[i]};
+	commit_outbox(engine, writes, count, reply);
+	free(writes);
+}

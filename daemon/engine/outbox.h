@@ -1,0 +1,15 @@
+/* outbox.c: what is to be told, in the same batch as the events that it is about. */
+#ifndef ENGINE_OUTBOX_H
+#define ENGINE_OUTBOX_H
+
+#include "engine/engine.h"
+
+struct entry;
+
+/* After the event was folded; actor "" : airisd itself. */
+void outbox_note(struct entry *entry, const struct event *event, const struct notice_mark *before,
+    const char *actor);
+/* The row became durable, or is gone. */
+void outbox_written(struct engine *engine, const struct journal_write *write);
+
+#endif
