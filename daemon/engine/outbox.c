@@ -2,6 +2,7 @@
  * both; who is told is who was subscribed at that moment. */
 #include "engine/outbox.h"
 
+#include <string.h>
 #include "base/jsonx.h"
 #include "base/str.h"
 #include "engine/engine_room.h"

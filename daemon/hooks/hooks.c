@@ -90,11 +90,14 @@ each_row(void *ctx, const struct journal_row *row)
 	return sweeping->count < SUM_MOST;
 }
 
-static void
-on_swept(void *ctx, uint64_t number, bool gone)
+void
+hooks_dropped(struct hooks *hooks, uint64_t number, bool gone)
 {
-	struct hooks *hooks = ctx;
-	(void)number;
+	for (int i = 0; i < hooks->count; i++)
+		if (hooks->workers[i]->number == number)
+			worker_dropped(hooks->workers[i], gone);
+	if (number != 0)
+		return;
 	hooks->sweeping = false;
 	loop_timer_set(hooks->sweep, gone ? 0 : SWEEP_MS);
 }
@@ -113,8 +116,7 @@ sweep_hook(struct hooks *hooks, struct sweeping *sweeping)
 		    "%d notices are dropped: they were for %s, which is not in the settings",
 		    sweeping->count, sweeping->hook);
 		hooks->sweeping = true;
-		hooks->ports.drop(
-		    hooks->ports.ctx, sweeping->seqs, sweeping->count, on_swept, hooks, 0);
+		hooks->ports.drop(hooks->ports.ctx, sweeping->seqs, sweeping->count, 0);
 	}
 	free(sweeping->seqs);
 }

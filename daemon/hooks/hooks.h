@@ -33,10 +33,8 @@ struct hooks_ports {
 	void *ctx;
 	struct clock_port clock;
 	struct journal_port journal; /* for reading */
-	/* Rows are done with; done: in a later turn, gone or still there. */
-	void (*drop)(void *ctx, const int64_t *seqs, int count,
-	    void (*done)(void *done_ctx, uint64_t number, bool gone), void *done_ctx,
-	    uint64_t number);
+	/* Rows are done with; hooks_dropped says so in a later turn, with that number. */
+	void (*drop)(void *ctx, const int64_t *seqs, int count, uint64_t number);
 	/* So many were not delivered and never will be. */
 	void (*gave_up)(void *ctx, const char *hook, int count, const char *why);
 };
@@ -48,6 +46,8 @@ must_check int hooks_check(const struct hooks_hook *hook, struct err *e);
 /* From now on these, NOTICE_HOOKS at most. What waits for one that is not there any more is
  * dropped; one that had gone away, or rests after failures, is tried at once. */
 void hooks_set(struct hooks *hooks, const struct hooks_hook *list, int count);
+/* gone: or they are still there, and are asked for again. */
+void hooks_dropped(struct hooks *hooks, uint64_t number, bool gone);
 struct notice_port hooks_port(struct hooks *hooks);
 
 enum hooks_state { HOOKS_OK, HOOKS_FAILING, HOOKS_GONE };

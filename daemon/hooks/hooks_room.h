@@ -76,6 +76,7 @@ struct worker {
 struct worker *worker_new(struct hooks *hooks, const struct hooks_hook *from);
 void worker_set(struct worker *worker, const struct hooks_hook *from);
 void worker_free(struct worker *worker);
+void worker_dropped(struct worker *worker, bool gone);
 void worker_poke(struct worker *worker); /* there is something new for it */
 int64_t worker_now_ms(const struct worker *worker);
 

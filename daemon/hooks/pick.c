@@ -60,7 +60,7 @@ hold(struct worker *worker, const char *rollout)
 	return found;
 }
 
-struct reading {
+struct scan {
 	struct worker *worker;
 	const char *only; /* rows of this rollout; NULL: of those that are not held */
 	struct job *job;
@@ -71,25 +71,25 @@ struct reading {
 static bool
 each(void *ctx, const struct journal_row *row)
 {
-	struct reading *reading = ctx;
-	if (reading->until_ms != 0 && row->at_ms > reading->until_ms)
+	struct scan *scan = ctx;
+	if (scan->until_ms != 0 && row->at_ms > scan->until_ms)
 		return false;
-	if (reading->only != NULL ? strcmp(reading->only, row->key) != 0
-				  : hold_of(reading->worker, row->key) != NULL)
+	if (scan->only != NULL ? strcmp(scan->only, row->key) != 0
+				  : hold_of(scan->worker, row->key) != NULL)
 		return true;
-	job_add(reading->job, row);
-	return reading->job->count < reading->most;
+	job_add(scan->job, row);
+	return scan->job->count < scan->most;
 }
 
 static int
-read_rows(struct reading *reading, int64_t after)
+read_rows(struct scan *scan, int64_t after)
 {
-	const struct journal_port *journal = &reading->worker->hooks->ports.journal;
+	const struct journal_port *journal = &scan->worker->hooks->ports.journal;
 	struct err e;
 	if (journal->outbox(
-		journal->ctx, reading->worker->name, after, SUM_MOST, each, reading, &e) == 0)
+		journal->ctx, scan->worker->name, after, SUM_MOST, each, scan, &e) == 0)
 		return 0;
-	log_warn("hooks", "what waits for %s cannot be read: %s", reading->worker->name, e.text);
+	log_warn("hooks", "what waits for %s cannot be read: %s", scan->worker->name, e.text);
 	return -1;
 }
 
@@ -100,7 +100,7 @@ pick_old(struct worker *worker, int64_t until_ms, struct job *job)
 	int holds = worker->hold_count;
 	worker->hold_count = 0;
 	int result = read_rows(
-	    &(struct reading){
+	    &(struct scan){
 		.worker = worker, .job = job, .until_ms = until_ms, .most = SUM_MOST},
 	    0);
 	worker->hold_count = holds;
@@ -139,10 +139,10 @@ static enum pick
 judge_flap(struct worker *worker)
 {
 	struct job next = {0};
-	struct reading reading = {
+	struct scan scan = {
 	    .worker = worker, .only = worker->job.rollout, .job = &next, .most = 1};
 	int64_t now_ms = worker_now_ms(worker), last_ms = said_ms(worker, worker->job.rollout);
-	if (read_rows(&reading, worker->job.seqs[0]) < 0)
+	if (read_rows(&scan, worker->job.seqs[0]) < 0)
 		return PICK_UNREADABLE;
 	bool another = next.count > 0 && is_flap(next.event), more = next.count > 0;
 	enum pace_flap flap = pace_flap(more ? -1 : last_ms, another, now_ms);
@@ -187,12 +187,12 @@ pick_held(struct worker *worker, int64_t *when_ms)
 {
 	struct hold *first;
 	while ((first = earliest(worker)) != NULL) {
-		struct reading reading = {
+		struct scan scan = {
 		    .worker = worker, .only = first->rollout, .job = &worker->job, .most = 1};
 		*when_ms = first->next_ms;
 		if (first->next_ms > worker_now_ms(worker))
 			return PICK_LATER;
-		if (read_rows(&reading, 0) < 0)
+		if (read_rows(&scan, 0) < 0)
 			return PICK_UNREADABLE;
 		if (worker->job.count > 0)
 			return PICK_JOB;
@@ -204,9 +204,9 @@ pick_held(struct worker *worker, int64_t *when_ms)
 enum pick
 pick_next(struct worker *worker, int64_t *when_ms)
 {
-	struct reading reading = {.worker = worker, .job = &worker->job, .most = 1};
+	struct scan scan = {.worker = worker, .job = &worker->job, .most = 1};
 	job_done(&worker->job);
-	if (worker->hold_count < HOLDS && read_rows(&reading, 0) < 0)
+	if (worker->hold_count < HOLDS && read_rows(&scan, 0) < 0)
 		return PICK_UNREADABLE;
 	if (worker->job.count == 0) {
 		enum pick pick = pick_held(worker, when_ms);

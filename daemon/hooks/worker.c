@@ -34,20 +34,10 @@ wall_ms(const struct worker *worker)
 /* --- done with ---------------------------------------------------------------------------------
  */
 
-static struct worker *
-find(struct hooks *hooks, uint64_t number)
+void
+worker_dropped(struct worker *worker, bool gone)
 {
-	for (int i = 0; i < hooks->count; i++)
-		if (hooks->workers[i]->number == number)
-			return hooks->workers[i];
-	return NULL;
-}
-
-static void
-on_dropped(void *ctx, uint64_t number, bool gone)
-{
-	struct worker *worker = find(ctx, number);
-	if (worker == NULL || !worker->dropping)
+	if (!worker->dropping)
 		return;
 	worker->drop_again = !gone;
 	if (gone) {
@@ -63,8 +53,7 @@ ask_drop(struct worker *worker)
 {
 	const struct hooks_ports *ports = &worker->hooks->ports;
 	worker->drop_again = false;
-	ports->drop(ports->ctx, worker->drops, worker->drop_count, on_dropped, worker->hooks,
-	    worker->number);
+	ports->drop(ports->ctx, worker->drops, worker->drop_count, worker->number);
 }
 
 /* Takes the job's rows. */
@@ -130,7 +119,7 @@ failed(struct worker *worker, int64_t retry_after_ms, const char *why)
 }
 
 static void
-gone(struct worker *worker)
+has_gone(struct worker *worker)
 {
 	worker->gone = true;
 	worker->failing_ms = worker->failing_ms != 0 ? worker->failing_ms : wall_ms(worker);
@@ -157,7 +146,7 @@ on_answer(void *ctx, const struct httpc_answer *answer)
 		taken(worker);
 		return;
 	case PACE_GONE:
-		gone(worker);
+		has_gone(worker);
 		return;
 	case PACE_AGAIN:
 		failed(worker, whole ? answer->retry_after_ms : -1, why);

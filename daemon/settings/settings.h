@@ -18,6 +18,7 @@
 #define SETTINGS_ISSUERS 8
 #define SETTINGS_RULES 16 /* of an issuer */
 #define SETTINGS_PINS 8	  /* of a rule */
+#define SETTINGS_WEBHOOKS 16
 
 #define SETTINGS_ISTIODS 8
 
@@ -54,7 +55,6 @@ struct settings_source {
 	char url[SETTINGS_PATH], ca_file[SETTINGS_PATH];
 	char username[256], password_file[SETTINGS_PATH], token_file[SETTINGS_PATH];
 	char *headers[SETTINGS_HEADERS + 1]; /* "Name: value", owned, NULL-terminated */
-	int header_count;
 	int64_t timeout_ms;
 };
 
@@ -85,6 +85,17 @@ struct settings_issuer { /* of tokens, by OpenID Connect */
 	int rule_count;
 };
 
+struct settings_webhook { /* who is told of what happens */
+	char name[KEYS_LABEL], url[SETTINGS_PATH];
+	char secret_file[SETTINGS_PATH], ca_file[SETTINGS_PATH]; /* "" : none */
+	int format;					  /* index into settings_formats */
+	unsigned events; /* a bit for each of settings_notices */
+	struct globs namespaces, apps;
+	char *headers[SETTINGS_HEADERS + 1]; /* "Name: value", owned, NULL-terminated */
+	int64_t timeout_ms;
+};
+extern const char *const settings_formats[], *const settings_notices[]; /* end with NULL */
+
 struct settings {
 	char socket[SETTINGS_PATH]; /* "" : none */
 	char socket_mode[8];
@@ -108,6 +119,8 @@ struct settings {
 	int access_count;
 	struct settings_issuer issuers[SETTINGS_ISSUERS];
 	int issuer_count;
+	struct settings_webhook webhooks[SETTINGS_WEBHOOKS];
+	int webhook_count;
 };
 
 /* Everything wrong with the file is in errors, with lines. NULL if anything is. check adds what
