@@ -158,7 +158,7 @@ commit_event(struct entry *entry, const struct event *event, const char *actor)
 	    .actor = actor,
 	    .at_ms = event->at_ms};
 	commit_write(entry, &write);
-	outbox_note(entry, event, &mark, actor);
+	outbox_note(entry, event->kind, event->at_ms, &mark, actor);
 	log_event(r, event, event->kind == EVENT_CREATED ? r->release.image : text);
 	free(text);
 }

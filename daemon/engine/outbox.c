@@ -22,27 +22,27 @@ data_text(const struct rollout *r, const char *actor)
 }
 
 void
-outbox_note(struct entry *entry, const struct event *event, const struct notice_mark *before,
-    const char *actor)
+outbox_note(struct entry *entry, enum event_kind kind, int64_t at_ms,
+    const struct notice_mark *before, const char *actor)
 {
 	const struct notice_port *port = &entry->engine->ports.notices;
 	const struct rollout *r = entry->rollout;
 	const char *hooks[NOTICE_HOOKS];
-	enum notice notice = notice_of(r, event->kind, before);
+	enum notice notice = notice_of(r, kind, before);
 	if (port->hooks == NULL || notice == NOTICES)
 		return;
 	int count = port->hooks(port->ctx, r->app, notice, hooks);
 	char *text = count > 0 ? data_text(r, actor) : NULL;
 	for (int i = 0; i < count; i++) {
 		char id[ID_SIZE];
-		id_new(id, "d-", event->at_ms);
+		id_new(id, "d-", at_ms);
 		commit_write(entry, &(struct journal_write){.kind = JOURNAL_OUTBOX,
 					.key = r->id,
 					.app = hooks[i],
 					.name = notice_name(notice),
 					.text = text,
 					.actor = id,
-					.at_ms = event->at_ms});
+					.at_ms = at_ms});
 	}
 	free(text);
 }

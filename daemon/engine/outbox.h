@@ -7,8 +7,8 @@
 struct entry;
 
 /* After the event was folded; actor "" : airisd itself. */
-void outbox_note(struct entry *entry, const struct event *event, const struct notice_mark *before,
-    const char *actor);
+void outbox_note(struct entry *entry, enum event_kind kind, int64_t at_ms,
+    const struct notice_mark *before, const char *actor);
 /* The row became durable, or is gone. */
 void outbox_written(struct engine *engine, const struct journal_write *write);
 
