@@ -16,8 +16,7 @@ struct wire_hooks {
 };
 
 static void
-on_dropped(
-    void *ctx, uint64_t request, enum engine_result result, const char *id, const char *why)
+on_dropped(void *ctx, uint64_t request, enum engine_result result, const char *id, const char *why)
 {
 	struct wire_hooks *wire = ctx;
 	(void)id;

@@ -1,4 +1,5 @@
-/* Webhooks: from the settings to the room, and what the room asks of the engine. Part of the roof. */
+/* Webhooks: from the settings to the room, and what the room asks of the engine. Part of the roof.
+ */
 #ifndef WIRE_HOOKS_H
 #define WIRE_HOOKS_H
 

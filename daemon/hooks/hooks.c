@@ -27,13 +27,13 @@ static bool
 url_ok(CURLU *parts)
 {
 	char *scheme = NULL, *host = NULL, *extra = NULL;
-	bool good = curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-		    curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-		    curl_url_get(parts, CURLUPART_USER, &extra, 0) != CURLUE_OK &&
-		    curl_url_get(parts, CURLUPART_PASSWORD, &extra, 0) != CURLUE_OK &&
-		    curl_url_get(parts, CURLUPART_FRAGMENT, &extra, 0) != CURLUE_OK &&
-		    (strcmp(scheme, "https") == 0 ||
-			(strcmp(scheme, "http") == 0 && is_loopback(host)));
+	bool good =
+	    curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+	    curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+	    curl_url_get(parts, CURLUPART_USER, &extra, 0) != CURLUE_OK &&
+	    curl_url_get(parts, CURLUPART_PASSWORD, &extra, 0) != CURLUE_OK &&
+	    curl_url_get(parts, CURLUPART_FRAGMENT, &extra, 0) != CURLUE_OK &&
+	    (strcmp(scheme, "https") == 0 || (strcmp(scheme, "http") == 0 && is_loopback(host)));
 	curl_free(scheme);
 	curl_free(host);
 	curl_free(extra);
@@ -132,8 +132,7 @@ on_sweep(void *ctx)
 		return;
 	do {
 		sweeping.count = 0;
-		if (journal->outbox_next(
-			journal->ctx, sweeping.hook, each_name, &sweeping, &e) < 0)
+		if (journal->outbox_next(journal->ctx, sweeping.hook, each_name, &sweeping, &e) < 0)
 			log_warn("hooks", "the outbox cannot be read: %s", e.text);
 	} while (sweeping.count > 0 && by_name(hooks, sweeping.hook) != NULL);
 	if (sweeping.count > 0)
@@ -191,8 +190,7 @@ hooks_set(struct hooks *hooks, const struct hooks_hook *list, int count)
 }
 
 static int
-wanted(
-    void *ctx, const struct app *app, enum notice notice, const char *names[NOTICE_HOOKS])
+wanted(void *ctx, const struct app *app, enum notice notice, const char *names[NOTICE_HOOKS])
 {
 	const struct hooks *hooks = ctx;
 	int count = 0;
@@ -236,9 +234,9 @@ hooks_status(const struct hooks *hooks, struct hooks_status list[NOTICE_HOOKS])
 		    .url = worker->url,
 		    .error = worker->error,
 		    .format = worker->format,
-		    .state = worker->gone	     ? HOOKS_GONE
+		    .state = worker->gone	       ? HOOKS_GONE
 			     : worker->failing_ms != 0 ? HOOKS_FAILING
-						     : HOOKS_OK,
+						       : HOOKS_OK,
 		    .waiting = journal->outbox_count(journal->ctx, worker->name),
 		    .last_ok_ms = worker->last_ok_ms,
 		    .failing_ms = worker->failing_ms,

@@ -1,7 +1,7 @@
 /* Webhooks out: what is in the outbox is delivered to those that the settings name, at least once,
- * of one rollout in order. Always true: a row leaves the outbox only when its receiver has taken it,
- * or it was given up, which is said; in memory there is one row of each hook at most, but for a sum.
- * Loop thread only.
+ * of one rollout in order. Always true: a row leaves the outbox only when its receiver has taken
+ * it, or it was given up, which is said; in memory there is one row of each hook at most, but for a
+ * sum. Loop thread only.
  *
  * Receivers are named by admins alone; yet no redirect is followed, an answer is bounded and never
  * shown, and http is for this host only. */
@@ -55,8 +55,8 @@ struct hooks_status { /* borrowed until the turn's end */
 	const char *name, *url, *error;
 	enum say_format format;
 	enum hooks_state state;
-	int64_t waiting;		   /* rows; -1: not known */
-	int64_t last_ok_ms, failing_ms;	   /* wall; 0: never, not */
+	int64_t waiting;		      /* rows; -1: not known */
+	int64_t last_ok_ms, failing_ms;	      /* wall; 0: never, not */
 	uint64_t delivered, failed, given_up; /* since the start */
 };
 int hooks_status(const struct hooks *hooks, struct hooks_status list[NOTICE_HOOKS]);

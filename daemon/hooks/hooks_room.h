@@ -17,12 +17,12 @@ struct hooks {
 	struct httpc_pool *pool;
 	struct worker *workers[NOTICE_HOOKS];
 	int count;
-	uint64_t number; /* of the newest worker */
+	uint64_t number;	  /* of the newest worker */
 	struct loop_timer *sweep; /* drops what waits for nobody */
 	bool sweeping;
 };
 
-struct job { /* what is under way */
+struct job {	       /* what is under way */
 	int64_t *seqs; /* owned; of a sum several */
 	int count;
 	int64_t at_ms;
@@ -52,12 +52,12 @@ struct worker {
 	struct loop_timer *timer;
 	uint64_t request; /* under way; 0: none */
 	struct job job;
-	bool dropping;		/* the journal has been asked, */
-	int64_t *drops;		/* for these; owned */
+	bool dropping;	/* the journal has been asked, */
+	int64_t *drops; /* for these; owned */
 	int drop_count;
-	bool drop_again;	/* it could not */
+	bool drop_again; /* it could not */
 	bool gone;
-	int failures;		/* in a row */
+	int failures; /* in a row */
 	int64_t not_before_ms;
 	struct hold holds[HOLDS];
 	int hold_count;

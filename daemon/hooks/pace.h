@@ -10,7 +10,8 @@
 #define PACE_A_MINUTE 20 /* messages to people */
 
 /* After so many failures in a row (1 and more): 1 s, 2 s, … 10 min, and up to a quarter of it
- * more, by random in [0, 1). Later if the receiver says so (-1: it does not), by an hour at most. */
+ * more, by random in [0, 1). Later if the receiver says so (-1: it does not), by an hour at most.
+ */
 int64_t pace_delay_ms(int failures, int64_t retry_after_ms, double random);
 
 enum pace_verdict {

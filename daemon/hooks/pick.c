@@ -75,7 +75,7 @@ each(void *ctx, const struct journal_row *row)
 	if (scan->until_ms != 0 && row->at_ms > scan->until_ms)
 		return false;
 	if (scan->only != NULL ? strcmp(scan->only, row->key) != 0
-				  : hold_of(scan->worker, row->key) != NULL)
+			       : hold_of(scan->worker, row->key) != NULL)
 		return true;
 	job_add(scan->job, row);
 	return scan->job->count < scan->most;
@@ -86,8 +86,7 @@ read_rows(struct scan *scan, int64_t after)
 {
 	const struct journal_port *journal = &scan->worker->hooks->ports.journal;
 	struct err e;
-	if (journal->outbox(
-		journal->ctx, scan->worker->name, after, SUM_MOST, each, scan, &e) == 0)
+	if (journal->outbox(journal->ctx, scan->worker->name, after, SUM_MOST, each, scan, &e) == 0)
 		return 0;
 	log_warn("hooks", "what waits for %s cannot be read: %s", scan->worker->name, e.text);
 	return -1;
@@ -100,8 +99,7 @@ pick_old(struct worker *worker, int64_t until_ms, struct job *job)
 	int holds = worker->hold_count;
 	worker->hold_count = 0;
 	int result = read_rows(
-	    &(struct scan){
-		.worker = worker, .job = job, .until_ms = until_ms, .most = SUM_MOST},
+	    &(struct scan){.worker = worker, .job = job, .until_ms = until_ms, .most = SUM_MOST},
 	    0);
 	worker->hold_count = holds;
 	return result;
@@ -139,8 +137,7 @@ static enum pick
 judge_flap(struct worker *worker)
 {
 	struct job next = {0};
-	struct scan scan = {
-	    .worker = worker, .only = worker->job.rollout, .job = &next, .most = 1};
+	struct scan scan = {.worker = worker, .only = worker->job.rollout, .job = &next, .most = 1};
 	int64_t now_ms = worker_now_ms(worker), last_ms = said_ms(worker, worker->job.rollout);
 	if (read_rows(&scan, worker->job.seqs[0]) < 0)
 		return PICK_UNREADABLE;
@@ -219,14 +216,12 @@ pick_next(struct worker *worker, int64_t *when_ms)
 void
 pick_failed(struct worker *worker)
 {
-	struct hold *held =
-	    worker->job.count == 1 ? hold(worker, worker->job.rollout) : NULL;
+	struct hold *held = worker->job.count == 1 ? hold(worker, worker->job.rollout) : NULL;
 	if (held == NULL)
 		return;
 	held->attempts++;
 	held->flap = false;
-	held->next_ms =
-	    worker_now_ms(worker) + pace_delay_ms(held->attempts, -1, id_random());
+	held->next_ms = worker_now_ms(worker) + pace_delay_ms(held->attempts, -1, id_random());
 }
 
 void

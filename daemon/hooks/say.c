@@ -136,8 +136,8 @@ alerts_json(enum notice notice, const struct say_row *row, const json_t *data)
 static json_t *
 generic_json(const struct say_row *row, const json_t *data)
 {
-	json_t *json = json_pack("{s:s, s:o, s:s}", "id", row->id, "time", time_json(row->at_ms),
-	    "event", row->event);
+	json_t *json = json_pack(
+	    "{s:s, s:o, s:s}", "id", row->id, "time", time_json(row->at_ms), "event", row->event);
 	json_object_update_missing(json, (json_t *)data);
 	return json;
 }
@@ -188,8 +188,7 @@ say_sum(const int counts[NOTICES])
 	str_addf(&text, "%d notices of rollouts in a burst:", sum);
 	for (int i = 0; i < NOTICES; i++)
 		if (counts[i] > 0)
-			str_addf(
-			    &text, " %d %s,", counts[i], notice_name((enum notice)i));
+			str_addf(&text, " %d %s,", counts[i], notice_name((enum notice)i));
 	str_add(&text, " see airisctl rollout list");
 	char *body = dump(json_pack("{s:s}", "text", str_text(&text)));
 	str_done(&text);

@@ -9,7 +9,7 @@
 enum say_format { SAY_GENERIC, SAY_SLACK, SAY_ALERTMANAGER };
 
 struct say_row {
-	const char *id;	  /* of the delivery */
+	const char *id;	   /* of the delivery */
 	const char *event; /* name of a notice */
 	const char *data;  /* {"rollout": …, "by": …, "waits_for": …} */
 	int64_t at_ms;

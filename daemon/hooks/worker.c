@@ -194,8 +194,7 @@ add_lines(const struct worker *worker, struct lines *lines, int64_t now_s)
 
 /* -1: there is no key to do it with. */
 static int
-add_signature(
-    const struct worker *worker, struct lines *lines, int64_t now_s, const char *body)
+add_signature(const struct worker *worker, struct lines *lines, int64_t now_s, const char *body)
 {
 	char secret[SECRET_MAX], text[SIGN_TEXT];
 	if (worker->secret_file == NULL)

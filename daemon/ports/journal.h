@@ -20,8 +20,8 @@ enum journal_kind {
 	JOURNAL_KEY,	 /* key: Idempotency-Key; name: hash of the request; text: the rollout */
 	JOURNAL_TOKEN,	 /* key: token's id; text: its JSON; NULL text: number 0 revokes it, any
 			  * other is the time it was used last, which makes no token of none */
-	JOURNAL_OUTBOX, /* key: rollout; app: the hook; name: its event; actor: id of the delivery;
-			 * text: JSON. NULL text: number is done with */
+	JOURNAL_OUTBOX,	 /* key: rollout; app: the hook; name: its event; actor: id of the delivery;
+			  * text: JSON. NULL text: number is done with */
 	JOURNAL_AUDIT	 /* audit alone; its number and hash are given when it is written */
 };
 
@@ -98,7 +98,7 @@ struct journal_port {
 	int (*outbox_next)(
 	    void *ctx, const char *hook, journal_each *each, void *each_ctx, struct err *e);
 	int64_t (*outbox_count)(void *ctx, const char *hook); /* -1: cannot be read */
-	int64_t (*last_seq)(void *ctx); /* the newest durable event */
+	int64_t (*last_seq)(void *ctx);			      /* the newest durable event */
 	int (*audit)(void *ctx, const struct journal_audit_filter *filter, journal_audit_each *each,
 	    void *each_ctx, struct err *e); /* a limit of 1 to 1000 */
 	int (*audit_head)(void *ctx, struct journal_head *head, struct err *e);

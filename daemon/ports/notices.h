@@ -10,8 +10,8 @@
 struct notice_port { /* hooks NULL: nobody is told */
 	void *ctx;
 	/* The names of those who want to know; how many. Borrowed until the call's end. */
-	int (*hooks)(void *ctx, const struct app *app, enum notice notice,
-	    const char *names[NOTICE_HOOKS]);
+	int (*hooks)(
+	    void *ctx, const struct app *app, enum notice notice, const char *names[NOTICE_HOOKS]);
 	/* There is a durable row for that one. */
 	void (*written)(void *ctx, const char *hook);
 };

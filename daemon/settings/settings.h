@@ -88,7 +88,7 @@ struct settings_issuer { /* of tokens, by OpenID Connect */
 struct settings_webhook { /* who is told of what happens */
 	char name[KEYS_LABEL], url[SETTINGS_PATH];
 	char secret_file[SETTINGS_PATH], ca_file[SETTINGS_PATH]; /* "" : none */
-	int format;					  /* index into settings_formats */
+	int format;						 /* index into settings_formats */
 	unsigned events; /* a bit for each of settings_notices */
 	struct globs namespaces, apps;
 	char *headers[SETTINGS_HEADERS + 1]; /* "Name: value", owned, NULL-terminated */

@@ -65,9 +65,8 @@ settings_events_json(const void *slot)
 }
 
 const struct key settings_webhook_keys[] = {
-    {"name", &keys_label, NULL,
-	"what people call it; what waits for it is kept under this name", IN_HOOK(name),
-	.required = true},
+    {"name", &keys_label, NULL, "what people call it; what waits for it is kept under this name",
+	IN_HOOK(name), .required = true},
     {"url", &keys_text, NULL, "where it is sent: https, or http to this host's loopback",
 	IN_HOOK(url), .max = SETTINGS_PATH, .required = true},
     {"format", &keys_choice, "generic",
@@ -76,8 +75,8 @@ const struct key settings_webhook_keys[] = {
 	"all events",
 	IN_HOOK(format), .choices = settings_formats},
     {"secretFile", &settings_file, NULL,
-	"file with the key that deliveries are signed with; needed by generic", IN_HOOK(secret_file),
-	.max = SETTINGS_PATH},
+	"file with the key that deliveries are signed with; needed by generic",
+	IN_HOOK(secret_file), .max = SETTINGS_PATH},
     {"events", &settings_events,
 	"[\"started\", \"stage\", \"paused\", \"approval\", \"resumed\", \"aborting\", "
 	"\"aborted\", \"succeeded\", \"failed\"]",

@@ -407,8 +407,8 @@ store_read_outbox_count(
 	sqlite3_stmt *statement;
 	int code;
 
-	if (store_db_prepare(reader->db, "SELECT count(*) FROM outbox WHERE hook = ?1", &statement,
-		e) != 0)
+	if (store_db_prepare(
+		reader->db, "SELECT count(*) FROM outbox WHERE hook = ?1", &statement, e) != 0)
 		return -1;
 	sqlite3_bind_text(statement, 1, hook, -1, SQLITE_STATIC);
 	store_reader_begin(reader);

@@ -239,6 +239,7 @@ def test_people_and_alertmanager(make_daemon, shops, receivers):
     assert firing["paused"] == {"AirisRolloutWaits"} and not firing["aborted"]
     assert firing["aborting"] == set() and firing["started"] == set()
     assert away.came and not target.came and "302" in status(daemon, "away")["error"]
+    abort(daemon, second)
     # Who is taken out of the settings is told nothing more, and nothing stays behind.
     configure(daemon, {"name": "away2", "url": away.url, "format": "slack"})
     reload(daemon)

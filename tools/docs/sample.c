@@ -26,6 +26,7 @@ static const struct {
     {"oidc[].rules[].claims", "{repository_id: \"74\", ref: refs/heads/main}"},
     {"oidc[].rules[].role", "deployer"},
     {"oidc[].rules[].namespaces", "[shop]"},
+    {"audit.signKeyFile", "/etc/airis/audit-key.pem"},
     {"clusters[].name", "default"},
     {"clusters[].kubeconfig", "/etc/airis/kubeconfig"},
     {"clusters[].context", "production"},
