@@ -19,7 +19,7 @@ FUZZ_SECONDS ?= 20
 all:
 .SECONDARY:
 .PHONY: all clean help format check-format deps unit unit-programs lint tidy test-lint fuzz \
-	fuzz-programs force docs install uninstall test asan crash test-cluster test-mesh demo \
+	fuzz-programs force docs install uninstall test asan crash test-cluster test-mesh demo deb \
 	bench model mutants simulate coverage soak
 
 # --- flags ------------------------------------------------------------------------------------
@@ -67,7 +67,8 @@ compile = @echo "  CC    $@"; $(CC) $(all_cflags) $(LENIENT) -MMD -MP -c -o $@ $
 link = @echo "  LINK  $@"; $(CC) $(all_cflags) $(hardening_link) $(LDFLAGS) -o $@ $(filter %.o %.a,$^)
 
 base_libs := -ljansson -lyaml -lm
-daemon_libs := $(base_libs) -levent_core -lcurl -lmicrohttpd -lsqlite3 -lssl -lcrypto -lpthread
+daemon_libs := $(base_libs) -levent_core -lcurl -lmicrohttpd -lgnutls -lsqlite3 -lssl -lcrypto \
+	-lpthread
 cli_libs := $(base_libs) -lcurl -lcrypto
 sim_libs := $(base_libs) -lmicrohttpd -lgnutls -lpthread
 
@@ -125,6 +126,7 @@ help:
 	@echo "make soak          does airisd stay flat over ROLLOUTS=$(ROLLOUTS) rollouts?"
 	@echo "make docs          write man pages and the sample of the settings anew"
 	@echo "make install       DESTDIR, prefix ($(prefix)), sysconfdir ($(sysconfdir)); uninstall"
+	@echo "make deb           a Debian package of what install puts in place, in $(O)/"
 	@echo "make clean         remove $(O)/"
 
 # --- rules ------------------------------------------------------------------------------------
@@ -338,7 +340,8 @@ place = sed -e 's|/usr/local/bin|$(bindir)|g' -e 's|/etc/airis|$(sysconfdir)/air
 
 # What is installed below $(prefix); uninstall takes away just this.
 installed := bin/airisd bin/airisctl lib/systemd/system/airisd.service \
-	lib/systemd/system/airisd.socket lib/sysusers.d/airis.conf \
+	lib/systemd/system/airisd.socket lib/systemd/system/airisd-backup.service \
+	lib/systemd/system/airisd-backup.timer lib/sysusers.d/airis.conf \
 	lib/tmpfiles.d/airis.conf $(foreach page,$(notdir $(wildcard docs/man/*.[1-9])), \
 	share/man/man$(subst .,,$(suffix $(page)))/$(page)) \
 	share/bash-completion/completions/airisctl share/zsh/site-functions/_airisctl \
@@ -348,7 +351,8 @@ install: all
 	install -D -t $(DESTDIR)$(bindir) $(O)/airisd $(O)/airisctl
 	@mkdir -p $(unit_folder) $(to)/lib/sysusers.d $(to)/lib/tmpfiles.d
 	$(place) systemd/airisd.service > $(unit_folder)/airisd.service
-	install -m 644 systemd/airisd.socket $(unit_folder)/airisd.socket
+	$(place) systemd/airisd-backup.service > $(unit_folder)/airisd-backup.service
+	install -m 644 -t $(unit_folder) systemd/airisd.socket systemd/airisd-backup.timer
 	install -m 644 systemd/airis.sysusers.conf $(to)/lib/sysusers.d/airis.conf
 	$(place) systemd/airis.tmpfiles.conf > $(to)/lib/tmpfiles.d/airis.conf
 	@for page in docs/man/*.[1-9]; do \
@@ -371,5 +375,12 @@ uninstall:
 	cd $(to) && rm -rf $(installed)
 	@echo "left: $(sysconfdir)/airis and /var/lib/airis (settings and database), user airis"
 
+# Of the programs as they are released: none that is slow, or that can be told to die.
+ifneq (,$(and $(filter deb,$(MAKECMDGOALS)),$(SAN)$(filter 1,$(CRASH) $(GCOV))))
+$(error make deb goes without SAN, CRASH and GCOV)
+endif
 
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+deb: all
+	@+tools/deb/build.sh $(O)
+
+-include $(shell find $(O) -type f -name '*.d' 2>/dev/null)

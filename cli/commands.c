@@ -3,6 +3,7 @@
 #include "cli.h"
 #include "command.h"
 
+extern const struct command cmd_db_verify;
 extern const struct command cmd_app_apply, cmd_app_get, cmd_app_list, cmd_app_delete,
     cmd_app_preflight;
 extern const struct command cmd_rollout_start, cmd_rollout_status, cmd_rollout_watch,
@@ -36,6 +37,7 @@ const struct command *const commands[] = {
     &cmd_rollout_abort,
     &cmd_rollout_undo,
     &cmd_cluster_status,
+    &cmd_db_verify,
     &cmd_mesh_status,
     &cmd_token_create,
     &cmd_token_exchange,
@@ -55,6 +57,7 @@ const struct group groups[] = {
     {"app", "what is released: workload, traffic, strategy and gates"},
     {"rollout", "bringing a release to a cluster"},
     {"cluster", "where releases go"},
+    {"db", "the database of airisd, on its host"},
     {"mesh", "what the proxies have taken"},
     {"token", "who else may come in, and what they may do"},
     {"audit", "who did what, in a chain that shows what was changed"},

@@ -43,6 +43,11 @@ add_word_cases(struct str *to, const char *indent)
 		add_words(to, groups[i].name);
 		str_add(to, "' ;;\n");
 	}
+	for (int i = 0; commands[i] != NULL; i++) {
+		if (str_equal(commands[i]->operands, "[FILE]"))
+			str_addf(to, "%s'%s %s') at_words=FILE ;;\n", indent, commands[i]->group,
+			    commands[i]->name);
+	}
 	str_addf(to, "%scompletion) at_words='bash zsh' ;;\n%s'') at_words='", indent, indent);
 	add_words(to, "");
 	str_add(to, "' ;;\n");
@@ -128,7 +133,10 @@ static const char bash_main[] =
     "\tesac\n"
     "\tcase $cur in\n"
     "\t-*) COMPREPLY=($(compgen -W \"$at_flags\" -- \"$cur\")) ;;\n"
-    "\t*) COMPREPLY=($(compgen -W \"$at_words\" -- \"$cur\")) ;;\n"
+    "\t*) case $at_words in\n"
+    "\t\tFILE) COMPREPLY=($(compgen -f -- \"$cur\")) ;;\n"
+    "\t\t*) COMPREPLY=($(compgen -W \"$at_words\" -- \"$cur\")) ;;\n"
+    "\t\tesac ;;\n"
     "\tesac\n"
     "}\n"
     "complete -F _airisctl airisctl\n";
@@ -145,7 +153,10 @@ static const char zsh_main[] = "_airisctl() {\n"
 			       "\tNONE) return ;;\n"
 			       "\t?*) compadd -- ${=at_values}; return ;;\n"
 			       "\tesac\n"
-			       "\tcompadd -- ${=at_words}\n"
+			       "\tcase $at_words in\n"
+			       "\tFILE) _files ;;\n"
+			       "\t*) compadd -- ${=at_words} ;;\n"
+			       "\tesac\n"
 			       "\tcompadd -- ${=at_flags}\n"
 			       "}\n";
 

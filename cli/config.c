@@ -79,23 +79,35 @@ config_path(void)
 	return str_format("%s/.config/airisctl/config.yaml", home);
 }
 
+static bool
+is_one_of(const char *key, const char *const *keys)
+{
+	while (*keys != NULL && !str_equal(key, *keys))
+		keys++;
+	return *keys != NULL;
+}
+
 static int
 check_config(const char *path, const json_t *config, const struct yaml_lines *lines, struct err *e)
 {
-	static const char *const keys[] = {"server", "tokenFile", NULL};
+	static const char *const keys[] = {
+	    "server", "tokenFile", "caFile", "certificateFile", "keyFile", NULL};
 	json_t *it = (json_t *)config, *value;
 	const char *key;
 
 	if (!json_is_object(config))
-		return err_set(e, "%s: found no keys; allowed are server: and tokenFile:", path);
+		return err_set(e,
+		    "%s: found no keys; allowed are server:, tokenFile:, caFile:, "
+		    "certificateFile: and keyFile:",
+		    path);
 	json_object_foreach(it, key, value)
 	{
 		const char *near = suggest(key, keys);
 
-		if (!str_equal(key, keys[0]) && !str_equal(key, keys[1]))
+		if (!is_one_of(key, keys))
 			return err_set(e,
 			    "%s:%d: unknown key \"%.60s\"%s%s%s; allowed: server, "
-			    "tokenFile",
+			    "tokenFile, caFile, certificateFile, keyFile",
 			    path, yaml_line(lines, key), key, near == NULL ? "" : " (did you mean ",
 			    near == NULL ? "" : near, near == NULL ? "" : "?)");
 		if (!json_is_string(value) || json_string_length(value) == 0)
@@ -136,7 +148,7 @@ load_config(const char *path, json_t **config, struct err *e)
 	return result;
 }
 
-/* A tokenFile in the config that is not absolute is next to the config, "~/" is the home. */
+/* A file in the config that is not absolute is next to the config, "~/" is the home. */
 static char *
 config_file_path(const char *config, const char *file)
 {
@@ -256,6 +268,67 @@ find_token(const struct args *args, const json_t *config, const char *path, stru
 	return result;
 }
 
+/* --- https --- */
+
+static const struct place {
+	enum flag_id flag;
+	const char *name, *env, *key;
+} tls_places[] = {
+    {FLAG_CA_FILE, "--ca-file", "AIRIS_CA_FILE", "caFile"},
+    {FLAG_CERTIFICATE_FILE, "--certificate-file", "AIRIS_CERTIFICATE_FILE", "certificateFile"},
+    {FLAG_KEY_FILE, "--key-file", "AIRIS_KEY_FILE", "keyFile"},
+};
+
+/* *file: NULL if it is given nowhere. */
+static int
+find_tls_file(const struct place *place, const struct args *args, const json_t *config,
+    const char *path, char **file, struct err *e)
+{
+	const char *env = getenv(place->env), *from = place->name;
+
+	if (args_given(args, place->flag)) {
+		*file = mem_strdup(args->values[place->flag]);
+	} else if (env != NULL && *env != '\0') {
+		*file = mem_strdup(env);
+		from = place->env;
+	} else if (jsonx_text(config, place->key) != NULL) {
+		*file = config_file_path(path, jsonx_text(config, place->key));
+		from = path;
+	}
+	if (*file != NULL && access(*file, R_OK) < 0)
+		return err_set(e, "cannot read %s (%s): %s", *file, from, strerror(errno));
+	return 0;
+}
+
+/* A flag that would do nothing is a mistake; the environment and the file are for all servers. */
+static int
+refuse_tls_flags(const struct args *args, const struct settings *s, struct err *e)
+{
+	for (size_t i = 0; i < sizeof(tls_places) / sizeof(tls_places[0]); i++)
+		if (args_given(args, tls_places[i].flag))
+			return err_set(e, "%s goes with an https:// server; %s is \"%s\"",
+			    tls_places[i].name, s->server_from, s->server_given);
+	return 0;
+}
+
+static int
+find_tls(const struct args *args, const json_t *config, const char *path, struct settings *s,
+    struct err *e)
+{
+	char **const files[] = {&s->ca_file, &s->certificate_file, &s->key_file};
+
+	if (!str_starts(s->server, "https://"))
+		return refuse_tls_flags(args, s, e);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (find_tls_file(&tls_places[i], args, config, path, files[i], e) < 0)
+			return -1;
+	if (s->key_file != NULL && s->certificate_file == NULL)
+		return err_set(e,
+		    "%s is the key of no certificate: give that with --certificate-file",
+		    s->key_file);
+	return 0;
+}
+
 static int
 find_rest(const struct args *args, struct settings *s, struct err *e)
 {
@@ -296,6 +369,8 @@ settings_load(const struct args *args, struct settings *settings, struct err *e)
 	 */
 	if (result == 0 && (settings->socket == NULL || args_given(args, FLAG_TOKEN_FILE)))
 		result = find_token(args, config, path, settings, e);
+	if (result == 0)
+		result = find_tls(args, config, path, settings, e);
 	json_decref(config);
 	free(path);
 	return result;
@@ -308,6 +383,9 @@ settings_done(struct settings *settings)
 		mem_wipe(settings->token, strlen(settings->token));
 	free(settings->token);
 	free(settings->token_from);
+	free(settings->ca_file);
+	free(settings->certificate_file);
+	free(settings->key_file);
 	free(settings->server);
 	free(settings->socket);
 	free(settings->server_given);

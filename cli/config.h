@@ -17,6 +17,7 @@ struct settings {
 	char *server_from;  /* "--server", "AIRIS_SERVER", … for error texts */
 	char *token;	    /* NULL: none; a secret */
 	char *token_from;   /* "the file /x"; NULL: none */
+	char *ca_file, *certificate_file, *key_file; /* for https; NULL: not given */
 	enum output output;
 	bool no_color;
 	int64_t timeout_ms; /* -1: not given */

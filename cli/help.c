@@ -11,6 +11,9 @@ const struct fact help_environment[] = {
     {"AIRIS_SERVER", "the server, when --server is not given"},
     {"AIRIS_TOKEN", "the bearer token, when --token-file is not given"},
     {"AIRIS_TOKEN_FILE", "the file with the token, when neither is given"},
+    {"AIRIS_CA_FILE", "as --ca-file"},
+    {"AIRIS_CERTIFICATE_FILE", "as --certificate-file"},
+    {"AIRIS_KEY_FILE", "as --key-file"},
     {"AIRIS_ACTOR", "the name for the history (default: the login name)"},
     {"AIRIS_SILENCE", "a stream that says nothing for so long is opened again (default 45s)"},
     {"NO_COLOR", "not empty: no colours"},
@@ -137,7 +140,8 @@ help_add(const char *group, struct str *to)
 			add_row(to, help_environment[i].name, help_environment[i].text);
 		str_add(to, "\nFiles\n");
 		add_row(to, CONFIG_PATH,
-		    "server: and tokenFile:, when neither flag nor "
+		    "server:, tokenFile:, caFile:, certificateFile: and keyFile:, when neither "
+		    "flag nor "
 		    "environment says it; the default server is " DEFAULT_SERVER);
 		add_exit_codes(to);
 	}

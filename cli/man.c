@@ -120,7 +120,8 @@ add_rest(struct str *to)
 	}
 	str_add(to, ".El\n.Sh FILES\n.Bl -tag -width Ds\n");
 	str_add(to, ".It Pa " CONFIG_PATH "\n");
-	str_add(to, "YAML with the keys\n.Ic server :\nand\n.Ic tokenFile : ;\nused when neither "
+	str_add(to, "YAML with the keys\n.Ic server : ,\n.Ic tokenFile : ,\n.Ic caFile : ,\n"
+		    ".Ic certificateFile :\nand\n.Ic keyFile : ;\nused when neither "
 		    "flag nor environment says it.\nThe default server is\n.Pa " DEFAULT_SERVER
 		    " .\n.El\n");
 	str_add(to, ".Sh EXIT STATUS\n.Bl -tag -width 130\n");

@@ -4,9 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/failpoint.h"
+#include "base/jsonx.h"
 #include "base/log.h"
+#include "base/yaml.h"
 #include "base/version.h"
 #include "model/app.h"
+#include "store/keep.h"
 #include "wire.h"
 #include "wire_db.h"
 
@@ -14,7 +17,9 @@
 
 static const char help[] =
     "usage: airisd [--config FILE] [--check | --print-config]\n"
-    "       airisd [--config FILE] --backup FILE | --verify-db [FILE]\n"
+    "       airisd [--config FILE] --backup FILE\n"
+    "       airisd [--config FILE] --backup FOLDER --keep N\n"
+    "       airisd [--config FILE] --verify-db [FILE] [--output text|json|yaml]\n"
     "\n"
     "Drives releases through the Kubernetes API: canaries by weight, gated on Prometheus.\n"
     "\n"
@@ -23,8 +28,10 @@ static const char help[] =
     "or 1\n"
     "  --print-config   print the settings in force, defaults included\n"
     "  --backup FILE    write a copy of the database to FILE, also while airisd runs\n"
+    "  --keep N         with --backup: FOLDER gets airis-TIME.db, verified; the newest N stay\n"
     "  --verify-db      check the database, or the FILE that follows, to its last row; exit 0 or "
     "1\n"
+    "  --output FORM    with --verify-db: text (the default), json or yaml\n"
     "  --reference      print every key of the settings, and of apps, with its default\n"
     "  --version        print the version, and of which version its database is\n"
     "  --help           print this\n"
@@ -35,9 +42,13 @@ static const char help[] =
 
 enum task { TASK_RUN, TASK_CHECK, TASK_PRINT, TASK_BACKUP, TASK_VERIFY };
 
+enum form { FORM_TEXT, FORM_JSON, FORM_YAML };
+
 struct order {
 	enum task task;
 	const char *config, *file; /* file NULL: that of the settings */
+	int keep;		   /* 0: file is the copy and not a folder of copies */
+	enum form form;
 };
 
 static void
@@ -60,22 +71,41 @@ print_line(const char *line)
 }
 
 static int
-back_up(const char *database, const char *to)
+back_up(const char *database, const struct order *order)
 {
 	struct err e;
-	if (wire_backup(database, to, &e) < 0)
+	int result = order->keep > 0
+			 ? wire_backup_keep(database, order->file, order->keep, print_line, &e)
+			 : wire_backup(database, order->file, &e);
+	if (result < 0)
 		return fprintf(stderr, "airisd: %s\n", e.text), 1;
-	printf("%s: a copy of %s\n", to, database);
+	if (order->keep == 0)
+		printf("%s: a copy of %s\n", order->file, database);
 	return 0;
+}
+
+/* Exit status. */
+static int
+verify(const char *database, enum form form)
+{
+	bool ok;
+	if (form == FORM_TEXT)
+		return wire_verify(database, print_line) < 0;
+	json_t *all = wire_verify_json(database, &ok);
+	char *text = form == FORM_JSON ? jsonx_dump(all) : yaml_dump(all);
+	printf("%s%s", text, form == FORM_JSON ? "\n" : "");
+	free(text);
+	json_decref(all);
+	return !ok;
 }
 
 static int
 say_settings(const struct settings *settings, const struct order *order)
 {
 	if (order->task == TASK_BACKUP)
-		return back_up(settings->database, order->file);
+		return back_up(settings->database, order);
 	if (order->task == TASK_VERIFY)
-		return wire_verify(settings->database, print_line) < 0;
+		return verify(settings->database, order->form);
 	if (order->task == TASK_PRINT) {
 		char *text = settings_print(settings);
 		fputs(text, stdout);
@@ -91,7 +121,7 @@ run(const struct order *order)
 	struct errlist errors;
 	struct err e;
 	if (order->task == TASK_VERIFY && order->file != NULL)
-		return wire_verify(order->file, print_line) < 0;
+		return verify(order->file, order->form);
 	errlist_init(&errors);
 	struct settings *settings = settings_read(
 	    order->config, order->task == TASK_RUN ? wire_check_run : wire_check, &errors);
@@ -123,6 +153,7 @@ print_reference(void)
 static const struct option options[] = {{"config", required_argument, NULL, 'c'},
     {"check", no_argument, NULL, 'k'}, {"print-config", no_argument, NULL, 'p'},
     {"backup", required_argument, NULL, 'b'}, {"verify-db", optional_argument, NULL, 'd'},
+    {"keep", required_argument, NULL, 'n'}, {"output", required_argument, NULL, 'o'},
     {"reference", no_argument, NULL, 'r'}, {"version", no_argument, NULL, 'v'},
     {"help", no_argument, NULL, 'h'},
 #ifdef AIRIS_CRASH
@@ -130,17 +161,57 @@ static const struct option options[] = {{"config", required_argument, NULL, 'c'}
 #endif
     {NULL, 0, NULL, 0}};
 
-static void
+static int
+take_keep(struct order *order)
+{
+	int64_t count;
+	if (str_number(optarg, 1, STORE_KEEP_MOST, &count) < 0)
+		return fprintf(stderr, "airisd: --keep %s: how many copies stay, from 1 to %d\n",
+		    optarg, STORE_KEEP_MOST);
+	order->keep = (int)count;
+	return 0;
+}
+
+static int
+take_form(struct order *order)
+{
+	static const char *const forms[] = {"text", "json", "yaml"};
+	for (int i = 0; i < 3; i++) {
+		if (str_equal(optarg, forms[i])) {
+			order->form = (enum form)i;
+			return 0;
+		}
+	}
+	return fprintf(stderr, "airisd: --output %s: text, json or yaml\n", optarg);
+}
+
+/* Not 0: it was said what is wrong. */
+static int
 take_order(struct order *order, int option)
 {
 	static const enum task tasks[128] = {
 	    ['k'] = TASK_CHECK, ['p'] = TASK_PRINT, ['b'] = TASK_BACKUP, ['d'] = TASK_VERIFY};
+	if (option == 'n')
+		return take_keep(order);
+	if (option == 'o')
+		return take_form(order);
 	if (option == 'c') {
 		order->config = optarg;
-		return;
+		return 0;
 	}
 	order->task = tasks[option];
 	order->file = optarg;
+	return 0;
+}
+
+static int
+check_order(const struct order *order)
+{
+	if (order->keep > 0 && order->task != TASK_BACKUP)
+		return fputs("airisd: --keep goes with --backup FOLDER\n", stderr);
+	if (order->form != FORM_TEXT && order->task != TASK_VERIFY)
+		return fputs("airisd: --output goes with --verify-db\n", stderr);
+	return 0;
 }
 
 int
@@ -163,7 +234,8 @@ main(int argc, char **argv)
 			return fputs(help, stdout) < 0;
 		if (option == '?')
 			return fputs("see airisd --help\n", stderr), 2;
-		take_order(&order, option);
+		if (take_order(&order, option) != 0)
+			return 2;
 	}
 	if (order.task == TASK_VERIFY && order.file == NULL && optind < argc)
 		order.file = argv[optind++];
@@ -172,5 +244,7 @@ main(int argc, char **argv)
 		    argv[optind]);
 		return 2;
 	}
+	if (check_order(&order) != 0)
+		return 2;
 	return run(&order);
 }

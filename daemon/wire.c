@@ -25,6 +25,7 @@
 #include "wire_mesh.h"
 #include "wire_metrics.h"
 #include "wire_text.h"
+#include "wire_tls.h"
 
 #define ENDING_MS 500
 
@@ -242,13 +243,15 @@ sources_of(const struct settings *settings, struct gates_source *to)
 	}
 }
 
-void
-wire_check(const struct settings *settings, struct errlist *errors)
+/* What can be seen in the settings themselves. */
+static void
+check_text(const struct settings *settings, struct errlist *errors)
 {
 	struct gates_source sources[SETTINGS_SOURCES];
 	char path[32];
 	struct err e;
-	if (settings->tcp[0] != '\0' && api_tcp_check(settings->tcp, &e) < 0)
+	bool tls = settings->tls.certificate_file[0] != '\0';
+	if (settings->tcp[0] != '\0' && api_tcp_check(settings->tcp, tls, &e) < 0)
 		errlist_add(errors, "listen.tcp", "%s", e.text);
 	sources_of(settings, sources);
 	for (int i = 0; i < settings->source_count; i++) {
@@ -261,12 +264,28 @@ wire_check(const struct settings *settings, struct errlist *errors)
 }
 
 void
+wire_check(const struct settings *settings, struct errlist *errors)
+{
+	check_text(settings, errors);
+	wire_tls_check(settings, errors);
+}
+
+void
 wire_check_run(const struct settings *settings, struct errlist *errors)
 {
 	wire_check(settings, errors);
 	settings_need_credentials(settings, errors);
 	wire_access_check(settings, errors);
 	wire_hooks_check_run(settings, errors);
+}
+
+/* Of one that runs: certificates that are refused leave the other settings alone. */
+static void
+check_again(const struct settings *settings, struct errlist *errors)
+{
+	check_text(settings, errors);
+	settings_need_credentials(settings, errors);
+	wire_access_check(settings, errors);
 }
 
 static void
@@ -290,7 +309,7 @@ build_mesh(struct wire *wire)
 static int
 refuse_journal(const char *database, struct err *e)
 {
-	char advice[640];
+	char advice[STORE_ADVICE];
 	struct err why = *e;
 	store_schema_advice(database, advice, sizeof(advice));
 	return err_set(e,
@@ -334,8 +353,13 @@ build_api(struct wire *wire, struct err *e)
 {
 	const struct settings *from = wire->settings;
 	struct api_settings settings = {.token_file = from->token_file[0] ? from->token_file : NULL,
-	    .limits = {
-		.max_connections = from->max_connections, .max_body = (size_t)from->max_body}};
+	    .rate = from->rate,
+	    .burst = from->burst,
+	    .failed_logins = from->failed_logins,
+	    .max_followers = from->max_connections / 2,
+	    .limits = {.max_connections = from->max_connections,
+		.max_body = (size_t)from->max_body,
+		.header_deadline_ms = from->header_timeout_ms}};
 	build_oidc(wire);
 	struct api_ports ports = {.ctx = wire,
 	    .oidc = wire->oidc,
@@ -370,10 +394,13 @@ listen_here(struct wire *wire, struct err *e)
 		return -1;
 	if (from->socket[0] && api_listen_unix(wire->api, from->socket, from->mode, e) < 0)
 		return -1;
+	if (wire_tls_start(wire->api, from, e) < 0)
+		return -1;
 	if (from->tcp[0] && api_listen_tcp(wire->api, from->tcp, &port, e) < 0)
 		return -1;
 	if (from->tcp[0])
-		log_info("airisd", "listening on %s (port %d)", from->tcp, port);
+		log_info("airisd", "listening on %s (port %d)%s", from->tcp, port,
+		    from->tls.certificate_file[0] ? ", HTTPS" : "");
 	return api_passed_all(wire->api, e);
 }
 
@@ -472,6 +499,7 @@ take_over(struct wire *wire, struct settings *next)
 	log_setup((enum log_level)next->log_level, (enum log_format)next->log_format, "airisd");
 	sources_of(next, sources);
 	gates_reload(wire->gates, sources, (size_t)next->source_count);
+	wire_tls_reload(wire->api, wire->settings, next);
 	engine_settle_set(wire->engine, next->settle_ms);
 	wire_access(next, wire->api);
 	struct oidc_settings *oidc = wire_oidc(next);
@@ -497,7 +525,7 @@ on_reload(void *ctx)
 	failpoint("reload:before");
 	errlist_init(&said);
 	systemd_tell("RELOADING=1");
-	struct settings *next = settings_read(wire->path, wire_check_run, &said);
+	struct settings *next = settings_read(wire->path, check_again, &said);
 	for (size_t i = 0; i < said.count; i++)
 		log_error("airisd", "%s:%d: %s: %s; the old settings stay in force", wire->path,
 		    said.items[i].line, said.items[i].path, said.items[i].text);

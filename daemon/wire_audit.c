@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "base/str.h"
+#include "engine/note.h"
 
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
 

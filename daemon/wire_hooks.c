@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/str.h"
+#include "engine/note.h"
 
 #define ALL_EVENTS ((1U << NOTICES) - 1)
 

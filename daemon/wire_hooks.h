@@ -4,6 +4,7 @@
 #define WIRE_HOOKS_H
 
 #include "engine/engine.h"
+#include "engine/outbox.h"
 #include "hooks/hooks.h"
 #include "settings/settings.h"
 

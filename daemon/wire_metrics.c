@@ -133,6 +133,16 @@ wire_engine_metrics(struct metrics *to, const struct engine *engine, bool apps)
 /* --- who comes in ------------------------------------------------------------------------------
  */
 
+static void
+add_tls(struct metrics *to, const struct api *api)
+{
+	struct httpd_tls_stats stats = api_tls_stats(api);
+	if (!stats.on)
+		return;
+	metrics_one(to, METRIC_TLS_NOT_AFTER, (double)stats.not_after_s);
+	metrics_one(to, METRIC_TLS_REFUSED, stats.refused);
+}
+
 void
 wire_api_metrics(struct metrics *to, struct api *api)
 {
@@ -148,9 +158,10 @@ wire_api_metrics(struct metrics *to, struct api *api)
 		    to, METRIC_API_DURATION, &stats->took[i], api_method_name((enum api_method)i));
 	metrics_one(to, METRIC_API_UNDER_WAY, stats->under_way);
 	metrics_one(to, METRIC_API_CONNECTIONS, stats->connections);
-	metrics_one(to, METRIC_API_STREAMS, stats->streams);
+	metrics_one(to, METRIC_API_STREAMS, stats->followers);
 	metrics_one(to, METRIC_API_UNAUTHORIZED, stats->unauthorized);
 	metrics_one(to, METRIC_API_SLOWED, stats->slowed);
+	add_tls(to, api);
 }
 
 /* --- whom we ask -------------------------------------------------------------------------------

@@ -100,7 +100,8 @@ const struct command cmd_rollout_promote = {
     .flags = FLAG(REASON) | FLAG(WAIT) | FLAG(FULL),
     .summary = "go to the next stage now",
     .text = "Leaves the current stage without waiting for its hold time. With --full it "
-	    "skips all stages that are left and goes to the release of everything.",
+	    "skips all stages that are left and goes to the release of everything. Going past an "
+	    "approval is approving, and is for those who may.",
 };
 
 const struct command cmd_rollout_abort = {
@@ -140,4 +141,7 @@ const struct command cmd_rollout_approve = {
     ACT(approve),
     .flags = FLAG(REASON) | FLAG(WAIT),
     .summary = "give the approval that the current stage waits for",
+    .text =
+	"Whoever started a rollout does not approve it, unless its app says selfApproval: true: "
+	"another user of the host does, or another token.",
 };

@@ -42,7 +42,10 @@ say_token(const struct cli *cli)
 
 	if (settings->socket != NULL && settings->token == NULL)
 		return;
-	if (settings->token == NULL)
+	if (settings->token == NULL && settings->certificate_file != NULL)
+		complain_line("  a client certificate was shown, and no token was sent: it needs a "
+			      "URI, DNS name or e-mail address in subjectAltName");
+	else if (settings->token == NULL)
 		complain_line("  no token was sent; give one with --token-file, AIRIS_TOKEN_FILE, "
 			      "AIRIS_TOKEN, or tokenFile: in " CONFIG_PATH);
 	else {

@@ -126,7 +126,7 @@ client_call(
 	else
 		result = code == CURLE_OPERATION_TIMEDOUT ? CALL_TIMED_OUT : CALL_LOST;
 	curl_multi_remove_handle(client->multi, easy);
-	curl_easy_cleanup(easy);
+	easy_free(easy);
 	curl_slist_free_all(headers);
 	str_done(&transfer.body);
 	return result;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "base/version.h"
+#include "net/tls.h"
 #include "signals.h"
 
 #define CONNECT_MS 5000L
@@ -106,11 +107,14 @@ easy_new(struct client *client, const char *path, struct curl_slist **headers)
 	const struct settings *settings = client->settings;
 	CURL *easy = curl_easy_init();
 	char *url = str_format("%s%s", settings->server, path);
+	char *error = mem_alloc(CURL_ERROR_SIZE);
 	char agent[64];
 
 	str_print(agent, sizeof(agent), "airisctl/%s", version_text());
 	curl_easy_setopt(easy, CURLOPT_URL, url);
 	free(url);
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, error);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, error);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, agent);
@@ -120,10 +124,30 @@ easy_new(struct client *client, const char *path, struct curl_slist **headers)
 		curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, settings->socket);
 	if (is_local(settings))
 		curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	tls_set(easy, settings);
 	if (client->authorization != NULL)
 		*headers = curl_slist_append(*headers, client->authorization);
 	*headers = curl_slist_append(*headers, client->actor);
 	return easy;
+}
+
+static const char *
+error_of(CURL *easy)
+{
+	char *error = NULL;
+
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &error);
+	return error;
+}
+
+void
+easy_free(CURL *easy)
+{
+	char *error = NULL;
+
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &error);
+	curl_easy_cleanup(easy);
+	free(error);
 }
 
 void
@@ -186,18 +210,9 @@ explain_connect(const struct settings *settings, CURLcode code, const char *why,
 		    server, from);
 	else
 		err_set(e,
-		    "cannot connect to %s (%s): %s. Is airisd running there, and is http.listen in "
+		    "cannot connect to %s (%s): %s. Is airisd running there, and is listen.tcp in "
 		    "its settings this address?",
 		    server, from, why);
-}
-
-static void
-explain_tls(const struct settings *settings, const char *why, struct err *e)
-{
-	err_set(e,
-	    "no secure connection to %s: %s. Does the server speak https, with a certificate "
-	    "that this machine trusts (SSL_CERT_FILE)?",
-	    settings->server_given, why);
 }
 
 bool
@@ -207,6 +222,7 @@ easy_explain(const struct client *client, CURL *easy, CURLcode code, struct err 
 	const char *why = curl_easy_strerror(code);
 	long number = 0, sent = 0;
 	curl_off_t connected = 0;
+	bool refused;
 
 	curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &number);
 	curl_easy_getinfo(easy, CURLINFO_CONNECT_TIME_T, &connected);
@@ -219,25 +235,31 @@ easy_explain(const struct client *client, CURL *easy, CURLcode code, struct err 
 		err_set(e, "%s: \"%s\" is no address of a server", settings->server_from,
 		    settings->server_given);
 		return false;
-	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CACERT_BADFILE:
-		explain_tls(settings, curl_easy_strerror(code), e);
-		return false;
 	default:
 		break;
 	}
+	if (tls_explain(settings, easy, code, error_of(easy), e))
+		return false;
+	refused = connected != 0 && tls_ask_why(settings, code, e);
 	if (connected == 0 || sent == 0) {
+		if (refused)
+			return false;
 		if (settings->socket != NULL)
 			explain_socket(settings, e);
 		else
 			explain_connect(settings, code, why, e);
 		return false;
 	}
+	if (refused)
+		return true;
 	if (code == CURLE_OPERATION_TIMEDOUT)
 		err_set(e, "%s did not answer in time", settings->server_given);
 	else if (code == CURLE_WRITE_ERROR)
 		err_set(e, "the answer of %s is too large: is it airisd?", settings->server_given);
+	else if (code == CURLE_GOT_NOTHING && str_starts(settings->server, "http://"))
+		err_set(e,
+		    "the connection to %s was lost without an answer: does it speak https://?",
+		    settings->server_given);
 	else
 		err_set(e, "the connection to %s was lost (%s)", settings->server_given, why);
 	return true;

@@ -17,6 +17,7 @@ struct client {
 
 /* A handle for GET path, with the settings that never differ; headers are added to. */
 CURL *easy_new(struct client *client, const char *path, struct curl_slist **headers);
+void easy_free(CURL *easy);
 /* The header line, if it is the server's Date, sets the clock right. */
 void easy_note_date(struct client *client, const char *line, size_t length);
 /* What happened and what to check, for people. Tells if a byte of the request can have left. */

@@ -87,7 +87,7 @@ stream_close(struct stream *stream)
 	if (stream == NULL)
 		return;
 	curl_multi_remove_handle(stream->client->multi, stream->easy);
-	curl_easy_cleanup(stream->easy);
+	easy_free(stream->easy);
 	curl_slist_free_all(stream->headers);
 	sse_done(&stream->sse);
 	free(stream);

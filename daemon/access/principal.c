@@ -83,7 +83,8 @@ authorise(
     const struct principal *who, enum right right, const struct subject *subject, struct err *why)
 {
 	if (who->kind == PRINCIPAL_NOBODY) {
-		err_set(why, "it is not known who asks");
+		if (why != NULL)
+			err_set(why, "it is not known who asks");
 		return false;
 	}
 	if (right == RIGHT_KNOWN)
@@ -91,7 +92,7 @@ authorise(
 	for (int i = 0; i < who->grant_count; i++)
 		if (covers(who->grants[i], right, subject))
 			return true;
-	return refuse(who, right, subject, why);
+	return why != NULL && refuse(who, right, subject, why);
 }
 
 json_t *

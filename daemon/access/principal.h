@@ -51,7 +51,7 @@ struct subject {
 	const char *namespace, *app; /* of ONE; NULL: not known any more, so all is needed */
 };
 
-/* May it? If not, why says what would be needed. */
+/* May it? If not, why (which may be NULL) says what would be needed. */
 bool authorise(
     const struct principal *who, enum right right, const struct subject *subject, struct err *why);
 json_t *grant_json(const struct grant *grant); /* {"role", "namespaces", "apps"} */

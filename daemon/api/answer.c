@@ -75,6 +75,16 @@ api_answer_at(struct api *api, uint64_t number, int status, const char *location
 	    api, number, status, "application/json", (const char *const[]){header, NULL}, body);
 }
 
+void
+api_answer_state(struct api *api, uint64_t number, bool created, const char *id, const char *state)
+{
+	char location[96], *text = str_format("%s\n", state);
+	str_print(location, sizeof(location), "Location: /v1/rollouts/%s", id);
+	answer_raw(api, number, created ? 201 : 200, "application/json",
+	    (const char *const[]){created ? location : NULL, NULL}, text);
+	free(text);
+}
+
 #define TAG_HEADER (APP_TAG + 16)
 
 static void
@@ -145,6 +155,16 @@ api_problem(struct api *api, uint64_t number, enum api_code code, const char *fo
 	answer_json(api, number, codes[code].status, "application/problem+json",
 	    extra_headers(code), problem_json(code, detail));
 	free(detail);
+}
+
+void
+api_problem_later(struct api *api, uint64_t number, int64_t wait_ms, const char *detail)
+{
+	enum api_code code = CODE_THROTTLED;
+	char header[48];
+	str_print(header, sizeof(header), "Retry-After: %lld", (long long)((wait_ms + 999) / 1000));
+	answer_json(api, number, codes[code].status, "application/problem+json",
+	    (const char *const[]){header, NULL}, problem_json(code, detail));
 }
 
 void

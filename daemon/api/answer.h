@@ -30,6 +30,9 @@ enum api_code { /* of a problem; each has its status */
 void api_answer(struct api *api, uint64_t number, int status, json_t *body); /* takes body */
 void api_answer_at(struct api *api, uint64_t number, int status, const char *location,
     json_t *body); /* the same, with a Location */
+/* A rollout that is rendered already; 201 and its Location if it was created. */
+void api_answer_state(
+    struct api *api, uint64_t number, bool created, const char *id, const char *state);
 void api_answer_text(struct api *api, uint64_t number, const char *type, const char *text);
 /* An app, with its ETag; 201 and its Location if it was created. */
 void api_answer_app(
@@ -38,6 +41,8 @@ void api_answer_seen(struct api *api, uint64_t number, const struct app *app); /
 void api_answer_nothing(struct api *api, uint64_t number);		       /* 204 */
 void api_problem(struct api *api, uint64_t number, enum api_code code, const char *format, ...)
     printf_like(4, 5);
+/* 429; Retry-After has the time in whole seconds, not less. */
+void api_problem_later(struct api *api, uint64_t number, int64_t wait_ms, const char *detail);
 void api_problem_list(
     struct api *api, uint64_t number, const char *detail, const struct errlist *errors); /* 422 */
 /* 412, with the ETag of what is there; app NULL: nothing is. */

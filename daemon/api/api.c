@@ -5,24 +5,51 @@
 #include <string.h>
 #include <unistd.h>
 #include "api/ask.h"
+#include "api/limit.h"
+#include "api/rate.h"
 #include "api/routes.h"
+#include "api/topic.h"
 #include "base/clock.h"
 #include "base/log.h"
 
-#define STREAMS 128
+#define FOLLOWERS 128
+#define SECOND_US INT64_C(1000000)
+#define WHO_MAX 4096 /* of whom it is known how often they asked */
 #define HEARTBEAT_MS 15000
 #define SLOW_MS 30000
 
 static void
-refuse_stranger(struct api *api, uint64_t number, const struct httpd_request *request)
+refuse_stranger(struct api *api, uint64_t number, const struct httpd_request *request, bool tried)
 {
-	bool tried = httpd_header(request, "Authorization") != NULL;
 	api->stats.unauthorized++;
 	log_debug("api", "%s: no token, or a wrong one", httpd_peer(request));
 	api_problem(api, number, CODE_UNAUTHORIZED,
 	    tried ? "the token is mistyped, unknown, revoked or expired; send Authorization: "
 		    "Bearer TOKEN with one that is good"
-		  : "TCP needs a token: send Authorization: Bearer TOKEN, or use the Unix socket");
+	    : api->client_ca
+		? "TCP needs a client certificate, or a token: send Authorization: Bearer TOKEN"
+		: "TCP needs a token: send Authorization: Bearer TOKEN, or use the Unix socket");
+}
+
+/* Somebody who is known, and by TCP with patience. False: answered. */
+static bool
+may_enter(struct call *call)
+{
+	struct api *api = call->api;
+	bool local = httpd_is_local(call->request);
+	bool given = httpd_header(call->request, "Authorization") != NULL;
+	char address[API_WHO];
+	api_who_address(httpd_address(call->request), address);
+	if (!local && given && !api_limit_logins(call, address))
+		return false;
+	bool known = api_who(call);
+	if (!local && given && !known)
+		api_limit_failed(api, address);
+	if (!local && !api_limit_rate(call, known ? call->principal.id : address))
+		return false;
+	if (!known)
+		refuse_stranger(api, call->number, call->request, given);
+	return known;
 }
 
 static void
@@ -62,12 +89,10 @@ on_request(void *ctx, struct httpd_request *request)
 	char allow[64];
 	const struct api_route *route =
 	    api_route_find(method, path, call.arg, sizeof(call.arg), allow);
-	bool stranger = (route == NULL || !route->open) && !api_who(&call);
-	api_count_begin(call.api, call.number, stranger ? NULL : route);
-	if (stranger) {
-		refuse_stranger(call.api, call.number, request);
+	api_count_begin(call.api, call.number);
+	if ((route == NULL || !route->open) && !may_enter(&call))
 		return;
-	}
+	api_count_route(call.api, call.number, route);
 	if (route == NULL) {
 		refuse_path(&call, allow);
 		return;
@@ -85,8 +110,8 @@ static void
 on_gone(void *ctx, uint64_t number)
 {
 	api_count_end(ctx, number, 0);
-	if (!api_stream_gone(ctx, number))
-		api_pending_free(api_pended(ctx, number));
+	if (!api_topics_gone(ctx, number))
+		api_pending_gone(ctx, number);
 }
 
 struct api *
@@ -94,7 +119,7 @@ api_new(struct loop *loop, struct engine *engine, const struct api_settings *set
     const struct api_ports *ports, struct err *e)
 {
 	bool has_file = settings->token_file != NULL && settings->token_file[0] != '\0';
-	if (settings->max_streams < 0 || settings->heartbeat_ms < 0 || settings->slow_ms < 0) {
+	if (settings->max_followers < 0 || settings->heartbeat_ms < 0 || settings->slow_ms < 0) {
 		err_set(e, "limits of the API cannot be negative");
 		return NULL;
 	}
@@ -107,7 +132,13 @@ api_new(struct loop *loop, struct engine *engine, const struct api_settings *set
 	api->pending = map_new();
 	api->topics = map_new();
 	api->asked = map_new();
-	api->max_streams = settings->max_streams > 0 ? settings->max_streams : STREAMS;
+	if (settings->rate > 0)
+		api->asks = rate_new(SECOND_US / settings->rate,
+		    settings->burst > 0 ? settings->burst : settings->rate, WHO_MAX);
+	if (settings->failed_logins > 0)
+		api->logins = rate_new(
+		    60 * SECOND_US / settings->failed_logins, settings->failed_logins, WHO_MAX);
+	api->max_followers = settings->max_followers > 0 ? settings->max_followers : FOLLOWERS;
 	api->heartbeat_ms = settings->heartbeat_ms > 0 ? settings->heartbeat_ms : HEARTBEAT_MS;
 	api->slow_ms = settings->slow_ms > 0 ? settings->slow_ms : SLOW_MS;
 	api->httpd = httpd_new(loop, &settings->limits, on_request, on_gone, api);
@@ -136,23 +167,40 @@ is_loopback(const char *address)
 }
 
 int
-api_tcp_check(const char *address, struct err *e)
+api_tcp_check(const char *address, bool tls, struct err *e)
 {
-	if (!is_loopback(address))
+	if (!tls && !is_loopback(address))
 		return err_set(e,
-		    "%s: refused: airisd speaks plain HTTP and knows no accounts yet, so it "
-		    "listens on loopback only, such as 127.0.0.1:8080 or [::1]:8080; use the Unix "
-		    "socket or a proxy with TLS in front of it",
+		    "%s: refused: without TLS airisd listens on loopback only, such as "
+		    "127.0.0.1:8080 or [::1]:8080; give listen.tls a certificate and its key, or "
+		    "use the Unix socket",
 		    address);
 	return 0;
 }
 
 int
+api_tls(struct api *api, const struct httpd_tls_settings *settings, struct errlist *errors)
+{
+	if (httpd_tls(api->httpd, settings, errors) < 0)
+		return -1;
+	api->tls = true;
+	api->client_ca = settings->client_ca_file != NULL && settings->client_ca_file[0] != '\0';
+	return 0;
+}
+
+struct httpd_tls_stats
+api_tls_stats(const struct api *api)
+{
+	return httpd_tls_stats(api->httpd);
+}
+
+int
 api_listen_tcp(struct api *api, const char *address, int *port, struct err *e)
 {
-	if (api_tcp_check(address, e) < 0)
+	bool by_certificate = api->client_ca && api->token.file == NULL;
+	if (api_tcp_check(address, api->tls, e) < 0)
 		return -1;
-	if (api_token_load(&api->token, e) < 0)
+	if (!by_certificate && api_token_load(&api->token, e) < 0)
 		return err_wrap(e, "%s: refused: TCP is guarded by a token", address);
 	return httpd_listen_tcp(api->httpd, address, port, e);
 }
@@ -193,7 +241,7 @@ api_stop(struct api *api)
 	if (api->httpd == NULL)
 		return;
 	struct httpd *httpd = api->httpd;
-	api_streams_stop(api);
+	api_topics_stop(api);
 	api->httpd = NULL;
 	httpd_free(httpd);
 }
@@ -207,6 +255,8 @@ api_free(struct api *api)
 	map_free(api->pending, api_pending_free);
 	map_free(api->topics, NULL);
 	map_free(api->asked, free);
+	rate_free(api->asks);
+	rate_free(api->logins);
 	free(api->stats.cells);
 	free(api->token.file);
 	mem_wipe(&api->token, sizeof(api->token));

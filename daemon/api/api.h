@@ -19,7 +19,9 @@ struct api;
 struct api_settings {		/* copied; zero or NULL: the default */
 	const char *token_file; /* of the bearer token that guards TCP; none: no TCP */
 	struct httpd_limits limits;
-	int max_streams;      /* 128; more are refused (429) */
+	int rate, burst;      /* requests by TCP, each second and at once; 0: no limit */
+	int failed_logins;    /* in a minute, by address; 0: no limit */
+	int max_followers;    /* streams and waits; 128; more are refused (429) */
 	int64_t heartbeat_ms; /* of a quiet stream; 15 s */
 	int64_t slow_ms;      /* a stream that takes nothing for so long is ended; 30 s */
 };
@@ -43,9 +45,13 @@ struct api_ports {
 /* NULL: a setting is out of its range. */
 struct api *api_new(struct loop *loop, struct engine *engine, const struct api_settings *settings,
     const struct api_ports *ports, struct err *e);
-/* "127.0.0.1:8080"; *port gets the real one. Refused: an address that is not loopback (this daemon
- * speaks plain HTTP), and any without a token in the token file. */
-must_check int api_tcp_check(const char *address, struct err *e); /* would it be refused? */
+/* From now on TCP speaks TLS; again: the certificates are taken anew, as in http/httpd.h. */
+must_check int api_tls(
+    struct api *api, const struct httpd_tls_settings *settings, struct errlist *errors);
+struct httpd_tls_stats api_tls_stats(const struct api *api);
+/* "127.0.0.1:8080"; *port gets the real one. Refused: an address that is not loopback without TLS,
+ * and any that neither a token in the token file nor a client CA guards. */
+must_check int api_tcp_check(const char *address, bool tls, struct err *e); /* refused? */
 /* A socket that systemd passes; the calls below take it when it is their place. When none did,
  * api_passed_all says so. */
 must_check int api_pass(struct api *api, int fd, const char *name, struct err *e);
@@ -73,7 +79,7 @@ struct api_stats {
 	struct api_cell *cells;
 	size_t cell_count;
 	struct histogram took[API_METHODS];
-	int under_way, connections, streams; /* now */
+	int under_way, connections, followers; /* now */
 	uint64_t unauthorized, slowed;
 };
 const struct api_stats *api_stats(struct api *api); /* valid until the next request */

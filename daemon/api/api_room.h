@@ -35,15 +35,17 @@ struct api {
 	struct httpd *httpd; /* NULL: stopped */
 	struct api_ports ports;
 	struct api_token token;
+	bool tls, client_ca; /* of TCP */
 	struct policy policy;
 	/* when expired tokens of CI systems were dropped last */
 	int64_t cleaned_ms;
-	struct map *pending; /* request number -> struct pending */
-	int plans;	     /* of these, plans */
-	struct map *topics;  /* rollout -> struct topic: who streams it */
-	int streams, max_streams;
+	struct rate *asks, *logins;   /* NULL: no limit */
+	struct map *pending;	      /* request number -> struct pending */
+	int plans;		      /* of these, plans */
+	struct map *topics;	      /* rollout -> struct topic: who follows it */
+	int followers, max_followers; /* streams and waits */
 	int64_t heartbeat_ms, slow_ms;
-	struct loop_timer *tick; /* of the streams */
+	struct loop_timer *tick; /* of the topics */
 	bool flush_due;
 	struct map *asked; /* request number -> struct asked: not answered yet */
 	struct api_stats stats;
@@ -103,13 +105,21 @@ struct pending {
 	enum pending_kind kind;
 	char image[APP_IMAGE];	  /* of a plan */
 	char secret[SECRET_TEXT]; /* of a token that is made */
-	char from[API_ACTOR];	  /* of an exchange: where it came from */
+	char from[API_ACTOR];	  /* of an exchange: where it came from, */
+	char address[64];	  /* and by TCP the key of its failures */
+	int64_t until_ms;	  /* of a rollout: it is waited for then, and has a place; 0: not */
+	struct api_mark who;	  /* the same: by whom */
 };
 struct pending *api_pend(struct api *api, uint64_t number, enum pending_kind kind);
 struct engine_reply api_reply(
-    struct call *call, enum pending_kind kind);		      /* the same, and a reply */
+    struct call *call, enum pending_kind kind); /* the same, and a reply */
+/* The same of a rollout that is waited for so long; 0: not. It has a place then. */
+struct engine_reply api_reply_wait(struct call *call, int64_t wait_ms);
 struct pending *api_pended(struct api *api, uint64_t number); /* taken out; NULL: gone */
 void api_pending_free(void *pending); /* its secret is wiped; NULL is allowed */
+void api_pending_gone(struct api *api, uint64_t number);
+/* Answers with the rollout as it is now. */
+void api_answer_rollout(struct api *api, uint64_t number, bool created, const char *id);
 
 /* tokens.c: the token is the caller's; answered when it is durable */
 struct token;
@@ -118,8 +128,11 @@ void api_write_token(struct api *api, uint64_t number, const struct token *token
 
 /* count.c: each request ends once, with the status it was answered with; 0: nobody waits for it */
 struct api_route;
-void api_count_begin(struct api *api, uint64_t number, const struct api_route *route);
+void api_count_begin(struct api *api, uint64_t number);
 void api_count_end(struct api *api, uint64_t number, int status);
+/* It may know that there is this route. */
+void api_count_route(struct api *api, uint64_t number, const struct api_route *route);
+void api_count_waits(struct api *api, uint64_t number); /* from here on at its own wish */
 
 /* rollouts.c: 0, or -1 with what it was answered with */
 must_check int api_look(struct api *api, uint64_t number, const char *id, struct engine_look *look);
@@ -127,7 +140,5 @@ bool api_id_ok(struct call *call); /* false: answered with 404 */
 
 /* stream.c */
 void api_stream_open(struct call *call, int64_t after);
-bool api_stream_gone(struct api *api, uint64_t number);
-void api_streams_stop(struct api *api);
 
 #endif

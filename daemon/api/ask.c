@@ -5,6 +5,7 @@
 #include "base/jsonx.h"
 
 #define NAMES_MAX 12
+#define DEPTH 32
 
 struct query_check {
 	const char *allowed;
@@ -115,11 +116,47 @@ media_type(const struct call *call, char to[64])
 			*c = (char)(*c - 'A' + 'a');
 }
 
+/* Nobody unpacks here: a small body that becomes a large one is one more way to flood. */
+static bool
+is_unpacked(struct call *call)
+{
+	const char *coding = httpd_header(call->request, "Content-Encoding");
+	if (coding == NULL || strcasecmp(coding, "identity") == 0)
+		return true;
+	api_problem(call->api, call->number, CODE_UNSUPPORTED_MEDIA_TYPE,
+	    "Content-Encoding is \"%.64s\"; allowed: none, send the body as it is", coding);
+	return false;
+}
+
 static bool
 refuse_type(struct call *call, const char *type, const char *allowed)
 {
 	api_problem(call->api, call->number, CODE_UNSUPPORTED_MEDIA_TYPE,
 	    "Content-Type is \"%s\"; allowed: %s", type, allowed);
+	return false;
+}
+
+/* Arrays and objects within each other; nothing that can be asked for needs so many. */
+static bool
+is_deeper(const json_t *value, int levels)
+{
+	json_t *walk = (json_t *)value, *item;
+	const char *name;
+	size_t i;
+	if (!json_is_object(value) && !json_is_array(value))
+		return false;
+	if (levels == 0)
+		return true;
+	json_array_foreach(walk, i, item) if (is_deeper(item, levels - 1)) return true;
+	json_object_foreach(walk, name, item) if (is_deeper(item, levels - 1)) return true;
+	return false;
+}
+
+static bool
+refuse_depth(struct call *call)
+{
+	api_problem(call->api, call->number, CODE_BAD_REQUEST,
+	    "the body is nested deeper than the %d levels allowed", DEPTH);
 	return false;
 }
 
@@ -131,8 +168,12 @@ parse_json(struct call *call, json_t **json)
 	const char *body = httpd_body(call->request, &length);
 	if (!str_utf8_ok(body, length))
 		err_set(&e, "it is not valid UTF-8");
-	else if ((*json = jsonx_parse(body, length, length, &e)) != NULL)
-		return true;
+	else if ((*json = jsonx_parse(body, length, length, &e)) != NULL) {
+		if (!is_deeper(*json, DEPTH))
+			return true;
+		json_decref(*json);
+		return refuse_depth(call);
+	}
 	api_problem(call->api, call->number, CODE_BAD_REQUEST, "the body is no JSON: %s", e.text);
 	return false;
 }
@@ -162,6 +203,8 @@ api_ask_body(struct call *call, const struct key *table, void *record, bool empt
 	size_t length;
 	json_t *json;
 	(void)httpd_body(call->request, &length);
+	if (!is_unpacked(call))
+		return false;
 	if (length == 0 && empty_ok)
 		return true;
 	media_type(call, type);
@@ -181,6 +224,8 @@ api_ask_document(struct call *call, json_t **document, struct yaml_lines **lines
 	size_t length;
 	struct err e;
 	const char *body = httpd_body(call->request, &length);
+	if (!is_unpacked(call))
+		return false;
 	media_type(call, type);
 	if (strcmp(type, "application/json") == 0) {
 		json_t *again = NULL;
@@ -194,8 +239,13 @@ api_ask_document(struct call *call, json_t **document, struct yaml_lines **lines
 	}
 	if (strcmp(type, "application/yaml") != 0)
 		return refuse_type(call, type, "application/json, application/yaml");
-	if (yaml_parse(body, length, document, lines, &e) == 0)
-		return true;
+	if (yaml_parse(body, length, document, lines, &e) == 0) {
+		if (!is_deeper(*document, DEPTH))
+			return true;
+		json_decref(*document);
+		yaml_lines_free(*lines);
+		return refuse_depth(call);
+	}
 	api_problem(call->api, call->number, CODE_BAD_REQUEST, "the body is no YAML: %s", e.text);
 	return false;
 }

@@ -2,6 +2,7 @@
 #include "api/ask.h"
 #include "api/render.h"
 #include "api/routes.h"
+#include "engine/note.h"
 
 struct page {
 	json_t *items;

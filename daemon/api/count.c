@@ -8,6 +8,7 @@
 struct asked {
 	const struct api_route *route; /* NULL: none, or who asks may not know */
 	int64_t at_us;
+	bool waits; /* how long it takes says nothing */
 };
 
 static const char *const methods[API_METHODS] = {
@@ -20,11 +21,19 @@ api_method_name(enum api_method method)
 }
 
 void
-api_count_begin(struct api *api, uint64_t number, const struct api_route *route)
+api_count_begin(struct api *api, uint64_t number)
 {
 	struct asked *asked = mem_alloc(sizeof(*asked));
-	*asked = (struct asked){.route = route, .at_us = clock_mono_us()};
+	asked->at_us = clock_mono_us();
 	free(map_set_number(api->asked, number, asked));
+}
+
+void
+api_count_route(struct api *api, uint64_t number, const struct api_route *route)
+{
+	struct asked *asked = map_get_number(api->asked, number);
+	if (asked != NULL)
+		asked->route = route;
 }
 
 static struct api_cell *
@@ -51,6 +60,14 @@ add_time(struct api_stats *stats, const char *method, int64_t took_us)
 }
 
 void
+api_count_waits(struct api *api, uint64_t number)
+{
+	struct asked *asked = map_get_number(api->asked, number);
+	if (asked != NULL)
+		asked->waits = true;
+}
+
+void
 api_count_end(struct api *api, uint64_t number, int status)
 {
 	struct asked *asked = map_remove_number(api->asked, number);
@@ -59,7 +76,7 @@ api_count_end(struct api *api, uint64_t number, int status)
 	const struct api_route *route = asked->route;
 	cell_of(&api->stats, route ? route->method : "other", route ? route->path : "other", status)
 	    ->count++;
-	if (route != NULL)
+	if (route != NULL && !asked->waits)
 		add_time(&api->stats, route->method, clock_mono_us() - asked->at_us);
 	free(asked);
 }
@@ -69,7 +86,7 @@ api_stats(struct api *api)
 {
 	struct api_stats *stats = &api->stats;
 	stats->under_way = (int)map_count(api->asked);
-	stats->streams = api->streams;
+	stats->followers = api->followers;
 	stats->connections = api->httpd == NULL ? 0 : httpd_connections(api->httpd);
 	stats->slowed = api->httpd == NULL ? 0 : httpd_spins(api->httpd);
 	return stats;

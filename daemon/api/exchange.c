@@ -5,9 +5,11 @@
 #include "access/oidc.h"
 #include "access/token.h"
 #include "api/ask.h"
+#include "api/limit.h"
 #include "api/routes.h"
 #include "base/jsonx.h"
 #include "base/log.h"
+#include "engine/tokens.h"
 
 #define CLEAN_MS (INT64_C(60) * 1000)
 #define CLEAN_MOST 100 /* at once */
@@ -68,7 +70,7 @@ give_token(struct api *api, uint64_t number, const struct oidc_answer *answer, c
 }
 
 static void
-refuse(struct api *api, uint64_t number, const struct oidc_answer *answer)
+refuse(struct api *api, uint64_t number, const struct oidc_answer *answer, const char *address)
 {
 	switch (answer->verdict) {
 	case OIDC_NO_RULE:
@@ -85,6 +87,8 @@ refuse(struct api *api, uint64_t number, const struct oidc_answer *answer)
 	case OIDC_BAD:
 	case OIDC_GOOD:
 		api->stats.unauthorized++;
+		if (address[0] != '\0')
+			api_limit_failed(api, address);
 		api_problem(
 		    api, number, CODE_UNAUTHORIZED, "the token is not taken: %s", answer->why);
 		break;
@@ -105,7 +109,7 @@ on_exchanged(void *ctx, uint64_t number, const struct oidc_answer *answer)
 	if (answer->verdict == OIDC_GOOD)
 		give_token(api, number, answer, pending->from);
 	else
-		refuse(api, number, answer);
+		refuse(api, number, answer, pending->address);
 	api_pending_free(pending);
 }
 
@@ -113,6 +117,11 @@ void
 api_exchange_token(struct call *call)
 {
 	struct exchange_body body = {.token = ""};
+	char address[API_WHO];
+	api_who_address(httpd_address(call->request), address);
+	if (!httpd_is_local(call->request) &&
+	    (!api_limit_logins(call, address) || !api_limit_rate(call, address)))
+		return;
 	if (!api_ask_body(call, exchange_keys, &body, false))
 		return;
 	if (call->api->ports.oidc == NULL) {
@@ -122,6 +131,8 @@ api_exchange_token(struct call *call)
 	}
 	struct pending *pending = api_pend(call->api, call->number, PENDING_EXCHANGE);
 	str_copy(pending->from, sizeof(pending->from), httpd_peer(call->request));
+	if (!httpd_is_local(call->request))
+		str_copy(pending->address, sizeof(pending->address), address);
 	oidc_exchange(call->api->ports.oidc, body.token, on_exchanged, call->api, call->number);
 	mem_wipe(&body, sizeof(body));
 }

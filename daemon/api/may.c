@@ -3,6 +3,15 @@
  * and not do is refused with the role that it takes. */
 #include <string.h>
 #include "api/routes.h"
+#include "base/log.h"
+#include "engine/note.h"
+
+static void
+say_refused(const struct call *call, const struct err *why)
+{
+	log_info("api", "refused: %s %s by %s: %s", httpd_method(call->request),
+	    httpd_path(call->request), call->actor.name, why->text);
+}
 
 /* "abort", "app put", "token create": as what is done is called in the audit. */
 static const char *
@@ -39,6 +48,7 @@ audit_denied(const struct call *call, const char *why)
 static bool
 refuse(struct call *call, const struct err *why)
 {
+	say_refused(call, why);
 	audit_denied(call, why->text);
 	api_problem(call->api, call->number, CODE_FORBIDDEN, "%s", why->text);
 	return false;
@@ -48,12 +58,13 @@ static bool
 may(struct call *call, enum right right, const struct subject *subject, const char *missing)
 {
 	const struct principal *who = &call->principal;
-	struct err why, ignored;
+	struct err why;
 	if (authorise(who, right, subject, &why))
 		return true;
 	/* Who has no role at all is told so, whatever it is about. */
-	if (who->grant_count == 0 || authorise(who, RIGHT_READ, subject, &ignored))
+	if (who->grant_count == 0 || authorise(who, RIGHT_READ, subject, NULL))
 		return refuse(call, &why);
+	say_refused(call, &why);
 	audit_denied(call, why.text);
 	api_problem(call->api, call->number, CODE_NOT_FOUND, "%s", missing);
 	return false;
@@ -71,16 +82,14 @@ bool
 api_sees(const struct call *call, const char *namespace, const char *app)
 {
 	struct subject subject = {.reach = REACH_ONE, .namespace = namespace, .app = app};
-	struct err why;
-	return authorise(&call->principal, RIGHT_READ, &subject, &why);
+	return authorise(&call->principal, RIGHT_READ, &subject, NULL);
 }
 
 bool
 api_sees_all(const struct call *call)
 {
 	struct subject subject = {.reach = REACH_ALL};
-	struct err why;
-	return authorise(&call->principal, RIGHT_READ, &subject, &why);
+	return authorise(&call->principal, RIGHT_READ, &subject, NULL);
 }
 
 bool
@@ -100,6 +109,8 @@ api_may_app(struct call *call, enum right right, const char *name)
 	const struct app *coming = engine_app_coming(call->api->engine, name);
 	struct subject subject = {
 	    .reach = REACH_ONE, .namespace = app == NULL ? NULL : app->namespace, .app = name};
+	str_copy(call->namespace, sizeof(call->namespace), app == NULL ? "" : app->namespace);
+	str_copy(call->app, sizeof(call->app), app == NULL ? "" : name);
 	char missing[320];
 	str_print(missing, sizeof(missing),
 	    "there is no app \"%s\"; GET /v1/apps lists those there are", name);

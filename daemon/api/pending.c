@@ -1,8 +1,9 @@
 /* Requests that wait for the engine: known by their number, so that an answer for a client that
  * has gone finds nothing and is dropped. */
 #include <stdlib.h>
-#include "api/api_room.h"
 #include "api/render.h"
+#include "api/wait.h"
+#include "base/clock.h"
 #include "base/failpoint.h"
 
 struct pending *
@@ -53,8 +54,17 @@ code_of(enum engine_result result)
 	return CODE_INTERNAL;
 }
 
-static void
-answer_rollout(struct api *api, uint64_t number, bool created, const char *id)
+void
+api_pending_gone(struct api *api, uint64_t number)
+{
+	struct pending *pending = api_pended(api, number);
+	if (pending != NULL && pending->until_ms > 0)
+		api_place_free(api);
+	api_pending_free(pending);
+}
+
+void
+api_answer_rollout(struct api *api, uint64_t number, bool created, const char *id)
 {
 	struct engine_look look;
 	char location[64];
@@ -84,6 +94,20 @@ answer_app(struct api *api, uint64_t number, bool created, const char *name, con
 	api_answer_app(api, number, app, created, body);
 }
 
+/* Who waits takes the place along. */
+static void
+wait_or_answer(struct api *api, uint64_t number, bool created, const char *id,
+    const struct api_mark *who, int64_t *until_ms)
+{
+	struct api_wish wish = {.after = -1, .until_ms = *until_ms, .who = who, .created = created};
+	if (*until_ms == 0 || api->httpd == NULL) {
+		api_answer_rollout(api, number, created, id);
+		return;
+	}
+	*until_ms = 0;
+	api_wait(api, number, id, &wish);
+}
+
 /* The name of its failpoint. */
 #ifdef AIRIS_CRASH
 static const char *
@@ -103,18 +127,22 @@ on_reply(void *ctx, uint64_t number, enum engine_result result, const char *id, 
 	if (pending == NULL)
 		return;
 	enum pending_kind kind = pending->kind;
-	free(pending);
+	int64_t until_ms = pending->until_ms;
+	struct api_mark who = pending->who;
+	api_pending_free(pending);
 	failpoint_of("answer:before", crash_name(kind, result));
 	if (result == ENGINE_CHANGED)
 		api_problem_changed(api, number, engine_app(api->engine, id), why);
 	else if (result != ENGINE_OK && result != ENGINE_CREATED)
 		api_problem(api, number, code_of(result), "%s", why);
 	else if (kind == PENDING_ROLLOUT)
-		answer_rollout(api, number, result == ENGINE_CREATED, id);
+		wait_or_answer(api, number, result == ENGINE_CREATED, id, &who, &until_ms);
 	else if (kind == PENDING_APP)
 		answer_app(api, number, result == ENGINE_CREATED, id, why);
 	else
 		api_answer_nothing(api, number);
+	if (until_ms > 0)
+		api_place_free(api);
 	failpoint_soon_of("answer:after", crash_name(kind, result));
 }
 
@@ -122,5 +150,14 @@ struct engine_reply
 api_reply(struct call *call, enum pending_kind kind)
 {
 	api_pend(call->api, call->number, kind);
+	return (struct engine_reply){.done = on_reply, .ctx = call->api, .request = call->number};
+}
+
+struct engine_reply
+api_reply_wait(struct call *call, int64_t wait_ms)
+{
+	struct pending *pending = api_pend(call->api, call->number, PENDING_ROLLOUT);
+	pending->until_ms = wait_ms > 0 ? clock_mono_ms() + wait_ms : 0;
+	api_mark(call, &pending->who);
 	return (struct engine_reply){.done = on_reply, .ctx = call->api, .request = call->number};
 }

@@ -5,6 +5,8 @@
 #include "api/ask.h"
 #include "api/render.h"
 #include "api/routes.h"
+#include "api/wait.h"
+#include "base/clock.h"
 #include "base/failpoint.h"
 
 #define LIVE_MAX 10000
@@ -47,12 +49,26 @@ api_look(struct api *api, uint64_t number, const char *id, struct engine_look *l
 void
 api_get_rollout(struct call *call)
 {
+	struct api_wish wish = {.after = -1};
+	struct api_stand stand;
 	struct engine_look look;
-	if (!api_id_ok(call) || api_look(call->api, call->number, call->arg, &look) < 0)
+	int64_t wait_ms;
+	if (!api_id_ok(call) || !api_ask_wait(call, &wait_ms) ||
+	    !api_ask_number(call, "after", &wish.after) ||
+	    api_look(call->api, call->number, call->arg, &look) < 0)
 		return;
-	json_t *body = api_rollout_json(&look);
+	api_stand(&look, &stand);
+	bool waits = wait_ms > 0 && !api_stand_fits(&stand, wish.after);
+	if (!waits)
+		api_answer(call->api, call->number, 200, api_rollout_json(&look));
 	engine_look_done(&look);
-	api_answer(call->api, call->number, 200, body);
+	if (!waits || !api_place_take(call))
+		return;
+	struct api_mark who;
+	api_mark(call, &who);
+	wish.who = &who;
+	wish.until_ms = clock_mono_ms() + wait_ms;
+	api_wait(call->api, call->number, call->arg, &wish);
 }
 
 /* --- lists ------------------------------------------------------------------------------------ */
@@ -242,8 +258,10 @@ api_start_rollout(struct call *call)
 {
 	struct start_body body = {0};
 	const char *key;
-	if (!ask_key(call, &key) || !api_ask_body(call, start_keys, &body, false) ||
-	    !check_start(call, &body) || !api_may_app(call, RIGHT_RELEASE, body.app))
+	int64_t wait_ms;
+	if (!ask_key(call, &key) || !api_ask_wait(call, &wait_ms) ||
+	    !api_ask_body(call, start_keys, &body, false) || !check_start(call, &body) ||
+	    !api_may_app(call, RIGHT_RELEASE, body.app))
 		return;
 	struct engine_start start = {.app = body.app,
 	    .image = body.undo ? NULL : body.image,
@@ -254,7 +272,9 @@ api_start_rollout(struct call *call)
 	    .undo = body.undo,
 	    .to = body.to};
 	failpoint("request:start");
-	struct engine_reply reply = api_reply(call, PENDING_ROLLOUT);
+	if (wait_ms > 0 && !api_place_take(call))
+		return;
+	struct engine_reply reply = api_reply_wait(call, wait_ms);
 	engine_start(call->api->engine, &start, &reply);
 }
 
@@ -284,13 +304,16 @@ api_give_command(struct call *call)
 {
 	struct command_body body = {0};
 	enum command command = command_of(strrchr(httpd_path(call->request), '/') + 1);
-	if (!api_id_ok(call) ||
+	int64_t wait_ms;
+	if (!api_id_ok(call) || !api_ask_wait(call, &wait_ms) ||
 	    !api_ask_body(
 		call, command == COMMAND_PROMOTE ? promote_keys : command_keys, &body, true) ||
 	    !api_may_command(call, command, body.full))
 		return;
 	failpoint("request:command");
-	struct engine_reply reply = api_reply(call, PENDING_ROLLOUT);
+	if (wait_ms > 0 && !api_place_take(call))
+		return;
+	struct engine_reply reply = api_reply_wait(call, wait_ms);
 	engine_command(
 	    call->api->engine, call->arg, command, body.full, body.reason, &call->actor, &reply);
 }

@@ -11,7 +11,7 @@
 #define COMMAND(name, right_)                                                                      \
 	{                                                                                          \
 		"POST", "/v1/rollouts/{id}/" name, api_give_command, MAY(right_, ROLLOUT),         \
-		    .acts = true, .query = "", .max_body = BODY                                    \
+		    .acts = true, .query = "wait", .max_body = BODY                                \
 	}
 
 const struct api_route api_routes[] = {
@@ -33,9 +33,9 @@ const struct api_route api_routes[] = {
 	.max_body = BODY},
     {"GET", "/v1/rollouts", api_list_rollouts, MAY(READ, ANY),
 	.query = "app phase cluster live limit before"},
-    {"POST", "/v1/rollouts", api_start_rollout, MAY(RELEASE, BODY), .acts = true, .query = "",
+    {"POST", "/v1/rollouts", api_start_rollout, MAY(RELEASE, BODY), .acts = true, .query = "wait",
 	.max_body = BODY},
-    {"GET", "/v1/rollouts/{id}", api_get_rollout, MAY(READ, ROLLOUT), .query = ""},
+    {"GET", "/v1/rollouts/{id}", api_get_rollout, MAY(READ, ROLLOUT), .query = "wait after"},
     {"GET", "/v1/rollouts/{id}/events", api_get_events, MAY(READ, ROLLOUT), .query = "after limit"},
     {"GET", "/v1/rollouts/{id}/plan", api_get_plan, MAY(READ, ROLLOUT), .query = ""},
     {"GET", "/v1/audit", api_get_audit, MAY(ADMIN, ALL),

@@ -7,6 +7,7 @@
 #include "api/routes.h"
 #include "base/jsonx.h"
 #include "base/log.h"
+#include "engine/tokens.h"
 
 struct token_body {
 	int role;

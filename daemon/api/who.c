@@ -1,7 +1,7 @@
 /* Who asks. On the Unix socket the peer's user is known by the kernel; elsewhere a bearer token
- * says it, and one of airisd's own tokens does so on the socket, too, for it was sent on purpose.
- * There is one function for each kind of proof, and what it finds is a principal; nothing else
- * decides.
+ * or a client certificate says it, and one of airisd's own tokens does so on the socket, too, for
+ * it was sent on purpose. There is one function for each kind of proof, and what it finds is a
+ * principal; nothing else decides.
  *
  * A caller learns only that a token is not good; whether it is mistyped, unknown, revoked or
  * expired is for the log. */
@@ -12,6 +12,7 @@
 #include "api/api_room.h"
 #include "base/jsonx.h"
 #include "base/log.h"
+#include "engine/tokens.h"
 
 /* The bearer token of the request; NULL: none. */
 static const char *
@@ -69,11 +70,14 @@ show_token(struct api *api, const char *secret, const char *peer, struct princip
 		return false;
 	}
 	if (!api_token_find(api, id, &token)) {
-		log_info("api", "%s: token %s is not known, or was revoked", peer, id);
+		log_debug("api", "%s: token %s is not known, or was revoked", peer, id);
 		return false;
 	}
 	if (!token_fits(&token, secret, engine_now_ms(api->engine))) {
-		log_info("api", "%s: token %s has expired, or its secret is another", peer, id);
+		/* Only who has the secret can fill the log with it. */
+		bool late = token_fits(&token, secret, INT64_MIN);
+		log_line(late ? LOG_INFO : LOG_DEBUG, "api", NULL, NULL, "%s: token %s %s", peer,
+		    id, late ? "has expired" : "has another secret");
 		return false;
 	}
 	token_principal(&token, who);
@@ -82,16 +86,23 @@ show_token(struct api *api, const char *secret, const char *peer, struct princip
 }
 
 static bool
-show_bearer(struct call *call, const char *secret)
+show_file(struct api *api, const char *secret, struct principal *who)
 {
-	struct api *api = call->api;
-	struct principal *who = &call->principal;
 	api_token_check(&api->token);
 	if (!api_token_fits(&api->token, secret))
-		return show_token(api, secret, httpd_peer(call->request), who);
+		return false;
 	*who = (struct principal){.kind = PRINCIPAL_FILE, .id = "token"};
 	principal_grant(who, &grant_everything);
 	return true;
+}
+
+/* One of each kind of bearer token; one more kind is one more line, and one in find_again. */
+static bool
+show_bearer(struct call *call, const char *secret)
+{
+	struct principal *who = &call->principal;
+	return show_file(call->api, secret, who) ||
+	       show_token(call->api, secret, httpd_peer(call->request), who);
 }
 
 bool
@@ -104,10 +115,12 @@ api_who(struct call *call)
 	call->principal = (struct principal){.kind = PRINCIPAL_NOBODY};
 	if (secret != NULL && (!local || secret_read(secret, id) != SECRET_FOREIGN))
 		return show_bearer(call, secret);
-	if (!local || !peer_uid(peer, &uid))
-		return false;
-	policy_user(&call->api->policy, uid, &call->principal);
-	return true;
+	const char *certificate = httpd_certificate(call->request);
+	if (certificate != NULL)
+		policy_certificate(&call->api->policy, certificate, &call->principal);
+	else if (local && peer_uid(peer, &uid))
+		policy_user(&call->api->policy, uid, &call->principal);
+	return call->principal.kind != PRINCIPAL_NOBODY;
 }
 
 void
@@ -149,8 +162,7 @@ api_still_sees(const struct api *api, const struct api_mark *mark)
 	struct subject subject = {.reach = mark->app[0] != '\0' ? REACH_ONE : REACH_ALL,
 	    .namespace = mark->namespace,
 	    .app = mark->app};
-	struct err why;
-	return find_again(api, mark, &who) && authorise(&who, RIGHT_READ, &subject, &why);
+	return find_again(api, mark, &who) && authorise(&who, RIGHT_READ, &subject, NULL);
 }
 
 static bool

@@ -199,6 +199,14 @@ number_key(uint64_t number, char key[NUMBER])
 }
 
 void *
+map_get_number(const struct map *map, uint64_t number)
+{
+	char key[NUMBER];
+
+	return map_get(map, number_key(number, key));
+}
+
+void *
 map_set_number(struct map *map, uint64_t number, void *value)
 {
 	char key[NUMBER];

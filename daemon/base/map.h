@@ -14,6 +14,7 @@ void *map_get(const struct map *map, const char *key);		 /* NULL: not there */
 void *map_set(struct map *map, const char *key, void *value);	 /* returns the old value or NULL */
 void *map_remove(struct map *map, const char *key);		 /* returns the value or NULL */
 /* The same by a number: of a request, an act, a question. */
+void *map_get_number(const struct map *map, uint64_t number);
 void *map_set_number(struct map *map, uint64_t number, void *value);
 void *map_remove_number(struct map *map, uint64_t number);
 size_t map_count(const struct map *map);

@@ -6,6 +6,7 @@
 #define ENGINE_AUDIT_H
 
 #include "engine/engine.h"
+#include "engine/note.h"
 
 #define AUDIT_LINE 640
 

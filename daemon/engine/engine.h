@@ -80,44 +80,6 @@ void engine_app_delete(struct engine *engine, const char *name,
     const struct app_condition *condition, const struct actor *actor,
     const struct engine_reply *reply);
 
-/* API tokens: kept here as the text that the api gives, which is not looked at. A new id; at most
- * ENGINE_TOKENS of them. Dropped means that nobody is let in by it from the answer on. */
-#define ENGINE_TOKENS 1000
-void engine_token_put(struct engine *engine, const char *id, const char *text, const char *detail,
-    const struct actor *actor, const struct engine_reply *reply); /* detail: for the audit */
-void engine_token_drop(struct engine *engine, const char *id, const struct actor *actor,
-    const struct engine_reply *reply);
-/* It was shown now. Written down once an hour, so after a restart it may be known of an earlier
- * time only. */
-void engine_token_used(struct engine *engine, const char *id);
-struct engine_token {
-	const char *id, *text;
-	int64_t used_ms; /* 0: never */
-};
-/* Durable ones, of that id, or the one after the cursor, which begins with 0. False: none. */
-bool engine_token(const struct engine *engine, const char *id, struct engine_token *token);
-bool engine_token_next(const struct engine *engine, size_t *cursor, struct engine_token *token);
-/* For the audit, what others do or refuse before the engine is asked: a request without the right
- * to it, a token made. Its row is written soon; of those that changed nothing not more than a
- * bound, and then how many were left out. All texts may be NULL; app: if there is one. */
-struct engine_note {
-	const struct actor *actor; /* NULL: airisd itself */
-	const char *what;	   /* "abort", "token create" */
-	const char *app, *rollout, *detail;
-	const char *why;     /* as they gave it */
-	const char *outcome; /* "done", "denied: the role viewer may not abort" */
-	bool changed;
-};
-void engine_audit(struct engine *engine, const struct engine_note *note);
-must_check int engine_audit_rows(struct engine *engine, const struct journal_audit_filter *filter,
-    journal_audit_each *each, void *ctx, struct err *e);
-must_check int engine_audit_head(
-    const struct engine *engine, struct journal_head *head, struct err *e);
-
-/* Rows of the outbox that were delivered or given up; ENGINE_DEGRADED: they are still there. */
-void engine_outbox_drop(
-    struct engine *engine, const int64_t *seqs, int count, const struct engine_reply *reply);
-
 /* Looking; what is returned is valid until the loop's turn ends. */
 const struct app *engine_app(const struct engine *engine, const char *name); /* NULL: none */
 /* As it is when all that is being written of it is durable. */

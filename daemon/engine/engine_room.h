@@ -9,6 +9,7 @@
 #include "engine/engine.h"
 #include "engine/inquiry.h"
 #include "engine/stats.h"
+#include "engine/tokens.h"
 
 struct batch;
 struct entry { /* a live rollout */
@@ -111,11 +112,6 @@ must_check int recover_app(const struct journal_row *row, struct app **app, stru
 /* plan.c */
 void plan_poke(struct engine *engine, const char *app);
 void plan_free(struct engine *engine);
-
-/* tokens.c */
-must_check int tokens_load(struct engine *engine, struct err *e);
-void tokens_apply(struct engine *engine, const struct journal_write *write); /* it is durable */
-void tokens_free(struct engine *engine);
 
 /* summary.c */
 char *summary_text(const struct rollout *rollout); /* owned by the caller */

@@ -17,6 +17,7 @@ struct known_key {
 	char rollout[ID_SIZE];
 	bool found, same;
 	const char *hash;
+	int64_t now_ms;
 };
 
 static struct engine_note
@@ -57,7 +58,8 @@ write_audit(struct entry *entry, const struct engine_start *start)
 	commit_audit(entry, &row);
 }
 
-/* What a request asks for, as text: the same key with another text is another request. */
+/* What a request asks for, as text: the same key with another text is another request. Why it is
+ * asked for makes no other one. */
 static void
 request_text(const struct engine_start *start, char *to, size_t size)
 {
@@ -69,7 +71,7 @@ static bool
 on_key(void *ctx, const struct journal_row *row)
 {
 	struct known_key *known = ctx;
-	known->found = true;
+	known->found = known->now_ms - row->at_ms < JOURNAL_KEY_MS;
 	known->same = str_equal(row->name, known->hash);
 	str_copy(known->rollout, sizeof(known->rollout), row->text);
 	return false;
@@ -81,7 +83,7 @@ key_was_used(struct engine *engine, const struct engine_start *start, const char
     const struct engine_reply *reply)
 {
 	const struct journal_port *journal = &engine->ports.journal;
-	struct known_key known = {.hash = hash};
+	struct known_key known = {.hash = hash, .now_ms = engine_now_ms(engine)};
 	struct err e;
 	struct pending_key *pending = map_get(engine->keys, start->key);
 	if (pending != NULL && strcmp(pending->hash, hash) == 0) {

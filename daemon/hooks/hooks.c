@@ -2,12 +2,12 @@
 #include "hooks/hooks.h"
 
 #include <arpa/inet.h>
-#include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/log.h"
 #include "base/str.h"
 #include "hooks/hooks_room.h"
+#include "http/httpc_url.h"
 
 #define SWEEP_MS 2000
 
@@ -23,30 +23,13 @@ is_loopback(const char *host)
 	return inet_pton(AF_INET, host, &four) == 1 && ntohl(four.s_addr) >> 24 == 127;
 }
 
-static bool
-url_ok(CURLU *parts)
-{
-	char *scheme = NULL, *host = NULL, *extra = NULL;
-	bool good =
-	    curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-	    curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-	    curl_url_get(parts, CURLUPART_USER, &extra, 0) != CURLUE_OK &&
-	    curl_url_get(parts, CURLUPART_PASSWORD, &extra, 0) != CURLUE_OK &&
-	    curl_url_get(parts, CURLUPART_FRAGMENT, &extra, 0) != CURLUE_OK &&
-	    (strcmp(scheme, "https") == 0 || (strcmp(scheme, "http") == 0 && is_loopback(host)));
-	curl_free(scheme);
-	curl_free(host);
-	curl_free(extra);
-	return good;
-}
-
 int
 hooks_check(const struct hooks_hook *hook, struct err *e)
 {
-	CURLU *parts = curl_url();
-	bool good = parts != NULL &&
-		    curl_url_set(parts, CURLUPART_URL, hook->url, 0) == CURLUE_OK && url_ok(parts);
-	curl_url_cleanup(parts);
+	struct httpc_url url;
+	bool good = httpc_url_read(hook->url, &url) && !url.user && !url.fragment &&
+		    (strcmp(url.scheme, "https") == 0 ||
+			(strcmp(url.scheme, "http") == 0 && is_loopback(url.host)));
 	if (good)
 		return 0;
 	/* Not the URL itself: that of a chat is a secret. */
@@ -169,7 +152,7 @@ hooks_free(struct hooks *hooks)
 void
 hooks_set(struct hooks *hooks, const struct hooks_hook *list, int count)
 {
-	struct worker *next[NOTICE_HOOKS];
+	struct worker *next[NOTICE_HOOKS] = {0};
 	int made = 0;
 	for (int i = 0; i < count && made < NOTICE_HOOKS; i++) {
 		struct worker *worker = by_name(hooks, list[i].name);

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/log.h"
-#include "http/httpd_room.h"
+#include "http/httpd_tls.h"
 
 static const struct httpd_limits defaults = {
     .max_body = 256 * 1024,
@@ -59,9 +59,9 @@ httpd_new(struct loop *loop, const struct httpd_limits *limits, httpd_handler *h
 }
 
 static struct httpd_port *
-add_port(struct httpd *httpd, int listener)
+add_port(struct httpd *httpd, int listener, bool tls)
 {
-	struct httpd_port *port = httpd_port_new(httpd, listener);
+	struct httpd_port *port = httpd_port_new(httpd, listener, tls);
 
 	port->next = httpd->ports;
 	httpd->ports = port;
@@ -75,7 +75,7 @@ httpd_listen_tcp(struct httpd *httpd, const char *address, int *port, struct err
 
 	if (httpd_socket_tcp(httpd, address, &listener, port, e) < 0)
 		return -1;
-	(void)add_port(httpd, listener);
+	(void)add_port(httpd, listener, httpd->tls != NULL);
 	return 0;
 }
 
@@ -89,7 +89,7 @@ httpd_listen_unix(struct httpd *httpd, const char *path, unsigned mode, struct e
 
 	if (httpd_socket_unix(httpd, path, mode, &listener, &passed, e) < 0)
 		return -1;
-	port = add_port(httpd, listener);
+	port = add_port(httpd, listener, false);
 	port->unix_path = mem_strdup(path);
 	if (passed)
 		return 0;
@@ -130,6 +130,7 @@ httpd_free(struct httpd *httpd)
 		httpd_port_free(port);
 	}
 	httpd_passed_close(httpd);
+	httpd_tls_free(httpd->tls);
 	free(httpd);
 }
 
@@ -232,7 +233,21 @@ httpd_is_local(const struct httpd_request *request)
 }
 
 const char *
-httpd_peer(const struct httpd_request *request)
+httpd_address(const struct httpd_request *request)
 {
 	return request->connection->peer;
+}
+
+const char *
+httpd_peer(const struct httpd_request *request)
+{
+	const char *known = httpd_tls_guest_peer(request->connection->guest);
+
+	return known != NULL ? known : request->connection->peer;
+}
+
+const char *
+httpd_certificate(const struct httpd_request *request)
+{
+	return httpd_tls_guest_name(request->connection->guest);
 }

@@ -13,11 +13,11 @@
 struct httpd;
 struct httpd_request; /* valid from the handler's call until it was answered or went away */
 
-struct httpd_limits {		    /* zero: the default */
-	size_t max_body;	    /* 256 KiB: 413 */
-	size_t max_header;	    /* 32 KiB: 431 */
-	int max_connections;	    /* 256 per listener; more wait in the kernel */
-	int64_t idle_timeout_ms;    /* 60 s */
+struct httpd_limits {		 /* zero: the default */
+	size_t max_body;	 /* 256 KiB: 413 */
+	size_t max_header;	 /* 32 KiB of memory for a head; of its bytes at most 16 KiB: 431 */
+	int max_connections;	 /* 256 per listener; more wait in the kernel */
+	int64_t idle_timeout_ms; /* 60 s */
 	int64_t header_deadline_ms; /* 10 s for a whole header, 30 s for a whole body */
 };
 
@@ -36,6 +36,28 @@ must_check int httpd_passed_all(const struct httpd *httpd, struct err *e);
 /* "127.0.0.1:8080", "[::1]:0"; *port gets the real port. Not loopback: refused by the caller, not
  * here. */
 must_check int httpd_listen_tcp(struct httpd *httpd, const char *address, int *port, struct err *e);
+
+struct httpd_tls_settings { /* copied; NULL or "": none */
+	/* PEM files: its own certificate and then those that lead to its root, and the key. */
+	const char *certificate_file, *key_file;
+	const char *client_ca_file; /* a client's certificate must lead to one of these */
+	bool client_required;	    /* who shows none is refused */
+};
+/* Is all well with these files? Paths of the errors: certificateFile, keyFile, clientCaFile. */
+void httpd_tls_check(const struct httpd_tls_settings *settings, struct errlist *errors);
+/* The first time, before httpd_listen_tcp: TCP speaks TLS 1.2 and 1.3 and nothing else. Later: for
+ * new connections the files are taken anew, as they are also by themselves within about a second
+ * of a change; those that stand go on. -1: as before, errors say why. */
+must_check int httpd_tls(
+    struct httpd *httpd, const struct httpd_tls_settings *settings, struct errlist *errors);
+struct httpd_tls_stats {
+	bool on;
+	bool refused;	     /* what is in the files now is not what is used */
+	int64_t not_after_s; /* the end of the certificate in use, since 1970 */
+	uint64_t loaded;     /* how often the files were taken */
+};
+struct httpd_tls_stats httpd_tls_stats(const struct httpd *httpd);
+
 /* Removes a stale socket (nobody listens), refuses a live one; mode such as 0660. A passed one has
  * its mode already: it may be stricter, not laxer. */
 must_check int httpd_listen_unix(
@@ -54,8 +76,16 @@ void httpd_each_query(const struct httpd_request *request,
 const char *httpd_header(const struct httpd_request *request, const char *name); /* NULL: none */
 const char *httpd_body(const struct httpd_request *request, size_t *length);
 bool httpd_is_local(const struct httpd_request *request); /* came by the Unix socket */
-/* "uid=1000 pid=123" for the socket, "127.0.0.1:4711" for TCP. */
+/* "uid=1000 pid=123" for the socket, "127.0.0.1:4711" for TCP, "certificate NAME 127.0.0.1:4711"
+ * for who has shown one that the client CA of now verifies. */
 const char *httpd_peer(const struct httpd_request *request);
+const char *httpd_address(
+    const struct httpd_request *request); /* the same, without a certificate */
+/* That NAME: of the certificate's subjectAltName the first URI, else DNS name, else e-mail address;
+ * never its CN, which anybody may choose freely. At most HTTPD_NAME visible ASCII characters. NULL:
+ * no certificate, or none of these in it. */
+enum { HTTPD_NAME = 100 };
+const char *httpd_certificate(const struct httpd_request *request);
 
 /* Answer by number, now or in a later turn; unknown numbers (client gone) are ignored. headers:
  * "Name: value" …, NULL-terminated, may be NULL. */

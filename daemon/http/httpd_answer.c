@@ -57,6 +57,7 @@ code_of(int status)
 {
 	switch (status) {
 	case MHD_HTTP_CONTENT_TOO_LARGE:
+	case MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE:
 		return "too_large";
 	case MHD_HTTP_SERVICE_UNAVAILABLE:
 		return "stopping";

@@ -20,7 +20,20 @@ httpd_check_uri(const char *uri)
 	return true;
 }
 
+/* RFC 9110: a token. */
+static bool
+name_ok(const char *name)
+{
+	static const char marks[] = "!#$%&'*+-.^_`|~";
+
+	for (const char *c = name; *c != '\0'; c++)
+		if (!isalnum((unsigned char)*c) && strchr(marks, *c) == NULL)
+			return false;
+	return *name != '\0';
+}
+
 struct head {
+	bool odd_name;
 	int lengths;
 	int encodings;
 	int hosts;
@@ -33,6 +46,8 @@ count_header(void *ctx, enum MHD_ValueKind kind, const char *name, const char *v
 	struct head *head = ctx;
 
 	(void)kind;
+	if (!name_ok(name))
+		head->odd_name = true;
 	if (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0)
 		head->lengths++;
 	if (strcasecmp(name, MHD_HTTP_HEADER_HOST) == 0)
@@ -57,6 +72,34 @@ check_argument(void *ctx, enum MHD_ValueKind kind, const char *name, size_t name
 	return MHD_YES;
 }
 
+struct size {
+	size_t bytes;
+	int lines;
+};
+
+static enum MHD_Result
+add_size(void *ctx, enum MHD_ValueKind kind, const char *name, size_t name_size, const char *value,
+    size_t value_size)
+{
+	struct size *size = ctx;
+
+	(void)kind;
+	(void)name;
+	(void)value;
+	size->bytes += name_size + value_size + strlen(": \r\n");
+	size->lines++;
+	return MHD_YES;
+}
+
+bool
+httpd_check_size(struct httpd_request *request)
+{
+	struct size size = {.bytes = request->uri_length};
+
+	(void)MHD_get_connection_values_n(request->mhd, MHD_HEADER_KIND, add_size, &size);
+	return size.bytes <= HTTPD_HEAD_BYTES && size.lines <= HTTPD_HEAD_LINES;
+}
+
 const char *
 httpd_check_head(struct httpd_request *request, const char *url)
 {
@@ -73,6 +116,8 @@ httpd_check_head(struct httpd_request *request, const char *url)
 	if (!good)
 		return "The query is not valid UTF-8.";
 	(void)MHD_get_connection_values(request->mhd, MHD_HEADER_KIND, count_header, &head);
+	if (head.odd_name)
+		return "A header's name is empty or has characters that no name may have.";
 	if (head.lengths > 1)
 		return "Content-Length is given more than once.";
 	if (head.lengths > 0 && head.encodings > 0)

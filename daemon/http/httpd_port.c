@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "base/log.h"
-#include "http/httpd_room.h"
+#include "http/httpd_tls.h"
 
 int64_t
 httpd_pump_delay(int *zeros, int64_t mhd_ms)
@@ -151,6 +151,8 @@ connection_open(struct httpd_port *port, struct MHD_Connection *mhd, void **ctx)
 	    connection->fd, port->unix_path != NULL, connection->peer, sizeof(connection->peer));
 	if (port->unix_path == NULL)
 		set_keepalive(connection->fd);
+	if (port->tls)
+		httpd_tls_guest_new(connection, mhd);
 	httpd_guard(connection, port->httpd->limits.header_deadline_ms);
 	port->httpd->connections++;
 	*ctx = connection;
@@ -172,6 +174,7 @@ on_connection(void *ctx, struct MHD_Connection *mhd, void **socket_ctx,
 		port->httpd->connections--;
 		loop_timer_free(connection->guard);
 		loop_fd_free(connection->watch);
+		httpd_tls_guest_free(connection->guest);
 		free(connection);
 		*socket_ctx = NULL;
 		httpd_port_poke(port);
@@ -183,24 +186,32 @@ static struct MHD_Daemon *
 start_mhd(struct httpd_port *port, const struct httpd_limits *limits)
 {
 	unsigned int silence_s = (unsigned int)((limits->idle_timeout_ms + 999) / 1000);
+	unsigned int tls = port->tls ? MHD_USE_TLS : 0;
+	struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
+	struct MHD_OptionItem secure[] = {
+	    {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)httpd_tls_no_certificate},
+	    {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)httpd_tls_priorities},
+	    {MHD_OPTION_END, 0, NULL}};
 
-	return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL,
-	    httpd_request_step, port, MHD_OPTION_LISTEN_SOCKET, port->listener,
-	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, limits->max_header, MHD_OPTION_CONNECTION_LIMIT,
-	    (unsigned int)limits->max_connections, MHD_OPTION_CONNECTION_TIMEOUT, silence_s,
-	    MHD_OPTION_NOTIFY_COMPLETED, httpd_request_over, port, MHD_OPTION_NOTIFY_CONNECTION,
-	    on_connection, port, MHD_OPTION_URI_LOG_CALLBACK, httpd_request_begin, port,
-	    MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+	return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | tls, 0, NULL, NULL,
+	    httpd_request_step, port, MHD_OPTION_ARRAY, port->tls ? secure : plain,
+	    MHD_OPTION_LISTEN_SOCKET, port->listener, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+	    limits->max_header, MHD_OPTION_CONNECTION_LIMIT, (unsigned int)limits->max_connections,
+	    MHD_OPTION_CONNECTION_TIMEOUT, silence_s, MHD_OPTION_NOTIFY_COMPLETED,
+	    httpd_request_over, port, MHD_OPTION_NOTIFY_CONNECTION, on_connection, port,
+	    MHD_OPTION_URI_LOG_CALLBACK, httpd_request_begin, port, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+	    MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
 }
 
 struct httpd_port *
-httpd_port_new(struct httpd *httpd, int listener)
+httpd_port_new(struct httpd *httpd, int listener, bool tls)
 {
 	struct httpd_port *port = mem_alloc(sizeof(*port));
 	const union MHD_DaemonInfo *info;
 
 	port->httpd = httpd;
 	port->listener = listener;
+	port->tls = tls;
 	port->mhd = start_mhd(port, &httpd->limits);
 	if (port->mhd == NULL)
 		log_fatal("libmicrohttpd does not start on a socket that listens");

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include "http/httpd_room.h"
+#include "http/httpd_tls.h"
 
 enum {
 	BODY_FACTOR = 3,	       /* a body may take three times as long as a head */
@@ -22,8 +22,10 @@ httpd_request_begin(void *ctx, const char *uri, struct MHD_Connection *mhd)
 	request->connection =
 	    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 	request->connection->request = request;
+	httpd_tls_guest_look(request->connection);
 	request->mhd = mhd;
 	request->bad_uri = !httpd_check_uri(uri);
+	request->uri_length = strlen(uri);
 	str_init(&request->body, port->httpd->limits.max_body);
 	return request;
 }
@@ -106,6 +108,18 @@ refuse_size(struct httpd_request *request)
 	return refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "Content Too Large", detail);
 }
 
+static enum MHD_Result
+refuse_head(struct httpd_request *request)
+{
+	char detail[128];
+
+	(void)str_print(detail, sizeof(detail),
+	    "The head of the request is larger than the %d bytes or %d headers allowed.",
+	    HTTPD_HEAD_BYTES, HTTPD_HEAD_LINES);
+	return refuse(request, MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE,
+	    "Request Header Fields Too Large", detail);
+}
+
 static bool
 has_body(struct MHD_Connection *mhd, size_t *length)
 {
@@ -141,6 +155,8 @@ take_head(struct httpd_request *request, const char *url, const char *method)
 		why = "The method's name is too long.";
 	if (why != NULL)
 		return refuse(request, MHD_HTTP_BAD_REQUEST, "Bad Request", why);
+	if (!httpd_check_size(request))
+		return refuse_head(request);
 	if (!has_body(request->mhd, &length)) {
 		httpd_guard(request->connection, 0);
 		return MHD_YES;

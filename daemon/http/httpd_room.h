@@ -1,6 +1,6 @@
 /* Inside the room httpd only: httpd.c is the whole, httpd_port.c a listener and its pump,
  * httpd_socket.c makes listeners, httpd_passed.c has those that were made before, httpd_request.c a
- * request's life, httpd_answer.c its answer.
+ * request's life, httpd_answer.c its answer, httpd_tls.c its certificates.
  *
  * FRESH -> READING -> HANDED -> ANSWERED -> (freed when MHD has completed it)
  *                        \-> STREAMING ---/
@@ -14,6 +14,7 @@
 #include <sys/types.h>
 #include "base/str.h"
 #include "http/httpd.h"
+#include "http/httpd_check.h"
 #include "http/httpd_socket.h"
 
 enum {
@@ -37,16 +38,18 @@ struct httpd {
 	int connections;
 	uint64_t spins;
 	bool stopping;
+	struct httpd_tls *tls; /* NULL: TCP is plain */
 };
 
 struct httpd_port {
 	struct httpd_port *next;
 	struct httpd *httpd;
 	struct MHD_Daemon *mhd;
-	int listener;		  /* ours until MHD is stopped; -1 after quiesce */
-	char *unix_path;	  /* NULL: TCP */
-	dev_t unix_device;	  /* which file we made, so that we never remove another's */
-	ino_t unix_inode;	  /* 0: it was passed, and is not ours to remove */
+	int listener;	   /* ours until MHD is stopped; -1 after quiesce */
+	char *unix_path;   /* NULL: TCP */
+	dev_t unix_device; /* which file we made, so that we never remove another's */
+	ino_t unix_inode;  /* 0: it was passed, and is not ours to remove */
+	bool tls;
 	struct loop_fd *watch;	  /* MHD's epoll descriptor */
 	struct loop_timer *timer; /* the pump's next run */
 	bool running, again;	  /* inside of MHD_run; it has work that it does not know of */
@@ -60,6 +63,7 @@ struct httpd_connection {
 	struct loop_fd *watch;	       /* until the client hangs up */
 	struct httpd_request *request; /* the one under way, or NULL */
 	bool hung_up;
+	struct httpd_tls_guest *guest; /* over TLS; else NULL */
 	char peer[96];
 };
 
@@ -74,7 +78,8 @@ struct httpd_request {
 	bool listed, suspended, too_big;
 	bool lost;    /* the client is gone, or was cut */
 	bool bad_uri; /* seen before MHD decoded it */
-	bool ended;   /* stream: nothing more is added */
+	size_t uri_length;
+	bool ended; /* stream: nothing more is added */
 	char *path;
 	char method[32];
 	struct str body;
@@ -85,7 +90,7 @@ struct httpd_request {
 	size_t out_start, out_length, out_room;
 };
 
-struct httpd_port *httpd_port_new(struct httpd *httpd, int listener);
+struct httpd_port *httpd_port_new(struct httpd *httpd, int listener, bool tls);
 void httpd_port_close(struct httpd_port *port); /* takes no more connections */
 void httpd_port_drain(struct httpd_port *port); /* lets MHD write what it has */
 void httpd_port_free(struct httpd_port *port);
@@ -113,8 +118,5 @@ void httpd_problem(
     struct httpd_request *request, int status, const char *title, const char *detail);
 enum MHD_Result httpd_response_queue(struct httpd_request *request);
 void httpd_answers_stop(struct httpd *httpd); /* 503 for who waits, an end for streams */
-/* Why a request's head is refused (a text), or NULL. */
-const char *httpd_check_head(struct httpd_request *request, const char *url);
-bool httpd_check_uri(const char *uri);
 
 #endif

@@ -17,13 +17,17 @@ enum journal_kind {
 			  * the events */
 	JOURNAL_APP,	 /* key: app; text: its spec as JSON; NULL text: deleted */
 	JOURNAL_RELEASE, /* key: app; number: release; text: JSON. Written once, never changed */
-	JOURNAL_KEY,	 /* key: Idempotency-Key; name: hash of the request; text: the rollout */
+	JOURNAL_KEY,	 /* key: Idempotency-Key; name: hash of the request; text: the rollout. It
+			  * takes the place of the same key if that is JOURNAL_KEY_MS older */
 	JOURNAL_TOKEN,	 /* key: token's id; text: its JSON; NULL text: number 0 revokes it, any
 			  * other is the time it was used last, which makes no token of none */
 	JOURNAL_OUTBOX,	 /* key: rollout; app: the hook; name: its event; actor: id of the delivery;
 			  * text: JSON. NULL text: number is done with */
 	JOURNAL_AUDIT	 /* audit alone; its number and hash are given when it is written */
 };
+
+/* So long a key is good for; an older one may be read still, or be gone. */
+#define JOURNAL_KEY_MS (INT64_C(24) * 3600 * 1000)
 
 struct journal_write {
 	enum journal_kind kind;

@@ -105,6 +105,25 @@ check_observe(const struct settings *settings, int cluster, struct errlist *erro
 		    at->observe);
 }
 
+static void
+check_tls(const struct settings *settings, struct errlist *errors)
+{
+	const struct settings_tls *tls = &settings->tls;
+	bool certificate = tls->certificate_file[0] != '\0', key = tls->key_file[0] != '\0';
+	if (certificate != key)
+		errlist_add(errors, "listen.tls",
+		    "certificateFile and keyFile go together; %s is missing",
+		    certificate ? "keyFile" : "certificateFile");
+	if (certificate && settings->tcp[0] == '\0')
+		errlist_add(errors, "listen.tls", "is for listen.tcp, and that is not given");
+	if (tls->client_ca_file[0] != '\0' && !certificate)
+		errlist_add(errors, "listen.tls.clientCaFile",
+		    "takes certificateFile and keyFile: clients show theirs over TLS only");
+	if (tls->client_required != 0 && tls->client_ca_file[0] == '\0')
+		errlist_add(errors, "listen.tls.clientCertificate",
+		    "required takes a clientCaFile to verify them by");
+}
+
 /* What no single key can know. */
 static void
 check_whole(struct settings *settings, struct errlist *errors)
@@ -113,7 +132,9 @@ check_whole(struct settings *settings, struct errlist *errors)
 	if (settings->socket[0] == '\0' && settings->tcp[0] == '\0')
 		errlist_add(errors, "listen",
 		    "neither socket nor tcp is given: nobody could reach the daemon; give one");
-	if (settings->tcp[0] != '\0' && settings->token_file[0] == '\0')
+	check_tls(settings, errors);
+	if (settings->tcp[0] != '\0' && settings->token_file[0] == '\0' &&
+	    settings->tls.client_ca_file[0] == '\0')
 		errlist_add(errors, "listen.tokenFile",
 		    "is missing: TCP is guarded by a bearer token; name a file that holds it (mode "
 		    "0600), or use listen.socket alone");
@@ -339,6 +360,8 @@ settings_fixed(const struct settings *now, const struct settings *next, struct e
 {
 	json_t *a = table_json(settings_keys, now), *b = table_json(settings_keys, next);
 	compare(settings_keys, "", a, b, sentences);
+	if ((now->tls.certificate_file[0] == '\0') != (next->tls.certificate_file[0] == '\0'))
+		errlist_add(sentences, "listen.tls", "is turned on and off only by a restart");
 	json_decref(a);
 	json_decref(b);
 }

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/glob.h"
 #include "base/keys.h"
+#include "settings/webhooks.h"
 
 #define SETTINGS_PATH 1024
 #define SETTINGS_CLUSTERS 16
@@ -18,7 +19,6 @@
 #define SETTINGS_ISSUERS 8
 #define SETTINGS_RULES 16 /* of an issuer */
 #define SETTINGS_PINS 8	  /* of a rule */
-#define SETTINGS_WEBHOOKS 16
 
 #define SETTINGS_ISTIODS 8
 
@@ -85,22 +85,18 @@ struct settings_issuer { /* of tokens, by OpenID Connect */
 	int rule_count;
 };
 
-struct settings_webhook { /* who is told of what happens */
-	char name[KEYS_LABEL], url[SETTINGS_PATH];
-	char secret_file[SETTINGS_PATH], ca_file[SETTINGS_PATH]; /* "" : none */
-	int format;						 /* index into settings_formats */
-	unsigned events; /* a bit for each of settings_notices */
-	struct globs namespaces, apps;
-	char *headers[SETTINGS_HEADERS + 1]; /* "Name: value", owned, NULL-terminated */
-	int64_t timeout_ms;
+struct settings_tls { /* of listen.tcp; no certificate: it is plain */
+	char certificate_file[SETTINGS_PATH], key_file[SETTINGS_PATH];
+	char client_ca_file[SETTINGS_PATH];
+	int client_required; /* 0: optional */
 };
-extern const char *const settings_formats[], *const settings_notices[]; /* end with NULL */
 
 struct settings {
 	char socket[SETTINGS_PATH]; /* "" : none */
 	char socket_mode[8];
 	unsigned mode;
 	char tcp[256]; /* "" : none */
+	struct settings_tls tls;
 	char token_file[SETTINGS_PATH];
 	char database[SETTINGS_PATH];
 	int reserve;		   /* bytes */
@@ -111,6 +107,8 @@ struct settings {
 	char syslog[108];		   /* its socket */
 	int64_t sign_every_ms;
 	int max_connections, max_body;
+	int rate, burst, failed_logins;
+	int64_t header_timeout_ms;
 	struct settings_cluster clusters[SETTINGS_CLUSTERS];
 	int cluster_count;
 	struct settings_source sources[SETTINGS_SOURCES];

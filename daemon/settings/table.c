@@ -132,14 +132,34 @@ parse_headers(const struct key *key, const json_t *value, void *slot, struct key
 const struct key_type settings_headers = {
     .name = "headers as NAME: VALUE", .bare = true, .parse = parse_headers};
 
+static const struct key tls_keys[] = {
+    {"certificateFile", &settings_file, NULL,
+	"PEM file: the certificate for the name or address in tcp, then those that lead to its "
+	"root",
+	IN(tls.certificate_file), .max = SETTINGS_PATH},
+    {"keyFile", &settings_file, NULL,
+	"PEM file with its key, not encrypted, mode 0640 at most; both are taken anew when they "
+	"change",
+	IN(tls.key_file), .max = SETTINGS_PATH},
+    {"clientCaFile", &settings_file, NULL,
+	"PEM file: a client's certificate must lead to one of these, and lets it in without a "
+	"token; when not given, certificates of clients are not asked for",
+	IN(tls.client_ca_file), .max = SETTINGS_PATH},
+    {"clientCertificate", &keys_choice, "optional",
+	"required: who shows none is refused in the handshake, also with a token",
+	IN(tls.client_required), CHOICES("optional", "required")},
+    END};
+
 static const struct key listen_keys[] = {
     {"socket", &keys_text, NULL, "Unix socket for people on this host; its mode guards it",
 	IN(socket), .max = SETTINGS_PATH},
     {"socketMode", &keys_text, "0660", "file permissions of the socket, octal, in quotes",
 	IN(socket_mode), .max = 8},
     {"tcp", &keys_text, NULL,
-	"ADDRESS:PORT for programs; loopback only, the daemon speaks plain HTTP", IN(tcp),
+	"ADDRESS:PORT for programs; without tls (plain HTTP) on loopback only", IN(tcp),
 	.max = 256},
+    {"tls", &keys_object, "{}", "TCP speaks HTTPS (TLS 1.2 and 1.3) with this certificate",
+	.inside = tls_keys},
     {"tokenFile", &settings_file, NULL,
 	"file with the bearer token that guards TCP; read again when it changes", IN(token_file),
 	.max = SETTINGS_PATH},
@@ -184,10 +204,22 @@ static const struct key audit_keys[] = {
     END};
 
 static const struct key limit_keys[] = {
-    {"connections", &keys_int, "256", "open connections; more wait", IN(max_connections), .min = 4,
-	.max = 10000},
+    {"connections", &keys_int, "256",
+	"open connections of each listener; more wait; half as many streams and waits",
+	IN(max_connections), .min = 4, .max = 10000},
     {"body", &keys_int, "262144", "bytes of one request's body", IN(max_body), .min = 4096,
 	.max = 4194304},
+    {"headerTimeout", &keys_duration, "10s",
+	"how long the head of a request may take to come; its body three times as long",
+	IN(header_timeout_ms), .min = SECOND_MS, .max = MINUTE_MS},
+    {"rate", &keys_int, "20",
+	"requests by TCP per second, by token or else by address; more get 429; 0: no limit",
+	IN(rate), .min = 0, .max = 100000},
+    {"burst", &keys_int, "40", "of these so many at once", IN(burst), .min = 1, .max = 100000},
+    {"failedLogins", &keys_int, "5",
+	"wrong tokens per minute and address; then none from there is looked at for a while; 0: no "
+	"limit",
+	IN(failed_logins), .min = 0, .max = 100000},
     END};
 
 static const struct key istiod_keys[] = {
@@ -292,7 +324,7 @@ static const struct key access_keys[] = {
 	"a name in a verified client certificate, such as spiffe://example.org/ci; * stands for "
 	"any "
 	"characters",
-	IN_ACCESS(certificate), .max = 100},
+	IN_ACCESS(certificate), .max = 101},
     {"role", &keys_choice, NULL,
 	"viewer looks; deployer releases and aborts; approver approves and aborts; admin does all, "
 	"changes apps, and, over all namespaces and apps, manages tokens",
@@ -305,9 +337,9 @@ const struct key settings_keys[] = {
     {"listen", &keys_object, NULL, "where people and programs come in", .inside = listen_keys,
 	.required = true},
     {"access", &keys_list, "[]",
-	"who may do what; none: whoever may open the Unix socket is admin. With a list, on the "
-	"socket root and airisd's own user are admin, and everybody else has what is listed. The "
-	"token of listen.tokenFile is admin; other tokens have their own role",
+	"who may do what; none: whoever may open the Unix socket is admin; with a list, on the "
+	"socket root and airisd's own user are admin, and everybody else has what is listed; the "
+	"token of listen.tokenFile is admin, other tokens have their own role",
 	.max = SETTINGS_ACCESS, .inside = access_keys, .add = add_access},
     {"oidc", &keys_list, "[]",
 	"CI systems that vouch for their pipelines by OpenID Connect: these show a token of theirs "
@@ -332,7 +364,9 @@ bool
 settings_is_live(const char *path)
 {
 	static const char *const live[] = {"log.level", "log.format", "mesh.settle", "metrics.apps",
-	    "prometheus", "listen.tokenFile", "access", "oidc", "webhooks"};
+	    "prometheus", "listen.tokenFile", "listen.tls.certificateFile", "listen.tls.keyFile",
+	    "listen.tls.clientCaFile", "listen.tls.clientCertificate", "access", "oidc",
+	    "webhooks"};
 	for (size_t i = 0; i < sizeof(live) / sizeof(live[0]); i++)
 		if (strcmp(path, live[i]) == 0)
 			return true;

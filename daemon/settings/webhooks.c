@@ -10,6 +10,10 @@
 	}
 #define SECOND_MS INT64_C(1000)
 
+_Static_assert(SETTINGS_WEBHOOK_HEADERS == SETTINGS_HEADERS &&
+		   sizeof(((struct settings_webhook *)0)->url) == SETTINGS_PATH,
+    "the types of keys are those of the other tables");
+
 const char *const settings_formats[] = {"generic", "slack", "alertmanager", NULL};
 const char *const settings_notices[] = {"started", "stage", "paused", "approval", "resumed",
     "aborting", "aborted", "succeeded", "failed", NULL};

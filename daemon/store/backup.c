@@ -26,8 +26,8 @@ folder_of(const char *file)
 			       : mem_strndup(file, (size_t)(slash - file));
 }
 
-static int
-sync_folder(const char *file, struct err *e)
+int
+store_backup_sync(const char *file, struct err *e)
 {
 	char *folder = folder_of(file);
 	int fd = open(folder, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
@@ -108,7 +108,7 @@ put_in_place(int fd, const char *from, const char *to, struct err *e)
 		return err_set(e, "%s: %s", from, strerror(errno));
 	if (rename(from, to) != 0)
 		return err_set(e, "naming it %s: %s", to, strerror(errno));
-	return sync_folder(to, e);
+	return store_backup_sync(to, e);
 }
 
 int

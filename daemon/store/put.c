@@ -11,9 +11,9 @@
 #include "store/connection.h"
 #include "store/crash.h"
 
-/* A key is remembered for a day at least. The age is measured between keys, so that no clock is
- * asked, and what is too old goes in small steps. */
-#define KEY_LIFE_MS (INT64_C(25) * 3600 * 1000)
+/* The age of a key is measured between keys, so that no clock is asked, and what is too old goes in
+ * small steps. */
+#define KEY_LIFE_MS (JOURNAL_KEY_MS + INT64_C(3600) * 1000)
 
 enum verb {
 	BEGIN,
@@ -34,6 +34,7 @@ enum verb {
 	PUT_AUDIT,
 	PUT_OUTBOX,
 	DELETE_OUTBOX,
+	FORGET_KEY,
 	PRUNE_KEYS,
 	PROBE,
 	VERBS
@@ -68,6 +69,7 @@ static const char *const texts[VERBS] = {
     [PUT_OUTBOX] = "INSERT INTO outbox (at_ms, rollout, hook, event, data, delivery)"
 		   " VALUES (?2, ?3, ?4, ?6, ?7, ?8)",
     [DELETE_OUTBOX] = "DELETE FROM outbox WHERE seq = ?1",
+    [FORGET_KEY] = "DELETE FROM keys WHERE key = ?3 AND at_ms <= ?2",
     [PRUNE_KEYS] = "DELETE FROM keys WHERE key IN"
 		   " (SELECT key FROM keys WHERE at_ms < ?1 ORDER BY at_ms LIMIT 100)",
     [PROBE] = "INSERT INTO probe (id, filler) VALUES (1, randomblob(65536))"
@@ -179,15 +181,27 @@ verb_of(const struct journal_write *write)
 }
 
 static int
+forget_old_key(struct store_put *put, const struct journal_write *write)
+{
+	struct journal_write old = *write;
+	int code;
+
+	old.at_ms -= JOURNAL_KEY_MS;
+	code = bind_write(put->statements[FORGET_KEY], &old);
+	return code == SQLITE_OK ? run(put, FORGET_KEY) : code;
+}
+
+static int
 put_write(struct store_put *put, const struct journal_write *write)
 {
 	enum verb verb = verb_of(write);
-	int code;
+	int code = verb == PUT_KEY ? forget_old_key(put, write) : SQLITE_OK;
 
 	if (verb == PUT_AUDIT)
 		return store_audit_put(
 		    put->audit, put->statements[PUT_AUDIT], write->audit, &put->tip);
-	code = bind_write(put->statements[verb], write);
+	if (code == SQLITE_OK)
+		code = bind_write(put->statements[verb], write);
 	if (code == SQLITE_OK)
 		code = run(put, verb);
 	if (code == SQLITE_OK && verb == PUT_KEY && write->at_ms > put->newest_key_ms)

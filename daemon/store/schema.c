@@ -57,7 +57,8 @@ refuse_newer(const char *path, int64_t version, int newest, struct err *e)
 	return -1;
 }
 
-/* A log that stayed beside another database would be played into it. */
+/* A log that stayed beside another database would be played into it; and a socket that is left open
+ * would start airisd in the middle of this, with an empty database. */
 void
 store_schema_advice(const char *path, char *to, size_t size)
 {
@@ -66,11 +67,12 @@ store_schema_advice(const char *path, char *to, size_t size)
 	struct str text;
 
 	str_init(&text, 0);
-	str_addf(&text, "systemctl stop airisd; cd %.*s; mv %s %s.damaged; ", folder,
+	str_addf(&text, "systemctl stop airisd.socket airisd; cd %.*s; mv %s %s.damaged; ", folder,
 	    slash == NULL ? "." : path, name, name);
 	str_addf(&text, "[ ! -e %s-wal ] || mv %s-wal %s-wal.damaged; ", name, name, name);
-	str_addf(&text, "cp BACKUP %s; chown --reference=%s.damaged %s; systemctl start airisd",
-	    name, name, name);
+	str_addf(&text, "cp BACKUP %s; chown --reference=%s.damaged %s; ", name, name, name);
+	str_add(&text, "systemctl -q is-enabled airisd.socket && systemctl start airisd.socket; "
+		       "systemctl start airisd");
 	str_copy(to, size, str_text(&text));
 	str_done(&text);
 }
@@ -78,7 +80,7 @@ store_schema_advice(const char *path, char *to, size_t size)
 static int
 refuse_damaged(const char *path, const char *found, struct err *e)
 {
-	char advice[640];
+	char advice[STORE_ADVICE];
 
 	store_schema_advice(path, advice, sizeof(advice));
 	return err_set(e,

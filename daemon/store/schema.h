@@ -16,6 +16,8 @@ must_check int store_schema_look(const char *path, int newest, struct err *e);
 must_check int store_schema_identify(
     sqlite3 *db, const char *path, int newest, int64_t *version, struct err *e);
 
+#define STORE_ADVICE 768 /* bytes that it may take */
+
 /* The shell's commands that put a backup in the place of a database that is damaged. */
 void store_schema_advice(const char *path, char *to, size_t size);
 

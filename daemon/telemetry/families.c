@@ -68,11 +68,16 @@ const struct metric_family metric_families[METRIC_COUNT] = {
     [METRIC_API_UNDER_WAY] = {"airis_api_requests_under_way",
 	GAUGE("Requests that are not answered yet, this one included.")},
     [METRIC_API_CONNECTIONS] = {"airis_api_connections", GAUGE("Open connections to the API.")},
-    [METRIC_API_STREAMS] = {"airis_api_streams", GAUGE("Open streams of events.")},
+    [METRIC_API_STREAMS] = {"airis_api_streams", GAUGE("Open streams of events, and requests that wait for a rollout.")},
     [METRIC_API_UNAUTHORIZED] = {"airis_api_unauthorized_total",
-	COUNTER("Requests by TCP without the right token.")},
+	COUNTER("Requests without a token that is good, where one is needed or was sent.")},
     [METRIC_API_SLOWED] = {"airis_api_slowed_clients_total",
 	COUNTER("How often a busy client was slowed down.")},
+    [METRIC_TLS_NOT_AFTER] = {"airis_tls_certificate_not_after_seconds",
+	GAUGE("When the certificate in use ends, since 1970. Not there without listen.tls.")},
+    [METRIC_TLS_REFUSED] = {"airis_tls_files_refused",
+	GAUGE("1 while what is in the files of listen.tls is refused and older ones are in use. "
+	      "Not there without listen.tls.")},
 
     [METRIC_KUBE_REQUESTS] = {"airis_kube_requests_total", BY("cluster", "verb", "code"),
 	COUNTER("Requests to the Kubernetes API, by HTTP status; code 0: no answer.")},

@@ -13,6 +13,7 @@ import subprocess
 import time
 import uuid
 
+from harness.audit import chained, rows_of
 from harness.colours import ColourShop
 from harness.daemon import Daemon
 from harness.kube import without_noise
@@ -443,6 +444,24 @@ class Run:
                      f"the row of {rid} says {phase}, its events {phases}")
                 must(sum(kind == "created" for _, _, kind, _ in rows) == 1, f"{rid}: created")
                 self.check_attempts(rid, rows)
+            self.check_audit(db)
+
+    @staticmethod
+    def check_audit(db):
+        """The chain holds, and each outcome, command and start has its row, once."""
+        identity, rows = rows_of(db)
+        must([row["seq"] for row in rows] == list(range(1, len(rows) + 1)), "a gap in the audit")
+        must([row["hash"] for row in rows] == list(chained(identity, rows)), "a broken audit")
+        events = collections.Counter(db.execute("SELECT rollout, kind FROM events").fetchall())
+        found = collections.Counter()
+        for row in rows:
+            if row["what"].startswith(("act ", "seen ")):
+                found[row["rollout"], "acted"] += 1
+            elif row["rollout"] and row["outcome"] in ("done", "created"):
+                found[row["rollout"], "command" if row["outcome"] == "done" else "created"] += 1
+        expected = {key: count for key, count in events.items()
+                    if key[1] in ("acted", "command", "created")}
+        must(found == expected, f"the audit has {found}, the events {expected}")
 
     @staticmethod
     def check_attempts(rid, rows):

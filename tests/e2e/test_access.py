@@ -52,6 +52,7 @@ POST   /v1/rollouts/{id}/approve    403 403 yes yes yes 404 404 401 401 401
 POST   /v1/tokens                   403 403 403 403 yes 403 403 401 401 401
 GET    /v1/tokens                   403 403 403 403 yes 403 403 401 401 401
 POST   /v1/tokens/exchange          yes yes yes yes yes yes yes yes yes yes
+GET    /v1/audit                    403 403 403 403 yes 403 403 401 401 401
 DELETE /v1/tokens/{id}              403 403 403 403 yes 403 403 401 401 401
 """
 
@@ -77,8 +78,10 @@ def routes_of_the_daemon():
 class Tcp:
     """The daemon by TCP, and by its socket for what prepares a test."""
 
-    def __init__(self, daemon):
+    def __init__(self, daemon, limits=None):
         self.daemon = daemon
+        # One address asks for many: how fast it may is the subject of other tests.
+        limits = limits or {"rate": 0, "failedLogins": 0}
         with open(daemon.config, encoding="utf-8") as f:
             text = f.read()
         path = os.path.join(daemon.folder, "token")
@@ -86,7 +89,8 @@ class Tcp:
             f.write(FILE_TOKEN)
         os.chmod(path, 0o600)
         with open(daemon.config, "w", encoding="utf-8") as f:
-            f.write(text.replace("listen: {", f'listen: {{tcp: "127.0.0.1:0", tokenFile: {path}, '))
+            f.write(text.replace("listen: {", f'listen: {{tcp: "127.0.0.1:0", tokenFile: {path}, ')
+                    + f"limits: {json.dumps(limits)}\n")
 
     @property
     def port(self):
@@ -215,6 +219,11 @@ def test_every_route_with_every_role(tcp):
     print("\n".join(lines))
     assert not wrong, "\n".join(wrong)
     assert tcp.daemon.events(rid) == before
+    # Who was kept from what is in the log, and no secret is.
+    log = tcp.daemon.process.text()
+    assert f"refused: POST /v1/rollouts/{rid}/approve by token:{ids['viewer']}" in log
+    assert f"token {ids['expired']} has expired" in log
+    assert not [s for s in secrets.values() if s and s[15:] in log]
 
 
 def test_lists_show_what_may_be_seen(away):
@@ -273,7 +282,7 @@ def test_nobody_approves_what_they_started(tcp, shops):
     shop = shops().create()
     spec = fm.quick(shop, selfApproval=False)
     spec["strategy"] = {"canary": {"stages": [{"weight": 50, "approve": True}, {"weight": 100}],
-                                   "drain": "0s"}}
+                                   "drain": "0s", "steady": "100ms"}}
     tcp.daemon.apply(spec)
     rid = tcp.daemon.start_rollout(shop.name, "web:2.0")
     tcp.daemon.wait_blocked(rid, "approve")

@@ -51,7 +51,8 @@ BAD_CONFIG = {
     "unknown key": ("sever: x\n", 'config.yaml:1: unknown key "sever" (did you mean server?)'),
     "wrong type": ("\nserver: [x]\n", "config.yaml:2: server: must be text"),
     "bad yaml": ("server: 'x\n", "config.yaml"),
-    "no keys": ("hello\n", "allowed are server: and tokenFile:"),
+    "no keys": ("hello\n", "allowed are server:, tokenFile:, caFile:, "
+                           "certificateFile: and keyFile:"),
     "bad address": ("server: localhost:8080\n", "is no address of a server"),
     "no token file": ("server: http://127.0.0.1:1\ntokenFile: nothing\n", "airisctl/nothing"),
 }

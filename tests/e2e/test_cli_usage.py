@@ -12,7 +12,8 @@ from cli_lab import AIRISCTL, OK, ROOT, UNREACHABLE, USAGE, environment, run
 COMMANDS = ["app apply", "app get", "app list", "app delete", "rollout start", "rollout status",
             "rollout watch", "rollout list", "rollout explain", "rollout history", "rollout plan",
             "rollout promote", "rollout approve", "rollout pause", "rollout resume",
-            "rollout retry", "rollout abort", "rollout undo", "mesh status", "version", "completion", "help"]
+            "rollout retry", "rollout abort", "rollout undo", "mesh status", "db verify",
+            "version", "completion", "help"]
 
 
 @pytest.fixture
@@ -149,6 +150,9 @@ def test_bash_completion(alone):
     assert complete(alone, "rollout", "list", "--phase", "=", "pa") == ["paused"]
     assert complete(alone, "-o", "j") == ["json"]
     assert complete(alone, "completion", "") == ["bash", "zsh"]
+    assert complete(alone, "db", "") == ["verify"]
+    assert "/etc/passwd" in complete(alone, "db", "verify", "/etc/passw")
+    assert "--output" in complete(alone, "db", "verify", "--")
     assert complete(alone, "rollout", "start", "--image", "") == []
 
 

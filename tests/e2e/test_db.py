@@ -278,9 +278,10 @@ def page_of(path, name):
 
 def advice_works(text, path, good, folder, kubeconfig):
     """The commands of the text, without systemctl, put a copy in its place."""
-    commands = re.search(r"restore a backup: (systemctl stop airisd; .*; systemctl start airisd)",
-                         text).group(1)
-    commands = commands.replace("systemctl stop airisd", ":").replace("systemctl start airisd", ":")
+    commands = re.search(r"restore a backup: (systemctl stop airisd.socket airisd; .*; "
+                         r"systemctl -q is-enabled airisd.socket && systemctl start airisd.socket; "
+                         r"systemctl start airisd)", text).group(1)
+    commands = re.sub(r"systemctl [^;&]*", ": ", commands)
     subprocess.run(["sh", "-euc", commands.replace("BACKUP", str(good))], check=True)
     assert OK.fullmatch(verify(path))
     assert starts(path, folder, kubeconfig) is None

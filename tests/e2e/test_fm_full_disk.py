@@ -250,3 +250,20 @@ def test_space_comes_and_goes(full, shops):
     assert fm.stages_entered(full, rid) == fm.STAGES
     wait_for("ready", lambda: is_ready(full), 20)
     assert full.process.text().count("error store: cannot write the database") == 1
+
+
+def test_a_token_is_revoked_while_the_disk_is_full(full):
+    """Nobody is made an owner of one meanwhile, but who is shut out is shut out for good."""
+    body = {"role": "viewer", "namespaces": ["*"]}
+    made = full.call("POST", "/v1/tokens", body).json
+    shown = {"Authorization": "Bearer " + made["token"]}
+    full.disk.fill()
+    wait_for("degraded", lambda: full.call("POST", "/v1/tokens", body).status == 503, 15)
+    assert full.call("GET", "/v1/apps", None, shown).status == 200
+    gone = full.call("DELETE", "/v1/tokens/" + made["id"])
+    assert gone.status == 204, gone.text
+    assert full.call("GET", "/v1/apps", None, shown).status == 401
+    full.kill()
+    full.disk.empty()
+    full.restart()
+    assert full.call("GET", "/v1/apps", None, shown).status == 401

@@ -250,3 +250,18 @@ def test_by_airisctl(tcp, issuer, tmp_path):
     run = subprocess.run(ctl + ["token", "exchange", str(proof)], capture_output=True, text=True,
                          check=False)
     assert run.returncode == 2 and "holds no text" in run.stderr, run.stderr
+
+
+def test_who_guesses_is_slowed_down(make_daemon, issuer):
+    """As with any wrong token: five a minute from an address, then nothing is looked at."""
+    tcp = Tcp(make_daemon(), {"failedLogins": 5})
+    with open(tcp.daemon.config, "a", encoding="utf-8") as f:
+        f.write(settings(issuer, RULES))
+    tcp.daemon.start()
+    answers = [exchange(tcp, f"guess.{i}.x") for i in range(7)]
+    assert [a.status for a in answers[:5]] == [401] * 5
+    assert {a.status for a in answers[5:]} == {429} and int(answers[6].headers["Retry-After"]) > 0
+    assert exchange(tcp, issuer.token()).status == 429
+    # The socket works meanwhile.
+    made = tcp.daemon.call("POST", "/v1/tokens/exchange", {"token": issuer.token()})
+    assert made.status == 201, made.text

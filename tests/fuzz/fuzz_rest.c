@@ -383,7 +383,7 @@ on_event(void *ctx, const struct journal_row *row)
 static void
 open_world(struct memory **memory)
 {
-	static const struct api_settings settings = {.max_streams = 3};
+	static const struct api_settings settings = {.max_followers = 3};
 	static const struct api_ports ports = {0};
 	struct engine_settings engine = {.settle_ms = 1000};
 	struct engine_ports sockets = {.gates = {NULL, measure, cancel, has_source},

@@ -252,9 +252,25 @@ last_seq(void *ctx)
 	return ((struct memory *)ctx)->last_seq;
 }
 
+static int
+audit(void *ctx, const struct journal_audit_filter *filter, journal_audit_each *each,
+    void *each_ctx, struct err *e)
+{
+	(void)ctx, (void)filter, (void)each, (void)each_ctx, (void)e;
+	return 0;
+}
+
+static int
+audit_head(void *ctx, struct journal_head *head, struct err *e)
+{
+	(void)ctx, (void)e;
+	*head = (struct journal_head){.seq = 0};
+	return 0;
+}
+
 struct journal_port
 memory_port(struct memory *memory)
 {
 	return (struct journal_port){
-	    memory, append, events, rollouts, apps, releases, key, last_seq};
+	    memory, append, events, rollouts, apps, releases, key, last_seq, audit, audit_head};
 }

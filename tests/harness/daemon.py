@@ -154,3 +154,13 @@ class Daemon:
     def wait_weight(self, rid, weight, timeout=60.0):
         return self.wait(rid, lambda r: r["weight"]["written"] == weight, timeout,
                          f"weight {weight}")
+
+
+class Alone(Daemon):
+    """Without a cluster, for its database."""
+
+    def __init__(self, folder, database=None):
+        super().__init__(folder, "/nowhere")
+        self.database = database or self.database
+        with open(self.config, "w", encoding="utf-8") as f:
+            f.write(f"listen: {{socket: {self.socket}}}\nstore: {{path: {self.database}}}\n")

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from harness.process import BUILD, ROOT
+from harness.tls import Authority
 
 PAGES = sorted(glob.glob(os.path.join(ROOT, "docs/man/*.[1-9]")))
 
@@ -57,14 +58,24 @@ def test_every_flag_of_airisd_has_its_item():
     assert flags == set(re.findall(r"^\.It Fl \\-([a-z-]+)", read("docs/man/airisd.8"), re.M))
 
 
+def put_certificates(folder):
+    """Under the sample's names, for these files are looked into."""
+    ca = Authority(folder, "clients-ca")
+    os.rename(ca.crt, folder / "clients-ca.pem")
+    ca.crt = str(folder / "clients-ca.pem")
+    ca.issue("airisd", "DNS:localhost", "serverAuth").put(str(folder / "airisd.pem"),
+                                                          str(folder / "airisd.key"))
+
+
 def test_the_sample_is_taken_as_it_is_and_with_everything_in_it(tmp_path, fresh):
     """And what is in force with everything in it is what the sample says, key by key."""
     assert fresh
+    put_certificates(tmp_path)
     everything = tmp_path / "all.yaml"
     tree = yaml.safe_load(out("airis-docs", "sample-all"))
     for source in tree["prometheus"]:
         del source["tokenFile"]  # a source has a password or a token, and the sample shows both
-    everything.write_text(yaml.safe_dump(tree))
+    everything.write_text(yaml.safe_dump(tree).replace("/etc/airis/tls/", f"{tmp_path}/"))
     for path in (os.path.join(ROOT, "config/airisd.yaml"), str(everything)):
         assert "no errors" in out("airisd", "--check", "--config", path)
     in_force = yaml.safe_load(out("airisd", "--print-config", "--config", str(everything)))
@@ -92,6 +103,8 @@ def test_every_setting_is_in_the_sample(fresh):
 def test_comments_of_the_sample_come_off(tmp_path):
     """One # from each line that is not for people: those have one blank behind it."""
     text = re.sub(r"^(?:#(?=  |[a-z])|( +)#(?! ))", r"\1", read("config/airisd.yaml"), flags=re.M)
+    put_certificates(tmp_path)
+    text = text.replace("/etc/airis/tls/", f"{tmp_path}/")
     path = tmp_path / "airisd.yaml"
     path.write_text(text)
     assert "no errors" in out("airisd", "--check", "--config", str(path))

@@ -16,7 +16,8 @@ UNITS = "usr/lib/systemd/system"
 UNIT = UNITS + "/airisd.service"
 PLACES = {
     "usr/bin/airisd": 0o755, "usr/bin/airisctl": 0o755, UNIT: 0o644,
-    UNITS + "/airisd.socket": 0o644,
+    UNITS + "/airisd.socket": 0o644, UNITS + "/airisd-backup.service": 0o644,
+    UNITS + "/airisd-backup.timer": 0o644,
     "usr/lib/sysusers.d/airis.conf": 0o644, "usr/lib/tmpfiles.d/airis.conf": 0o644,
     "usr/share/man/man1/airisctl.1": 0o644, "usr/share/man/man5/airisd.yaml.5": 0o644,
     "usr/share/man/man5/airis-app.5": 0o644, "usr/share/man/man8/airisd.8": 0o644,
@@ -138,11 +139,45 @@ def test_systemd_takes_the_socket(root, tmp_path):
     assert verify(str(unit)) != [], "a bad unit must be found"
 
 
-def test_the_service_is_shut_off(root):
+def test_systemd_takes_the_timer(root, tmp_path):
+    text = read(root, UNITS, "airisd-backup.service")
+    service, timer = tmp_path / "airisd-backup.service", tmp_path / "airisd-backup.timer"
+    service.write_text(text.replace("/usr/bin/airisd", f"{root}/usr/bin/airisd"))
+    timer.write_text(read(root, UNITS, "airisd-backup.timer"))
+    assert verify(str(service)) == [] and verify(str(timer)) == []
+    timer.write_text(timer.read_text().replace("OnCalendar=daily", "OnCalendar=fortnightly"))
+    assert verify(str(timer)) != [], "a bad unit must be found"
+
+
+@pytest.mark.parametrize("unit, most", [("airisd", 1.5), ("airisd-backup", 0.3)])
+def test_the_services_are_shut_off(root, unit, most):
     out = subprocess.check_output(["systemd-analyze", "security", "--offline=true", "--no-pager",
-                                   f"{root}/{UNIT}"], text=True)
-    exposure = float(re.search(r"Overall exposure level for airisd.service: ([\d.]+)", out)[1])
-    assert exposure <= 1.5, out
+                                   f"{root}/{UNITS}/{unit}.service"], text=True)
+    exposure = float(re.search(rf"Overall exposure level for {unit}.service: ([\d.]+)", out)[1])
+    assert exposure <= most, out
+
+
+def test_the_timer_copies_to_where_it_may(root, tmp_path):
+    """The command of the unit, with its places moved into a folder."""
+    unit = read(root, UNITS, "airisd-backup.service")
+    command = re.search(r"^ExecStart=(.*)$", unit, re.M)[1].split()
+    folder = command[command.index("--backup") + 1]
+    assert f"ReadWritePaths={folder}" in unit.splitlines()
+    assert f"d {folder} 0750 airis airis" in read(root, "usr/lib/tmpfiles.d/airis.conf")
+    timer = read(root, UNITS, "airisd-backup.timer").splitlines()
+    for line in ("OnCalendar=daily", "Persistent=yes", "RandomizedDelaySec=1h"):
+        assert line in timer, line
+    daemon = Notified(root, tmp_path)
+    try:
+        daemon.until("READY=1")
+    finally:
+        daemon.close()
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    moved = {folder: str(copies), "/etc/airis/airisd.yaml": f"{tmp_path}/airisd.yaml",
+             "/usr/bin/airisd": f"{root}/usr/bin/airisd"}
+    subprocess.run([moved.get(word, word) for word in command], check=True)
+    assert [name for name in os.listdir(copies) if name.endswith("Z.db")]
 
 
 def test_the_unit_says_what_the_daemon_does(root):

@@ -187,6 +187,9 @@ int world_events(struct world *w, const char *id, const char *kind); /* in the j
 json_t *world_event(struct world *w, const char *id, const char *kind, int n);
 /* Folds the journal anew and compares with what is in memory (order, completeness). */
 void world_check_journal(struct world *w, const char *id);
+/* Of the closed database: each act's outcome, command and start has its row, once; the chain holds.
+ */
+void world_check_audit(struct world *w);
 int world_ready(const struct world *w, bool canary);
 
 #define world_fail(w, ...)                                                                         \

@@ -256,6 +256,7 @@ world_free(struct world *w)
 {
 	fault_none();
 	close_all(w);
+	world_check_audit(w);
 	DIR *folder = opendir(w->folder);
 	struct dirent *entry;
 	while (folder != NULL && (entry = readdir(folder)) != NULL)

@@ -1,5 +1,7 @@
 /* What tests ask the world at the end: is all as it was, and what does the journal say? */
 #include "engine_world.h"
+#include <sqlite3.h>
+#include "store/audit.h"
 #include "base/jsonx.h"
 
 void
@@ -56,6 +58,44 @@ world_event(struct world *w, const char *id, const char *kind, int n)
 	if (f.found == NULL)
 		world_fail(w, "there are only %d events \"%s\"", f.count, kind);
 	return f.found;
+}
+
+static int64_t
+count(sqlite3 *db, const char *sql)
+{
+	sqlite3_stmt *statement;
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	int64_t value = sqlite3_column_int64(statement, 0);
+	sqlite3_finalize(statement);
+	return value;
+}
+
+void
+world_check_audit(struct world *w)
+{
+	static const char *const pairs[][2] = {
+	    {"events WHERE kind = 'acted'", "audit WHERE what LIKE 'act %' OR what LIKE 'seen %'"},
+	    {"events WHERE kind = 'command'",
+		"audit WHERE outcome = 'done' AND who NOT IN ('airisd', 'eve')"},
+	    {"events WHERE kind = 'created'", "audit WHERE what IN ('start', 'undo')"
+					      " AND outcome = 'created'"}};
+	sqlite3 *db;
+	int64_t last;
+	struct err why;
+	assert_int_equal(sqlite3_open_v2(w->path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		char *events = str_format("SELECT count(*) FROM %s", pairs[i][0]);
+		char *rows = str_format("SELECT count(*) FROM %s", pairs[i][1]);
+		if (count(db, events) != count(db, rows))
+			world_fail(w, "%lld %s, but %lld %s", (long long)count(db, events),
+			    pairs[i][0], (long long)count(db, rows), pairs[i][1]);
+		free(events);
+		free(rows);
+	}
+	if (!store_audit_check(db, 0, &last, &why))
+		world_fail(w, "%s", why.text);
+	sqlite3_close(db);
 }
 
 struct refold {

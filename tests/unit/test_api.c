@@ -29,8 +29,10 @@ test_tcp_needs_the_token(void **state)
 		fill(route->path, path, sizeof(path));
 		for (size_t w = 0; w < sizeof(wrong) / sizeof(wrong[0]); w++) {
 			(void)say(BY_TCP, route->method, path, wrong[w], NULL);
+			/* What is posted to an open route is its own proof, and there is none. */
 			if (route->open)
-				assert_int_equal(got.status, 200);
+				assert_int_equal(
+				    got.status, strcmp(route->method, "GET") == 0 ? 200 : 415);
 			else
 				expect_problem(401, "unauthorized", "Authorization: Bearer TOKEN");
 		}
@@ -103,7 +105,7 @@ test_where_it_does_not_listen(void **state)
 	refuse_tcp(" \n", "127.0.0.1:0", "is empty");
 	refuse_tcp("two words\n", "127.0.0.1:0", "visible ASCII");
 	assert_int_equal(unlink(world.token), 0);
-	struct api_settings settings = {.token_file = world.token, .max_streams = -1};
+	struct api_settings settings = {.token_file = world.token, .max_followers = -1};
 	struct err e;
 	assert_null(api_new(lab.loop, world.engine, &settings, &(struct api_ports){0}, &e));
 }

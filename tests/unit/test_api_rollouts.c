@@ -224,7 +224,10 @@ test_commands(void **state)
 	assert_int_equal(say(BY_TOKEN, "POST", path_of(id, "/resume"), NULL, NULL), 200);
 	expect_same("phase", "\"progressing\"");
 	assert_int_equal(post(path_of(id, "/retry"), "{}"), 200);
-	assert_int_equal(post(path_of(id, "/approve"), "{}"), 200);
+	/* Who started it does not approve it, whatever name they give; another one does. */
+	(void)say(BY_TOKEN, "POST", path_of(id, "/approve"), "X-Airis-Actor: bob\r\n", NULL);
+	expect_problem(409, "conflict", "started by the same token");
+	assert_int_equal(say(BY_SOCKET, "POST", path_of(id, "/approve"), NULL, NULL), 200);
 	assert_int_equal(post(path_of(id, "/promote"), "{}"), 200);
 	await(id, PHASE_PROGRESSING, "canary 50%");
 	assert_int_equal(post(path_of(id, "/promote"), "{\"full\":true}"), 200);

@@ -302,7 +302,7 @@ static int
 setup_streams_are_counted(void **state)
 {
 	(void)state;
-	world_open((struct api_settings){.max_streams = 2});
+	world_open((struct api_settings){.max_followers = 2});
 	return 0;
 }
 

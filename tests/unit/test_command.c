@@ -197,6 +197,85 @@ nothing_is_promoted_before_its_first_stage(void **state)
 	rollout_free(r);
 }
 
+/* One that ann started, or nobody knows who (starter NULL), in a stage that waits for an approval
+ * with another such one before the end. */
+static struct rollout *
+asking(const char *starter, bool self)
+{
+	struct rollout *r = in_phase(PHASE_PROGRESSING);
+	str_copy(r->starter, sizeof(r->starter), starter ? starter : "");
+	r->app->self_approval = self;
+	r->ladder.stages[1].approve = r->ladder.stages[2].approve = true;
+	return r;
+}
+
+static bool
+taken(const struct rollout *r, enum command command, bool full, const char *by)
+{
+	struct events events = {0};
+	struct err why = {""};
+	enum command_answer answer = command_give(r, command, full, by, "", 99, &events, &why);
+	events_done(&events);
+	assert_int_not_equal(answer, COMMAND_NOTHING);
+	if (answer == COMMAND_REFUSED) {
+		assert_non_null(strstr(why.text, "started by the same uid=1"));
+		assert_non_null(strstr(why.text, "selfApproval: true"));
+	}
+	return answer == COMMAND_TAKEN;
+}
+
+static void
+nobody_approves_what_they_started(void **state)
+{
+	(void)state;
+	struct rollout *r = asking("uid=1", false);
+	assert_false(taken(r, COMMAND_APPROVE, false, "uid=1"));
+	assert_true(taken(r, COMMAND_APPROVE, false, "uid=12"));
+	assert_true(taken(r, COMMAND_APPROVE, false, "token:uid=1"));
+	/* Nor is it gone around. */
+	assert_false(taken(r, COMMAND_PROMOTE, false, "uid=1"));
+	assert_false(taken(r, COMMAND_PROMOTE, true, "uid=1"));
+	assert_true(taken(r, COMMAND_PROMOTE, true, "uid=2"));
+	/* What is safe is free, and so is what passes no approval. */
+	assert_true(taken(r, COMMAND_ABORT, false, "uid=1"));
+	assert_true(taken(r, COMMAND_PAUSE, false, "uid=1"));
+	assert_true(taken(r, COMMAND_RETRY, false, "uid=1"));
+	give(r, COMMAND_APPROVE, false, "");
+	assert_true(taken(r, COMMAND_PROMOTE, false, "uid=1"));
+	assert_false(taken(r, COMMAND_PROMOTE, true, "uid=1")); /* past the next one */
+	r->ladder.stages[2].approve = false;
+	assert_true(taken(r, COMMAND_PROMOTE, true, "uid=1"));
+	rollout_free(r);
+	/* The app allows it; or who started it, or who asks, is not known. */
+	r = asking("uid=1", true);
+	assert_true(taken(r, COMMAND_APPROVE, false, "uid=1"));
+	assert_true(taken(r, COMMAND_PROMOTE, true, "uid=1"));
+	rollout_free(r);
+	r = asking(NULL, false);
+	assert_true(taken(r, COMMAND_APPROVE, false, "uid=1"));
+	assert_true(taken(r, COMMAND_APPROVE, false, ""));
+	rollout_free(r);
+}
+
+static void
+what_stands_for_an_approval(void **state)
+{
+	(void)state;
+	struct rollout *r = asking(NULL, false);
+	assert_true(command_approves(r, COMMAND_APPROVE, false));
+	assert_true(command_approves(r, COMMAND_PROMOTE, false));
+	assert_true(command_approves(r, COMMAND_PROMOTE, true));
+	assert_false(command_approves(r, COMMAND_RESUME, false));
+	assert_false(command_approves(r, COMMAND_ABORT, true));
+	r->ladder.stages[1].approve = false;
+	assert_false(command_approves(r, COMMAND_PROMOTE, false));
+	assert_true(command_approves(r, COMMAND_PROMOTE, true));
+	rollout_free(r);
+	r = make(); /* not begun: there are no stages yet */
+	assert_false(command_approves(r, COMMAND_PROMOTE, true));
+	rollout_free(r);
+}
+
 static void
 reasons_are_kept(void **state)
 {
@@ -243,6 +322,8 @@ main(void)
 	    cmocka_unit_test(names_lead_back),
 	    cmocka_unit_test(promote_full_jumps_to_the_full_stage_once),
 	    cmocka_unit_test(nothing_is_promoted_before_its_first_stage),
+	    cmocka_unit_test(nobody_approves_what_they_started),
+	    cmocka_unit_test(what_stands_for_an_approval),
 	    cmocka_unit_test(reasons_are_kept),
 	    cmocka_unit_test(resume_and_retry_start_the_wait_anew),
 	};

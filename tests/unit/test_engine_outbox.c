@@ -2,6 +2,7 @@
  * there is a row for each such event, and none for anything else. */
 #include "engine_world.h"
 #include "base/jsonx.h"
+#include "engine/outbox.h"
 #include "virtual_loop.h"
 
 static int written;

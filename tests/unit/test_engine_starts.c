@@ -44,6 +44,28 @@ a_key_starts_one_rollout(void **state) /* F74, I8 */
 }
 
 static void
+a_key_is_good_for_a_day(void **state) /* F74 */
+{
+	(void)state;
+	struct world *w = world_new(1, "");
+	int first = start_key(w, "web:2", "k1");
+	expect(w, first, ENGINE_CREATED);
+	world_run(w, JOURNAL_KEY_MS - 60000);
+	int again = start_key(w, "web:2", "k1"), other = start_key(w, "web:3", "k1");
+	expect(w, again, ENGINE_OK);
+	expect(w, other, ENGINE_KEY_REUSED);
+	world_run(w, 60000);
+	/* The request of another day: a rollout of its own, and the key is that one's. */
+	other = start_key(w, "web:3", "k1");
+	expect(w, other, ENGINE_CREATED);
+	again = start_key(w, "web:3", "k1");
+	expect(w, again, ENGINE_OK);
+	assert_string_equal(w->replies[again].id, w->replies[other].id);
+	assert_int_equal(w->id_count, 2);
+	world_free(w);
+}
+
+static void
 a_key_given_twice_at_once_is_answered_when_it_is_durable(void **state) /* F74, I8 */
 {
 	(void)state;
@@ -507,6 +529,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_key_starts_one_rollout),
+	    cmocka_unit_test(a_key_is_good_for_a_day),
 	    cmocka_unit_test(a_key_given_twice_at_once_is_answered_when_it_is_durable),
 	    cmocka_unit_test(a_start_that_cannot_be_written_never_was),
 	    cmocka_unit_test(a_second_start_waits_for_its_turn),

@@ -12,7 +12,7 @@ struct served {
 	int waiting;
 	uint64_t gone[512];
 	int gone_count;
-	char peer[96];
+	char peer[256], certificate[128]; /* "": none */
 	bool local;
 };
 
@@ -55,6 +55,9 @@ handle(void *ctx, struct httpd_request *request)
 	served.handled++;
 	served.local = httpd_is_local(request);
 	(void)str_copy(served.peer, sizeof(served.peer), httpd_peer(request));
+	const char *certificate = httpd_certificate(request);
+	(void)str_copy(
+	    served.certificate, sizeof(served.certificate), certificate != NULL ? certificate : "");
 	if (str_equal(path, "/late") || str_equal(path, "/stream")) {
 		served.numbers[served.waiting++ % 512] = number;
 		if (str_equal(path, "/stream"))

@@ -155,6 +155,35 @@ test_apps_and_releases(void **state)
 	str_done(&rows.text);
 }
 
+/* They come back, a use makes none of none, and a revoked one stays gone. */
+static void
+test_tokens(void **state)
+{
+	struct bench *b = *state;
+	struct journal_write writes[] = {
+	    {.kind = JOURNAL_TOKEN, .key = "bbbbbbbb", .text = "{1}", .actor = "ann", .at_ms = 1},
+	    {.kind = JOURNAL_TOKEN, .key = "aaaaaaaa", .text = "{2}", .at_ms = 2},
+	    {.kind = JOURNAL_TOKEN, .key = "aaaaaaaa", .number = 77},
+	    {.kind = JOURNAL_TOKEN, .key = "bbbbbbbb"},
+	    {.kind = JOURNAL_TOKEN, .key = "bbbbbbbb", .number = 78}};
+	struct rows rows = {0};
+
+	bench_must_open(b, plain);
+	assert_true(bench_write(b, writes, 3));
+	bench_close(b);
+	bench_must_open(b, plain);
+	assert_int_equal(b->port.tokens(b->port.ctx, rows_each, &rows, NULL), 0);
+	assert_string_equal(
+	    str_text(&rows.text), "aaaaaaaa|2|77|-|-|-|{2}|-|0\nbbbbbbbb|1|0|-|-|-|{1}|ann|0\n");
+	/* The same id again is refused, and nothing of the batch is there. */
+	assert_false(bench_write(b, writes, 1));
+	assert_true(bench_write(b, writes + 3, 2));
+	str_clear(&rows.text);
+	assert_int_equal(b->port.tokens(b->port.ctx, rows_each, &rows, NULL), 0);
+	assert_string_equal(str_text(&rows.text), "aaaaaaaa|2|77|-|-|-|{2}|-|0\n");
+	str_done(&rows.text);
+}
+
 /* A release is never changed, and the batch that tries is not there, not even its first write. */
 static void
 test_a_failing_batch_fails_alone(void **state)
@@ -222,6 +251,16 @@ test_keys(void **state)
 	str_clear(&text);
 	assert_int_equal(b->port.key(b->port.ctx, "k1", store_answer, &text, NULL), 0);
 	assert_int_equal(text.length, 0);
+	/* One that is a day old gives its place away; one that is younger does not. */
+	later = (struct journal_write){
+	    .kind = JOURNAL_KEY, .key = "k3", .name = "other", .text = "r-1"};
+	later.at_ms = 50 * hour;
+	assert_false(bench_write(b, &later, 1));
+	later.at_ms++;
+	assert_true(bench_write(b, &later, 1));
+	str_clear(&text);
+	assert_int_equal(b->port.key(b->port.ctx, "k3", store_answer, &text, NULL), 0);
+	assert_string_equal(str_text(&text), "k3 other r-1 180000001");
 	str_done(&text);
 }
 
@@ -524,6 +563,7 @@ main(void)
 	    with_bench(test_append_copies_and_is_asynchronous),
 	    with_bench(test_rollouts),
 	    with_bench(test_apps_and_releases),
+	    with_bench(test_tokens),
 	    with_bench(test_a_failing_batch_fails_alone),
 	    with_bench(test_keys),
 	    with_bench(test_group_commit),

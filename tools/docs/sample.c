@@ -14,8 +14,11 @@ static const struct {
 } examples[] = {
     {"listen.socket", "/run/airis/airisd.sock"},
     {"listen.tcp", "127.0.0.1:8484"},
+    {"listen.tls.certificateFile", "/etc/airis/tls/airisd.pem"},
+    {"listen.tls.keyFile", "/etc/airis/tls/airisd.key"},
+    {"listen.tls.clientCaFile", "/etc/airis/tls/clients-ca.pem"},
     {"listen.tokenFile", "/etc/airis/token"},
-    {"access[].user", "1000"},
+    {"access[].user", "deploy"},
     {"access[].certificate", "spiffe://example.org/ci/*"},
     {"access[].role", "deployer"},
     {"oidc[].name", "github"},
@@ -48,7 +51,7 @@ static const struct {
 };
 
 /* Neither required nor with a default, yet wanted by nearly everybody. */
-static const char *const wanted[] = {"listen.socket", "clusters[].kubeconfig"};
+static const char *const wanted[] = {"listen.socket", "access[].user", "clusters[].kubeconfig"};
 
 struct place {
 	const char *prefix; /* of the path */

@@ -21,6 +21,7 @@ clock_wall_ms clock_mono_ms id_new id_random log_line""".split())
 DOORS = {
     "sqlite3_": r"daemon/store/",
     "MHD_": r"daemon/http/httpd",
+    "gnutls_": r"daemon/http/httpd_tls",
     "curl_": r"daemon/http/httpc|cli/",
     "event_": r"daemon/loop/",
     "yaml_parser_": r"daemon/base/yaml",
