@@ -117,6 +117,8 @@ def test_all_is_told_in_order_and_signed(make_daemon, shops, receivers):
     metrics = daemon.call("GET", "/metrics").text
     assert f'airis_webhook_deliveries_total{{webhook="ops",result="taken"}} {len(ops.taken)}' \
         in metrics
+    assert 'airis_webhook_up{webhook="ops"} 1' in metrics
+    assert 'airis_webhook_waiting{webhook="ops"} 0' in metrics
     assert SECRET.decode() not in daemon.process.text()
 
 

@@ -51,7 +51,8 @@ static const struct {
 };
 
 /* Neither required nor with a default, yet wanted by nearly everybody. */
-static const char *const wanted[] = {"listen.socket", "access[].user", "clusters[].kubeconfig"};
+static const char *const wanted[] = {
+    "listen.socket", "access[].user", "clusters[].kubeconfig", "webhooks[].secretFile"};
 
 struct place {
 	const char *prefix; /* of the path */
