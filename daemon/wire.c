@@ -329,14 +329,10 @@ build_engine(struct wire *wire, struct err *e)
 	    .mesh = wire_mesh_port(wire->mesh),
 	    .event = on_event};
 	wire->hooks = wire_hooks_new(wire->loop, &ports);
-	ports.notices = hooks_port(wire_hooks(wire->hooks));
 	struct engine_settings settings = {.settle_ms = wire->settings->settle_ms};
 	gates_port(wire->gates, &ports.gates);
 	wire->engine = engine_new(wire->loop, &ports, &settings, e);
-	if (wire->engine == NULL)
-		return refuse_journal(wire->settings->database, e);
-	wire_hooks_begin(wire->hooks, wire->engine, wire->settings);
-	return 0;
+	return wire->engine == NULL ? refuse_journal(wire->settings->database, e) : 0;
 }
 
 static void
@@ -418,6 +414,7 @@ build(struct wire *wire, struct err *e)
 	if (build_engine(wire, e) < 0)
 		return -1;
 	failpoint("start:recovered");
+	wire_hooks_begin(wire->hooks, wire->engine, wire->settings);
 	wire->witness = wire_witness(wire->loop, wire->engine, wire->settings, e);
 	if (wire->witness == NULL)
 		return -1;
@@ -441,9 +438,8 @@ tear_down(struct wire *wire)
 	struct engine *engine = wire->engine;
 	wire->engine = NULL;
 	oidc_free(wire->oidc);
-	wire_hooks_stop(wire->hooks);
-	engine_free(engine);
 	wire_hooks_free(wire->hooks);
+	engine_free(engine);
 	api_free(wire->api);
 	wire->api = NULL;
 	wire_mesh_free(wire->mesh);

@@ -13,7 +13,7 @@ _Static_assert(SETTINGS_WEBHOOKS <= NOTICE_HOOKS, "there is room for all of the 
 
 struct wire_hooks {
 	struct hooks *hooks;
-	struct engine *engine; /* NULL: not yet, or no longer */
+	struct engine *engine; /* NULL: not yet */
 };
 
 static void
@@ -69,7 +69,7 @@ hook_of(const struct settings_webhook *from)
 }
 
 struct wire_hooks *
-wire_hooks_new(struct loop *loop, const struct engine_ports *ports)
+wire_hooks_new(struct loop *loop, struct engine_ports *ports)
 {
 	struct wire_hooks *wire = mem_alloc(sizeof(*wire));
 	struct hooks_ports hooks = {.ctx = wire,
@@ -78,6 +78,7 @@ wire_hooks_new(struct loop *loop, const struct engine_ports *ports)
 	    .drop = drop,
 	    .gave_up = gave_up};
 	wire->hooks = hooks_new(loop, &hooks);
+	ports->notices = hooks_port(wire->hooks);
 	return wire;
 }
 
@@ -95,13 +96,6 @@ wire_hooks_set(struct wire_hooks *wire, const struct settings *settings)
 	for (int i = 0; i < settings->webhook_count; i++)
 		list[i] = hook_of(&settings->webhooks[i]);
 	hooks_set(wire->hooks, list, settings->webhook_count);
-}
-
-void
-wire_hooks_stop(struct wire_hooks *wire)
-{
-	if (wire != NULL)
-		wire->engine = NULL;
 }
 
 void

@@ -10,12 +10,12 @@
 
 struct wire_hooks;
 
-/* Before the engine, whose ports these are, and after it. */
-struct wire_hooks *wire_hooks_new(struct loop *loop, const struct engine_ports *ports);
+/* Before the engine: takes its ports and gives it one more, notices. Then begin. Freed before it.
+ */
+struct wire_hooks *wire_hooks_new(struct loop *loop, struct engine_ports *ports);
 void wire_hooks_begin(
     struct wire_hooks *wire, struct engine *engine, const struct settings *settings);
 void wire_hooks_set(struct wire_hooks *wire, const struct settings *settings);
-void wire_hooks_stop(struct wire_hooks *wire); /* the engine ends; NULL is allowed */
 void wire_hooks_free(struct wire_hooks *wire); /* NULL is allowed */
 struct hooks *wire_hooks(struct wire_hooks *wire);
 
