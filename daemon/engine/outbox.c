@@ -7,15 +7,21 @@
 #include "base/str.h"
 #include "engine/engine_room.h"
 
+#define SUMMARY_MAX ((size_t)1 << 20)
+
 static char *
 data_text(const struct rollout *r, const char *actor)
 {
 	struct err e;
 	char *summary = summary_text(r);
-	json_t *rollout = jsonx_parse(summary, strlen(summary), 1 << 20, &e);
-	json_t *json = json_pack("{s:o, s:s, s:s}", "rollout", rollout ? rollout : json_object(),
-	    "by", actor ? actor : "", "waits_for", r->waiting.object[0] ? r->waiting.what : "");
-	char *text = jsonx_dump(json != NULL ? json : rollout);
+	json_t *json = json_object();
+	/* What is no text in UTF-8 is left out. */
+	json_object_set_new(
+	    json, "rollout", jsonx_parse(summary, strlen(summary), SUMMARY_MAX, &e));
+	json_object_set_new(json, "by", json_string(actor ? actor : ""));
+	json_object_set_new(
+	    json, "waits_for", json_string(r->waiting.object[0] ? r->waiting.what : ""));
+	char *text = jsonx_dump(json);
 	json_decref(json);
 	free(summary);
 	return text;
