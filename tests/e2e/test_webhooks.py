@@ -84,10 +84,21 @@ def release(daemon, shop, image="web:2.0", **more):
 
 
 def test_all_is_told_in_order_and_signed(make_daemon, shops, receivers):
-    daemon, ops, others = make_daemon(), receivers(), receivers()
-    configure(daemon, hook(daemon, ops, headers={"X-Team": "shop"}),
-              hook(daemon, others, "others", apps=["nothing-of-this-name"]))
+    """One that hangs, and one that asks to wait, delay no other; SIGHUP adds one."""
+    let_go, waits = threading.Event(), []
+
+    def busy(one):
+        waits.append(one)
+        return (429, {"Retry-After": "2"}) if len(waits) == 1 else 200
+    ops, others, asks = receivers(), receivers(), receivers(busy)
+    slow = receivers(lambda _: let_go.wait(60) and 200)
+    daemon = make_daemon()
+    before = [hook(daemon, slow, "slow", timeout="30s"), hook(daemon, asks, "asks", events=ENDS),
+              hook(daemon, others, "others", apps=["nothing-of-this-name"])]
+    configure(daemon, *before)
     daemon.start()
+    configure(daemon, *before, hook(daemon, ops, headers={"X-Team": "shop"}))
+    reload(daemon)
     shop = shops().create()
     rid = release(daemon, shop, canary={"stages": [
         {"weight": 50, "hold": "0s", "approve": True}, {"weight": 100, "hold": "1h"}]})
@@ -97,6 +108,7 @@ def test_all_is_told_in_order_and_signed(make_daemon, shops, receivers):
     daemon.wait_stage(rid, "canary 100%")
     abort(daemon, rid)
     ops.wait("aborted")
+    assert len(slow.came) == 1 and not slow.taken
     assert ops.events() == told(daemon, rid)
     assert ops.events().count("approval") == 1 and ops.events().count("stage") == 2
     for one in ops.came:
@@ -120,6 +132,12 @@ def test_all_is_told_in_order_and_signed(make_daemon, shops, receivers):
     assert 'airis_webhook_up{webhook="ops"} 1' in metrics
     assert 'airis_webhook_waiting{webhook="ops"} 0' in metrics
     assert SECRET.decode() not in daemon.process.text()
+    asks.wait("aborted")
+    assert [one.event for one in asks.came] == ["aborted"] * 2
+    assert asks.came[0].id == asks.came[1].id and asks.came[1].at - asks.came[0].at > 1.9
+    let_go.set()
+    slow.wait("aborted")
+    assert slow.events() == ops.events()
 
 
 def test_a_kill_loses_nothing_and_invents_nothing(make_daemon, shops, receivers):
@@ -153,60 +171,14 @@ def test_a_kill_loses_nothing_and_invents_nothing(make_daemon, shops, receivers)
     assert len(ops.came) == count
 
 
-def test_one_that_is_slow_or_asks_to_wait_delays_no_other(make_daemon, shops, receivers):
-    let_go, waits = threading.Event(), []
-
-    def busy(one):
-        waits.append(one)
-        return (429, {"Retry-After": "2"}) if len(waits) == 1 else 200
-    slow, quick, asks = receivers(lambda _: let_go.wait(60) and 200), receivers(), receivers(busy)
-    daemon = make_daemon()
-    configure(daemon, hook(daemon, slow, "slow", timeout="30s"),
-              hook(daemon, asks, "asks", events=ENDS))
-    daemon.start()
-    # SIGHUP adds one; what was before is not told to it.
-    configure(daemon, hook(daemon, slow, "slow", timeout="30s"),
-              hook(daemon, asks, "asks", events=ENDS), hook(daemon, quick))
-    reload(daemon)
-    rid = release(daemon, shops().create(), canary=HELD)
-    daemon.wait_stage(rid, "canary 50%")
-    abort(daemon, rid)
-    quick.wait("aborted")
-    assert quick.events() == told(daemon, rid) and len(slow.came) == 1
-    asks.wait("aborted")
-    assert [one.event for one in asks.came] == ["aborted"] * 2
-    assert asks.came[0].id == asks.came[1].id and asks.came[1].at - asks.came[0].at > 1.9
-    let_go.set()
-    slow.wait("aborted")
-    assert slow.events() == quick.events()
-
-
-def test_one_that_is_gone_is_told_no_more(make_daemon, shops, receivers):
-    ops = receivers(lambda _: 410)
-    daemon = make_daemon()
-    configure(daemon, hook(daemon, ops))
-    daemon.start()
-    rid = release(daemon, shops().create(), canary=HELD)
-    wait_for("gone", lambda: status(daemon)["state"] == "gone", 30)
-    nothing_waits(daemon)
-    assert len(ops.came) == 1 and "410" in status(daemon)["error"]
-    assert daemon.ctl("webhook", "list", check=0).stdout.count("gone") == 1
-    rows = daemon.call("GET", "/v1/audit?limit=500&who=airisd").json["items"]
-    assert [r for r in rows if r["what"] == "webhook give up" and "ops" in r["detail"]]
-    ops.answer = lambda _: 200
-    reload(daemon)
-    abort(daemon, rid)
-    ops.wait("aborted")
-    assert status(daemon)["state"] == "ok"
-
-
 def test_people_and_alertmanager(make_daemon, shops, receivers):
     """A chat gets sentences; Alertmanager is told what fires and what is over. A redirect goes
-    nowhere, and a rollout whose first row is refused does not stop the next one's."""
+    nowhere, who says 410 is told nothing more, and a rollout whose first row is refused does not
+    stop the next one's."""
     chat, alerts, away, target = receivers(), receivers(), receivers(), receivers()
     away.answer = lambda _: (302, {"Location": target.url})
     daemon = make_daemon()
-    picky, refused = receivers(), set()
+    picky, refused, left = receivers(), set(), receivers(lambda _: 410)
 
     def refuse(one):
         refused.add(one.json["rollout"]["id"]) if not refused else None
@@ -215,10 +187,15 @@ def test_people_and_alertmanager(make_daemon, shops, receivers):
     configure(daemon, {"name": "chat", "url": chat.url, "format": "slack",
                        "events": ["paused", "resumed", "aborted"]},
               {"name": "alerts", "url": alerts.url + "/api/v2/alerts", "format": "alertmanager"},
-              hook(daemon, away, "away"), hook(daemon, picky, "picky"))
+              hook(daemon, away, "away"), hook(daemon, picky, "picky"), hook(daemon, left))
     daemon.start()
     shop = shops().create()
     rid = release(daemon, shop, canary=HELD)
+    wait_for("one that is gone", lambda: status(daemon)["state"] == "gone", 30)
+    nothing_waits(daemon)
+    rows = daemon.call("GET", "/v1/audit?limit=500&who=airisd").json["items"]
+    assert [r for r in rows if r["what"] == "webhook give up" and "ops" in r["detail"]]
+    assert daemon.ctl("webhook", "list", check=0).stdout.count("gone") == 1
     daemon.wait_stage(rid, "canary 50%")
     assert daemon.command(rid, "pause", reason="look <here> & there").status == 200
     chat.wait("paused")
@@ -242,9 +219,12 @@ def test_people_and_alertmanager(make_daemon, shops, receivers):
     assert firing["aborting"] == set() and firing["started"] == set()
     assert away.came and not target.came and "302" in status(daemon, "away")["error"]
     abort(daemon, second)
+    assert len(left.came) == 1 and "410" in status(daemon)["error"]
     # Who is taken out of the settings is told nothing more, and nothing stays behind.
-    configure(daemon, {"name": "away2", "url": away.url, "format": "slack"})
+    left.answer = lambda _: 200
+    configure(daemon, hook(daemon, left))
     reload(daemon)
+    assert status(daemon)["state"] != "gone"  # from now on it is told again
     wait_for("the outbox swept", lambda: daemon.process.text().count(
         "which is not in the settings") >= 2, 30)
 
