@@ -13,6 +13,7 @@ extern const struct command cmd_rollout_start, cmd_rollout_status, cmd_rollout_w
 extern const struct command cmd_cluster_status, cmd_mesh_status;
 extern const struct command cmd_token_create, cmd_token_exchange, cmd_token_list, cmd_token_revoke;
 extern const struct command cmd_audit_list, cmd_audit_verify, cmd_audit_export;
+extern const struct command cmd_webhook_list;
 extern const struct command cmd_version, cmd_completion, cmd_help;
 
 const struct command *const commands[] = {
@@ -45,6 +46,7 @@ const struct command *const commands[] = {
     &cmd_audit_list,
     &cmd_audit_verify,
     &cmd_audit_export,
+    &cmd_webhook_list,
     &cmd_version,
     &cmd_completion,
     &cmd_help,
@@ -59,6 +61,7 @@ const struct group groups[] = {
     {"mesh", "what the proxies have taken"},
     {"token", "who else may come in, and what they may do"},
     {"audit", "who did what, in a chain that shows what was changed"},
+    {"webhook", "who is told of what happens"},
     {NULL, NULL},
 };
 

@@ -20,6 +20,7 @@
 #include "telemetry/systemd.h"
 #include "wire_access.h"
 #include "wire_audit.h"
+#include "wire_hooks.h"
 #include "wire_lease.h"
 #include "wire_mesh.h"
 #include "wire_metrics.h"
@@ -47,6 +48,7 @@ struct wire {
 	struct engine *engine;
 	struct api *api;
 	struct oidc *oidc;
+	struct wire_hooks *hooks;
 	struct witness *witness;
 	struct wire_cluster clusters[SETTINGS_CLUSTERS];
 	int cluster_count;
@@ -142,6 +144,13 @@ mesh_json(void *ctx)
 	return wire_mesh_json(wire->mesh, wire->settings->settle_ms);
 }
 
+static json_t *
+webhooks_json(void *ctx)
+{
+	struct wire *wire = ctx;
+	return hooks_json(wire_hooks(wire->hooks));
+}
+
 /* What an app asks for must be in the settings. */
 static void
 check_app(void *ctx, const struct app *app, struct errlist *errors)
@@ -177,6 +186,7 @@ collect_metrics(void *ctx, struct str *to)
 		wire_cluster_metrics(metrics, wire->clusters[i].name, wire->clusters[i].cluster);
 	wire_source_metrics(metrics, wire->gates);
 	metrics_one(metrics, METRIC_ISTIOD_REQUESTS, wire_mesh_requests(wire->mesh));
+	wire_hook_metrics(metrics, wire_hooks(wire->hooks));
 	wire_store_metrics(metrics, wire->store);
 	wire_process_metrics(metrics, wire->loop);
 	metrics_text(metrics, to);
@@ -250,6 +260,7 @@ check_text(const struct settings *settings, struct errlist *errors)
 			errlist_add(errors, path, "%s", e.text);
 	}
 	wire_oidc_check(settings, errors);
+	wire_hooks_check(settings, errors);
 }
 
 void
@@ -265,6 +276,7 @@ wire_check_run(const struct settings *settings, struct errlist *errors)
 	wire_check(settings, errors);
 	settings_need_credentials(settings, errors);
 	wire_access_check(settings, errors);
+	wire_hooks_check_run(settings, errors);
 }
 
 /* Of one that runs: certificates that are refused leave the other settings alone. */
@@ -316,6 +328,7 @@ build_engine(struct wire *wire, struct err *e)
 	    .cluster = find_cluster,
 	    .mesh = wire_mesh_port(wire->mesh),
 	    .event = on_event};
+	wire->hooks = wire_hooks_new(wire->loop, &ports);
 	struct engine_settings settings = {.settle_ms = wire->settings->settle_ms};
 	gates_port(wire->gates, &ports.gates);
 	wire->engine = engine_new(wire->loop, &ports, &settings, e);
@@ -350,6 +363,7 @@ build_api(struct wire *wire, struct err *e)
 	    .sources = sources_health,
 	    .store = store_health,
 	    .mesh = mesh_json,
+	    .webhooks = webhooks_json,
 	    .metrics = collect_metrics,
 	    .check_app = check_app};
 	wire->api = api_new(wire->loop, wire->engine, &settings, &ports, e);
@@ -400,6 +414,7 @@ build(struct wire *wire, struct err *e)
 	if (build_engine(wire, e) < 0)
 		return -1;
 	failpoint("start:recovered");
+	wire_hooks_begin(wire->hooks, wire->engine, wire->settings);
 	wire->witness = wire_witness(wire->loop, wire->engine, wire->settings, e);
 	if (wire->witness == NULL)
 		return -1;
@@ -423,6 +438,7 @@ tear_down(struct wire *wire)
 	struct engine *engine = wire->engine;
 	wire->engine = NULL;
 	oidc_free(wire->oidc);
+	wire_hooks_free(wire->hooks);
 	engine_free(engine);
 	api_free(wire->api);
 	wire->api = NULL;
@@ -487,6 +503,7 @@ take_over(struct wire *wire, struct settings *next)
 	wire_oidc_done(oidc);
 	memcpy(wire->settings->access, next->access, sizeof(next->access));
 	wire->settings->access_count = next->access_count;
+	wire_hooks_set(wire->hooks, next);
 	memcpy(wire->settings->issuers, next->issuers, sizeof(next->issuers));
 	wire->settings->issuer_count = next->issuer_count;
 	wire->settings->settle_ms = next->settle_ms;

@@ -223,6 +223,21 @@ wire_source_metrics(struct metrics *to, const struct gates *gates)
 		add_source(to, &health[i]);
 }
 
+void
+wire_hook_metrics(struct metrics *to, const struct hooks *hooks)
+{
+	struct hooks_status list[NOTICE_HOOKS];
+	int count = hooks_status(hooks, list);
+	for (int i = 0; i < count; i++) {
+		const struct hooks_status *hook = &list[i];
+		metrics_put(to, METRIC_WEBHOOK_DELIVERIES, hook->delivered, hook->name, "taken");
+		metrics_put(to, METRIC_WEBHOOK_DELIVERIES, hook->failed, hook->name, "failed");
+		metrics_put(to, METRIC_WEBHOOK_DELIVERIES, hook->given_up, hook->name, "given_up");
+		metrics_put(to, METRIC_WEBHOOK_WAITING, hook->waiting, hook->name);
+		metrics_put(to, METRIC_WEBHOOK_UP, hook->state == HOOKS_OK, hook->name);
+	}
+}
+
 /* --- what it stands on -------------------------------------------------------------------------
  */
 

@@ -6,6 +6,7 @@
 #include "api/api.h"
 #include "cluster/cluster.h"
 #include "gates/gates.h"
+#include "hooks/hooks.h"
 #include "loop/loop.h"
 #include "store/store.h"
 #include "telemetry/metrics.h"
@@ -15,6 +16,7 @@ void wire_engine_metrics(struct metrics *to, const struct engine *engine, bool a
 void wire_api_metrics(struct metrics *to, struct api *api);
 void wire_cluster_metrics(struct metrics *to, const char *name, struct cluster *cluster);
 void wire_source_metrics(struct metrics *to, const struct gates *gates);
+void wire_hook_metrics(struct metrics *to, const struct hooks *hooks);
 void wire_store_metrics(struct metrics *to, struct store *store);
 void wire_process_metrics(struct metrics *to, const struct loop *loop);
 

@@ -37,8 +37,9 @@ struct api_ports {
 	void (*metrics)(void *ctx, struct str *to); /* the whole of Prometheus' text */
 	/* Adds what an app asks for and the settings do not have: its cluster, its data sources. */
 	void (*check_app)(void *ctx, const struct app *app, struct errlist *errors);
-	struct oidc *oidc;	    /* NULL: no CI system is believed */
-	json_t *(*mesh)(void *ctx); /* {"clusters": […]}, as GET /v1/mesh answers */
+	struct oidc *oidc;		/* NULL: no CI system is believed */
+	json_t *(*mesh)(void *ctx);	/* {"clusters": […]}, as GET /v1/mesh answers */
+	json_t *(*webhooks)(void *ctx); /* {"webhooks": […]}, as GET /v1/webhooks answers */
 };
 
 /* NULL: a setting is out of its range. */

@@ -66,6 +66,15 @@ api_get_mesh(struct call *call)
 }
 
 void
+api_get_webhooks(struct call *call)
+{
+	const struct api_ports *ports = &call->api->ports;
+	json_t *hooks = ports->webhooks == NULL ? NULL : ports->webhooks(ports->ctx);
+	api_answer(
+	    call->api, call->number, 200, hooks != NULL ? hooks : json_pack("{s:[]}", "webhooks"));
+}
+
+void
 api_get_metrics(struct call *call)
 {
 	struct api *api = call->api;

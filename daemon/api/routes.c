@@ -21,6 +21,7 @@ const struct api_route api_routes[] = {
     {"GET", "/v1/version", api_get_version, MAY(KNOWN, ANY), .query = ""},
     {"GET", "/v1/clusters", api_get_clusters, MAY(READ, ANY), .query = ""},
     {"GET", "/v1/mesh", api_get_mesh, MAY(READ, ANY), .query = ""},
+    {"GET", "/v1/webhooks", api_get_webhooks, MAY(ADMIN, ALL), .query = ""},
     {"GET", "/v1/apps", api_list_apps, MAY(READ, ANY), .query = "limit after"},
     {"GET", "/v1/apps/{app}", api_get_app, MAY(READ, APP), .query = ""},
     {"PUT", "/v1/apps/{app}", api_put_app, MAY(APPS, BODY), .acts = true, .query = "",

@@ -37,6 +37,7 @@ bool api_may_route(struct call *call, const struct api_route *route);
 void api_get_version(struct call *call);
 void api_get_clusters(struct call *call);
 void api_get_mesh(struct call *call);
+void api_get_webhooks(struct call *call);
 void api_get_health(struct call *call);
 void api_get_ready(struct call *call);
 void api_get_metrics(struct call *call);

@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "engine/count.h"
 #include "engine/engine_room.h"
+#include "engine/outbox.h"
 
 #define RETRY_MS 2000
 
@@ -141,6 +142,7 @@ commit_event(struct entry *entry, const struct event *event, const char *actor)
 {
 	struct rollout *r = entry->rollout;
 	struct count_mark before = count_mark(r);
+	struct notice_mark mark = notice_mark(r);
 	struct err e;
 	if (event->kind == EVENT_ACTED)
 		audit_acted(entry, event);
@@ -156,6 +158,7 @@ commit_event(struct entry *entry, const struct event *event, const char *actor)
 	    .actor = actor,
 	    .at_ms = event->at_ms};
 	commit_write(entry, &write);
+	outbox_note(entry, event->kind, event->at_ms, &mark, actor);
 	log_event(r, event, event->kind == EVENT_CREATED ? r->release.image : text);
 	free(text);
 }
@@ -191,6 +194,8 @@ tell(struct engine *engine, struct batch *batch)
 {
 	for (int i = 0; i < batch->count; i++) {
 		const struct journal_write *write = &batch->writes[i];
+		if (write->kind == JOURNAL_OUTBOX)
+			outbox_written(engine, write);
 		if (write->kind != JOURNAL_EVENT)
 			continue;
 		struct journal_row row = {.seq = write->number,
@@ -459,6 +464,17 @@ commit_token(struct engine *engine, const struct journal_write *write, const str
 		batch_add(batch, &(struct journal_write){.kind = JOURNAL_AUDIT, .audit = row});
 	if (reply != NULL)
 		commit_reply_with(batch, reply, result, write->key, "");
+	hand_over(engine, batch);
+}
+
+void
+commit_outbox(struct engine *engine, const struct journal_write *writes, int count,
+    const struct engine_reply *reply)
+{
+	struct batch *batch = batch_new(engine, "");
+	for (int i = 0; i < count; i++)
+		batch_add(batch, &writes[i]);
+	commit_reply_with(batch, reply, ENGINE_OK, "", "");
 	hand_over(engine, batch);
 }
 

@@ -15,11 +15,13 @@
 #include "ports/gate.h"
 #include "ports/journal.h"
 #include "ports/mesh.h"
+#include "ports/notices.h"
 
 struct engine;
 struct engine_ports {
 	struct journal_port journal;
 	struct gate_port gates;
+	struct notice_port notices;
 	struct mesh_port mesh; /* way NULL: no mesh can be asked */
 	struct clock_port clock;
 	void *ctx;

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "engine/engine_room.h"
+#include "engine/outbox.h"
 
 struct pending_key {
 	struct batch *batch; /* it is freed only after the key is forgotten */
@@ -184,7 +185,9 @@ write_created(struct entry *entry, json_t *data)
 	    .text = text,
 	    .actor = r->release.who,
 	    .at_ms = r->created_ms};
+	struct notice_mark before = {.phase = PHASE_QUEUED};
 	commit_write(entry, &write);
+	outbox_note(entry, EVENT_CREATED, r->created_ms, &before, r->release.who);
 	log_line(LOG_INFO, "engine", r->id, r->app->name, "created: release %d, image %s, by %s",
 	    r->release.number, r->release.image, r->release.who);
 	free(text);

@@ -21,6 +21,8 @@ enum journal_kind {
 			  * takes the place of the same key if that is JOURNAL_KEY_MS older */
 	JOURNAL_TOKEN,	 /* key: token's id; text: its JSON; NULL text: number 0 revokes it, any
 			  * other is the time it was used last, which makes no token of none */
+	JOURNAL_OUTBOX,	 /* key: rollout; app: the hook; name: its event; actor: id of the delivery;
+			  * text: JSON. NULL text: number is done with */
 	JOURNAL_AUDIT	 /* audit alone; its number and hash are given when it is written */
 };
 
@@ -92,7 +94,15 @@ struct journal_port {
 	int (*tokens)(void *ctx, journal_each *each, void *each_ctx, struct err *e);
 	/* Calls each at most once. */
 	int (*key)(void *ctx, const char *key, journal_each *each, void *each_ctx, struct err *e);
-	int64_t (*last_seq)(void *ctx); /* the newest durable event */
+	/* What waits for a hook, oldest first: key, app, name, actor, text as in JOURNAL_OUTBOX.
+	 * The row at which each says enough is the last. */
+	int (*outbox)(void *ctx, const char *hook, int64_t after, int limit, journal_each *each,
+	    void *each_ctx, struct err *e);
+	/* The oldest row of the first hook, by its name, after that one; "" : of the first. */
+	int (*outbox_next)(
+	    void *ctx, const char *hook, journal_each *each, void *each_ctx, struct err *e);
+	int64_t (*outbox_count)(void *ctx, const char *hook); /* -1: cannot be read */
+	int64_t (*last_seq)(void *ctx);			      /* the newest durable event */
 	int (*audit)(void *ctx, const struct journal_audit_filter *filter, journal_audit_each *each,
 	    void *each_ctx, struct err *e); /* a limit of 1 to 1000 */
 	int (*audit_head)(void *ctx, struct journal_head *head, struct err *e);

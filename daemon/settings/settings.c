@@ -210,14 +210,22 @@ settings_read(const char *path,
 	return settings;
 }
 
+static void
+free_headers(char **headers)
+{
+	for (; *headers != NULL; headers++)
+		free(*headers);
+}
+
 void
 settings_free(struct settings *settings)
 {
 	if (settings == NULL)
 		return;
 	for (int i = 0; i < settings->source_count; i++)
-		for (int j = 0; j < settings->sources[i].header_count; j++)
-			free(settings->sources[i].headers[j]);
+		free_headers(settings->sources[i].headers);
+	for (int i = 0; i < settings->webhook_count; i++)
+		free_headers(settings->webhooks[i].headers);
 	free(settings);
 }
 
@@ -290,6 +298,8 @@ value_json(const struct key *key, const void *record)
 		return globs_json((const struct globs *)(const void *)slot);
 	if (key->type == &settings_urls)
 		return settings_urls_json(slot);
+	if (key->type == &settings_events)
+		return settings_events_json(slot);
 	if (key->type == &settings_claims)
 		return settings_claims_json(slot);
 	if (key->type == &keys_int)

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/keys.h"
 #include "settings/access.h"
+#include "settings/webhooks.h"
 
 #define SETTINGS_CLUSTERS 16
 #define SETTINGS_SOURCES 16
@@ -49,7 +50,6 @@ struct settings_source {
 	char url[SETTINGS_PATH], ca_file[SETTINGS_PATH];
 	char username[256], password_file[SETTINGS_PATH], token_file[SETTINGS_PATH];
 	char *headers[SETTINGS_HEADERS + 1]; /* "Name: value", owned, NULL-terminated */
-	int header_count;
 	int64_t timeout_ms;
 };
 
@@ -85,6 +85,8 @@ struct settings {
 	int access_count;
 	struct settings_issuer issuers[SETTINGS_ISSUERS];
 	int issuer_count;
+	struct settings_webhook webhooks[SETTINGS_WEBHOOKS];
+	int webhook_count;
 };
 
 /* Everything wrong with the file is in errors, with lines. NULL if anything is. check adds what

@@ -58,6 +58,15 @@ add_issuer(void *record)
 	return &settings->issuers[settings->issuer_count++];
 }
 
+static void *
+add_webhook(void *record)
+{
+	struct settings *settings = record;
+	if (settings->webhook_count == SETTINGS_WEBHOOKS)
+		return NULL;
+	return &settings->webhooks[settings->webhook_count++];
+}
+
 static void
 parse_urls(const struct key *key, const json_t *value, void *slot, struct keys_at *at)
 {
@@ -118,10 +127,6 @@ parse_headers(const struct key *key, const json_t *value, void *slot, struct key
 			headers[count++] = str_format("%s: %s", name, text);
 		keys_leave(at, mark);
 	}
-	struct settings_source *source =
-	    (struct settings_source *)(void *)((char *)slot -
-					       offsetof(struct settings_source, headers));
-	source->header_count = count;
 }
 
 const struct key_type settings_headers = {
@@ -350,6 +355,9 @@ const struct key settings_keys[] = {
 	.inside = cluster_keys, .add = add_cluster},
     {"prometheus", &keys_list, "[]", "data sources of gates; apps name one, never a URL",
 	.max = SETTINGS_SOURCES, .inside = source_keys, .add = add_source},
+    {"webhooks", &keys_list, "[]",
+	"who is told of what happens to rollouts; airisctl webhook list shows how that goes",
+	.max = SETTINGS_WEBHOOKS, .inside = settings_webhook_keys, .add = add_webhook},
     END};
 
 bool
@@ -357,7 +365,8 @@ settings_is_live(const char *path)
 {
 	static const char *const live[] = {"log.level", "log.format", "mesh.settle", "metrics.apps",
 	    "prometheus", "listen.tokenFile", "listen.tls.certificateFile", "listen.tls.keyFile",
-	    "listen.tls.clientCaFile", "listen.tls.clientCertificate", "access", "oidc"};
+	    "listen.tls.clientCaFile", "listen.tls.clientCertificate", "access", "oidc",
+	    "webhooks"};
 	for (size_t i = 0; i < sizeof(live) / sizeof(live[0]); i++)
 		if (strcmp(path, live[i]) == 0)
 			return true;
@@ -416,6 +425,11 @@ settings_items(const struct key *key, const void *record, size_t *size, int *cou
 		*size = sizeof(settings->issuers[0]);
 		*count = settings->issuer_count;
 		return (const char *)settings->issuers;
+	}
+	if (key->inside == settings_webhook_keys) {
+		*size = sizeof(settings->webhooks[0]);
+		*count = settings->webhook_count;
+		return (const char *)settings->webhooks;
 	}
 	bool clusters = key->inside == cluster_keys;
 	*size = clusters ? sizeof(settings->clusters[0]) : sizeof(settings->sources[0]);

@@ -42,6 +42,7 @@ write_point(const char *place, const struct journal_write *write)
 		event_point(place, write);
 		return;
 	case JOURNAL_ROLLOUT:
+	case JOURNAL_OUTBOX:
 	case JOURNAL_AUDIT:
 		return; /* follows from what is beside it */
 	case JOURNAL_APP:

@@ -32,6 +32,8 @@ enum verb {
 	USE_TOKEN,
 	DELETE_TOKEN,
 	PUT_AUDIT,
+	PUT_OUTBOX,
+	DELETE_OUTBOX,
 	FORGET_KEY,
 	PRUNE_KEYS,
 	PROBE,
@@ -64,6 +66,9 @@ static const char *const texts[VERBS] = {
     [USE_TOKEN] = "UPDATE tokens SET used_ms = ?1 WHERE token = ?3",
     [DELETE_TOKEN] = "DELETE FROM tokens WHERE token = ?3",
     [PUT_AUDIT] = STORE_AUDIT_INSERT,
+    [PUT_OUTBOX] = "INSERT INTO outbox (at_ms, rollout, hook, event, data, delivery)"
+		   " VALUES (?2, ?3, ?4, ?6, ?7, ?8)",
+    [DELETE_OUTBOX] = "DELETE FROM outbox WHERE seq = ?1",
     [FORGET_KEY] = "DELETE FROM keys WHERE key = ?3 AND at_ms <= ?2",
     [PRUNE_KEYS] = "DELETE FROM keys WHERE key IN"
 		   " (SELECT key FROM keys WHERE at_ms < ?1 ORDER BY at_ms LIMIT 100)",
@@ -167,6 +172,8 @@ verb_of(const struct journal_write *write)
 		if (write->text != NULL)
 			return PUT_TOKEN;
 		return write->number == 0 ? DELETE_TOKEN : USE_TOKEN;
+	case JOURNAL_OUTBOX:
+		return write->text == NULL ? DELETE_OUTBOX : PUT_OUTBOX;
 	case JOURNAL_AUDIT:
 		return PUT_AUDIT;
 	}

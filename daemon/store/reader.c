@@ -12,7 +12,7 @@
 #define STEPS_BETWEEN_LOOKS 1000	  /* of SQLite's machine; some 10 us */
 #define AFTER_ALL_TEXT "\xf4\x8f\xbf\xbf" /* U+10FFFF, larger than any key */
 
-enum ask { EVENTS_OF_ALL, EVENTS, APPS, RELEASES, KEY, TOKENS, ROLLOUTS };
+enum ask { EVENTS_OF_ALL, EVENTS, APPS, RELEASES, KEY, TOKENS, OUTBOX, OUTBOX_NEXT, ROLLOUTS };
 enum {
 	BY_APP = 1,
 	BY_PHASE = 2,
@@ -37,6 +37,10 @@ static const char *const texts[ROLLOUTS] = {
 	    " FROM keys WHERE key = ?1 LIMIT ?2",
     [TOKENS] = "SELECT token, 0, at_ms, used_ms, token, NULL, NULL, NULL, data, actor, 0"
 	       " FROM tokens WHERE token > ?1 ORDER BY token LIMIT ?2",
+    [OUTBOX] = "SELECT seq, seq, at_ms, 0, rollout, hook, NULL, event, data, delivery, 0"
+	       " FROM outbox WHERE hook = ?3 AND seq > ?1 ORDER BY seq LIMIT ?2",
+    [OUTBOX_NEXT] = "SELECT hook, seq, at_ms, 0, rollout, hook, NULL, event, data, delivery, 0"
+		    " FROM outbox WHERE hook > ?1 ORDER BY hook, seq LIMIT ?2",
 };
 
 struct store_reader {
@@ -370,6 +374,51 @@ store_read_tokens(struct store_reader *reader, journal_each *each, void *each_ct
 	struct question q = {.ask = TOKENS, .text_cursor = "", .each = each, .ctx = each_ctx};
 
 	return answer(reader, &q, e);
+}
+
+int
+store_read_outbox(struct store_reader *reader, const char *hook, int64_t after, int limit,
+    journal_each *each, void *each_ctx, struct err *e)
+{
+	struct question q = {.ask = OUTBOX,
+	    .number_cursor = after,
+	    .values = {hook},
+	    .limit = limit,
+	    .each = each,
+	    .ctx = each_ctx};
+
+	return answer(reader, &q, e);
+}
+
+int
+store_read_outbox_next(struct store_reader *reader, const char *hook, journal_each *each,
+    void *each_ctx, struct err *e)
+{
+	struct question q = {
+	    .ask = OUTBOX_NEXT, .text_cursor = hook, .limit = 1, .each = each, .ctx = each_ctx};
+
+	return answer(reader, &q, e);
+}
+
+int
+store_read_outbox_count(
+    struct store_reader *reader, const char *hook, int64_t *count, struct err *e)
+{
+	sqlite3_stmt *statement;
+	int code;
+
+	if (store_db_prepare(
+		reader->db, "SELECT count(*) FROM outbox WHERE hook = ?1", &statement, e) != 0)
+		return -1;
+	sqlite3_bind_text(statement, 1, hook, -1, SQLITE_STATIC);
+	store_reader_begin(reader);
+	code = sqlite3_step(statement);
+	if (code == SQLITE_ROW)
+		*count = sqlite3_column_int64(statement, 0);
+	else
+		store_reader_error(reader, code, e);
+	sqlite3_finalize(statement);
+	return code == SQLITE_ROW ? 0 : -1;
 }
 
 int

@@ -30,6 +30,12 @@ int store_read_key(struct store_reader *reader, const char *key, journal_each *e
     struct err *e);
 int store_read_tokens(
     struct store_reader *reader, journal_each *each, void *each_ctx, struct err *e);
+int store_read_outbox(struct store_reader *reader, const char *hook, int64_t after, int limit,
+    journal_each *each, void *each_ctx, struct err *e);
+int store_read_outbox_next(struct store_reader *reader, const char *hook, journal_each *each,
+    void *each_ctx, struct err *e);
+must_check int store_read_outbox_count(
+    struct store_reader *reader, const char *hook, int64_t *count, struct err *e);
 must_check int store_read_identity(
     struct store_reader *reader, char *to, size_t size, struct err *e);
 must_check int store_read_last_seq(struct store_reader *reader, int64_t *seq, struct err *e);

@@ -188,6 +188,33 @@ last_seq(void *ctx)
 }
 
 static int
+outbox(void *ctx, const char *hook, int64_t after, int limit, journal_each *each, void *each_ctx,
+    struct err *e)
+{
+	struct store *store = ctx;
+
+	return store_read_outbox(store->reader, hook, after, limit, each, each_ctx, e);
+}
+
+static int
+outbox_next(void *ctx, const char *hook, journal_each *each, void *each_ctx, struct err *e)
+{
+	struct store *store = ctx;
+
+	return store_read_outbox_next(store->reader, hook, each, each_ctx, e);
+}
+
+static int64_t
+outbox_count(void *ctx, const char *hook)
+{
+	struct store *store = ctx;
+	int64_t count;
+	struct err e;
+
+	return store_read_outbox_count(store->reader, hook, &count, &e) == 0 ? count : -1;
+}
+
+static int
 audit(void *ctx, const struct journal_audit_filter *filter, journal_audit_each *each,
     void *each_ctx, struct err *e)
 {
@@ -216,6 +243,9 @@ store_port(struct store *store)
 	    .releases = releases,
 	    .key = key,
 	    .tokens = tokens,
+	    .outbox = outbox,
+	    .outbox_next = outbox_next,
+	    .outbox_count = outbox_count,
 	    .last_seq = last_seq,
 	    .audit = audit,
 	    .audit_head = audit_head,

@@ -124,6 +124,13 @@ const struct metric_family metric_families[METRIC_COUNT] = {
     [METRIC_ISTIOD_REQUESTS] = {"airis_istiod_requests_total",
 	COUNTER("Questions to istiod.")},
 
+    [METRIC_WEBHOOK_DELIVERIES] = {"airis_webhook_deliveries_total", BY("webhook", "result"),
+	COUNTER("Notices that were taken, tries that failed, and notices that were given up.")},
+    [METRIC_WEBHOOK_WAITING] = {"airis_webhook_waiting", BY("webhook"),
+	GAUGE("Notices in the outbox that are not delivered yet.")},
+    [METRIC_WEBHOOK_UP] = {"airis_webhook_up", BY("webhook"),
+	GAUGE("0 while deliveries fail, or when the receiver has answered 410 Gone.")},
+
     [METRIC_DEGRADED] = {"airis_degraded",
 	GAUGE("1 while rollouts do not go on because what they do could not be written down.")},
     [METRIC_STORE_WRITABLE] = {"airis_store_writable",

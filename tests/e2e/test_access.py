@@ -29,6 +29,8 @@ GET    /metrics                     yes yes yes yes yes yes yes yes yes yes
 GET    /v1/version                  yes yes yes yes yes yes yes 401 401 401
 GET    /v1/clusters                 yes yes yes yes yes yes yes 401 401 401
 GET    /v1/mesh                     yes yes yes yes yes yes yes 401 401 401
+GET    /v1/audit                    403 403 403 403 yes 403 403 401 401 401
+GET    /v1/webhooks                 403 403 403 403 yes 403 403 401 401 401
 GET    /v1/apps                     yes yes yes yes yes yes yes 401 401 401
 GET    /v1/apps/{app}               yes yes yes yes yes 404 404 401 401 401
 PUT    /v1/apps/{app}               403 403 403 yes yes 403 403 401 401 401

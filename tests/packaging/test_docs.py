@@ -86,7 +86,7 @@ def paths_of(value, prefix=""):
     """The paths in a tree, as the table of settings has them."""
     if isinstance(value, list):
         return {prefix}.union(*(paths_of(item, prefix + "[]") for item in value))
-    if not isinstance(value, dict) or prefix.endswith("headers"):
+    if not isinstance(value, dict) or prefix.endswith(("headers", "claims")):
         return {prefix}
     dot = prefix + "." if prefix else ""
     return {prefix} - {""} | set().union(*(paths_of(v, dot + k) for k, v in value.items()))

@@ -106,6 +106,8 @@ world_all_ports(struct world *w, struct engine_ports *ports)
 {
 	world_ports(w, ports);
 	ports->event = on_event;
+	if (w->notices != NULL)
+		ports->notices = *w->notices;
 	if (w->mesh != NULL)
 		ports->mesh = *w->mesh;
 	ports->journal = (struct journal_port){.ctx = w,

@@ -330,8 +330,8 @@ open_engine(void)
 static unused void
 open_api(struct api_settings settings)
 {
-	static const struct api_ports ports = {
-	    NULL, lab_clusters, lab_sources, lab_store, lab_metrics, lab_check, NULL, lab_mesh};
+	static const struct api_ports ports = {NULL, lab_clusters, lab_sources, lab_store,
+	    lab_metrics, lab_check, NULL, lab_mesh, NULL};
 	struct err e;
 	settings.token_file = world.token;
 	world.api = api_new(lab.loop, world.engine, &settings, &ports, &e);

@@ -43,10 +43,16 @@ static const struct {
     {"prometheus[].passwordFile", "/etc/airis/prometheus-password"},
     {"prometheus[].tokenFile", "/etc/airis/prometheus-token"},
     {"prometheus[].headers", "{X-Scope-OrgID: airis-mon}"},
+    {"webhooks[].name", "chat"},
+    {"webhooks[].url", "https://hooks.example.org/airis"},
+    {"webhooks[].secretFile", "/etc/airis/chat-secret"},
+    {"webhooks[].headers", "{X-Team: shop}"},
+    {"webhooks[].caFile", "/etc/airis/chat-ca.pem"},
 };
 
 /* Neither required nor with a default, yet wanted by nearly everybody. */
-static const char *const wanted[] = {"listen.socket", "access[].user", "clusters[].kubeconfig"};
+static const char *const wanted[] = {
+    "listen.socket", "access[].user", "clusters[].kubeconfig", "webhooks[].secretFile"};
 
 struct place {
 	const char *prefix; /* of the path */

@@ -1,0 +1,19 @@
+/* outbox.c: what is to be told, in the same batch as the events that it is about. The roof may use
+ * engine_outbox_drop alone. */
+#ifndef ENGINE_OUTBOX_H
+#define ENGINE_OUTBOX_H
+
+#include "engine/engine.h"
+
+struct entry;
+
+/* After the event was folded; actor "" : airisd itself. */
+void outbox_note(struct entry *entry, enum event_kind kind, int64_t at_ms,
+    const struct notice_mark *before, const char *actor);
+/* Rows of the outbox that were delivered or given up; ENGINE_DEGRADED: they are still there. */
+void engine_outbox_drop(
+    struct engine *engine, const int64_t *seqs, int count, const struct engine_reply *reply);
+/* The row became durable, or is gone. */
+void outbox_written(struct engine *engine, const struct journal_write *write);
+
+#endif

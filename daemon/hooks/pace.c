@@ -1,0 +1,52 @@
+/* See pace.h. */
+#include "hooks/pace.h"
+
+#define FIRST_MS INT64_C(1000)
+#define LAST_MS (INT64_C(600) * 1000)
+#define ASKED_MOST_MS (INT64_C(3600) * 1000)
+#define MINUTE_MS (INT64_C(60) * 1000)
+
+int64_t
+pace_delay_ms(int failures, int64_t retry_after_ms, double random)
+{
+	int64_t delay_ms = FIRST_MS;
+	for (int i = 1; i < failures && delay_ms < LAST_MS; i++)
+		delay_ms *= 2;
+	if (delay_ms > LAST_MS)
+		delay_ms = LAST_MS;
+	delay_ms += (int64_t)((double)delay_ms / 4 * random);
+	if (retry_after_ms > ASKED_MOST_MS)
+		retry_after_ms = ASKED_MOST_MS;
+	return retry_after_ms > delay_ms ? retry_after_ms : delay_ms;
+}
+
+enum pace_verdict
+pace_verdict(int status)
+{
+	if (status >= 200 && status < 300)
+		return PACE_TAKEN;
+	return status == 410 ? PACE_GONE : PACE_AGAIN;
+}
+
+enum pace_flap
+pace_flap(int64_t said_ms, bool next, int64_t now_ms)
+{
+	if (next)
+		return PACE_SKIP;
+	return said_ms >= 0 && now_ms < said_ms + PACE_FLAP_MS ? PACE_HOLD : PACE_SEND;
+}
+
+enum pace_turn
+pace_turn(struct pace_minute *minute, int64_t now_ms)
+{
+	if (minute->since_ms == 0 || now_ms >= minute->since_ms + MINUTE_MS) {
+		bool sum = minute->full;
+		*minute = (struct pace_minute){.since_ms = now_ms};
+		if (sum)
+			return PACE_SUM;
+	}
+	if (minute->count < PACE_A_MINUTE)
+		return PACE_ONE;
+	minute->full = true;
+	return PACE_WAIT;
+}

@@ -1,0 +1,26 @@
+/* See sign.h. */
+#include "hooks/sign.h"
+
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+
+void
+sign_text(const char *key, size_t length, int64_t time_s, const char *body, char to[SIGN_TEXT])
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned size = 0;
+	char *text = str_format("%" PRId64 ".%s", time_s, body);
+	if (HMAC(EVP_sha256(), key, (int)length, (const unsigned char *)text, strlen(text), digest,
+		&size) == NULL)
+		log_fatal("libcrypto cannot do HMAC-SHA256");
+	str_copy(to, SIGN_TEXT, "v1=");
+	for (unsigned i = 0; i < size && i < 32; i++)
+		str_print(to + 3 + (size_t)2 * i, 3, "%02x", digest[i]);
+	free(text);
+}

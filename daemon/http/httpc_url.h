@@ -1,0 +1,15 @@
+/* Taking a URL apart, as libcurl will when it is asked for. */
+#ifndef HTTP_HTTPC_URL_H
+#define HTTP_HTTPC_URL_H
+
+#include <stdbool.h>
+
+struct httpc_url {
+	char scheme[16], host[256]; /* in lower case; of IPv6 with its brackets */
+	bool user;		    /* it names a user or a password, */
+	bool fragment;		    /* it has one */
+};
+/* False: it is no URL, or its host is longer than names are. */
+bool httpc_url_read(const char *text, struct httpc_url *url);
+
+#endif

@@ -1,0 +1,651 @@
+/* Webhooks out, in virtual time: the net and the outbox are played by hand. */
+#include "unit.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/jsonx.h"
+#include "base/str.h"
+#include "hooks/hooks.h"
+#include "hooks/pace.h"
+#include "hooks/sign.h"
+#include "http/httpc.h"
+#include "virtual_loop.h"
+
+#define SECOND INT64_C(1000)
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define ALL ((1U << NOTICES) - 1)
+
+static struct loop *loop;
+static struct hooks *hooks;
+
+/* --- the net ---------------------------------------------------------------------------------- */
+
+#define CALLS 200
+
+static struct {
+	struct call {
+		struct httpc_request request;
+		char url[64], *body;
+		int64_t at_ms;
+		bool open;
+	} calls[CALLS];
+	int count, open;
+	int status; /* what everybody answers at once; 0: nobody does by itself */
+	int64_t retry_after_ms;
+	const char *bad; /* a body with this in it gets 500 */
+} net;
+
+struct httpc_pool *
+httpc_pool_new(struct loop *of, int connections)
+{
+	(void)of, (void)connections;
+	return (struct httpc_pool *)&net;
+}
+
+void
+httpc_pool_free(struct httpc_pool *pool)
+{
+	(void)pool;
+}
+
+uint64_t
+httpc_start(struct httpc_pool *pool, const struct httpc_request *request)
+{
+	(void)pool;
+	assert_true(net.count < CALLS);
+	assert_true(request->timeout_ms > 0 && request->max_body == (size_t)1 << 20);
+	assert_false(request->tls.insecure);
+	struct call *call = &net.calls[net.count++];
+	*call = (struct call){.request = *request,
+	    .body = str_format("%.*s", (int)request->body_length, request->body),
+	    .at_ms = virtual_loop_now(loop),
+	    .open = true};
+	str_copy(call->url, sizeof(call->url), request->url);
+	return (uint64_t)net.count;
+}
+
+void
+httpc_cancel(struct httpc_pool *pool, uint64_t number)
+{
+	(void)pool;
+	net.calls[number - 1].open = false;
+}
+
+static void
+net_answer(int number, int status)
+{
+	struct call *call = &net.calls[number];
+	struct httpc_answer answer = {.number = (uint64_t)number + 1,
+	    .outcome = status != 0 ? HTTPC_ANSWERED : HTTPC_UNKNOWN,
+	    .status = status,
+	    .retry_after_ms = net.retry_after_ms,
+	    .body = "",
+	    .error = "the line is dead"};
+	assert_true(call->open);
+	call->open = false;
+	call->request.on_done(call->request.ctx, &answer);
+}
+
+/* --- the outbox ------------------------------------------------------------------------------- */
+
+#define ROWS 1500
+
+static struct {
+	struct row {
+		int64_t seq, at_ms;
+		char hook[16], rollout[16], event[16], id[16];
+		bool there;
+	} rows[ROWS];
+	int count, drops, gave_up;
+	bool full; /* nothing can be written */
+	struct {
+		uint64_t number;
+		bool gone;
+	} told[64];
+	int telling;
+} outbox;
+
+static struct journal_row
+row_of(const struct row *row, char text[256])
+{
+	str_print(text, 256,
+	    "{\"rollout\":{\"id\":\"%s\",\"app\":\"web\",\"namespace\":\"shop\",\"cluster\":"
+	    "\"default\",\"release\":7,\"image\":\"web:2\",\"stage\":\"canary "
+	    "25%%\",\"reason\":\"a<b & c\"},\"by\":\"\",\"waits_for\":\"\"}",
+	    row->rollout);
+	return (struct journal_row){.seq = row->seq,
+	    .at_ms = row->at_ms,
+	    .key = row->rollout,
+	    .app = row->hook,
+	    .name = row->event,
+	    .actor = row->id,
+	    .text = text};
+}
+
+static int
+outbox_read(void *ctx, const char *hook, int64_t after, int limit, journal_each *each,
+    void *each_ctx, struct err *e)
+{
+	char text[256];
+	(void)ctx, (void)e;
+	for (int i = 0; i < outbox.count && limit > 0; i++) {
+		const struct row *row = &outbox.rows[i];
+		if (!row->there || row->seq <= after || strcmp(row->hook, hook) != 0)
+			continue;
+		struct journal_row given = row_of(row, text);
+		limit--;
+		if (!each(each_ctx, &given))
+			break;
+	}
+	return 0;
+}
+
+static int
+outbox_next(void *ctx, const char *hook, journal_each *each, void *each_ctx, struct err *e)
+{
+	const struct row *first = NULL;
+	char text[256];
+	(void)ctx, (void)e;
+	for (int i = 0; i < outbox.count; i++) {
+		const struct row *row = &outbox.rows[i];
+		if (row->there && strcmp(row->hook, hook) > 0 &&
+		    (first == NULL || strcmp(row->hook, first->hook) < 0))
+			first = row;
+	}
+	if (first != NULL) {
+		struct journal_row given = row_of(first, text);
+		each(each_ctx, &given);
+	}
+	return 0;
+}
+
+static int64_t
+outbox_count(void *ctx, const char *hook)
+{
+	int64_t count = 0;
+	(void)ctx;
+	for (int i = 0; i < outbox.count; i++)
+		count += outbox.rows[i].there && strcmp(outbox.rows[i].hook, hook) == 0;
+	return count;
+}
+
+static void
+drop(void *ctx, const int64_t *seqs, int count, uint64_t number)
+{
+	(void)ctx;
+	outbox.drops++;
+	for (int i = 0; i < count && !outbox.full; i++) {
+		assert_true(outbox.rows[seqs[i] - 1].there);
+		outbox.rows[seqs[i] - 1].there = false;
+	}
+	assert_true(outbox.telling < 64);
+	outbox.told[outbox.telling].number = number;
+	outbox.told[outbox.telling++].gone = !outbox.full;
+}
+
+static void
+gave_up(void *ctx, const char *hook, int count, const char *why)
+{
+	(void)ctx, (void)hook, (void)why;
+	outbox.gave_up += count;
+}
+
+/* --- a world ---------------------------------------------------------------------------------- */
+
+static int64_t
+wall_ms(void *ctx)
+{
+	(void)ctx;
+	return INT64_C(1764457200000) + virtual_loop_now(loop);
+}
+
+static int64_t
+mono_ms(void *ctx)
+{
+	(void)ctx;
+	return virtual_loop_now(loop);
+}
+
+static void
+tell(const char *hook, const char *rollout, const char *event)
+{
+	struct notice_port port = hooks_port(hooks);
+	struct row *row = &outbox.rows[outbox.count++];
+	assert_true(outbox.count <= ROWS);
+	*row = (struct row){.seq = outbox.count, .at_ms = wall_ms(NULL), .there = true};
+	str_copy(row->hook, sizeof(row->hook), hook);
+	str_copy(row->rollout, sizeof(row->rollout), rollout);
+	str_copy(row->event, sizeof(row->event), event);
+	str_print(row->id, sizeof(row->id), "d-%d", outbox.count);
+	port.written(port.ctx, hook);
+}
+
+static void
+serve(void)
+{
+	for (int i = 0; i < net.count && net.status != 0; i++)
+		if (net.calls[i].open)
+			net_answer(i, net.bad != NULL && strstr(net.calls[i].body, net.bad)
+					  ? 500
+					  : net.status);
+}
+
+static void
+run(int64_t ms)
+{
+	int64_t end_ms = virtual_loop_now(loop) + ms;
+	do {
+		int64_t next_ms = virtual_loop_next(loop), now_ms = virtual_loop_now(loop);
+		if (next_ms < 0 || next_ms > end_ms)
+			next_ms = end_ms;
+		if (next_ms > now_ms)
+			virtual_loop_advance(loop, next_ms - now_ms);
+		virtual_loop_turn(loop);
+		serve();
+		int count = outbox.telling;
+		outbox.telling = 0;
+		for (int i = 0; i < count; i++)
+			hooks_dropped(hooks, outbox.told[i].number, outbox.told[i].gone);
+	} while (virtual_loop_now(loop) < end_ms);
+}
+
+static struct hooks_hook
+hook(const char *name, enum say_format format)
+{
+	struct hooks_hook made = {.name = name,
+	    .url = strcmp(name, "b") == 0 ? "https://b.example" : "https://a.example",
+	    .format = format,
+	    .events = ALL,
+	    .timeout_ms = 5000};
+	globs_set(&made.namespaces, "*");
+	globs_set(&made.apps, "*");
+	return made;
+}
+
+static void
+open_world(const struct hooks_hook *list, int count)
+{
+	struct hooks_ports ports = {.clock = {.wall_ms = wall_ms, .mono_ms = mono_ms},
+	    .journal = {.outbox = outbox_read,
+		.outbox_next = outbox_next,
+		.outbox_count = outbox_count},
+	    .drop = drop,
+	    .gave_up = gave_up};
+	loop = loop_new();
+	memset(&net, 0, sizeof(net));
+	memset(&outbox, 0, sizeof(outbox));
+	net.status = 200;
+	net.retry_after_ms = -1;
+	hooks = hooks_new(loop, &ports);
+	hooks_set(hooks, list, count);
+	run(10);
+}
+
+static void
+close_world(void)
+{
+	hooks_free(hooks);
+	for (int i = 0; i < net.count; i++)
+		free(net.calls[i].body);
+	loop_free(loop);
+}
+
+static void
+open_one(enum say_format format)
+{
+	struct hooks_hook one = hook("a", format);
+	open_world(&one, 1);
+}
+
+static struct hooks_status
+status(int number)
+{
+	struct hooks_status list[NOTICE_HOOKS];
+	assert_true(hooks_status(hooks, list) > number);
+	return list[number];
+}
+
+/* --- the pure parts --------------------------------------------------------------------------- */
+
+static void
+the_signature_covers_time_and_body(void **state)
+{
+	char text[SIGN_TEXT], other[SIGN_TEXT];
+	(void)state;
+	/* openssl: printf '1764457200.{"a":1}' | openssl dgst -sha256 -hmac secret */
+	sign_text("secret", 6, 1764457200, "{\"a\":1}", text);
+	assert_string_equal(
+	    text, "v1=eb3f693028c710987f70cbb649bca41137435e70668fb2312b8efb42ee08aee1");
+	sign_text("secret", 6, 1764457201, "{\"a\":1}", other);
+	assert_string_not_equal(text, other);
+	sign_text("secret", 6, 1764457200, "{\"a\":2}", other);
+	assert_string_not_equal(text, other);
+	/* RFC 4231, test case 2, has no dot in it: the key is Jefe, and this is another text. */
+	sign_text("Jefe", 4, 1764457200, "{\"a\":1}", other);
+	assert_string_not_equal(text, other);
+}
+
+static void
+the_pace(void **state)
+{
+	(void)state;
+	assert_int_equal(pace_delay_ms(1, -1, 0), 1000);
+	assert_int_equal(pace_delay_ms(1, -1, 0.999), 1249);
+	assert_int_equal(pace_delay_ms(2, -1, 0), 2000);
+	assert_int_equal(pace_delay_ms(10, -1, 0), 512000);
+	assert_int_equal(pace_delay_ms(11, -1, 0), 600000);
+	assert_int_equal(pace_delay_ms(1000000, -1, 0), 600000);
+	assert_int_equal(pace_delay_ms(1, 7000, 0), 7000);
+	assert_int_equal(pace_delay_ms(10, 7000, 0), 512000);
+	assert_int_equal(pace_delay_ms(1, 24 * HOUR, 0), HOUR);
+	assert_int_equal(pace_verdict(200), PACE_TAKEN);
+	assert_int_equal(pace_verdict(299), PACE_TAKEN);
+	assert_int_equal(pace_verdict(302), PACE_AGAIN);
+	assert_int_equal(pace_verdict(410), PACE_GONE);
+	assert_int_equal(pace_verdict(429), PACE_AGAIN);
+	assert_int_equal(pace_verdict(0), PACE_AGAIN);
+	assert_int_equal(pace_flap(-1, false, 1), PACE_SEND);
+	assert_int_equal(pace_flap(-1, true, 1), PACE_SKIP);
+	assert_int_equal(pace_flap(1000, false, 1000 + MINUTE - 1), PACE_HOLD);
+	assert_int_equal(pace_flap(1000, false, 1000 + MINUTE), PACE_SEND);
+}
+
+static enum notice
+noted(enum event_kind kind, enum phase from, enum phase to, const char *waited, const char *waits)
+{
+	struct rollout r = {.phase = from};
+	str_copy(r.waiting.object, sizeof(r.waiting.object), waited);
+	struct notice_mark before = notice_mark(&r);
+	r.phase = to;
+	str_copy(r.waiting.object, sizeof(r.waiting.object), waits);
+	return notice_of(&r, kind, &before);
+}
+
+static void
+what_is_a_notice(void **state)
+{
+	(void)state;
+#define PHASES(from, to) noted(EVENT_PHASE, PHASE_##from, PHASE_##to, "", "")
+	assert_int_equal(PHASES(QUEUED, PROGRESSING), NOTICES);
+	assert_int_equal(PHASES(PROGRESSING, PAUSED), NOTICE_PAUSED);
+	assert_int_equal(PHASES(PAUSED, PROGRESSING), NOTICE_RESUMED);
+	assert_int_equal(PHASES(PAUSED, PAUSED), NOTICES);
+	assert_int_equal(PHASES(PROGRESSING, SUCCEEDED), NOTICE_SUCCEEDED);
+	assert_int_equal(PHASES(PAUSED, ABORTING), NOTICE_ABORTING);
+	assert_int_equal(PHASES(ABORTING, ABORTED), NOTICE_ABORTED);
+	assert_int_equal(PHASES(ABORTING, FAILED), NOTICE_FAILED);
+	assert_int_equal(noted(EVENT_CREATED, PHASE_QUEUED, PHASE_QUEUED, "", ""), NOTICE_STARTED);
+	assert_int_equal(
+	    noted(EVENT_STAGE, PHASE_PROGRESSING, PHASE_PROGRESSING, "", ""), NOTICE_STAGE);
+	assert_int_equal(noted(EVENT_WAITS, PHASE_PROGRESSING, PHASE_PROGRESSING, "", "Approval"),
+	    NOTICE_APPROVAL);
+	assert_int_equal(
+	    noted(EVENT_WAITS, PHASE_PROGRESSING, PHASE_PROGRESSING, "Approval", "Approval"),
+	    NOTICES);
+	assert_int_equal(
+	    noted(EVENT_WAITS, PHASE_PROGRESSING, PHASE_PROGRESSING, "", "Gate"), NOTICES);
+	assert_int_equal(noted(EVENT_ACT, PHASE_PROGRESSING, PHASE_PAUSED, "", ""), NOTICES);
+	for (int i = 0; i < NOTICES; i++)
+		assert_int_equal(notice_of_name(notice_name((enum notice)i)), i);
+}
+
+static void
+only_https_or_this_host(void **state)
+{
+	static const char *const good[] = {"https://hooks.example/x?y=1", "http://127.0.0.1:8/x",
+	    "http://localhost/x", "http://[::1]:90/x", "https://192.168.0.1/x"};
+	static const char *const bad[] = {"http://hooks.example/x", "http://169.254.169.254/x",
+	    "http://[::ffff:127.0.0.1]/x", "https://u@hooks.example/", "https://u:p@hooks.example/",
+	    "https://hooks.example/#x", "ftp://127.0.0.1/", "file:///etc/passwd", "127.0.0.1",
+	    "http://localhost.example/", "http://127.0.0.1@evil.example/", ""};
+	struct err e;
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		assert_int_equal(hooks_check(&(struct hooks_hook){.url = good[i]}, &e), 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (hooks_check(&(struct hooks_hook){.url = bad[i]}, &e) == 0)
+			fail_msg("%s is taken", bad[i]);
+}
+
+/* --- deliveries ------------------------------------------------------------------------------- */
+
+static void
+what_fails_comes_again_and_in_order(void **state)
+{
+	(void)state;
+	open_one(SAY_GENERIC);
+	net.status = 503;
+	tell("a", "r-1", "started");
+	tell("a", "r-1", "stage");
+	run(100 * SECOND);
+	assert_true(net.count >= 6 && net.count <= 8);
+	assert_int_equal(status(0).state, HOOKS_FAILING);
+	assert_int_equal(status(0).waiting, 2);
+	assert_string_equal(status(0).error, "it answered with status 503");
+	for (int i = 0; i < net.count; i++)
+		assert_non_null(strstr(net.calls[i].body, "\"id\":\"d-1\""));
+	int failed = net.count;
+	net.status = 200;
+	run(10 * MINUTE);
+	assert_int_equal(net.count, failed + 2);
+	assert_non_null(strstr(net.calls[failed].body, "\"id\":\"d-1\""));
+	assert_non_null(strstr(net.calls[failed + 1].body, "\"id\":\"d-2\""));
+	assert_int_equal(status(0).state, HOOKS_OK);
+	assert_int_equal(status(0).waiting, 0);
+	assert_int_equal(outbox.gave_up, 0);
+	close_world();
+}
+
+static void
+a_refused_one_stops_no_other_rollout(void **state)
+{
+	(void)state;
+	open_one(SAY_GENERIC);
+	net.bad = "r-bad";
+	tell("a", "r-bad", "started");
+	tell("a", "r-bad", "stage");
+	for (int i = 0; i < 5; i++)
+		tell("a", "r-good", "stage");
+	run(20 * SECOND);
+	assert_int_equal(status(0).delivered, 5);
+	for (int i = 0; i < net.count; i++) /* the second of r-bad waits for the first */
+		assert_null(strstr(net.calls[i].body, "\"id\":\"d-2\""));
+	net.bad = NULL;
+	run(10 * MINUTE);
+	assert_int_equal(status(0).delivered, 7);
+	assert_non_null(strstr(net.calls[net.count - 1].body, "\"id\":\"d-2\""));
+	close_world();
+}
+
+static void
+a_day_is_enough(void **state)
+{
+	(void)state;
+	open_one(SAY_GENERIC);
+	net.status = 500;
+	tell("a", "r-1", "started");
+	run(23 * HOUR);
+	tell("a", "r-2", "started");
+	assert_int_equal(outbox.gave_up, 0);
+	run(HOUR + 15 * MINUTE);
+	assert_int_equal(outbox.gave_up, 1);
+	assert_int_equal(status(0).given_up, 1);
+	assert_int_equal(status(0).waiting, 1);
+	close_world();
+}
+
+static void
+gone_is_gone_until_it_is_set_again(void **state)
+{
+	struct app app = {.name = "web", .namespace = "shop"};
+	const char *names[NOTICE_HOOKS];
+	(void)state;
+	open_one(SAY_GENERIC);
+	struct notice_port port = hooks_port(hooks);
+	net.status = 410;
+	tell("a", "r-1", "started");
+	tell("a", "r-1", "stage");
+	run(SECOND);
+	assert_int_equal(net.count, 1);
+	assert_int_equal(status(0).state, HOOKS_GONE);
+	assert_int_equal(outbox.gave_up, 2);
+	assert_int_equal(port.hooks(port.ctx, &app, NOTICE_STAGE, names), 0);
+	struct hooks_hook one = hook("a", SAY_GENERIC);
+	hooks_set(hooks, &one, 1);
+	assert_int_equal(port.hooks(port.ctx, &app, NOTICE_STAGE, names), 1);
+	net.status = 200;
+	tell("a", "r-1", "paused");
+	run(SECOND);
+	assert_int_equal(status(0).delivered, 1);
+	close_world();
+}
+
+/* It was taken, and cannot be crossed out: nothing else goes meanwhile, and it does not go twice.
+ */
+static void
+a_full_disk_sends_nothing_twice(void **state)
+{
+	(void)state;
+	open_one(SAY_GENERIC);
+	outbox.full = true;
+	tell("a", "r-1", "started");
+	tell("a", "r-1", "stage");
+	run(MINUTE);
+	assert_int_equal(net.count, 1);
+	assert_true(outbox.drops > 10);
+	outbox.full = false;
+	run(MINUTE);
+	assert_int_equal(net.count, 2);
+	assert_int_equal(status(0).waiting, 0);
+	close_world();
+}
+
+static void
+one_that_hangs_delays_no_other(void **state)
+{
+	struct hooks_hook two[] = {hook("a", SAY_GENERIC), hook("b", SAY_GENERIC)};
+	(void)state;
+	open_world(two, 2);
+	net.status = 0;
+	tell("a", "r-1", "started");
+	run(SECOND);
+	for (int i = 0; i < 3; i++) {
+		tell("b", "r-1", "stage");
+		run(SECOND);
+		net_answer(net.count - 1, 200);
+		run(SECOND);
+	}
+	assert_int_equal(status(1).delivered, 3);
+	assert_int_equal(net.count, 4);
+	assert_int_equal(net.calls[0].open, true);
+	/* One that is no longer in the settings: nothing of it stays. */
+	tell("a", "r-1", "stage");
+	hooks_set(hooks, &two[1], 1);
+	run(5 * SECOND);
+	assert_int_equal(net.calls[0].open, false);
+	assert_int_equal(outbox_count(NULL, "a"), 0);
+	close_world();
+}
+
+static void
+people_are_told_of_to_and_fro_once(void **state)
+{
+	(void)state;
+	open_one(SAY_SLACK);
+	tell("a", "r-1", "paused");
+	run(SECOND);
+	assert_int_equal(net.count, 1);
+	assert_string_equal(net.calls[0].body,
+	    "{\"text\":\"shop/web release 7 (web:2) on default is paused at canary 25%: a&lt;b "
+	    "&amp; c\"}");
+	for (int i = 0; i < 5; i++) {
+		tell("a", "r-1", "resumed");
+		tell("a", "r-1", "paused");
+		run(SECOND);
+	}
+	tell("a", "r-1", "resumed");
+	tell("a", "r-2", "paused"); /* another one waits for nobody */
+	run(SECOND);
+	assert_int_equal(net.count, 2);
+	run(MINUTE);
+	assert_int_equal(net.count, 3);
+	assert_non_null(strstr(net.calls[2].body, "goes on at"));
+	assert_int_equal(status(0).waiting, 0);
+	/* What follows makes an end of the waiting. */
+	tell("a", "r-1", "paused");
+	run(SECOND);
+	assert_int_equal(net.count, 3);
+	tell("a", "r-1", "failed");
+	run(SECOND);
+	assert_int_equal(net.count, 5);
+	assert_non_null(strstr(net.calls[4].body, "FAILED"));
+	close_world();
+}
+
+static void
+a_burst_becomes_a_sum(void **state)
+{
+	char rollout[16];
+	(void)state;
+	open_one(SAY_SLACK);
+	for (int i = 0; i < 1000; i++) {
+		str_print(rollout, sizeof(rollout), "r-%d", i);
+		tell("a", rollout, i % 2 ? "failed" : "aborting");
+	}
+	run(50 * SECOND);
+	assert_int_equal(net.count, PACE_A_MINUTE);
+	run(MINUTE);
+	assert_int_equal(net.count, PACE_A_MINUTE + 1);
+	assert_string_equal(net.calls[PACE_A_MINUTE].body,
+	    "{\"text\":\"980 notices of rollouts in a burst: 490 aborting, 490 failed, see "
+	    "airisctl rollout list\"}");
+	assert_int_equal(status(0).waiting, 0);
+	close_world();
+}
+
+static void
+alerts_begin_and_end(void **state)
+{
+	(void)state;
+	open_one(SAY_ALERTMANAGER);
+	tell("a", "r-1", "approval");
+	tell("a", "r-1", "stage");
+	run(SECOND);
+	assert_int_equal(net.count, 2);
+	for (int i = 0; i < 2; i++) {
+		struct err e;
+		json_t *alerts =
+		    jsonx_parse(net.calls[i].body, strlen(net.calls[i].body), 1 << 16, &e);
+		const json_t *waits = json_array_get(alerts, 0), *bad = json_array_get(alerts, 1);
+		assert_string_equal(jsonx_text(waits, "labels.alertname"), "AirisRolloutWaits");
+		assert_string_equal(jsonx_text(waits, "labels.rollout"), "r-1");
+		assert_int_equal(
+		    strcmp(jsonx_text(waits, "endsAt"), jsonx_text(waits, "startsAt")) > 0, i == 0);
+		assert_string_equal(jsonx_text(bad, "labels.alertname"), "AirisRolloutFailed");
+		assert_string_equal(jsonx_text(bad, "endsAt"), jsonx_text(bad, "startsAt"));
+		json_decref(alerts);
+	}
+	close_world();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(the_signature_covers_time_and_body),
+	    cmocka_unit_test(the_pace),
+	    cmocka_unit_test(what_is_a_notice),
+	    cmocka_unit_test(only_https_or_this_host),
+	    cmocka_unit_test(what_fails_comes_again_and_in_order),
+	    cmocka_unit_test(a_refused_one_stops_no_other_rollout),
+	    cmocka_unit_test(a_day_is_enough),
+	    cmocka_unit_test(gone_is_gone_until_it_is_set_again),
+	    cmocka_unit_test(a_full_disk_sends_nothing_twice),
+	    cmocka_unit_test(one_that_hangs_delays_no_other),
+	    cmocka_unit_test(people_are_told_of_to_and_fro_once),
+	    cmocka_unit_test(a_burst_becomes_a_sum),
+	    cmocka_unit_test(alerts_begin_and_end),
+	};
+	return cmocka_run_group_tests_name("hooks", tests, NULL, NULL);
+}
