@@ -11,6 +11,7 @@ import fm
 import pytest
 from harness.process import BUILD, wait_for
 from harness.receiver import Receiver
+from harness.tls import Authority
 
 SECRET = b"0123456789abcdef-of-the-receiver"
 ENDS = ["succeeded", "aborted", "failed"]
@@ -140,13 +141,18 @@ def test_all_is_told_in_order_and_signed(make_daemon, shops, receivers):
     assert slow.events() == ops.events()
 
 
-def test_a_kill_loses_nothing_and_invents_nothing(make_daemon, shops, receivers):
+def test_a_kill_loses_nothing_and_invents_nothing(make_daemon, shops, receivers, tmp_path):
     """The receiver does not answer, the daemon is killed between the event and the delivery, and
-    what was tried before comes again with the same id, before all that follows."""
+    what was tried before comes again with the same id, before all that follows. By HTTPS: one
+    whose certificate is another's is told nothing."""
     stuck = threading.Event()
-    ops = receivers(lambda _: stuck.wait(60) and 503 or 503)
+    ca, other = Authority(tmp_path), Authority(tmp_path, "other")
+    pair = ca.issue("receiver", "IP:127.0.0.1", "serverAuth")
+    ops = receivers(lambda _: stuck.wait(60) and 503 or 503, pair)
+    posing = receivers(lambda _: 200, pair)
     daemon = make_daemon()
-    configure(daemon, hook(daemon, ops))
+    configure(daemon, hook(daemon, ops, caFile=ca.crt),
+              hook(daemon, posing, "posing", caFile=other.crt))
     daemon.start()
     rid = release(daemon, shops().create(), canary=HELD)
     wait_for("a delivery under way", lambda: ops.came, 30)
@@ -163,6 +169,7 @@ def test_a_kill_loses_nothing_and_invents_nothing(make_daemon, shops, receivers)
     assert ops.events() == told(daemon, rid) and ops.events()[0] == "started"
     assert tried <= {one.id for one in ops.taken}
     assert len({one.id for one in ops.taken}) == len(ops.taken)
+    assert status(daemon, "posing")["state"] == "failing" and not posing.came
     # Delivered ones are forgotten: they do not come again.
     count = len(ops.came)
     daemon.kill()

@@ -3,6 +3,7 @@ import hashlib
 import hmac
 import http.server
 import json
+import ssl
 import threading
 import time
 
@@ -28,7 +29,7 @@ class Receiver:
     """answer: (delivery) -> status, or (status, headers). All that came is in `came`; what was
     answered with 2xx is in `taken`, too."""
 
-    def __init__(self, answer=lambda _: 204):
+    def __init__(self, answer=lambda _: 204, pair=None):
         self.answer, self.came, self.taken = answer, [], []
         self.lock = threading.Lock()
         receiver = self
@@ -60,7 +61,11 @@ class Receiver:
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        if pair:  # of harness.tls: it speaks HTTPS
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(pair.crt, pair.key)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.url = f"{'https' if pair else 'http'}://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def events(self):
