@@ -7,7 +7,6 @@
 #include "base/str.h"
 #include "hooks/hooks.h"
 #include "hooks/pace.h"
-#include "hooks/sign.h"
 #include "http/httpc.h"
 #include "virtual_loop.h"
 
@@ -306,108 +305,6 @@ status(int number)
 	return list[number];
 }
 
-/* --- the pure parts --------------------------------------------------------------------------- */
-
-static void
-the_signature_covers_time_and_body(void **state)
-{
-	char text[SIGN_TEXT], other[SIGN_TEXT];
-	(void)state;
-	/* openssl: printf '1764457200.{"a":1}' | openssl dgst -sha256 -hmac secret */
-	sign_text("secret", 6, 1764457200, "{\"a\":1}", text);
-	assert_string_equal(
-	    text, "v1=eb3f693028c710987f70cbb649bca41137435e70668fb2312b8efb42ee08aee1");
-	sign_text("secret", 6, 1764457201, "{\"a\":1}", other);
-	assert_string_not_equal(text, other);
-	sign_text("secret", 6, 1764457200, "{\"a\":2}", other);
-	assert_string_not_equal(text, other);
-	/* RFC 4231, test case 2, has no dot in it: the key is Jefe, and this is another text. */
-	sign_text("Jefe", 4, 1764457200, "{\"a\":1}", other);
-	assert_string_not_equal(text, other);
-}
-
-static void
-the_pace(void **state)
-{
-	(void)state;
-	assert_int_equal(pace_delay_ms(1, -1, 0), 1000);
-	assert_int_equal(pace_delay_ms(1, -1, 0.999), 1249);
-	assert_int_equal(pace_delay_ms(2, -1, 0), 2000);
-	assert_int_equal(pace_delay_ms(10, -1, 0), 512000);
-	assert_int_equal(pace_delay_ms(11, -1, 0), 600000);
-	assert_int_equal(pace_delay_ms(1000000, -1, 0), 600000);
-	assert_int_equal(pace_delay_ms(1, 7000, 0), 7000);
-	assert_int_equal(pace_delay_ms(10, 7000, 0), 512000);
-	assert_int_equal(pace_delay_ms(1, 24 * HOUR, 0), HOUR);
-	assert_int_equal(pace_verdict(200), PACE_TAKEN);
-	assert_int_equal(pace_verdict(299), PACE_TAKEN);
-	assert_int_equal(pace_verdict(302), PACE_AGAIN);
-	assert_int_equal(pace_verdict(410), PACE_GONE);
-	assert_int_equal(pace_verdict(429), PACE_AGAIN);
-	assert_int_equal(pace_verdict(0), PACE_AGAIN);
-	assert_int_equal(pace_flap(-1, false, 1), PACE_SEND);
-	assert_int_equal(pace_flap(-1, true, 1), PACE_SKIP);
-	assert_int_equal(pace_flap(1000, false, 1000 + MINUTE - 1), PACE_HOLD);
-	assert_int_equal(pace_flap(1000, false, 1000 + MINUTE), PACE_SEND);
-}
-
-static enum notice
-noted(enum event_kind kind, enum phase from, enum phase to, const char *waited, const char *waits)
-{
-	struct rollout r = {.phase = from};
-	str_copy(r.waiting.object, sizeof(r.waiting.object), waited);
-	struct notice_mark before = notice_mark(&r);
-	r.phase = to;
-	str_copy(r.waiting.object, sizeof(r.waiting.object), waits);
-	return notice_of(&r, kind, &before);
-}
-
-static void
-what_is_a_notice(void **state)
-{
-	(void)state;
-#define PHASES(from, to) noted(EVENT_PHASE, PHASE_##from, PHASE_##to, "", "")
-	assert_int_equal(PHASES(QUEUED, PROGRESSING), NOTICES);
-	assert_int_equal(PHASES(PROGRESSING, PAUSED), NOTICE_PAUSED);
-	assert_int_equal(PHASES(PAUSED, PROGRESSING), NOTICE_RESUMED);
-	assert_int_equal(PHASES(PAUSED, PAUSED), NOTICES);
-	assert_int_equal(PHASES(PROGRESSING, SUCCEEDED), NOTICE_SUCCEEDED);
-	assert_int_equal(PHASES(PAUSED, ABORTING), NOTICE_ABORTING);
-	assert_int_equal(PHASES(ABORTING, ABORTED), NOTICE_ABORTED);
-	assert_int_equal(PHASES(ABORTING, FAILED), NOTICE_FAILED);
-	assert_int_equal(noted(EVENT_CREATED, PHASE_QUEUED, PHASE_QUEUED, "", ""), NOTICE_STARTED);
-	assert_int_equal(
-	    noted(EVENT_STAGE, PHASE_PROGRESSING, PHASE_PROGRESSING, "", ""), NOTICE_STAGE);
-	assert_int_equal(noted(EVENT_WAITS, PHASE_PROGRESSING, PHASE_PROGRESSING, "", "Approval"),
-	    NOTICE_APPROVAL);
-	assert_int_equal(
-	    noted(EVENT_WAITS, PHASE_PROGRESSING, PHASE_PROGRESSING, "Approval", "Approval"),
-	    NOTICES);
-	assert_int_equal(
-	    noted(EVENT_WAITS, PHASE_PROGRESSING, PHASE_PROGRESSING, "", "Gate"), NOTICES);
-	assert_int_equal(noted(EVENT_ACT, PHASE_PROGRESSING, PHASE_PAUSED, "", ""), NOTICES);
-	for (int i = 0; i < NOTICES; i++)
-		assert_int_equal(notice_of_name(notice_name((enum notice)i)), i);
-}
-
-static void
-only_https_or_this_host(void **state)
-{
-	static const char *const good[] = {"https://hooks.example/x?y=1", "http://127.0.0.1:8/x",
-	    "http://localhost/x", "http://[::1]:90/x", "https://192.168.0.1/x"};
-	static const char *const bad[] = {"http://hooks.example/x", "http://169.254.169.254/x",
-	    "http://[::ffff:127.0.0.1]/x", "https://u@hooks.example/", "https://u:p@hooks.example/",
-	    "https://hooks.example/#x", "ftp://127.0.0.1/", "file:///etc/passwd", "127.0.0.1",
-	    "http://localhost.example/", "http://127.0.0.1@evil.example/", ""};
-	struct err e;
-	(void)state;
-	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
-		assert_int_equal(hooks_check(&(struct hooks_hook){.url = good[i]}, &e), 0);
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		if (hooks_check(&(struct hooks_hook){.url = bad[i]}, &e) == 0)
-			fail_msg("%s is taken", bad[i]);
-}
-
 /* --- deliveries ------------------------------------------------------------------------------- */
 
 static void
@@ -633,10 +530,6 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(the_signature_covers_time_and_body),
-	    cmocka_unit_test(the_pace),
-	    cmocka_unit_test(what_is_a_notice),
-	    cmocka_unit_test(only_https_or_this_host),
 	    cmocka_unit_test(what_fails_comes_again_and_in_order),
 	    cmocka_unit_test(a_refused_one_stops_no_other_rollout),
 	    cmocka_unit_test(a_day_is_enough),
