@@ -85,7 +85,7 @@ on_request(void *ctx, struct httpd_request *request)
 	if (!api_ask_query(&call, route->query) || !body_fits(&call, route) || !api_actor(&call))
 		return;
 	log_line(route->acts ? LOG_INFO : LOG_DEBUG, "api", NULL, NULL, "%s %s by %s", method, path,
-	    call.actor);
+	    call.actor.name);
 	route->handle(&call);
 }
 

@@ -49,8 +49,10 @@ struct call {
 	struct api *api;
 	struct httpd_request *request;
 	uint64_t number;
-	char arg[256]; /* what stands for {app} or {id} in the path */
-	char actor[API_ACTOR];
+	char arg[256];	      /* what stands for {app} or {id} in the path */
+	char name[API_ACTOR]; /* of actor */
+	char who[API_ACTOR];  /* the same, without what it says of itself */
+	struct actor actor;   /* points into this call, and to the peer */
 };
 
 /* auth.c */

@@ -53,7 +53,7 @@ api_put_app(struct call *call)
 	if (app != NULL) {
 		failpoint("request:app");
 		struct engine_reply reply = api_reply(call, PENDING_APP);
-		engine_app_put(call->api->engine, app, &condition, call->actor, &reply);
+		engine_app_put(call->api->engine, app, &condition, &call->actor, &reply);
 	} else {
 		if (lines != NULL)
 			yaml_locate(lines, &errors);
@@ -115,7 +115,7 @@ api_delete_app(struct call *call)
 		return;
 	failpoint("request:app.deleted");
 	struct engine_reply reply = api_reply(call, PENDING_DELETE);
-	engine_app_delete(call->api->engine, call->arg, &condition, call->actor, &reply);
+	engine_app_delete(call->api->engine, call->arg, &condition, &call->actor, &reply);
 }
 
 struct page {

@@ -140,30 +140,49 @@ is_printable(const char *text)
 	return str_utf8_ok(text, strlen(text));
 }
 
-/* "alice uid=1000", "alice certificate spiffe://ci/deploy": the peer of the socket, or of the
- * certificate, is known for certain, the name is what it says. */
+/* "alice uid=1000", "alice certificate spiffe://ci/deploy": the peer of the socket, or the name in
+ * the certificate, is known for certain, the name is what it says. */
+static void
+name_actor(struct call *call, const char *name, const char *certain)
+{
+	struct str text;
+	str_init(&text, sizeof(call->name) - 2 - strlen(certain));
+	str_add(&text, name);
+	str_print(call->name, sizeof(call->name), "%s%s%s", str_text(&text),
+	    certain[0] != '\0' ? " " : "", certain);
+	str_done(&text);
+}
+
+/* True: it is known for certain. */
+static bool
+set_who(struct call *call, const char *peer)
+{
+	const char *certificate = httpd_certificate(call->request);
+	bool local = httpd_is_local(call->request);
+	if (certificate != NULL)
+		str_print(call->who, sizeof(call->who), "certificate %s", certificate);
+	else
+		str_print(call->who, sizeof(call->who), "%.*s", local ? (int)strcspn(peer, " ") : 5,
+		    local ? peer : "token");
+	return local || certificate != NULL;
+}
+
 bool
 api_actor(struct call *call)
 {
 	const char *name = httpd_header(call->request, "X-Airis-Actor");
-	const char *peer = httpd_peer(call->request), *blank = strrchr(peer, ' ');
-	size_t sure = blank == NULL ? strlen(peer) : (size_t)(blank - peer);
-	bool known = httpd_is_local(call->request) || httpd_certificate(call->request) != NULL;
-	struct str actor;
+	const char *peer = httpd_peer(call->request);
+	bool known = set_who(call, peer);
 	if (name != NULL && (strlen(name) > API_ACTOR || !is_printable(name))) {
 		api_problem(call->api, call->number, CODE_BAD_REQUEST,
 		    "the header X-Airis-Actor must be at most %d bytes of printable UTF-8",
 		    API_ACTOR);
 		return false;
 	}
-	if (name == NULL || name[0] == '\0') {
-		str_print(call->actor, sizeof(call->actor), "%.*s", (int)sure, peer);
-		return true;
-	}
-	str_init(&actor, sizeof(call->actor) - 1 - (known ? sure + 1 : 0));
-	str_add(&actor, name);
-	str_print(call->actor, sizeof(call->actor), "%s%s%.*s", str_text(&actor), known ? " " : "",
-	    known ? (int)sure : 0, peer);
-	str_done(&actor);
+	if (name == NULL || name[0] == '\0')
+		str_print(call->name, sizeof(call->name), "%s", known ? call->who : peer);
+	else
+		name_actor(call, name, known ? call->who : "");
+	call->actor = (struct actor){.name = call->name, .id = call->who, .from = peer};
 	return true;
 }

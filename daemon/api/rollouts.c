@@ -257,5 +257,5 @@ api_give_command(struct call *call)
 	failpoint("request:command");
 	struct engine_reply reply = api_reply(call, PENDING_ROLLOUT);
 	engine_command(
-	    call->api->engine, call->arg, command, body.full, body.reason, call->actor, &reply);
+	    call->api->engine, call->arg, command, body.full, body.reason, &call->actor, &reply);
 }

@@ -40,7 +40,7 @@ command_ended(
 
 void
 engine_command(struct engine *engine, const char *id, enum command command, bool full,
-    const char *reason, const char *actor, const struct engine_reply *reply)
+    const char *reason, const struct actor *actor, const struct engine_reply *reply)
 {
 	struct entry *entry = engine_entry(engine, id);
 	struct events events = {0};
@@ -67,7 +67,7 @@ engine_command(struct engine *engine, const char *id, enum command command, bool
 	}
 	if (command == COMMAND_ABORT)
 		entry->abort_ms = engine->ports.clock.mono_ms(engine->ports.clock.ctx);
-	commit_events(entry, &events, actor);
+	commit_events(entry, &events, actor->name);
 	events_done(&events);
 	commit_reply(entry, reply, ENGINE_OK, id, "");
 	engine_mark(entry);
@@ -87,7 +87,7 @@ may_change(struct engine *engine, const struct app_entry *entry,
 }
 
 static void
-write_app(struct engine *engine, struct app *app, const char *actor,
+write_app(struct engine *engine, struct app *app, const struct actor *actor,
     const struct engine_reply *reply, enum engine_result result)
 {
 	char *text = jsonx_dump(app->spec);
@@ -95,7 +95,7 @@ write_app(struct engine *engine, struct app *app, const char *actor,
 	    .key = app->name,
 	    .app = app->name,
 	    .text = text,
-	    .actor = actor,
+	    .actor = actor->name,
 	    .at_ms = engine_now_ms(engine)};
 	commit_app(engine, &write, app, reply, result);
 	free(text);
@@ -103,7 +103,7 @@ write_app(struct engine *engine, struct app *app, const char *actor,
 
 void
 engine_app_put(struct engine *engine, struct app *app, const struct app_condition *condition,
-    const char *actor, const struct engine_reply *reply)
+    const struct actor *actor, const struct engine_reply *reply)
 {
 	struct app_entry *entry = engine_app_entry(engine, app->name);
 	const struct app *before = commit_coming(entry);
@@ -122,7 +122,7 @@ engine_app_put(struct engine *engine, struct app *app, const struct app_conditio
 
 void
 engine_app_delete(struct engine *engine, const char *name, const struct app_condition *condition,
-    const char *actor, const struct engine_reply *reply)
+    const struct actor *actor, const struct engine_reply *reply)
 {
 	struct app_entry *entry = map_get(engine->apps, name);
 	if (entry == NULL || entry->app == NULL || entry->leaving > 0) {
@@ -146,7 +146,7 @@ engine_app_delete(struct engine *engine, const char *name, const struct app_cond
 	struct journal_write write = {.kind = JOURNAL_APP,
 	    .key = name,
 	    .app = name,
-	    .actor = actor,
+	    .actor = actor->name,
 	    .at_ms = engine_now_ms(engine)};
 	entry->leaving++;
 	commit_app(engine, &write, NULL, reply, ENGINE_OK);

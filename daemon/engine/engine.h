@@ -6,6 +6,7 @@
 #define ENGINE_ENGINE_H
 
 #include "loop/loop.h"
+#include "model/actor.h"
 #include "model/app_tag.h"
 #include "model/command.h"
 #include "model/rehearse.h"
@@ -60,7 +61,8 @@ struct engine_reply {
 };
 
 struct engine_start {
-	const char *app, *image, *why, *commit, *actor;
+	const char *app, *image, *why, *commit;
+	struct actor actor;
 	const char *key;       /* Idempotency-Key; NULL: none */
 	bool undo, known_good; /* image is not given: the one before, or release `to` */
 	int to;		       /* 0: the one before */
@@ -68,12 +70,13 @@ struct engine_start {
 void engine_start(
     struct engine *engine, const struct engine_start *start, const struct engine_reply *reply);
 void engine_command(struct engine *engine, const char *id, enum command command, bool full,
-    const char *reason, const char *actor, const struct engine_reply *reply);
+    const char *reason, const struct actor *actor, const struct engine_reply *reply);
 /* Takes the app. The why of OK is "unchanged" if it was the same. condition: NULL for none. */
 void engine_app_put(struct engine *engine, struct app *app, const struct app_condition *condition,
-    const char *actor, const struct engine_reply *reply);
+    const struct actor *actor, const struct engine_reply *reply);
 void engine_app_delete(struct engine *engine, const char *name,
-    const struct app_condition *condition, const char *actor, const struct engine_reply *reply);
+    const struct app_condition *condition, const struct actor *actor,
+    const struct engine_reply *reply);
 
 /* Looking; what is returned is valid until the loop's turn ends. */
 const struct app *engine_app(const struct engine *engine, const char *name); /* NULL: none */

@@ -103,7 +103,7 @@ fill_release(const struct engine_start *start, int number, int64_t now_ms, struc
 	    (struct release){.number = number, .at_ms = now_ms, .known_good = start->known_good};
 	str_copy(release->app, sizeof(release->app), start->app);
 	str_copy(release->image, sizeof(release->image), start->image);
-	str_copy(release->who, sizeof(release->who), start->actor);
+	str_copy(release->who, sizeof(release->who), start->actor.name ? start->actor.name : "");
 	str_copy(release->why, sizeof(release->why), start->why ? start->why : "");
 	str_copy(release->commit, sizeof(release->commit), start->commit ? start->commit : "");
 }

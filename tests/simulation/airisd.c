@@ -152,7 +152,8 @@ airisd_begin(struct world *w)
 		a->spec = parse_app(w->plan, i);
 		if (a->spec == NULL)
 			abort();
-		engine_app_put(w->engine, app_share(a->spec), NULL, "ann", &reply);
+		engine_app_put(
+		    w->engine, app_share(a->spec), NULL, &(struct actor){.name = "ann"}, &reply);
 	}
 }
 

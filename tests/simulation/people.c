@@ -132,7 +132,7 @@ start(struct world *w, const struct item *item)
 	image_text(reply->image, image, sizeof(image));
 	struct engine_start request = {.app = w->apps[item->app].name,
 	    .image = image,
-	    .actor = "ci",
+	    .actor = {.name = "ci"},
 	    .key = reply->key,
 	    .undo = same.kind == DO_UNDO};
 	if (request.undo)
@@ -168,7 +168,7 @@ command(struct world *w, const struct item *item, const char *id)
 		return;
 	world_trace(w, "%s %s", item_name(item->kind), id + (strlen(id) > 20 ? 20 : 0));
 	engine_command(w->engine, id, commands[item->kind - DO_PROMOTE],
-	    item->kind == DO_PROMOTE_FULL, "", "bob", &to);
+	    item->kind == DO_PROMOTE_FULL, "", &(struct actor){.name = "bob"}, &to);
 }
 
 void

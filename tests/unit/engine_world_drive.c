@@ -315,7 +315,7 @@ world_put(struct world *w, struct app *app)
 {
 	int number;
 	struct engine_reply reply = world_reply(w, &number);
-	engine_app_put(w->engine, app, NULL, "ann", &reply);
+	engine_app_put(w->engine, app, NULL, &(struct actor){.name = "ann"}, &reply);
 	return number;
 }
 
@@ -331,15 +331,15 @@ world_start_with(struct world *w, const struct engine_start *start)
 int
 world_undo(struct world *w, int to)
 {
-	return world_start_with(
-	    w, &(struct engine_start){.app = "web", .actor = "ann", .undo = true, .to = to});
+	return world_start_with(w,
+	    &(struct engine_start){.app = "web", .actor = {.name = "ann"}, .undo = true, .to = to});
 }
 
 const char *
 world_start(struct world *w, const char *image)
 {
 	int number = world_start_with(
-	    w, &(struct engine_start){.app = "web", .image = image, .actor = "ann"});
+	    w, &(struct engine_start){.app = "web", .image = image, .actor = {.name = "ann"}});
 	world_until_reply(w, number);
 	if (w->replies[number].result != ENGINE_CREATED)
 		world_fail(w, "not started: %s", w->replies[number].why);
@@ -351,7 +351,7 @@ world_command(struct world *w, const char *id, enum command command, bool full)
 {
 	int number;
 	struct engine_reply reply = world_reply(w, &number);
-	engine_command(w->engine, id, command, full, "", "bob", &reply);
+	engine_command(w->engine, id, command, full, "", &(struct actor){.name = "bob"}, &reply);
 	return number;
 }
 

@@ -205,8 +205,10 @@ add_events(const char *id, int count, const char *reason)
 {
 	struct engine_reply reply = {.done = on_nothing};
 	for (int i = 0; i < count; i += 4) {
-		engine_command(world.engine, id, COMMAND_PAUSE, false, reason, "me", &reply);
-		engine_command(world.engine, id, COMMAND_RESUME, false, "", "me", &reply);
+		engine_command(world.engine, id, COMMAND_PAUSE, false, reason,
+		    &(struct actor){.name = "me"}, &reply);
+		engine_command(world.engine, id, COMMAND_RESUME, false, "",
+		    &(struct actor){.name = "me"}, &reply);
 	}
 }
 

@@ -54,7 +54,8 @@ random_start(struct world *w)
 	char image[16], key[16];
 	str_print(image, sizeof(image), "web:%u", 2 + world_roll(w, 3));
 	str_print(key, sizeof(key), "k%u", world_roll(w, 12));
-	struct engine_start start = {.app = "web", .image = image, .actor = "ci", .key = key};
+	struct engine_start start = {
+	    .app = "web", .image = image, .actor = {.name = "ci"}, .key = key};
 	start.undo = world_roll(w, 8) == 0;
 	if (w->id_count < WORLD_IDS - 4 && w->reply_count < WORLD_REPLIES - 8)
 		world_start_with(w, &start);

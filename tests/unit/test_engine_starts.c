@@ -7,7 +7,8 @@ static int
 start_key(struct world *w, const char *image, const char *key)
 {
 	return world_start_with(
-	    w, &(struct engine_start){.app = "web", .image = image, .actor = "ci", .key = key});
+	    w, &(struct engine_start){
+		   .app = "web", .image = image, .actor = {.name = "ci"}, .key = key});
 }
 
 static void
@@ -394,7 +395,7 @@ delete_app(struct world *w, const char *name)
 {
 	int number;
 	struct engine_reply reply = world_reply(w, &number);
-	engine_app_delete(w->engine, name, NULL, "ann", &reply);
+	engine_app_delete(w->engine, name, NULL, &(struct actor){.name = "ann"}, &reply);
 	return number;
 }
 
@@ -423,7 +424,8 @@ put_if(struct world *w, const char *canary, const struct app_condition *conditio
 {
 	int number;
 	struct engine_reply reply = world_reply(w, &number);
-	engine_app_put(w->engine, world_app("web", canary, ""), condition, "ann", &reply);
+	engine_app_put(w->engine, world_app("web", canary, ""), condition,
+	    &(struct actor){.name = "ann"}, &reply);
 	return number;
 }
 
