@@ -25,7 +25,7 @@ struct httpd_tls_set {
 	int users;
 	gnutls_certificate_credentials_t credentials;
 	int64_t end_s; /* of the first certificate in the chain to end */
-	bool asks, requires;
+	bool asks, demands;
 };
 
 /* NULL: errors say what is wrong. stamps: of what was read, zeros where nothing could be. */

@@ -93,7 +93,7 @@ verify(gnutls_session_t session)
 
 	(void)gnutls_certificate_get_peers(session, &count);
 	if (count == 0)
-	return set->requires ? refuse(session, GNUTLS_A_CERTIFICATE_REQUIRED) : 0;
+		return set->demands ? refuse(session, GNUTLS_A_CERTIFICATE_REQUIRED) : 0;
 	status = judge_chain(session, set, &end_s);
 	return status == 0 ? 0 : refuse(session, alert_for(status));
 }

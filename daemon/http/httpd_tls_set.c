@@ -163,7 +163,7 @@ is_encrypted(const gnutls_datum_t *key)
 {
 	static const char mark[] = "ENCRYPTED";
 
-	return memmem(key->data, key->size, mark, sizeof(mark) - 1) != NULL;
+	return key->data != NULL && memmem(key->data, key->size, mark, sizeof(mark) - 1) != NULL;
 }
 
 static void
@@ -258,7 +258,7 @@ httpd_tls_set_load(const struct httpd_tls_settings *settings,
 
 	memset(stamps, 0, HTTPD_TLS_FILES * sizeof(*stamps));
 	load.set->users = 1;
-	load.set->requires = settings->client_required;
+	load.set->demands = settings->client_required;
 	if (gnutls_certificate_allocate_credentials(&load.set->credentials) < 0)
 		log_fatal("out of memory: no room for a certificate");
 	take_files(&load);
