@@ -89,7 +89,7 @@ static void
 print(const struct cli *cli, const json_t *rows)
 {
 	static const char *const heads[] = {
-	    "SEQ", "AT", "WHO", "FROM", "WHAT", "ON", "DETAIL", "WHY", "OUTCOME"};
+	    "SEQ", "AT", "WHO", "WHAT", "ON", "OUTCOME", "WHY", "DETAIL", "FROM"};
 	struct table *table = table_new(&cli->paint, 9);
 	char at[WHEN_SIZE], object[512];
 	const json_t *row;
@@ -108,12 +108,12 @@ print(const struct cli *cli, const json_t *rows)
 		table_addf(table, DIM, "%lld", (long long)jsonx_int(row, "seq", 0));
 		table_add(table, DIM, at);
 		table_add(table, BOLD, jsonx_text_or(row, "who", ""));
-		table_add(table, DIM, jsonx_text_or(row, "from", ""));
 		table_add(table, PLAIN, jsonx_text_or(row, "what", ""));
 		table_add(table, PLAIN, object);
-		table_add(table, PLAIN, jsonx_text_or(row, "detail", ""));
-		table_add(table, PLAIN, jsonx_text_or(row, "why", ""));
 		table_add(table, PLAIN, jsonx_text_or(row, "outcome", ""));
+		table_add(table, PLAIN, jsonx_text_or(row, "why", ""));
+		table_add(table, PLAIN, jsonx_text_or(row, "detail", ""));
+		table_add(table, DIM, jsonx_text_or(row, "from", ""));
 	}
 	out_table(&cli->paint, table);
 	table_free(table);
