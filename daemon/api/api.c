@@ -28,6 +28,17 @@ refuse_stranger(struct api *api, uint64_t number, const struct httpd_request *re
 		  : "TCP needs a token: send Authorization: Bearer TOKEN, or use the Unix socket");
 }
 
+/* One that is wrong may be newer than what was read last: it is no guess. */
+static bool
+fits_now(struct api *api, const char *given)
+{
+	api_token_check(&api->token, false);
+	if (given == NULL || api_token_fits(&api->token, given))
+		return given != NULL;
+	api_token_check(&api->token, true);
+	return api_token_fits(&api->token, given);
+}
+
 /* Who comes by TCP needs the token, and patience. False: answered. */
 static bool
 may_enter(struct call *call)
@@ -40,8 +51,7 @@ may_enter(struct call *call)
 	api_who_address(httpd_peer(call->request), address);
 	if (given != NULL && !api_limit_logins(call, address))
 		return false;
-	api_token_check(&api->token);
-	bool known = api_token_fits(&api->token, given);
+	bool known = fits_now(api, given);
 	if (given != NULL && !known)
 		api_limit_failed(api, address);
 	if (!api_limit_rate(call, known ? "token" : address))

@@ -57,7 +57,8 @@ struct call {
 
 /* auth.c */
 must_check int api_token_load(struct api_token *token, struct err *e);
-void api_token_check(struct api_token *token); /* loads it again if its file has changed */
+/* Loads it again if its file has changed; looked at once a second, or at once. */
+void api_token_check(struct api_token *token, bool at_once);
 bool api_token_fits(const struct api_token *token, const char *authorization);
 bool api_actor(struct call *call); /* false: answered with 400 */
 
