@@ -67,7 +67,8 @@ struct call {
 
 /* auth.c */
 must_check int api_token_load(struct api_token *token, struct err *e);
-void api_token_check(struct api_token *token); /* loads it again if its file has changed */
+/* Loads it again if its file has changed; looked at once a second, or at once. */
+void api_token_check(struct api_token *token, bool at_once);
 bool api_token_fits(const struct api_token *token, const char *secret);
 
 /* count.c: each request ends once, with the status it was answered with; 0: nobody waits for it */

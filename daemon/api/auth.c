@@ -92,12 +92,12 @@ api_token_load(struct api_token *token, struct err *e)
 }
 
 void
-api_token_check(struct api_token *token)
+api_token_check(struct api_token *token, bool at_once)
 {
 	struct stat found;
 	struct err e;
 	int64_t now_ms = clock_mono_ms();
-	if (token->file == NULL || now_ms < token->checked_ms + CHECK_MS)
+	if (token->file == NULL || (!at_once && now_ms < token->checked_ms + CHECK_MS))
 		return;
 	token->checked_ms = now_ms;
 	struct api_token now = *token;

@@ -80,6 +80,20 @@ test_wrong_tokens(void **state)
 	assert_int_equal(say(BY_TCP, "GET", "/v1/version", NULL, NULL), 401);
 }
 
+/* Whoever has the new token first is not taken for a guesser. */
+static void
+test_a_new_token_is_no_guess(void **state)
+{
+	(void)state;
+	assert_int_equal(get("/v1/version"), 200);
+	write_file(world.token, "another-token-0123456789\n");
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(say(BY_TCP, "GET", "/v1/version",
+				     "Authorization: Bearer another-token-0123456789\r\n", NULL),
+		    200);
+	assert_int_equal(get("/v1/version"), 401);
+}
+
 static void
 test_addresses(void **state)
 {
@@ -110,6 +124,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_rate, setup_rate, teardown),
 	    cmocka_unit_test_setup_teardown(test_wrong_tokens, setup_logins, teardown),
+	    cmocka_unit_test_setup_teardown(test_a_new_token_is_no_guess, setup_logins, teardown),
 	    cmocka_unit_test(test_addresses)};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	json_decref(got.json);
