@@ -1,6 +1,7 @@
 """The examples for pipelines, in config/ci and in the README: their commands are run as they stand
 there, against the real daemon by TCP."""
 import concurrent.futures
+import json
 import os
 import re
 import subprocess
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 import fm
+from harness.issuer import Issuer
 from harness.process import ROOT, SLOW, wait_for
 from test_attacks import TOKEN, with_tcp
 
@@ -22,10 +24,13 @@ class Github:
     """A job: its steps share a folder and what they write into GITHUB_ENV."""
     file = "config/ci/github-actions.yaml"
 
-    def __init__(self, env, folder):
-        self.env, self.folder = {**env, "GITHUB_ENV": str(folder / "env")}, folder
+    def __init__(self, env, folder, issuer):
+        self.env, self.folder = {
+            **env, "GITHUB_ENV": str(folder / "env"), "CURL_CA_BUNDLE": issuer.ca,
+            "ACTIONS_ID_TOKEN_REQUEST_URL": issuer.url + "/token?api-version=2",
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "of-the-job"}, folder
         job = yaml.safe_load(read(self.file))["jobs"]["release"]
-        assert set(job["env"]) == {"AIRIS", "AIRIS_TOKEN", "APP", "IMAGE", "KEY", "COMMIT", "WHY", "ACTOR"}
+        assert set(job["env"]) == set(env) and job["permissions"] == {"id-token": "write"}
         self.steps = {step["name"]: step["run"] for step in job["steps"]}
         assert not any("${{" in run for run in self.steps.values()), "names of tags would be run"
 
@@ -41,10 +46,10 @@ class Github:
         return done
 
     def start(self):
-        return self.run("Start")
+        return self.run("Token", "Start")
 
     def release(self):
-        return self.run("Start", "Wait")
+        return self.run("Token", "Start", "Wait")
 
     def cancelled(self):
         return self.run("Abort")
@@ -53,16 +58,21 @@ class Github:
 class Gitlab:
     file = "config/ci/gitlab-ci.yaml"
 
-    def __init__(self, env, folder):
-        self.env, self.folder = env, folder
+    def __init__(self, env, folder, issuer):
+        self.env, self.folder, self.issuer = env, folder, issuer
         self.job = yaml.safe_load(read(self.file))["release"]
-        assert set(self.job["variables"]) | {"AIRIS", "AIRIS_TOKEN"} == set(env)
+        assert set(self.job["variables"]) | {"AIRIS"} == set(env)
+        assert self.job["id_tokens"] == {"AIRIS_PROOF": {"aud": "$AIRIS"}}
+
+    def shell(self, script):
+        proof = self.issuer.token(aud=self.env["AIRIS"], project_id="22", repository_id=None)
+        return shell(script, {**self.env, "AIRIS_PROOF": proof}, self.folder)
 
     def start(self):
-        return shell(self.job["script"][0], self.env, self.folder)
+        return self.shell(self.job["script"][0])
 
     def release(self):
-        return shell("\n".join(self.job["script"]), self.env, self.folder)
+        return self.shell("\n".join(self.job["script"]))
 
     def cancelled(self):
         return shell("\n".join(self.job["after_script"]), {**self.env, "CI_JOB_STATUS": "canceled"},
@@ -70,8 +80,8 @@ class Gitlab:
 
 
 class Readme:
-    def __init__(self, env, folder):
-        self.env, self.folder = env, folder
+    def __init__(self, env, folder, _):
+        self.env, self.folder = {**env, "AIRIS_TOKEN": TOKEN}, folder
         block = re.search(r"(?m)^    api\(\)(?:.*\n)(?:    .*\n)+", read("README.md"))[0]
         assert len(block.splitlines()) == 10
         self.first, self.last = re.split(r" *# when the pipeline is cancelled.*\n", block)
@@ -116,7 +126,8 @@ def cancelled(job, daemon, shop):
     rollout = daemon.rollout(rid)
     assert rollout["phase"] == "aborted" and "cancelled" in rollout["reason"]
     if not isinstance(job, Readme):
-        assert rollout["release"]["who"] == "alice" and rollout["release"]["commit"] == "3f9c"
+        assert rollout["release"]["who"].startswith("alice oidc:ci:repo:shop/web:")
+        assert rollout["release"]["commit"] == "3f9c"
 
 
 def killed(job, daemon, shop):
@@ -134,10 +145,24 @@ def killed(job, daemon, shop):
     assert done.returncode == 1 and "aborted" in done.stdout and "enough" in done.stdout, done
 
 
+@pytest.fixture
+def issuer(tmp_path):
+    made = Issuer(str(tmp_path))
+    yield made
+    made.stop()
+
+
 @pytest.mark.skipif(SLOW > 1, reason="it tests scripts, once is enough")
-def test_pipelines(make_daemon, shops, tmp_path):
+def test_pipelines(make_daemon, shops, tmp_path, issuer):
     """All of them at once, one that succeeds and one that is cancelled of each."""
-    daemon = with_tcp(make_daemon(), tmp_path, {}).start()
+    daemon = with_tcp(make_daemon(), tmp_path, {})
+    url = f"http://127.0.0.1:{daemon.port}"
+    rules = [{"claims": claims, "role": "deployer", "namespaces": ["*"]}
+             for claims in ({"repository_id": "74", "ref_type": "tag"}, {"project_id": "22"})]
+    with open(daemon.config, "a", encoding="utf-8") as f:
+        f.write("oidc: " + json.dumps([{"name": "ci", "issuer": issuer.url, "audience": url,
+                                        "caFile": issuer.ca, "rules": rules}]) + "\n")
+    daemon.start()
 
     def play(pipeline, check):
         folder = tmp_path / f"{pipeline.__name__}-{check.__name__}"
@@ -145,10 +170,9 @@ def test_pipelines(make_daemon, shops, tmp_path):
         shop = shops().create()
         hold = "0s" if check is released else "1h"
         daemon.apply(fm.quick(shop, canary={"weights": [100], "hold": hold}))
-        check(pipeline({"AIRIS": f"http://127.0.0.1:{daemon.port}", "AIRIS_TOKEN": TOKEN,
-                        "APP": shop.name, "IMAGE": shop.image_of("2.0"), "KEY": folder.name,
-                        "COMMIT": "3f9c", "WHY": "https://ci.example/1", "ACTOR": "alice"}, folder),
-              daemon, shop)
+        check(pipeline({"AIRIS": url, "APP": shop.name, "IMAGE": shop.image_of("2.0"),
+                        "KEY": folder.name, "COMMIT": "3f9c", "WHY": "https://ci.example/1",
+                        "ACTOR": "alice"}, folder, issuer), daemon, shop)
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
         plays = [pool.submit(play, pipeline, check) for pipeline in (Github, Gitlab, Readme)
                  for check in (released, cancelled)]

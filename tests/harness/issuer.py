@@ -1,6 +1,7 @@
 """A CI system that vouches for its pipelines by OpenID Connect: HTTPS, a key set, signed tokens.
 Keys and certificates are made by openssl, here and now."""
 import base64
+import itertools
 import http.server
 import json
 import os
@@ -8,6 +9,7 @@ import ssl
 import subprocess
 import threading
 import time
+import urllib.parse
 
 
 def run(*command, data=None):
@@ -40,7 +42,7 @@ class Key:
 
 class Issuer:
     def __init__(self, folder):
-        self.folder, self.keys, self.asked, self.numbers = folder, [], [], 0
+        self.folder, self.keys, self.asked, self.numbers = folder, [], [], itertools.count(1)
         self.down = False
         self.key = Key(folder, "first")
         self.keys.append(self.key)
@@ -54,7 +56,8 @@ class Issuer:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 issuer.asked.append(self.path)
-                body = issuer.answer(self.path)
+                body = issuer.answer(self.path) or issuer.vouch(
+                    self.path, self.headers.get("Authorization"))
                 self.send_response(503 if issuer.down else 404 if body is None else 200)
                 self.send_header("Content-Type", "application/json")
                 self.end_headers()
@@ -74,11 +77,18 @@ class Issuer:
             return {"issuer": self.url, "jwks_uri": self.url + "/keys"}
         return {"keys": [key.public() for key in self.keys]} if path == "/keys" else None
 
+    def vouch(self, path, authorization):
+        """As GitHub does for a job that asks for it."""
+        url = urllib.parse.urlparse(path)
+        query = dict(urllib.parse.parse_qsl(url.query))
+        if url.path != "/token" or authorization != "bearer of-the-job":
+            return None
+        return {"value": self.token(aud=query["audience"], ref="refs/tags/v1", ref_type="tag")}
+
     def claims(self, **more):
-        self.numbers += 1
         now = int(time.time())
         claims = {"iss": self.url, "aud": "airis", "exp": now + 300, "nbf": now - 5, "iat": now,
-                  "jti": str(self.numbers), "sub": "repo:shop/web:ref:refs/heads/main",
+                  "jti": str(next(self.numbers)), "sub": "repo:shop/web:ref:refs/heads/main",
                   "repository_id": "74", "ref": "refs/heads/main", "event_name": "push", **more}
         return {name: value for name, value in claims.items() if value is not None}
 
