@@ -9,7 +9,7 @@
 #include "base/jsonx.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "http/httpc_origin.h"
+#include "http/httpc_url.h"
 
 #define DISCOVERY "/.well-known/openid-configuration"
 #define FRESH_MS (INT64_C(3600) * 1000)
@@ -45,10 +45,21 @@ struct issuer {
 
 /* --- settings --------------------------------------------------------------------------------- */
 
+/* "https://host:port" of a URL, owned; NULL: not https, or with a user, a query or a fragment. */
+static char *
+origin_of(const char *text)
+{
+	struct httpc_url url;
+	if (!httpc_url_read(text, &url) || strcmp(url.scheme, "https") != 0 || url.user ||
+	    url.query || url.fragment)
+		return NULL;
+	return str_format("https://%s:%s", url.host, url.port);
+}
+
 static int
 check_url(const char *what, const char *url, struct err *e)
 {
-	char *origin = httpc_origin(url);
+	char *origin = origin_of(url);
 	bool good = origin != NULL;
 	free(origin);
 	if (good)
@@ -203,7 +214,7 @@ read_discovery(const struct issuer *issuer, const struct httpc_answer *answer, s
 		return NULL;
 	}
 	const char *name = jsonx_text_or(root, "issuer", ""), *keys = jsonx_text(root, "jwks_uri");
-	char *there = keys == NULL ? NULL : httpc_origin(keys), *here = httpc_origin(issuer->url);
+	char *there = keys == NULL ? NULL : origin_of(keys), *here = origin_of(issuer->url);
 	char *url = NULL;
 	if (strcmp(name, issuer->url) != 0)
 		err_set(why, "it calls itself \"%.128s\"; the settings must have the same", name);

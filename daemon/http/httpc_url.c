@@ -18,7 +18,8 @@ static bool
 take(CURLU *parts, CURLUPart part, char *to, size_t size)
 {
 	char *text = NULL;
-	bool good = curl_url_get(parts, part, &text, 0) == CURLUE_OK && str_copy(to, size, text);
+	bool good = curl_url_get(parts, part, &text, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+		    str_copy(to, size, text);
 
 	curl_free(text);
 	return good;
@@ -34,7 +35,10 @@ httpc_url_read(const char *text, struct httpc_url *url)
 
 	if (good) {
 		url->user = has(parts, CURLUPART_USER) || has(parts, CURLUPART_PASSWORD);
+		url->query = has(parts, CURLUPART_QUERY);
 		url->fragment = has(parts, CURLUPART_FRAGMENT);
+		if (!take(parts, CURLUPART_PORT, url->port, sizeof(url->port)))
+			url->port[0] = '\0';
 	}
 	curl_url_cleanup(parts);
 	return good;

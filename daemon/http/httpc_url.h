@@ -7,7 +7,8 @@
 struct httpc_url {
 	char scheme[16], host[256]; /* in lower case; of IPv6 with its brackets */
 	bool user;		    /* it names a user or a password, */
-	bool fragment;		    /* it has one */
+	bool query, fragment;	    /* it has one */
+	char port[8];		    /* that of the scheme, if it names none */
 };
 /* False: it is no URL, or its host is longer than names are. */
 bool httpc_url_read(const char *text, struct httpc_url *url);

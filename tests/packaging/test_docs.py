@@ -109,3 +109,12 @@ def test_comments_of_the_sample_come_off(tmp_path):
     path.write_text(text)
     assert "no errors" in out("airisd", "--check", "--config", str(path))
     assert yaml.safe_load(text)["clusters"][0]["kubeconfig"] == "/etc/airis/kubeconfig"
+
+
+def test_every_error_code_is_in_rest_md():
+    """And none that is not, each with its status."""
+    source = read("daemon/api/answer.c")
+    told = dict(re.findall(r'\[CODE_\w+\] = \{"(\w+)", "[^"]+", (\d+)\}', source))
+    assert len(told) == read("daemon/api/answer.h").count("\tCODE_") - 1
+    page = dict(re.findall(r"(?m)^\| `(\w+)` \| (\d{3}) \|", read("docs/rest.md")))
+    assert page == told
