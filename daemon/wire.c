@@ -267,13 +267,14 @@ void
 wire_check(const struct settings *settings, struct errlist *errors)
 {
 	check_text(settings, errors);
-	wire_tls_check(settings, errors);
+	wire_tls_check(settings, false, errors);
 }
 
 void
 wire_check_run(const struct settings *settings, struct errlist *errors)
 {
-	wire_check(settings, errors);
+	check_text(settings, errors);
+	wire_tls_check(settings, true, errors);
 	settings_need_credentials(settings, errors);
 	wire_access_check(settings, errors);
 	wire_hooks_check_run(settings, errors);
@@ -498,6 +499,11 @@ take_over(struct wire *wire, struct settings *next)
 	wire_tls_reload(wire->api, wire->settings, next);
 	engine_settle_set(wire->engine, next->settle_ms);
 	wire_access(next, wire->api);
+	const char *file = next->token_file[0] != '\0' ? next->token_file : NULL;
+	struct err e;
+	if (api_reload(wire->api, file, &e) < 0)
+		log_error("airisd", "%s; until then nobody is let in by it", e.text);
+	str_copy(wire->settings->token_file, sizeof(wire->settings->token_file), next->token_file);
 	struct oidc_settings *oidc = wire_oidc(next);
 	oidc_set(wire->oidc, oidc);
 	wire_oidc_done(oidc);

@@ -37,10 +37,11 @@ add_all(const struct errlist *found, struct errlist *errors)
 }
 
 void
-wire_tls_check(const struct settings *settings, struct errlist *errors)
+wire_tls_check(const struct settings *settings, bool any_time, struct errlist *errors)
 {
 	struct httpd_tls_settings tls = from_settings(&settings->tls);
 	struct errlist found;
+	tls.any_time = any_time;
 	if (!is_on(settings) || !is_known(&settings->tls))
 		return;
 	errlist_init(&found);
@@ -56,6 +57,7 @@ wire_tls_start(struct api *api, const struct settings *settings, struct err *e)
 	struct errlist found;
 	if (!is_on(settings))
 		return 0;
+	tls.any_time = true;
 	errlist_init(&found);
 	int rc = api_tls(api, &tls, &found);
 	if (rc < 0)

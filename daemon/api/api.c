@@ -230,9 +230,13 @@ api_policy_set(struct api *api, const struct policy *policy)
 }
 
 int
-api_reload(struct api *api, struct err *e)
+api_reload(struct api *api, const char *token_file, struct err *e)
 {
-	return api->token.file == NULL ? 0 : api_token_load(&api->token, e);
+	char *before = api->token.file;
+	api->token.file = mem_strdup(token_file);
+	free(before);
+	api->token.known = false;
+	return token_file == NULL ? 0 : api_token_load(&api->token, e);
 }
 
 void

@@ -64,9 +64,10 @@ void api_event(struct api *api, const struct journal_row *row);
 /* Who may do what; copied, and in force at once, for streams within a second. Until it is called
  * whoever may open the socket is admin. The token of the token file always is. */
 void api_policy_set(struct api *api, const struct policy *policy);
-/* Reads the token again now. (A changed file is noticed within a second anyway.) -1: no token can
- * be read from it, so nobody is let in by TCP until one can. */
-must_check int api_reload(struct api *api, struct err *e);
+/* From now on the token is in this file (NULL: none), and read now. (A changed file is noticed
+ * within a second anyway.) -1: no token can be read from it, so nobody is let in by one until one
+ * can. */
+must_check int api_reload(struct api *api, const char *token_file, struct err *e);
 /* What was asked of it, for the metrics. */
 enum api_method { API_GET, API_POST, API_PUT, API_DELETE, API_METHODS };
 const char *api_method_name(enum api_method method);

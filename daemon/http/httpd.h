@@ -42,6 +42,9 @@ struct httpd_tls_settings { /* copied; NULL or "": none */
 	const char *certificate_file, *key_file;
 	const char *client_ca_file; /* a client's certificate must lead to one of these */
 	bool client_required;	    /* who shows none is refused */
+	/* Certificates out of their time are taken too: clients refuse them, and it is said daily.
+	 */
+	bool any_time;
 };
 /* Is all well with these files? Paths of the errors: certificateFile, keyFile, clientCaFile. */
 void httpd_tls_check(const struct httpd_tls_settings *settings, struct errlist *errors);

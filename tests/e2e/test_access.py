@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import signal
 import sqlite3
 import stat
 import subprocess
@@ -459,3 +460,19 @@ def test_the_sockets_peer_is_known(quick_lab):
         assert ask_as(12345, "/v1/apps")[0][0] == "200"
     finally:
         daemon.stop()
+
+
+def test_another_token_file(tcp):
+    """SIGHUP takes it over, as --print-config shows it, and the one before counts no more."""
+    daemon, other = tcp.daemon, "another-token-0123456789"
+    path = os.path.join(daemon.folder, "other")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(other + "\n")
+    os.chmod(path, 0o600)
+    with open(daemon.config, encoding="utf-8") as f:
+        text = f.read()
+    with open(daemon.config, "w", encoding="utf-8") as f:
+        f.write(text.replace(os.path.join(daemon.folder, "token"), path))
+    daemon.process.popen.send_signal(signal.SIGHUP)
+    wait_for("the other token", lambda: tcp.call(other, "GET", "/v1/version").status == 200)
+    assert tcp.call(FILE_TOKEN, "GET", "/v1/version").status == 401

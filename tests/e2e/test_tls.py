@@ -205,9 +205,6 @@ def spoil(site, made, what):
     if what == "a key for all":
         os.chmod(site.key, 0o644)
         return "keyFile", "every user of this host can read or write the key (mode 0644)"
-    if what == "expired":
-        made.old.put(site.crt, site.key)
-        return "certificateFile", "certificate 1 in it expired at 20"
     if what == "for clients":
         made.client.put(site.crt, site.key)
         return "certificateFile", "the first certificate in it is not for servers"
@@ -217,8 +214,7 @@ def spoil(site, made, what):
     raise ValueError(what)
 
 
-WRONG = ["another key", "an encrypted key", "a key for all", "expired", "for clients",
-         "nothing there"]
+WRONG = ["another key", "an encrypted key", "a key for all", "for clients", "nothing there"]
 
 
 @pytest.mark.parametrize("what", WRONG)
@@ -233,6 +229,26 @@ def test_wrong_files_keep_it_from_starting(alone, site, made, what):
     done = subprocess.run([AIRISD, "--config", alone.config], capture_output=True, text=True,
                           check=False, timeout=20 * SLOW)
     assert done.returncode == 1 and words in done.stderr, done.stderr
+
+
+def test_an_expired_certificate_does_not(alone, site, made):
+    """Not from starting: whoever is on the host can still abort. It is said, by --check too, and a
+    new one is taken as ever; an expired one in the place of a good one is not."""
+    made.old.put(site.crt, site.key)
+    done = alone.check()
+    assert done.returncode == 1 and "certificate 1 in it expired at 20" in done.stderr, done.stderr
+    by_socket = alone.config + ".s"
+    alone.write({**site.listen(), "socket": by_socket})
+    alone.process.start()
+    wait_for("airisd", lambda: site.ctl("version", url=f"unix:{by_socket}", ca=None).returncode == 0)
+    alone.says("the certificate expired at 20", "clients refuse it")
+    with pytest.raises(ssl.SSLCertVerificationError):
+        site.ask()
+    made.server.put(site.crt, site.key)
+    wait_for("the new one", lambda: site.serial() == serial_of(made.server))
+    made.old.put(site.crt, site.key)
+    alone.says("certificate 1 in it expired at 20")
+    assert site.ask()[0] == 200
 
 
 def test_settings_that_do_not_go_together(alone, site):

@@ -51,7 +51,7 @@ test_a_changed_token_is_noticed(void **state)
 	struct err e;
 	(void)state;
 	write_file(world.token, "another-token-0123456789\n");
-	assert_int_equal(api_reload(world.api, &e), 0);
+	assert_int_equal(api_reload(world.api, world.token, &e), 0);
 	assert_int_equal(get("/v1/version"), 401);
 	assert_int_equal(say(BY_TCP, "GET", "/v1/version",
 			     "authorization: bearer another-token-0123456789\r\n", NULL),
@@ -62,7 +62,7 @@ test_a_changed_token_is_noticed(void **state)
 	assert_int_equal(say(BY_TCP, "GET", "/v1/version",
 			     "Authorization: Bearer another-token-0123456789\r\n", NULL),
 	    401);
-	assert_int_equal(api_reload(world.api, &e), -1);
+	assert_int_equal(api_reload(world.api, world.token, &e), -1);
 	assert_non_null(strstr(e.text, world.token));
 	write_file(world.token, TOKEN);
 	lab_for(1100);
