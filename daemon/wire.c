@@ -336,15 +336,6 @@ build_engine(struct wire *wire, struct err *e)
 	return wire->engine == NULL ? refuse_journal(wire->settings->database, e) : 0;
 }
 
-static void
-build_oidc(struct wire *wire)
-{
-	static const struct clock_port times = {.wall_ms = wall, .mono_ms = mono};
-	struct oidc_settings *settings = wire_oidc(wire->settings);
-	wire->oidc = oidc_new(wire->loop, &times, settings);
-	wire_oidc_done(settings);
-}
-
 static int
 build_api(struct wire *wire, struct err *e)
 {
@@ -357,7 +348,8 @@ build_api(struct wire *wire, struct err *e)
 	    .limits = {.max_connections = from->max_connections,
 		.max_body = (size_t)from->max_body,
 		.header_deadline_ms = from->header_timeout_ms}};
-	build_oidc(wire);
+	static const struct clock_port times = {.wall_ms = wall, .mono_ms = mono};
+	wire->oidc = wire_oidc(wire->loop, &times, from);
 	struct api_ports ports = {.ctx = wire,
 	    .oidc = wire->oidc,
 	    .clusters = clusters_health,
@@ -498,20 +490,9 @@ take_over(struct wire *wire, struct settings *next)
 	gates_reload(wire->gates, sources, (size_t)next->source_count);
 	wire_tls_reload(wire->api, wire->settings, next);
 	engine_settle_set(wire->engine, next->settle_ms);
-	wire_access(next, wire->api);
-	const char *file = next->token_file[0] != '\0' ? next->token_file : NULL;
-	struct err e;
-	if (api_reload(wire->api, file, &e) < 0)
-		log_error("airisd", "%s; until then nobody is let in by it", e.text);
-	str_copy(wire->settings->token_file, sizeof(wire->settings->token_file), next->token_file);
-	struct oidc_settings *oidc = wire_oidc(next);
-	oidc_set(wire->oidc, oidc);
-	wire_oidc_done(oidc);
-	memcpy(wire->settings->access, next->access, sizeof(next->access));
-	wire->settings->access_count = next->access_count;
+	wire_access_reload(wire->settings, next, wire->api);
+	wire_oidc_reload(wire->oidc, wire->settings, next);
 	wire_hooks_set(wire->hooks, next);
-	memcpy(wire->settings->issuers, next->issuers, sizeof(next->issuers));
-	wire->settings->issuer_count = next->issuer_count;
 	wire->settings->settle_ms = next->settle_ms;
 	wire->settings->metrics_apps = next->metrics_apps;
 	wire->settings->log_level = next->log_level;

@@ -168,8 +168,8 @@ _Static_assert(OIDC_ISSUERS >= SETTINGS_ISSUERS &&
 		   OIDC_RULES >= SETTINGS_ISSUERS * SETTINGS_RULES && CLAIMS_PINS >= SETTINGS_PINS,
     "there is room for all that the settings may have");
 
-struct oidc_settings *
-wire_oidc(const struct settings *settings)
+static struct oidc_settings *
+oidc_settings(const struct settings *settings)
 {
 	struct oidc_settings *to = mem_alloc(sizeof(*to));
 	for (; to->issuer_count < settings->issuer_count; to->issuer_count++) {
@@ -187,10 +187,41 @@ wire_oidc(const struct settings *settings)
 	return to;
 }
 
-void
-wire_oidc_done(struct oidc_settings *settings)
+static void
+oidc_settings_free(struct oidc_settings *settings)
 {
 	for (int i = 0; i < settings->issuer_count; i++)
 		free(settings->issuers[i].ca_pem);
 	free(settings);
+}
+
+struct oidc *
+wire_oidc(struct loop *loop, const struct clock_port *clock, const struct settings *settings)
+{
+	struct oidc_settings *from = oidc_settings(settings);
+	struct oidc *oidc = oidc_new(loop, clock, from);
+	oidc_settings_free(from);
+	return oidc;
+}
+
+void
+wire_oidc_reload(struct oidc *oidc, struct settings *now, const struct settings *next)
+{
+	struct oidc_settings *from = oidc_settings(next);
+	oidc_set(oidc, from);
+	oidc_settings_free(from);
+	memcpy(now->issuers, next->issuers, sizeof(next->issuers));
+	now->issuer_count = next->issuer_count;
+}
+
+void
+wire_access_reload(struct settings *now, const struct settings *next, struct api *api)
+{
+	struct err e;
+	wire_access(next, api);
+	memcpy(now->access, next->access, sizeof(next->access));
+	now->access_count = next->access_count;
+	if (api_reload(api, next->token_file[0] != '\0' ? next->token_file : NULL, &e) < 0)
+		log_error("airisd", "%s; until then nobody is let in by it", e.text);
+	str_copy(now->token_file, sizeof(now->token_file), next->token_file);
 }
