@@ -402,6 +402,29 @@ def test_a_stream_ends_with_its_token(away):
     conn.close()
 
 
+def test_a_key_opens_nothing_elsewhere(away):
+    """An Idempotency-Key is the daemon's: who sends that of somebody else's start, of an app that
+    has moved since, learns nothing of it."""
+    spec, rid = begin(away, "web-1")
+    path, body = f"/v1/apps/{spec['name']}", {"app": "web-1", "image": "web:3.0"}
+    key = {"Idempotency-Key": "run-17"}
+    _, here = away.make("admin", ["shop"])
+    _, there = away.make("admin", ["elsewhere"])
+    _, both = away.make("admin", ["shop", "elsewhere"])
+    assert away.call(here, "POST", f"/v1/rollouts/{rid}/abort", {}).status == 200
+    away.daemon.wait_phase(rid, "aborted")
+    started = away.call(here, "POST", "/v1/rollouts", body, key)
+    assert started.status == 201, started.text
+    moved = {**spec, "namespace": "elsewhere"}
+    assert away.call(both, "PUT", path, moved).status == 200
+    for wait in ("", "?wait=1s"):
+        answer = away.call(there, "POST", "/v1/rollouts" + wait, body, key)
+        is_problem(answer, 409, "key_reused", "take a new one")
+        assert started.json["id"] not in answer.text and "shop" not in answer.text
+        again = away.call(both, "POST", "/v1/rollouts" + wait, body, key)
+        assert (again.status, again.json["id"]) == (200, started.json["id"])
+
+
 def test_a_stream_ends_with_the_token_files_token(away):
     """Nobody asks anything meanwhile: that the file has changed is noticed all the same."""
     _, rid = begin(away, "web-1")
