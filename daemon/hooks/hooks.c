@@ -70,7 +70,7 @@ each_row(void *ctx, const struct journal_row *row)
 {
 	struct sweeping *sweeping = ctx;
 	sweeping->seqs[sweeping->count++] = row->seq;
-	return sweeping->count < SUM_MOST;
+	return sweeping->count < DROP_MOST;
 }
 
 void
@@ -85,16 +85,16 @@ hooks_dropped(struct hooks *hooks, uint64_t number, bool gone)
 	loop_timer_set(hooks->sweep, gone ? 0 : SWEEP_MS);
 }
 
-static void
-sweep_hook(struct hooks *hooks, struct sweeping *sweeping)
+/* -1: they cannot be read. */
+static int
+sweep_hook(struct hooks *hooks, struct sweeping *sweeping, struct err *e)
 {
 	const struct journal_port *journal = &hooks->ports.journal;
-	struct err e;
 	sweeping->count = 0;
-	sweeping->seqs = mem_array(SUM_MOST, sizeof(*sweeping->seqs));
-	if (journal->outbox(journal->ctx, sweeping->hook, 0, SUM_MOST, each_row, sweeping, &e) ==
-		0 &&
-	    sweeping->count > 0) {
+	sweeping->seqs = mem_array(DROP_MOST, sizeof(*sweeping->seqs));
+	int result =
+	    journal->outbox(journal->ctx, sweeping->hook, 0, DROP_MOST, each_row, sweeping, e);
+	if (result == 0 && sweeping->count > 0) {
 		log_warn("hooks",
 		    "%d notices are dropped: they were for %s, which is not in the settings",
 		    sweeping->count, sweeping->hook);
@@ -102,6 +102,7 @@ sweep_hook(struct hooks *hooks, struct sweeping *sweeping)
 		hooks->ports.drop(hooks->ports.ctx, sweeping->seqs, sweeping->count, 0);
 	}
 	free(sweeping->seqs);
+	return result;
 }
 
 static void
@@ -111,15 +112,20 @@ on_sweep(void *ctx)
 	const struct journal_port *journal = &hooks->ports.journal;
 	struct sweeping sweeping = {.hook = ""};
 	struct err e;
+	int result;
 	if (hooks->sweeping)
 		return;
 	do {
 		sweeping.count = 0;
-		if (journal->outbox_next(journal->ctx, sweeping.hook, each_name, &sweeping, &e) < 0)
-			log_warn("hooks", "the outbox cannot be read: %s", e.text);
-	} while (sweeping.count > 0 && by_name(hooks, sweeping.hook) != NULL);
-	if (sweeping.count > 0)
-		sweep_hook(hooks, &sweeping);
+		result =
+		    journal->outbox_next(journal->ctx, sweeping.hook, each_name, &sweeping, &e);
+	} while (result == 0 && sweeping.count > 0 && by_name(hooks, sweeping.hook) != NULL);
+	if (result == 0 && sweeping.count > 0)
+		result = sweep_hook(hooks, &sweeping, &e);
+	if (result < 0) {
+		log_warn("hooks", "the outbox cannot be read: %s", e.text);
+		loop_timer_set(hooks->sweep, SWEEP_MS);
+	}
 }
 
 /* --- the whole ---------------------------------------------------------------------------------
@@ -133,6 +139,8 @@ hooks_new(struct loop *loop, const struct hooks_ports *ports)
 	hooks->ports = *ports;
 	hooks->pool = httpc_pool_new(loop, NOTICE_HOOKS);
 	hooks->sweep = loop_timer_new(loop, on_sweep, hooks);
+	hooks->wall_base_ms = ports->clock.wall_ms(ports->clock.ctx);
+	hooks->mono_base_ms = ports->clock.mono_ms(ports->clock.ctx);
 	return hooks;
 }
 

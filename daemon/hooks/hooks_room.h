@@ -8,7 +8,10 @@
 #include "http/httpc.h"
 
 #define HOLDS 16      /* rollouts whose turn is later, of a hook */
-#define SUM_MOST 1000 /* rows in a sum, or dropped at once */
+#define SUM_MOST 1000 /* rows in a sum, or given up at once */
+/* Rows that the journal is asked to drop at a time: what all hooks ask for together must not fill
+ * the queue of a disk that hangs, in which an abort would have no place. */
+#define DROP_MOST 250
 #define HEADERS 24
 
 struct hooks {
@@ -20,6 +23,7 @@ struct hooks {
 	uint64_t number;	  /* of the newest worker */
 	struct loop_timer *sweep; /* drops what waits for nobody */
 	bool sweeping;
+	int64_t wall_base_ms, mono_base_ms;
 };
 
 struct job {	       /* what is under way */
@@ -54,10 +58,12 @@ struct worker {
 	struct job job;
 	bool dropping;	/* the journal has been asked, */
 	int64_t *drops; /* for these; owned */
-	int drop_count;
+	int drop_count, dropped,
+	    asked;	 /* the first ones are gone; those after them are asked for */
 	bool drop_again; /* it could not */
 	bool gone;
-	int failures; /* in a row */
+	bool more_old; /* than were given up at once */
+	int failures;  /* in a row */
 	int64_t not_before_ms;
 	struct hold holds[HOLDS];
 	int hold_count;

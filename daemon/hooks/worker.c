@@ -31,6 +31,15 @@ wall_ms(const struct worker *worker)
 	return clock->wall_ms(clock->ctx);
 }
 
+/* As the engine has it, which gives the rows their time: a clock of the wall that is set meanwhile
+ * makes none of them old. */
+static int64_t
+row_now_ms(const struct worker *worker)
+{
+	const struct hooks *hooks = worker->hooks;
+	return hooks->wall_base_ms + worker_now_ms(worker) - hooks->mono_base_ms;
+}
+
 /* --- done with ---------------------------------------------------------------------------------
  */
 
@@ -39,8 +48,10 @@ worker_dropped(struct worker *worker, bool gone)
 {
 	if (!worker->dropping)
 		return;
-	worker->drop_again = !gone;
-	if (gone) {
+	if (gone)
+		worker->dropped += worker->asked;
+	worker->drop_again = !gone || worker->dropped < worker->drop_count;
+	if (!worker->drop_again) {
 		worker->dropping = false;
 		free(worker->drops);
 		worker->drops = NULL;
@@ -52,8 +63,10 @@ static void
 ask_drop(struct worker *worker)
 {
 	const struct hooks_ports *ports = &worker->hooks->ports;
+	int left = worker->drop_count - worker->dropped;
 	worker->drop_again = false;
-	ports->drop(ports->ctx, worker->drops, worker->drop_count, worker->number);
+	worker->asked = left < DROP_MOST ? left : DROP_MOST;
+	ports->drop(ports->ctx, worker->drops + worker->dropped, worker->asked, worker->number);
 }
 
 /* Takes the job's rows. */
@@ -62,6 +75,7 @@ drop(struct worker *worker, struct job *job)
 {
 	worker->drops = job->seqs;
 	worker->drop_count = job->count;
+	worker->dropped = 0;
 	worker->dropping = true;
 	job->seqs = NULL;
 	job_done(job);
@@ -76,6 +90,19 @@ give_up(struct worker *worker, struct job *job, const char *why)
 	log_error("hooks", "%s: %d notices are given up: %s", worker->name, job->count, why);
 	ports->gave_up(ports->ctx, worker->name, job->count, why);
 	drop(worker, job);
+}
+
+/* Not more than are read at once; the next turn goes on, however long it is until the next try. */
+static void
+give_up_old(struct worker *worker)
+{
+	struct job old = {0};
+	int result = pick_old(worker, row_now_ms(worker) - PACE_GIVE_UP_MS, &old);
+	worker->more_old = result == 0 && old.count == SUM_MOST;
+	if (result == 0 && old.count > 0)
+		give_up(worker, &old, "not taken for a day");
+	else
+		job_done(&old);
 }
 
 /* --- what came of it ---------------------------------------------------------------------------
@@ -100,7 +127,6 @@ static void
 failed(struct worker *worker, int64_t retry_after_ms, const char *why)
 {
 	int64_t delay_ms = pace_delay_ms(++worker->failures, retry_after_ms, id_random());
-	struct job old = {0};
 	log_line(worker->failures == 1 ? LOG_WARN : LOG_DEBUG, "hooks", worker->job.rollout, NULL,
 	    "%s: %s %s is not delivered: %s; again in %" PRId64 " ms", worker->name,
 	    worker->job.event, worker->job.id, why, delay_ms);
@@ -111,10 +137,7 @@ failed(struct worker *worker, int64_t retry_after_ms, const char *why)
 	worker->not_before_ms = worker_now_ms(worker) + delay_ms;
 	pick_failed(worker);
 	job_done(&worker->job);
-	if (pick_old(worker, wall_ms(worker) - PACE_GIVE_UP_MS, &old) == 0 && old.count > 0)
-		give_up(worker, &old, "not taken for a day");
-	else
-		job_done(&old);
+	give_up_old(worker);
 	loop_timer_set(worker->timer, delay_ms);
 }
 
@@ -247,10 +270,14 @@ static void
 empty(struct worker *worker)
 {
 	struct job old = {0};
-	if (pick_old(worker, 0, &old) == 0 && old.count > 0)
+	int result = pick_old(worker, 0, &old);
+	if (result == 0 && old.count > 0) {
 		give_up(worker, &old, "it answered 410 Gone");
-	else
-		job_done(&old);
+		return;
+	}
+	job_done(&old);
+	if (result < 0)
+		loop_timer_set(worker->timer, AGAIN_MS);
 }
 
 static void
@@ -285,6 +312,11 @@ on_turn(void *ctx)
 		ask_drop(worker);
 	if (worker->request != 0 || worker->dropping)
 		return;
+	if (worker->more_old && wait_ms > 0 && !worker->gone) {
+		give_up_old(worker);
+		if (worker->dropping)
+			return;
+	}
 	if (worker->gone)
 		empty(worker);
 	else if (wait_ms > 0)
@@ -357,6 +389,7 @@ worker_set(struct worker *worker, const struct hooks_hook *from)
 	worker->gone = false;
 	worker->failures = worker->hold_count = 0;
 	worker->not_before_ms = 0;
+	worker->more_old = false;
 	worker_poke(worker);
 }
 

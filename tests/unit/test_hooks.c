@@ -88,7 +88,7 @@ net_answer(int number, int status)
 
 /* --- the outbox ------------------------------------------------------------------------------- */
 
-#define ROWS 1500
+#define ROWS 3000
 
 static struct {
 	struct row {
@@ -97,6 +97,7 @@ static struct {
 		bool there;
 	} rows[ROWS];
 	int count, drops, gave_up;
+	int most;  /* rows of one drop */
 	bool full; /* nothing can be written */
 	struct {
 		uint64_t number;
@@ -174,6 +175,7 @@ drop(void *ctx, const int64_t *seqs, int count, uint64_t number)
 {
 	(void)ctx;
 	outbox.drops++;
+	outbox.most = count > outbox.most ? count : outbox.most;
 	for (int i = 0; i < count && !outbox.full; i++) {
 		assert_true(outbox.rows[seqs[i] - 1].there);
 		outbox.rows[seqs[i] - 1].there = false;
@@ -192,11 +194,13 @@ gave_up(void *ctx, const char *hook, int count, const char *why)
 
 /* --- a world ---------------------------------------------------------------------------------- */
 
+static int64_t wall_jump_ms;
+
 static int64_t
 wall_ms(void *ctx)
 {
 	(void)ctx;
-	return INT64_C(1764457200000) + virtual_loop_now(loop);
+	return INT64_C(1764457200000) + wall_jump_ms + virtual_loop_now(loop);
 }
 
 static int64_t
@@ -276,6 +280,7 @@ open_world(const struct hooks_hook *list, int count)
 	memset(&outbox, 0, sizeof(outbox));
 	net.status = 200;
 	net.retry_after_ms = -1;
+	wall_jump_ms = 0;
 	hooks = hooks_new(loop, &ports);
 	hooks_set(hooks, list, count);
 	run(10);
@@ -369,6 +374,41 @@ a_day_is_enough(void **state)
 	assert_int_equal(outbox.gave_up, 1);
 	assert_int_equal(status(0).given_up, 1);
 	assert_int_equal(status(0).waiting, 1);
+	close_world();
+}
+
+/* However much there is, and however long the receiver wants to be left alone. */
+static void
+all_that_is_too_old_goes_at_once(void **state)
+{
+	(void)state;
+	open_one(SAY_GENERIC);
+	net.status = 500;
+	net.retry_after_ms = HOUR;
+	for (int i = 0; i < 2500; i++)
+		tell("a", "r-1", "started");
+	run(23 * HOUR);
+	tell("a", "r-2", "started");
+	assert_int_equal(outbox.gave_up, 0);
+	run(2 * HOUR + 10 * MINUTE);
+	assert_int_equal(outbox.gave_up, 2500);
+	assert_int_equal(status(0).waiting, 1);
+	assert_true(outbox.most <= 250); /* the journal has other work */
+	close_world();
+}
+
+/* Rows have the times of an engine that does not look at the clock of the wall again. */
+static void
+a_clock_that_is_set_makes_nothing_old(void **state)
+{
+	(void)state;
+	open_one(SAY_GENERIC);
+	net.status = 500;
+	tell("a", "r-1", "started");
+	wall_jump_ms = 48 * HOUR;
+	run(MINUTE);
+	assert_true(status(0).failed > 0);
+	assert_int_equal(outbox.gave_up, 0);
 	close_world();
 }
 
@@ -494,6 +534,7 @@ a_burst_becomes_a_sum(void **state)
 	assert_int_equal(net.count, PACE_A_MINUTE);
 	run(MINUTE);
 	assert_int_equal(net.count, PACE_A_MINUTE + 1);
+	assert_true(outbox.most <= 250);
 	assert_string_equal(net.calls[PACE_A_MINUTE].body,
 	    "{\"text\":\"980 notices of rollouts in a burst: 490 aborting, 490 failed, see "
 	    "airisctl rollout list\"}");
@@ -511,6 +552,7 @@ alerts_begin_and_end(void **state)
 	run(SECOND);
 	assert_int_equal(net.count, 2);
 	for (int i = 0; i < 2; i++) {
+		char over[40];
 		struct err e;
 		json_t *alerts =
 		    jsonx_parse(net.calls[i].body, strlen(net.calls[i].body), 1 << 16, &e);
@@ -521,6 +563,9 @@ alerts_begin_and_end(void **state)
 		    strcmp(jsonx_text(waits, "endsAt"), jsonx_text(waits, "startsAt")) > 0, i == 0);
 		assert_string_equal(jsonx_text(bad, "labels.alertname"), "AirisRolloutFailed");
 		assert_string_equal(jsonx_text(bad, "endsAt"), jsonx_text(bad, "startsAt"));
+		/* Over for an Alertmanager whose clock is minutes behind, too. */
+		str_time_text(outbox.rows[i].at_ms - 5 * MINUTE, over, sizeof(over));
+		assert_string_equal(jsonx_text(bad, "endsAt"), over);
 		json_decref(alerts);
 	}
 	close_world();
@@ -533,6 +578,8 @@ main(void)
 	    cmocka_unit_test(what_fails_comes_again_and_in_order),
 	    cmocka_unit_test(a_refused_one_stops_no_other_rollout),
 	    cmocka_unit_test(a_day_is_enough),
+	    cmocka_unit_test(all_that_is_too_old_goes_at_once),
+	    cmocka_unit_test(a_clock_that_is_set_makes_nothing_old),
 	    cmocka_unit_test(gone_is_gone_until_it_is_set_again),
 	    cmocka_unit_test(a_full_disk_sends_nothing_twice),
 	    cmocka_unit_test(one_that_hangs_delays_no_other),
