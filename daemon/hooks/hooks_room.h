@@ -7,7 +7,7 @@
 #include "hooks/pace.h"
 #include "http/httpc.h"
 
-#define HOLDS 16      /* rollouts whose turn is later, of a hook */
+#define HOLDS 64      /* rollouts whose turn is later, of a hook */
 #define SUM_MOST 1000 /* rows in a sum, or given up at once */
 /* Rows that the journal is asked to drop at a time: what all hooks ask for together must not fill
  * the queue of a disk that hangs, in which an abort would have no place. */
@@ -92,7 +92,7 @@ enum pick { PICK_JOB, PICK_SKIP, PICK_SUM, PICK_LATER, PICK_NOTHING, PICK_UNREAD
 enum pick pick_next(struct worker *worker, int64_t *when_ms);
 /* Up to SUM_MOST of the oldest, until that wall time; job is filled. */
 must_check int pick_old(struct worker *worker, int64_t until_ms, struct job *job);
-void pick_failed(struct worker *worker); /* the job's rollout waits */
+bool pick_failed(struct worker *worker); /* the job's rollout waits; false: it has none */
 void pick_said(struct worker *worker);	 /* the job was taken */
 void job_done(struct job *job);
 

@@ -123,19 +123,23 @@ taken(struct worker *worker)
 	drop(worker, &worker->job);
 }
 
+/* status 0: there was no answer. One that refuses just this is there for others: they do not wait.
+ */
 static void
-failed(struct worker *worker, int64_t retry_after_ms, const char *why)
+failed(struct worker *worker, int status, int64_t retry_after_ms, const char *why)
 {
-	int64_t delay_ms = pace_delay_ms(++worker->failures, retry_after_ms, id_random());
-	log_line(worker->failures == 1 ? LOG_WARN : LOG_DEBUG, "hooks", worker->job.rollout, NULL,
+	bool first = worker->failing_ms == 0;
+	bool alone = pick_failed(worker) && pace_is_choosy(status);
+	worker->failures = alone ? 1 : worker->failures + 1;
+	int64_t delay_ms = pace_delay_ms(worker->failures, retry_after_ms, id_random());
+	log_line(first ? LOG_WARN : LOG_DEBUG, "hooks", worker->job.rollout, NULL,
 	    "%s: %s %s is not delivered: %s; again in %" PRId64 " ms", worker->name,
 	    worker->job.event, worker->job.id, why, delay_ms);
 	worker->failed++;
-	if (worker->failing_ms == 0)
+	if (first)
 		worker->failing_ms = wall_ms(worker);
 	str_copy(worker->error, sizeof(worker->error), why);
 	worker->not_before_ms = worker_now_ms(worker) + delay_ms;
-	pick_failed(worker);
 	job_done(&worker->job);
 	give_up_old(worker);
 	loop_timer_set(worker->timer, delay_ms);
@@ -172,7 +176,8 @@ on_answer(void *ctx, const struct httpc_answer *answer)
 		has_gone(worker);
 		return;
 	case PACE_AGAIN:
-		failed(worker, whole ? answer->retry_after_ms : -1, why);
+		failed(
+		    worker, whole ? answer->status : 0, whole ? answer->retry_after_ms : -1, why);
 	}
 }
 
@@ -261,7 +266,7 @@ send_job(struct worker *worker)
 	if (add_signature(worker, &lines, now_s, body) == 0)
 		start(worker, &lines, body);
 	else
-		failed(worker, -1, "its secretFile cannot be read, or is empty");
+		failed(worker, 0, -1, "its secretFile cannot be read, or is empty");
 	free(body);
 }
 

@@ -32,7 +32,8 @@ static struct {
 	int count, open;
 	int status; /* what everybody answers at once; 0: nobody does by itself */
 	int64_t retry_after_ms;
-	const char *bad; /* a body with this in it gets 500 */
+	const char *bad; /* a body with this in it gets bad_status */
+	int bad_status;
 } net;
 
 struct httpc_pool *
@@ -230,7 +231,7 @@ serve(void)
 	for (int i = 0; i < net.count && net.status != 0; i++)
 		if (net.calls[i].open)
 			net_answer(i, net.bad != NULL && strstr(net.calls[i].body, net.bad)
-					  ? 500
+					  ? net.bad_status
 					  : net.status);
 }
 
@@ -280,6 +281,7 @@ open_world(const struct hooks_hook *list, int count)
 	memset(&outbox, 0, sizeof(outbox));
 	net.status = 200;
 	net.retry_after_ms = -1;
+	net.bad_status = 500;
 	wall_jump_ms = 0;
 	hooks = hooks_new(loop, &ports);
 	hooks_set(hooks, list, count);
@@ -357,6 +359,41 @@ a_refused_one_stops_no_other_rollout(void **state)
 	run(10 * MINUTE);
 	assert_int_equal(status(0).delivered, 7);
 	assert_non_null(strstr(net.calls[net.count - 1].body, "\"id\":\"d-2\""));
+	close_world();
+}
+
+/* However often it was refused: the receiver is there. */
+static void
+a_refused_one_delays_no_other_rollout(void **state)
+{
+	(void)state;
+	open_one(SAY_GENERIC);
+	net.bad = "r-bad";
+	net.bad_status = 422;
+	tell("a", "r-bad", "started");
+	run(2 * HOUR);
+	assert_in_range(net.count, 15, 40); /* and it is tried ever less often */
+	tell("a", "r-good", "failed");
+	run(5 * SECOND);
+	assert_int_equal(status(0).delivered, 1);
+	close_world();
+}
+
+static void
+many_refused_ones_stop_no_other_rollout(void **state)
+{
+	char rollout[16];
+	(void)state;
+	open_one(SAY_GENERIC);
+	net.bad = "r-bad";
+	net.bad_status = 400;
+	for (int i = 0; i < 40; i++) {
+		str_print(rollout, sizeof(rollout), "r-bad-%d", i);
+		tell("a", rollout, "started");
+	}
+	tell("a", "r-good", "failed");
+	run(2 * MINUTE);
+	assert_int_equal(status(0).delivered, 1);
 	close_world();
 }
 
@@ -577,6 +614,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_fails_comes_again_and_in_order),
 	    cmocka_unit_test(a_refused_one_stops_no_other_rollout),
+	    cmocka_unit_test(a_refused_one_delays_no_other_rollout),
+	    cmocka_unit_test(many_refused_ones_stop_no_other_rollout),
 	    cmocka_unit_test(a_day_is_enough),
 	    cmocka_unit_test(all_that_is_too_old_goes_at_once),
 	    cmocka_unit_test(a_clock_that_is_set_makes_nothing_old),
