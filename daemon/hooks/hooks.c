@@ -112,7 +112,7 @@ on_sweep(void *ctx)
 	const struct journal_port *journal = &hooks->ports.journal;
 	struct sweeping sweeping = {.hook = ""};
 	struct err e;
-	int result;
+	int result = 0;
 	if (hooks->sweeping)
 		return;
 	do {

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/jsonx.h"
 #include "base/str.h"
 #include "hooks/hooks.h"
 #include "hooks/pace.h"
@@ -579,35 +578,6 @@ a_burst_becomes_a_sum(void **state)
 	close_world();
 }
 
-static void
-alerts_begin_and_end(void **state)
-{
-	(void)state;
-	open_one(SAY_ALERTMANAGER);
-	tell("a", "r-1", "approval");
-	tell("a", "r-1", "stage");
-	run(SECOND);
-	assert_int_equal(net.count, 2);
-	for (int i = 0; i < 2; i++) {
-		char over[40];
-		struct err e;
-		json_t *alerts =
-		    jsonx_parse(net.calls[i].body, strlen(net.calls[i].body), 1 << 16, &e);
-		const json_t *waits = json_array_get(alerts, 0), *bad = json_array_get(alerts, 1);
-		assert_string_equal(jsonx_text(waits, "labels.alertname"), "AirisRolloutWaits");
-		assert_string_equal(jsonx_text(waits, "labels.rollout"), "r-1");
-		assert_int_equal(
-		    strcmp(jsonx_text(waits, "endsAt"), jsonx_text(waits, "startsAt")) > 0, i == 0);
-		assert_string_equal(jsonx_text(bad, "labels.alertname"), "AirisRolloutFailed");
-		assert_string_equal(jsonx_text(bad, "endsAt"), jsonx_text(bad, "startsAt"));
-		/* Over for an Alertmanager whose clock is minutes behind, too. */
-		str_time_text(outbox.rows[i].at_ms - 5 * MINUTE, over, sizeof(over));
-		assert_string_equal(jsonx_text(bad, "endsAt"), over);
-		json_decref(alerts);
-	}
-	close_world();
-}
-
 int
 main(void)
 {
@@ -624,7 +594,6 @@ main(void)
 	    cmocka_unit_test(one_that_hangs_delays_no_other),
 	    cmocka_unit_test(people_are_told_of_to_and_fro_once),
 	    cmocka_unit_test(a_burst_becomes_a_sum),
-	    cmocka_unit_test(alerts_begin_and_end),
 	};
 	return cmocka_run_group_tests_name("hooks", tests, NULL, NULL);
 }

@@ -539,16 +539,11 @@ test_what_waits_is_counted_to_a_bound(void **state)
 	bench_must_open(b, (struct store_settings){0});
 	assert_int_equal(file_run(b->path,
 			     "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
-			     " WHERE i < 10100) INSERT INTO outbox (at_ms, hook, rollout, event,"
+			     " WHERE i < 10101) INSERT INTO outbox (at_ms, hook, rollout, event,"
 			     " delivery, data) SELECT i, iif(i > 100, 'a', 'b'), 'r', 'stage', 'd',"
 			     " '{}' FROM n"),
 	    SQLITE_OK);
 	assert_int_equal(b->port.outbox_count(b->port.ctx, "b"), 100);
-	assert_int_equal(b->port.outbox_count(b->port.ctx, "a"), 10000);
-	assert_int_equal(
-	    file_run(b->path, "INSERT INTO outbox (at_ms, hook, rollout, event, delivery, data)"
-			      " VALUES (1, 'a', 'r', 'stage', 'd', '{}')"),
-	    SQLITE_OK);
 	assert_int_equal(b->port.outbox_count(b->port.ctx, "a"), JOURNAL_OUTBOX_COUNT);
 }
 
