@@ -2,6 +2,7 @@
 #include "hooks/hooks.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/log.h"
@@ -85,6 +86,20 @@ hooks_dropped(struct hooks *hooks, uint64_t number, bool gone)
 	loop_timer_set(hooks->sweep, gone ? 0 : SWEEP_MS);
 }
 
+/* Once for all of its rows. */
+static void
+say_swept(struct hooks *hooks, const char *hook)
+{
+	const struct journal_port *journal = &hooks->ports.journal;
+	if (strcmp(hooks->swept, hook) == 0)
+		return;
+	int64_t count = journal->outbox_count(journal->ctx, hook);
+	str_copy(hooks->swept, sizeof(hooks->swept), hook);
+	log_warn("hooks",
+	    "%" PRId64 "%s notices are dropped: they were for %s, which is not in the settings",
+	    count, count == JOURNAL_OUTBOX_COUNT ? " or more" : "", hook);
+}
+
 /* -1: they cannot be read. */
 static int
 sweep_hook(struct hooks *hooks, struct sweeping *sweeping, struct err *e)
@@ -95,9 +110,7 @@ sweep_hook(struct hooks *hooks, struct sweeping *sweeping, struct err *e)
 	int result =
 	    journal->outbox(journal->ctx, sweeping->hook, 0, DROP_MOST, each_row, sweeping, e);
 	if (result == 0 && sweeping->count > 0) {
-		log_warn("hooks",
-		    "%d notices are dropped: they were for %s, which is not in the settings",
-		    sweeping->count, sweeping->hook);
+		say_swept(hooks, sweeping->hook);
 		hooks->sweeping = true;
 		hooks->ports.drop(hooks->ports.ctx, sweeping->seqs, sweeping->count, 0);
 	}
@@ -122,6 +135,8 @@ on_sweep(void *ctx)
 	} while (result == 0 && sweeping.count > 0 && by_name(hooks, sweeping.hook) != NULL);
 	if (result == 0 && sweeping.count > 0)
 		result = sweep_hook(hooks, &sweeping, &e);
+	else if (result == 0)
+		hooks->swept[0] = '\0';
 	if (result < 0) {
 		log_warn("hooks", "the outbox cannot be read: %s", e.text);
 		loop_timer_set(hooks->sweep, SWEEP_MS);

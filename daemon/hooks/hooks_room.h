@@ -23,6 +23,7 @@ struct hooks {
 	uint64_t number;	  /* of the newest worker */
 	struct loop_timer *sweep; /* drops what waits for nobody */
 	bool sweeping;
+	char swept[KEYS_LABEL]; /* whose rows go; it was said */
 	int64_t wall_base_ms, mono_base_ms;
 };
 

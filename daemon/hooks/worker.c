@@ -128,7 +128,7 @@ taken(struct worker *worker)
 static void
 failed(struct worker *worker, int status, int64_t retry_after_ms, const char *why)
 {
-	bool first = worker->failing_ms == 0;
+	bool first = worker->failures == 0;
 	bool alone = pick_failed(worker) && pace_is_choosy(status);
 	worker->failures = alone ? 1 : worker->failures + 1;
 	int64_t delay_ms = pace_delay_ms(worker->failures, retry_after_ms, id_random());
@@ -136,7 +136,7 @@ failed(struct worker *worker, int status, int64_t retry_after_ms, const char *wh
 	    "%s: %s %s is not delivered: %s; again in %" PRId64 " ms", worker->name,
 	    worker->job.event, worker->job.id, why, delay_ms);
 	worker->failed++;
-	if (first)
+	if (worker->failing_ms == 0)
 		worker->failing_ms = wall_ms(worker);
 	str_copy(worker->error, sizeof(worker->error), why);
 	worker->not_before_ms = worker_now_ms(worker) + delay_ms;
