@@ -112,7 +112,8 @@ sweep_hook(struct hooks *hooks, struct sweeping *sweeping, struct err *e)
 	if (result == 0 && sweeping->count > 0) {
 		say_swept(hooks, sweeping->hook);
 		hooks->sweeping = true;
-		hooks->ports.drop(hooks->ports.ctx, sweeping->seqs, sweeping->count, 0);
+		hooks->ports.drop(
+		    hooks->ports.ctx, sweeping->seqs, sweeping->count, 0, sweeping->hook, NULL);
 	}
 	free(sweeping->seqs);
 	return result;

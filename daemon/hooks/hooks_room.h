@@ -60,8 +60,9 @@ struct worker {
 	bool dropping;	/* the journal has been asked, */
 	int64_t *drops; /* for these; owned */
 	int drop_count, dropped,
-	    asked;	 /* the first ones are gone; those after them are asked for */
-	bool drop_again; /* it could not */
+	    asked;		  /* the first ones are gone; those after them are asked for */
+	const char *given_up_why; /* a literal; NULL: they were taken */
+	bool drop_again;	  /* it could not */
 	bool gone;
 	bool more_old; /* than were given up at once */
 	int failures;  /* in a row */

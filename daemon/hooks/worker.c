@@ -50,6 +50,8 @@ worker_dropped(struct worker *worker, bool gone)
 		return;
 	if (gone)
 		worker->dropped += worker->asked;
+	if (gone && worker->given_up_why != NULL)
+		worker->given_up += (uint64_t)worker->asked;
 	worker->drop_again = !gone || worker->dropped < worker->drop_count;
 	if (!worker->drop_again) {
 		worker->dropping = false;
@@ -66,13 +68,15 @@ ask_drop(struct worker *worker)
 	int left = worker->drop_count - worker->dropped;
 	worker->drop_again = false;
 	worker->asked = left < DROP_MOST ? left : DROP_MOST;
-	ports->drop(ports->ctx, worker->drops + worker->dropped, worker->asked, worker->number);
+	ports->drop(ports->ctx, worker->drops + worker->dropped, worker->asked, worker->number,
+	    worker->name, worker->given_up_why);
 }
 
-/* Takes the job's rows. */
+/* Takes the job's rows. given_up: a literal; NULL: they were taken. */
 static void
-drop(struct worker *worker, struct job *job)
+drop(struct worker *worker, struct job *job, const char *given_up)
 {
+	worker->given_up_why = given_up;
 	worker->drops = job->seqs;
 	worker->drop_count = job->count;
 	worker->dropped = 0;
@@ -85,11 +89,8 @@ drop(struct worker *worker, struct job *job)
 static void
 give_up(struct worker *worker, struct job *job, const char *why)
 {
-	const struct hooks_ports *ports = &worker->hooks->ports;
-	worker->given_up += (uint64_t)job->count;
 	log_error("hooks", "%s: %d notices are given up: %s", worker->name, job->count, why);
-	ports->gave_up(ports->ctx, worker->name, job->count, why);
-	drop(worker, job);
+	drop(worker, job, why);
 }
 
 /* Not more than are read at once; the next turn goes on, however long it is until the next try. */
@@ -120,7 +121,7 @@ taken(struct worker *worker)
 	worker->last_ok_ms = wall_ms(worker);
 	worker->delivered += (uint64_t)worker->job.count;
 	pick_said(worker);
-	drop(worker, &worker->job);
+	drop(worker, &worker->job, NULL);
 }
 
 /* status 0: there was no answer. One that refuses just this is there for others: they do not wait.
@@ -295,7 +296,7 @@ look(struct worker *worker)
 		send_job(worker);
 		return;
 	case PICK_SKIP:
-		drop(worker, &worker->job);
+		drop(worker, &worker->job, NULL);
 		return;
 	case PICK_LATER:
 		loop_timer_set(worker->timer, when_ms > now_ms ? when_ms - now_ms : TURN_MS);

@@ -171,11 +171,13 @@ outbox_count(void *ctx, const char *hook)
 }
 
 static void
-drop(void *ctx, const int64_t *seqs, int count, uint64_t number)
+drop(void *ctx, const int64_t *seqs, int count, uint64_t number, const char *hook,
+    const char *given_up)
 {
-	(void)ctx;
+	(void)ctx, (void)hook;
 	outbox.drops++;
 	outbox.most = count > outbox.most ? count : outbox.most;
+	outbox.gave_up += given_up != NULL && !outbox.full ? count : 0;
 	for (int i = 0; i < count && !outbox.full; i++) {
 		assert_true(outbox.rows[seqs[i] - 1].there);
 		outbox.rows[seqs[i] - 1].there = false;
@@ -183,13 +185,6 @@ drop(void *ctx, const int64_t *seqs, int count, uint64_t number)
 	assert_true(outbox.telling < 64);
 	outbox.told[outbox.telling].number = number;
 	outbox.told[outbox.telling++].gone = !outbox.full;
-}
-
-static void
-gave_up(void *ctx, const char *hook, int count, const char *why)
-{
-	(void)ctx, (void)hook, (void)why;
-	outbox.gave_up += count;
 }
 
 /* --- a world ---------------------------------------------------------------------------------- */
@@ -273,8 +268,7 @@ open_world(const struct hooks_hook *list, int count)
 	    .journal = {.outbox = outbox_read,
 		.outbox_next = outbox_next,
 		.outbox_count = outbox_count},
-	    .drop = drop,
-	    .gave_up = gave_up};
+	    .drop = drop};
 	loop = loop_new();
 	memset(&net, 0, sizeof(net));
 	memset(&outbox, 0, sizeof(outbox));
