@@ -26,24 +26,18 @@ on_dropped(void *ctx, uint64_t request, enum engine_result result, const char *i
 }
 
 static void
-drop(void *ctx, const int64_t *seqs, int count, uint64_t number)
+drop(void *ctx, const int64_t *seqs, int count, uint64_t number, const char *hook,
+    const char *given_up)
 {
 	struct wire_hooks *wire = ctx;
 	struct engine_reply reply = {.done = on_dropped, .ctx = wire, .request = number};
-	if (wire->engine != NULL)
-		engine_outbox_drop(wire->engine, seqs, count, &reply);
-}
-
-static void
-gave_up(void *ctx, const char *hook, int count, const char *why)
-{
-	struct wire_hooks *wire = ctx;
 	char detail[160];
 	str_print(detail, sizeof(detail), "%d notices for webhook %s", count, hook);
 	struct engine_note note = {
-	    .what = "webhook give up", .detail = detail, .outcome = why, .changed = true};
+	    .what = "webhook give up", .detail = detail, .outcome = given_up, .changed = true};
 	if (wire->engine != NULL)
-		engine_audit(wire->engine, &note);
+		engine_outbox_drop(
+		    wire->engine, seqs, count, given_up != NULL ? &note : NULL, &reply);
 }
 
 static const char *
@@ -72,11 +66,8 @@ struct wire_hooks *
 wire_hooks_new(struct loop *loop, struct engine_ports *ports)
 {
 	struct wire_hooks *wire = mem_alloc(sizeof(*wire));
-	struct hooks_ports hooks = {.ctx = wire,
-	    .clock = ports->clock,
-	    .journal = ports->journal,
-	    .drop = drop,
-	    .gave_up = gave_up};
+	struct hooks_ports hooks = {
+	    .ctx = wire, .clock = ports->clock, .journal = ports->journal, .drop = drop};
 	wire->hooks = hooks_new(loop, &hooks);
 	ports->notices = hooks_port(wire->hooks);
 	return wire;

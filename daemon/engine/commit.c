@@ -457,8 +457,9 @@ commit_token(struct engine *engine, const struct journal_write *write, const str
 {
 	struct batch *batch = batch_new(engine, "");
 	batch->is_token = true;
-	/* A full disk must not keep anybody from shutting somebody out. */
-	batch->urgent = write->text == NULL && write->number == 0;
+	/* A full disk must not keep anybody from shutting somebody out. What nobody waits for is
+	 * tidying up, which has no right to the space for aborts. */
+	batch->urgent = write->text == NULL && write->number == 0 && reply != NULL;
 	batch_add(batch, write);
 	if (row != NULL)
 		batch_add(batch, &(struct journal_write){.kind = JOURNAL_AUDIT, .audit = row});
@@ -469,11 +470,13 @@ commit_token(struct engine *engine, const struct journal_write *write, const str
 
 void
 commit_outbox(struct engine *engine, const struct journal_write *writes, int count,
-    const struct engine_reply *reply)
+    const struct chain_row *row, const struct engine_reply *reply)
 {
 	struct batch *batch = batch_new(engine, "");
 	for (int i = 0; i < count; i++)
 		batch_add(batch, &writes[i]);
+	if (row != NULL)
+		batch_add(batch, &(struct journal_write){.kind = JOURNAL_AUDIT, .audit = row});
 	commit_reply_with(batch, reply, ENGINE_OK, "", "");
 	hand_over(engine, batch);
 }

@@ -26,9 +26,9 @@ void commit_app(struct engine *engine, const struct journal_write *write,
 /* The same of a token: put (text), revoked, or used. row and reply may be NULL. */
 void commit_token(struct engine *engine, const struct journal_write *write,
     const struct chain_row *row, const struct engine_reply *reply, enum engine_result result);
-/* Rows of the outbox that are done with. */
+/* Rows of the outbox that are done with. row: what there is to say of that; NULL: nothing. */
 void commit_outbox(struct engine *engine, const struct journal_write *writes, int count,
-    const struct engine_reply *reply);
+    const struct chain_row *row, const struct engine_reply *reply);
 /* The app as it is when all that was handed over of it is durable; NULL: there is none then. */
 const struct app *commit_coming(const struct app_entry *entry);
 /* An answer that rests on that: given when it is durable, later if it is. */

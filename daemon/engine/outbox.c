@@ -62,12 +62,15 @@ outbox_written(struct engine *engine, const struct journal_write *write)
 }
 
 void
-engine_outbox_drop(
-    struct engine *engine, const int64_t *seqs, int count, const struct engine_reply *reply)
+engine_outbox_drop(struct engine *engine, const int64_t *seqs, int count,
+    const struct engine_note *note, const struct engine_reply *reply)
 {
 	struct journal_write *writes = mem_array((size_t)count, sizeof(*writes));
+	struct chain_row row;
 	for (int i = 0; i < count; i++)
 		writes[i] = (struct journal_write){.kind = JOURNAL_OUTBOX, .number = seqs[i]};
-	commit_outbox(engine, writes, count, reply);
+	if (note != NULL)
+		row = audit_row(engine, note, NULL, NULL);
+	commit_outbox(engine, writes, count, note != NULL ? &row : NULL, reply);
 	free(writes);
 }

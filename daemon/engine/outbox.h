@@ -5,14 +5,16 @@
 
 #include "engine/engine.h"
 
+struct engine_note;
 struct entry;
 
 /* After the event was folded; actor "" : airisd itself. */
 void outbox_note(struct entry *entry, enum event_kind kind, int64_t at_ms,
     const struct notice_mark *before, const char *actor);
-/* Rows of the outbox that were delivered or given up; ENGINE_DEGRADED: they are still there. */
-void engine_outbox_drop(
-    struct engine *engine, const int64_t *seqs, int count, const struct engine_reply *reply);
+/* Rows of the outbox that were delivered, or were not and have a note about that;
+ * ENGINE_DEGRADED: they are still there, and the audit has nothing of it. */
+void engine_outbox_drop(struct engine *engine, const int64_t *seqs, int count,
+    const struct engine_note *note, const struct engine_reply *reply);
 /* The row became durable, or is gone. */
 void outbox_written(struct engine *engine, const struct journal_write *write);
 

@@ -72,12 +72,15 @@ engine_token_put(struct engine *engine, const char *id, const char *text, const 
 	    .at_ms = engine_now_ms(engine)};
 	char why[128];
 	if (engine->degraded) {
+		audit_lost(engine);
 		reply_later(engine, reply, ENGINE_DEGRADED, id, engine->degraded_why);
 	} else if (map_count(engine->tokens) >= ENGINE_TOKENS) {
 		str_print(why, sizeof(why),
 		    "there are %d tokens, which is as many as there may be: revoke those that are "
 		    "not needed",
 		    ENGINE_TOKENS);
+		note.outcome = NULL;
+		audit_refused(engine, &note, NULL, NULL, why);
 		reply_later(engine, reply, ENGINE_REFUSED, id, why);
 	} else {
 		struct chain_row row = audit_row(engine, &note, NULL, NULL);
@@ -89,15 +92,21 @@ void
 engine_token_drop(struct engine *engine, const char *id, const struct actor *actor,
     const struct engine_reply *reply)
 {
-	struct engine_note note = {
-	    .actor = actor, .what = "token revoke", .detail = id, .outcome = "revoked"};
+	const char *missing = "there is no such token";
+	struct engine_note note = {.actor = actor, .what = "token revoke", .detail = id};
+	if (map_get(engine->tokens, id) == NULL) {
+		if (reply == NULL)
+			return;
+		audit_refused(engine, &note, NULL, NULL, missing);
+		reply_later(engine, reply, ENGINE_NOT_FOUND, id, missing);
+		return;
+	}
+	note.outcome = "revoked";
 	struct journal_write write = {
 	    .kind = JOURNAL_TOKEN, .key = id, .actor = actor->name, .at_ms = engine_now_ms(engine)};
 	struct chain_row row = audit_row(engine, &note, NULL, NULL);
-	if (map_get(engine->tokens, id) != NULL)
+	if (reply != NULL || !engine->degraded)
 		commit_token(engine, &write, &row, reply, ENGINE_OK);
-	else if (reply != NULL)
-		reply_later(engine, reply, ENGINE_NOT_FOUND, id, "there is no such token");
 }
 
 void

@@ -10,6 +10,7 @@
 #define ENGINE_TOKENS 1000
 void engine_token_put(struct engine *engine, const char *id, const char *text, const char *detail,
     const struct actor *actor, const struct engine_reply *reply); /* detail: for the audit */
+/* reply NULL: it is tidied up, and left for later while the journal cannot be written. */
 void engine_token_drop(struct engine *engine, const char *id, const struct actor *actor,
     const struct engine_reply *reply);
 /* It was shown now. Written down once an hour, so after a restart it may be known of an earlier

@@ -2,6 +2,7 @@
 #include "hooks/hooks.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/log.h"
@@ -70,7 +71,7 @@ each_row(void *ctx, const struct journal_row *row)
 {
 	struct sweeping *sweeping = ctx;
 	sweeping->seqs[sweeping->count++] = row->seq;
-	return sweeping->count < SUM_MOST;
+	return sweeping->count < DROP_MOST;
 }
 
 void
@@ -85,23 +86,37 @@ hooks_dropped(struct hooks *hooks, uint64_t number, bool gone)
 	loop_timer_set(hooks->sweep, gone ? 0 : SWEEP_MS);
 }
 
+/* Once for all of its rows. */
 static void
-sweep_hook(struct hooks *hooks, struct sweeping *sweeping)
+say_swept(struct hooks *hooks, const char *hook)
 {
 	const struct journal_port *journal = &hooks->ports.journal;
-	struct err e;
+	if (strcmp(hooks->swept, hook) == 0)
+		return;
+	int64_t count = journal->outbox_count(journal->ctx, hook);
+	str_copy(hooks->swept, sizeof(hooks->swept), hook);
+	log_warn("hooks",
+	    "%" PRId64 "%s notices are dropped: they were for %s, which is not in the settings",
+	    count, count == JOURNAL_OUTBOX_COUNT ? " or more" : "", hook);
+}
+
+/* -1: they cannot be read. */
+static int
+sweep_hook(struct hooks *hooks, struct sweeping *sweeping, struct err *e)
+{
+	const struct journal_port *journal = &hooks->ports.journal;
 	sweeping->count = 0;
-	sweeping->seqs = mem_array(SUM_MOST, sizeof(*sweeping->seqs));
-	if (journal->outbox(journal->ctx, sweeping->hook, 0, SUM_MOST, each_row, sweeping, &e) ==
-		0 &&
-	    sweeping->count > 0) {
-		log_warn("hooks",
-		    "%d notices are dropped: they were for %s, which is not in the settings",
-		    sweeping->count, sweeping->hook);
+	sweeping->seqs = mem_array(DROP_MOST, sizeof(*sweeping->seqs));
+	int result =
+	    journal->outbox(journal->ctx, sweeping->hook, 0, DROP_MOST, each_row, sweeping, e);
+	if (result == 0 && sweeping->count > 0) {
+		say_swept(hooks, sweeping->hook);
 		hooks->sweeping = true;
-		hooks->ports.drop(hooks->ports.ctx, sweeping->seqs, sweeping->count, 0);
+		hooks->ports.drop(
+		    hooks->ports.ctx, sweeping->seqs, sweeping->count, 0, sweeping->hook, NULL);
 	}
 	free(sweeping->seqs);
+	return result;
 }
 
 static void
@@ -111,15 +126,22 @@ on_sweep(void *ctx)
 	const struct journal_port *journal = &hooks->ports.journal;
 	struct sweeping sweeping = {.hook = ""};
 	struct err e;
+	int result = 0;
 	if (hooks->sweeping)
 		return;
 	do {
 		sweeping.count = 0;
-		if (journal->outbox_next(journal->ctx, sweeping.hook, each_name, &sweeping, &e) < 0)
-			log_warn("hooks", "the outbox cannot be read: %s", e.text);
-	} while (sweeping.count > 0 && by_name(hooks, sweeping.hook) != NULL);
-	if (sweeping.count > 0)
-		sweep_hook(hooks, &sweeping);
+		result =
+		    journal->outbox_next(journal->ctx, sweeping.hook, each_name, &sweeping, &e);
+	} while (result == 0 && sweeping.count > 0 && by_name(hooks, sweeping.hook) != NULL);
+	if (result == 0 && sweeping.count > 0)
+		result = sweep_hook(hooks, &sweeping, &e);
+	else if (result == 0)
+		hooks->swept[0] = '\0';
+	if (result < 0) {
+		log_warn("hooks", "the outbox cannot be read: %s", e.text);
+		loop_timer_set(hooks->sweep, SWEEP_MS);
+	}
 }
 
 /* --- the whole ---------------------------------------------------------------------------------
@@ -133,6 +155,8 @@ hooks_new(struct loop *loop, const struct hooks_ports *ports)
 	hooks->ports = *ports;
 	hooks->pool = httpc_pool_new(loop, NOTICE_HOOKS);
 	hooks->sweep = loop_timer_new(loop, on_sweep, hooks);
+	hooks->wall_base_ms = ports->clock.wall_ms(ports->clock.ctx);
+	hooks->mono_base_ms = ports->clock.mono_ms(ports->clock.ctx);
 	return hooks;
 }
 

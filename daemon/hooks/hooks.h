@@ -33,10 +33,11 @@ struct hooks_ports {
 	void *ctx;
 	struct clock_port clock;
 	struct journal_port journal; /* for reading */
-	/* Rows are done with; hooks_dropped says so in a later turn, with that number. */
-	void (*drop)(void *ctx, const int64_t *seqs, int count, uint64_t number);
-	/* So many were not delivered and never will be. */
-	void (*gave_up)(void *ctx, const char *hook, int count, const char *why);
+	/* Rows of that hook are done with; hooks_dropped says so in a later turn, with that number.
+	 * given_up: why they were not delivered and never will be, which is told together with
+	 * their end; NULL: they were, or nobody wants them. */
+	void (*drop)(void *ctx, const int64_t *seqs, int count, uint64_t number, const char *hook,
+	    const char *given_up);
 };
 
 struct hooks *hooks_new(struct loop *loop, const struct hooks_ports *ports);

@@ -7,8 +7,11 @@
 #include "hooks/pace.h"
 #include "http/httpc.h"
 
-#define HOLDS 16      /* rollouts whose turn is later, of a hook */
-#define SUM_MOST 1000 /* rows in a sum, or dropped at once */
+#define HOLDS 64      /* rollouts whose turn is later, of a hook */
+#define SUM_MOST 1000 /* rows in a sum, or given up at once */
+/* Rows that the journal is asked to drop at a time: what all hooks ask for together must not fill
+ * the queue of a disk that hangs, in which an abort would have no place. */
+#define DROP_MOST 250
 #define HEADERS 24
 
 struct hooks {
@@ -20,6 +23,8 @@ struct hooks {
 	uint64_t number;	  /* of the newest worker */
 	struct loop_timer *sweep; /* drops what waits for nobody */
 	bool sweeping;
+	char swept[KEYS_LABEL]; /* whose rows go; it was said */
+	int64_t wall_base_ms, mono_base_ms;
 };
 
 struct job {	       /* what is under way */
@@ -54,10 +59,13 @@ struct worker {
 	struct job job;
 	bool dropping;	/* the journal has been asked, */
 	int64_t *drops; /* for these; owned */
-	int drop_count;
-	bool drop_again; /* it could not */
+	int drop_count, dropped,
+	    asked;		  /* the first ones are gone; those after them are asked for */
+	const char *given_up_why; /* a literal; NULL: they were taken */
+	bool drop_again;	  /* it could not */
 	bool gone;
-	int failures; /* in a row */
+	bool more_old; /* than were given up at once */
+	int failures;  /* in a row */
 	int64_t not_before_ms;
 	struct hold holds[HOLDS];
 	int hold_count;
@@ -86,7 +94,7 @@ enum pick { PICK_JOB, PICK_SKIP, PICK_SUM, PICK_LATER, PICK_NOTHING, PICK_UNREAD
 enum pick pick_next(struct worker *worker, int64_t *when_ms);
 /* Up to SUM_MOST of the oldest, until that wall time; job is filled. */
 must_check int pick_old(struct worker *worker, int64_t until_ms, struct job *job);
-void pick_failed(struct worker *worker); /* the job's rollout waits */
+bool pick_failed(struct worker *worker); /* the job's rollout waits; false: it has none */
 void pick_said(struct worker *worker);	 /* the job was taken */
 void job_done(struct job *job);
 

@@ -28,6 +28,13 @@ pace_verdict(int status)
 	return status == 410 ? PACE_GONE : PACE_AGAIN;
 }
 
+bool
+pace_is_choosy(int status)
+{
+	bool later = status == 408 || status == 425 || status == 429;
+	return status >= 400 && status < 500 && !later;
+}
+
 enum pace_flap
 pace_flap(int64_t said_ms, bool next, int64_t now_ms)
 {

@@ -20,6 +20,8 @@ enum pace_verdict {
 	PACE_GONE /* it wants no more, ever */
 };
 enum pace_verdict pace_verdict(int status); /* 0: no answer */
+/* It is there and takes no offence at the others: what was sent is what it does not take. */
+bool pace_is_choosy(int status);
 
 /* Of a rollout that is paused and resumed: */
 enum pace_flap {

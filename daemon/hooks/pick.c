@@ -213,15 +213,16 @@ pick_next(struct worker *worker, int64_t *when_ms)
 	return judge(worker, when_ms);
 }
 
-void
+bool
 pick_failed(struct worker *worker)
 {
 	struct hold *held = worker->job.count == 1 ? hold(worker, worker->job.rollout) : NULL;
 	if (held == NULL)
-		return;
+		return false;
 	held->attempts++;
 	held->flap = false;
 	held->next_ms = worker_now_ms(worker) + pace_delay_ms(held->attempts, -1, id_random());
+	return true;
 }
 
 void

@@ -10,6 +10,10 @@
 /* An alert without an end is over for Alertmanager after five minutes without a word; nobody may
  * wait for a person longer than this without being looked at by other means. */
 #define FIRES_MS (INT64_C(7) * 24 * 3600 * 1000)
+/* What is over was over some minutes ago: an end that is still to come by Alertmanager's clock
+ * would count for less than the one a week ahead that it was told before, and the alert would go
+ * on. */
+#define OVER_MS (INT64_C(5) * 60 * 1000)
 
 static json_t *
 time_json(int64_t at_ms)
@@ -109,6 +113,7 @@ alert_json(const char *name, const char *severity, bool fires, const struct say_
     const json_t *data)
 {
 	const json_t *rollout = jsonx_at(data, "rollout");
+	int64_t begin_ms = fires ? row->at_ms : row->at_ms - OVER_MS;
 	struct str text;
 	str_init(&text, 0);
 	add_sentence(&text, notice_of_name(row->event), data);
@@ -116,7 +121,7 @@ alert_json(const char *name, const char *severity, bool fires, const struct say_
 	    "alertname", name, "severity", severity, "app", text_of(rollout, "app"), "namespace",
 	    text_of(rollout, "namespace"), "cluster", text_of(rollout, "cluster"), "rollout",
 	    text_of(rollout, "id"), "annotations", "summary", str_text(&text), "startsAt",
-	    time_json(row->at_ms), "endsAt", time_json(row->at_ms + (fires ? FIRES_MS : 0)));
+	    time_json(begin_ms), "endsAt", time_json(begin_ms + (fires ? FIRES_MS : 0)));
 	str_done(&text);
 	return json;
 }

@@ -31,6 +31,15 @@ wall_ms(const struct worker *worker)
 	return clock->wall_ms(clock->ctx);
 }
 
+/* As the engine has it, which gives the rows their time: a clock of the wall that is set meanwhile
+ * makes none of them old. */
+static int64_t
+row_now_ms(const struct worker *worker)
+{
+	const struct hooks *hooks = worker->hooks;
+	return hooks->wall_base_ms + worker_now_ms(worker) - hooks->mono_base_ms;
+}
+
 /* --- done with ---------------------------------------------------------------------------------
  */
 
@@ -39,8 +48,12 @@ worker_dropped(struct worker *worker, bool gone)
 {
 	if (!worker->dropping)
 		return;
-	worker->drop_again = !gone;
-	if (gone) {
+	if (gone)
+		worker->dropped += worker->asked;
+	if (gone && worker->given_up_why != NULL)
+		worker->given_up += (uint64_t)worker->asked;
+	worker->drop_again = !gone || worker->dropped < worker->drop_count;
+	if (!worker->drop_again) {
 		worker->dropping = false;
 		free(worker->drops);
 		worker->drops = NULL;
@@ -52,16 +65,21 @@ static void
 ask_drop(struct worker *worker)
 {
 	const struct hooks_ports *ports = &worker->hooks->ports;
+	int left = worker->drop_count - worker->dropped;
 	worker->drop_again = false;
-	ports->drop(ports->ctx, worker->drops, worker->drop_count, worker->number);
+	worker->asked = left < DROP_MOST ? left : DROP_MOST;
+	ports->drop(ports->ctx, worker->drops + worker->dropped, worker->asked, worker->number,
+	    worker->name, worker->given_up_why);
 }
 
-/* Takes the job's rows. */
+/* Takes the job's rows. given_up: a literal; NULL: they were taken. */
 static void
-drop(struct worker *worker, struct job *job)
+drop(struct worker *worker, struct job *job, const char *given_up)
 {
+	worker->given_up_why = given_up;
 	worker->drops = job->seqs;
 	worker->drop_count = job->count;
+	worker->dropped = 0;
 	worker->dropping = true;
 	job->seqs = NULL;
 	job_done(job);
@@ -71,11 +89,21 @@ drop(struct worker *worker, struct job *job)
 static void
 give_up(struct worker *worker, struct job *job, const char *why)
 {
-	const struct hooks_ports *ports = &worker->hooks->ports;
-	worker->given_up += (uint64_t)job->count;
 	log_error("hooks", "%s: %d notices are given up: %s", worker->name, job->count, why);
-	ports->gave_up(ports->ctx, worker->name, job->count, why);
-	drop(worker, job);
+	drop(worker, job, why);
+}
+
+/* Not more than are read at once; the next turn goes on, however long it is until the next try. */
+static void
+give_up_old(struct worker *worker)
+{
+	struct job old = {0};
+	int result = pick_old(worker, row_now_ms(worker) - PACE_GIVE_UP_MS, &old);
+	worker->more_old = result == 0 && old.count == SUM_MOST;
+	if (result == 0 && old.count > 0)
+		give_up(worker, &old, "not taken for a day");
+	else
+		job_done(&old);
 }
 
 /* --- what came of it ---------------------------------------------------------------------------
@@ -93,15 +121,19 @@ taken(struct worker *worker)
 	worker->last_ok_ms = wall_ms(worker);
 	worker->delivered += (uint64_t)worker->job.count;
 	pick_said(worker);
-	drop(worker, &worker->job);
+	drop(worker, &worker->job, NULL);
 }
 
+/* status 0: there was no answer. One that refuses just this is there for others: they do not wait.
+ */
 static void
-failed(struct worker *worker, int64_t retry_after_ms, const char *why)
+failed(struct worker *worker, int status, int64_t retry_after_ms, const char *why)
 {
-	int64_t delay_ms = pace_delay_ms(++worker->failures, retry_after_ms, id_random());
-	struct job old = {0};
-	log_line(worker->failures == 1 ? LOG_WARN : LOG_DEBUG, "hooks", worker->job.rollout, NULL,
+	bool first = worker->failures == 0;
+	bool alone = pick_failed(worker) && pace_is_choosy(status);
+	worker->failures = alone ? 1 : worker->failures + 1;
+	int64_t delay_ms = pace_delay_ms(worker->failures, retry_after_ms, id_random());
+	log_line(first ? LOG_WARN : LOG_DEBUG, "hooks", worker->job.rollout, NULL,
 	    "%s: %s %s is not delivered: %s; again in %" PRId64 " ms", worker->name,
 	    worker->job.event, worker->job.id, why, delay_ms);
 	worker->failed++;
@@ -109,12 +141,8 @@ failed(struct worker *worker, int64_t retry_after_ms, const char *why)
 		worker->failing_ms = wall_ms(worker);
 	str_copy(worker->error, sizeof(worker->error), why);
 	worker->not_before_ms = worker_now_ms(worker) + delay_ms;
-	pick_failed(worker);
 	job_done(&worker->job);
-	if (pick_old(worker, wall_ms(worker) - PACE_GIVE_UP_MS, &old) == 0 && old.count > 0)
-		give_up(worker, &old, "not taken for a day");
-	else
-		job_done(&old);
+	give_up_old(worker);
 	loop_timer_set(worker->timer, delay_ms);
 }
 
@@ -149,7 +177,8 @@ on_answer(void *ctx, const struct httpc_answer *answer)
 		has_gone(worker);
 		return;
 	case PACE_AGAIN:
-		failed(worker, whole ? answer->retry_after_ms : -1, why);
+		failed(
+		    worker, whole ? answer->status : 0, whole ? answer->retry_after_ms : -1, why);
 	}
 }
 
@@ -238,7 +267,7 @@ send_job(struct worker *worker)
 	if (add_signature(worker, &lines, now_s, body) == 0)
 		start(worker, &lines, body);
 	else
-		failed(worker, -1, "its secretFile cannot be read, or is empty");
+		failed(worker, 0, -1, "its secretFile cannot be read, or is empty");
 	free(body);
 }
 
@@ -247,10 +276,14 @@ static void
 empty(struct worker *worker)
 {
 	struct job old = {0};
-	if (pick_old(worker, 0, &old) == 0 && old.count > 0)
+	int result = pick_old(worker, 0, &old);
+	if (result == 0 && old.count > 0) {
 		give_up(worker, &old, "it answered 410 Gone");
-	else
-		job_done(&old);
+		return;
+	}
+	job_done(&old);
+	if (result < 0)
+		loop_timer_set(worker->timer, AGAIN_MS);
 }
 
 static void
@@ -263,7 +296,7 @@ look(struct worker *worker)
 		send_job(worker);
 		return;
 	case PICK_SKIP:
-		drop(worker, &worker->job);
+		drop(worker, &worker->job, NULL);
 		return;
 	case PICK_LATER:
 		loop_timer_set(worker->timer, when_ms > now_ms ? when_ms - now_ms : TURN_MS);
@@ -285,6 +318,11 @@ on_turn(void *ctx)
 		ask_drop(worker);
 	if (worker->request != 0 || worker->dropping)
 		return;
+	if (worker->more_old && wait_ms > 0 && !worker->gone) {
+		give_up_old(worker);
+		if (worker->dropping)
+			return;
+	}
 	if (worker->gone)
 		empty(worker);
 	else if (wait_ms > 0)
@@ -357,6 +395,7 @@ worker_set(struct worker *worker, const struct hooks_hook *from)
 	worker->gone = false;
 	worker->failures = worker->hold_count = 0;
 	worker->not_before_ms = 0;
+	worker->more_old = false;
 	worker_poke(worker);
 }
 

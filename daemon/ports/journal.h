@@ -29,6 +29,9 @@ enum journal_kind {
 /* So long a key is good for; an older one may be read still, or be gone. */
 #define JOURNAL_KEY_MS (INT64_C(24) * 3600 * 1000)
 
+/* What waits for a hook is counted no further. */
+#define JOURNAL_OUTBOX_COUNT 10000
+
 struct journal_write {
 	enum journal_kind kind;
 	const char *key, *app, *cluster, *name, *text, *actor; /* copied */
@@ -101,8 +104,9 @@ struct journal_port {
 	/* The oldest row of the first hook, by its name, after that one; "" : of the first. */
 	int (*outbox_next)(
 	    void *ctx, const char *hook, journal_each *each, void *each_ctx, struct err *e);
-	int64_t (*outbox_count)(void *ctx, const char *hook); /* -1: cannot be read */
-	int64_t (*last_seq)(void *ctx);			      /* the newest durable event */
+	/* JOURNAL_OUTBOX_COUNT: so many or more; -1: it cannot be read. */
+	int64_t (*outbox_count)(void *ctx, const char *hook);
+	int64_t (*last_seq)(void *ctx); /* the newest durable event */
 	int (*audit)(void *ctx, const struct journal_audit_filter *filter, journal_audit_each *each,
 	    void *each_ctx, struct err *e); /* a limit of 1 to 1000 */
 	int (*audit_head)(void *ctx, struct journal_head *head, struct err *e);

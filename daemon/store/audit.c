@@ -9,6 +9,10 @@
 #include "store/connection.h"
 #include "store/reader.h"
 
+/* Before all rows. None has a number below 1; one that somebody has put there must not be hidden
+ * from who looks at all. */
+#define FROM_THE_FIRST INT64_MIN
+
 struct store_audit {
 	struct chain *chain;
 	int64_t events; /* there were before the chain begins */
@@ -228,7 +232,7 @@ store_audit_check(sqlite3 *db, int64_t after, int64_t *last, struct err *why)
 	    store_db_prepare(db,
 		"SELECT " STORE_AUDIT_COLUMNS " FROM audit WHERE seq > ?1 ORDER BY seq", &statement,
 		why) == 0) {
-		sqlite3_bind_int64(statement, 1, after);
+		sqlite3_bind_int64(statement, 1, after == 0 ? FROM_THE_FIRST : after);
 		holds = check_rows(statement, chain, &head, why);
 		if (sqlite3_finalize(statement) != SQLITE_OK) {
 			holds = false;
@@ -271,13 +275,14 @@ prepare(
     sqlite3 *db, const struct journal_audit_filter *filter, sqlite3_stmt **statement, struct err *e)
 {
 	const char *const values[] = {filter->rollout, filter->app, filter->who};
+	int64_t after = filter->after == 0 ? FROM_THE_FIRST : filter->after;
 	char *sql = text_of(filter);
 	int result = store_db_prepare(db, sql, statement, e);
 
 	free(sql);
 	if (result != 0)
 		return -1;
-	sqlite3_bind_int64(*statement, 1, filter->before != 0 ? filter->before : filter->after);
+	sqlite3_bind_int64(*statement, 1, filter->before != 0 ? filter->before : after);
 	sqlite3_bind_int(*statement, 2, filter->limit);
 	for (int i = 0; i < 3; i++)
 		if (values[i] != NULL)

@@ -407,10 +407,12 @@ store_read_outbox_count(
 	sqlite3_stmt *statement;
 	int code;
 
-	if (store_db_prepare(
-		reader->db, "SELECT count(*) FROM outbox WHERE hook = ?1", &statement, e) != 0)
+	if (store_db_prepare(reader->db,
+		"SELECT count(*) FROM (SELECT 1 FROM outbox WHERE hook = ?1 LIMIT ?2)", &statement,
+		e) != 0)
 		return -1;
 	sqlite3_bind_text(statement, 1, hook, -1, SQLITE_STATIC);
+	sqlite3_bind_int(statement, 2, JOURNAL_OUTBOX_COUNT);
 	store_reader_begin(reader);
 	code = sqlite3_step(statement);
 	if (code == SQLITE_ROW)

@@ -127,7 +127,7 @@ const struct metric_family metric_families[METRIC_COUNT] = {
     [METRIC_WEBHOOK_DELIVERIES] = {"airis_webhook_deliveries_total", BY("webhook", "result"),
 	COUNTER("Notices that were taken, tries that failed, and notices that were given up.")},
     [METRIC_WEBHOOK_WAITING] = {"airis_webhook_waiting", BY("webhook"),
-	GAUGE("Notices in the outbox that are not delivered yet.")},
+	GAUGE("Notices in the outbox that are not delivered yet; 10000: so many or more.")},
     [METRIC_WEBHOOK_UP] = {"airis_webhook_up", BY("webhook"),
 	GAUGE("0 while deliveries fail, or when the receiver has answered 410 Gone.")},
 

@@ -128,7 +128,7 @@ struct world {
 	enum world_crash crash;
 	int crash_at; /* the n-th append or act */
 	bool crash_due, dead;
-	int appends, crashes;
+	int appends, urgents, crashes;
 	/* records */
 	struct world_act acts[WORLD_ACTS];
 	struct world_ask asks[WORLD_ASKS];

@@ -31,6 +31,7 @@ append(void *ctx, struct journal_write *writes, int count,
 	if (w->dead)
 		return;
 	w->appends++;
+	w->urgents += writes[0].urgent;
 	if ((before || after) && w->appends == w->crash_at) {
 		w->crash_due = true;
 		w->dead = before;

@@ -4,6 +4,7 @@
 #include "engine_world.h"
 #include "virtual_loop.h"
 #include "engine/note.h"
+#include "engine/tokens.h"
 
 static const struct actor ann = {.name = "ann uid=7", .id = "uid=7", .from = "uid=7 pid=9"};
 static const struct actor eve = {.name = "eve"};
@@ -233,6 +234,60 @@ through_a_full_disk(void **state)
 	world_free(w);
 }
 
+static enum engine_result
+drop_token(struct world *w, const char *id)
+{
+	int number;
+	struct engine_reply reply = world_reply(w, &number);
+	engine_token_drop(w->engine, id, &ann, &reply);
+	world_until_reply(w, number);
+	world_turns(w);
+	return w->replies[number].result;
+}
+
+static void
+put_token(struct world *w, const char *id)
+{
+	int number;
+	struct engine_reply reply = world_reply(w, &number);
+	engine_token_put(w->engine, id, "{}", id, &ann, &reply);
+	world_until_reply(w, number);
+	assert_int_equal(w->replies[number].result, ENGINE_CREATED);
+}
+
+/* The space that is kept for aborts is there for who shuts somebody out, and not for tidying up. */
+static void
+tokens_that_go(void **state)
+{
+	(void)state;
+	struct world *w = world_new(1, "");
+	struct engine_token token;
+	world_start(w, "web:2");
+	world_until_weight(w, 50);
+	put_token(w, "tttttttt");
+	put_token(w, "uuuuuuuu");
+	put_token(w, "vvvvvvvv");
+	int urgents = w->urgents;
+	assert_int_equal(drop_token(w, "tttttttt"), ENGINE_OK);
+	assert_int_equal(w->urgents, urgents + 1);
+	engine_token_drop(w->engine, "uuuuuuuu", &ann, NULL);
+	world_run(w, 1000);
+	assert_int_equal(w->urgents, urgents + 1);
+	assert_false(engine_token(w->engine, "uuuuuuuu", &token));
+	assert_int_equal(drop_token(w, "uuuuuuuu"), ENGINE_NOT_FOUND);
+	assert_int_equal(rows(w, "token revoke", "revoked"), 2);
+	assert_int_equal(rows(w, "token revoke", "refused: "), 1);
+	world_disk(w, true);
+	for (int i = 0; i < 10; i++) {
+		engine_token_drop(w->engine, "vvvvvvvv", &ann, NULL);
+		world_run(w, 1000);
+	}
+	assert_int_equal(w->urgents, urgents + 1);
+	assert_true(engine_token(w->engine, "vvvvvvvv", &token));
+	world_disk(w, false);
+	world_free(w);
+}
+
 static struct world_answer
 answer_weights_late(struct world *w, const struct act *act)
 {
@@ -311,6 +366,7 @@ main(void)
 	    cmocka_unit_test(apps_that_go),
 	    cmocka_unit_test(an_answer_that_a_crash_took),
 	    cmocka_unit_test(through_a_full_disk),
+	    cmocka_unit_test(tokens_that_go),
 	    cmocka_unit_test(an_answer_after_the_abort),
 	    cmocka_unit_test(a_flood_is_bounded),
 	};

@@ -2,6 +2,7 @@
  * there is a row for each such event, and none for anything else. */
 #include "engine_world.h"
 #include "base/jsonx.h"
+#include "engine/note.h"
 #include "engine/outbox.h"
 #include "virtual_loop.h"
 
@@ -142,7 +143,27 @@ take_seq(void *ctx, const struct journal_row *row)
 	return false;
 }
 
-/* A row that is done with is gone, another stays; on a disk that is full it is still there. */
+static bool
+count_given_up(void *ctx, const struct journal_audit *audit)
+{
+	*(int *)ctx += strcmp(audit->row.what, "webhook give up") == 0;
+	return true;
+}
+
+static int
+given_up(struct world *w)
+{
+	struct journal_port journal = store_port(w->store);
+	struct journal_audit_filter all = {.limit = 1000};
+	struct err e;
+	int count = 0;
+	store_flush(w->store);
+	assert_int_equal(journal.audit(journal.ctx, &all, count_given_up, &count, &e), 0);
+	return count;
+}
+
+/* A row that is done with is gone, another stays; on a disk that is full it is still there. What
+ * there is to say of it is said when it has gone, and not before. */
 static void
 what_is_delivered_is_dropped(void **state)
 {
@@ -154,23 +175,26 @@ what_is_delivered_is_dropped(void **state)
 	world_run(w, 1000);
 	struct journal_port journal = store_port(w->store);
 	enum engine_result result = ENGINE_REFUSED;
+	struct engine_note note = {.what = "webhook give up", .outcome = "not taken"};
 	struct engine_reply reply = {.done = on_dropped, .ctx = &result, .request = 5};
 	struct err e;
 	int64_t seq = 0;
 	assert_int_equal(journal.outbox(journal.ctx, "b", 0, 0, take_seq, &seq, &e), 0);
 	int before = rows_of(w, "a").all, of_b = rows_of(w, "b").all;
 	world_disk(w, true);
-	engine_outbox_drop(w->engine, &seq, 1, &reply);
+	engine_outbox_drop(w->engine, &seq, 1, &note, &reply);
 	world_run(w, 500);
 	assert_int_equal(result, ENGINE_DEGRADED);
+	assert_int_equal(given_up(w), 0);
 	assert_int_equal(rows_of(w, "b").all, of_b);
 	world_disk(w, false);
 	world_run(w, 5000);
 	of_b = rows_of(w, "b").all;
 	before = rows_of(w, "a").all;
-	engine_outbox_drop(w->engine, &seq, 1, &reply);
+	engine_outbox_drop(w->engine, &seq, 1, &note, &reply);
 	world_run(w, 100);
 	assert_int_equal(result, ENGINE_OK);
+	assert_int_equal(given_up(w), 1);
 	assert_int_equal(rows_of(w, "b").all, of_b - 1);
 	assert_int_equal(rows_of(w, "a").all, before);
 	world_free(w);

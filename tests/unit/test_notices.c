@@ -2,9 +2,11 @@
 #include "unit.h"
 #include <stdlib.h>
 #include <string.h>
+#include "base/jsonx.h"
 #include "base/str.h"
 #include "hooks/hooks.h"
 #include "hooks/pace.h"
+#include "hooks/say.h"
 #include "hooks/sign.h"
 
 #define HOUR (INT64_C(3600) * 1000)
@@ -47,6 +49,10 @@ the_pace(void **state)
 	assert_int_equal(pace_verdict(410), PACE_GONE);
 	assert_int_equal(pace_verdict(429), PACE_AGAIN);
 	assert_int_equal(pace_verdict(0), PACE_AGAIN);
+	for (int status = 400; status < 500; status++)
+		assert_int_equal(
+		    pace_is_choosy(status), status != 408 && status != 425 && status != 429);
+	assert_false(pace_is_choosy(0) || pace_is_choosy(302) || pace_is_choosy(500));
 	assert_int_equal(pace_flap(-1, false, 1), PACE_SEND);
 	assert_int_equal(pace_flap(-1, true, 1), PACE_SKIP);
 	assert_int_equal(pace_flap(1000, false, 1000 + MINUTE - 1), PACE_HOLD);
@@ -110,6 +116,37 @@ only_https_or_this_host(void **state)
 			fail_msg("%s is taken", bad[i]);
 }
 
+static void
+alerts_begin_and_end(void **state)
+{
+	static const char *const events[] = {"approval", "stage"};
+	const int64_t at_ms = INT64_C(1764457200000);
+	char at[40], over[40];
+	(void)state;
+	str_time_text(at_ms, at, sizeof(at));
+	str_time_text(at_ms - 5 * MINUTE, over, sizeof(over));
+	for (int i = 0; i < 2; i++) {
+		const struct say_row row = {.id = "d-1",
+		    .event = events[i],
+		    .at_ms = at_ms,
+		    .data = "{\"rollout\":{\"id\":\"r-1\"}}"};
+		char *body = say_body(SAY_ALERTMANAGER, &row);
+		struct err e;
+		json_t *alerts = jsonx_parse(body, strlen(body), 1 << 16, &e);
+		const json_t *waits = json_array_get(alerts, 0), *bad = json_array_get(alerts, 1);
+		assert_string_equal(jsonx_text(waits, "labels.alertname"), "AirisRolloutWaits");
+		assert_string_equal(jsonx_text(waits, "labels.rollout"), "r-1");
+		assert_string_equal(jsonx_text(waits, "startsAt"), i == 0 ? at : over);
+		assert_int_equal(strcmp(jsonx_text(waits, "endsAt"), at) > 0, i == 0);
+		assert_string_equal(jsonx_text(bad, "labels.alertname"), "AirisRolloutFailed");
+		/* Over for an Alertmanager whose clock is minutes behind, too. */
+		assert_string_equal(jsonx_text(bad, "startsAt"), over);
+		assert_string_equal(jsonx_text(bad, "endsAt"), over);
+		json_decref(alerts);
+		free(body);
+	}
+}
+
 int
 main(void)
 {
@@ -118,6 +155,7 @@ main(void)
 	    cmocka_unit_test(the_pace),
 	    cmocka_unit_test(what_is_a_notice),
 	    cmocka_unit_test(only_https_or_this_host),
+	    cmocka_unit_test(alerts_begin_and_end),
 	};
 	return cmocka_run_group_tests_name("notices", tests, NULL, NULL);
 }
