@@ -145,13 +145,24 @@ note_shown(struct oidc *oidc, const struct jwt *jwt, const char *issuer, struct 
 
 /* --- who it is -------------------------------------------------------------------------------- */
 
-/* A subject that is too long is told apart by its digest. */
+/* Behind a name in logs and lists it must not look like somebody else ("x uid=0"). */
+static bool
+is_one_word(const char *text)
+{
+	for (const char *c = text; *c != '\0'; c++)
+		if (*c < 0x21 || *c > 0x7e)
+			return false;
+	return !str_starts(text, "sha256:");
+}
+
+/* A subject that is too long, or not one visible word, is told apart by its digest. */
 static void
 name_principal(const struct oidc_issuer *issuer, const char *sub, struct oidc_answer *answer)
 {
 	unsigned char digest[SHA256_DIGEST_LENGTH];
 	str_copy(answer->name, sizeof(answer->name), sub);
-	if (str_print(answer->id, sizeof(answer->id), "oidc:%s:%s", issuer->name, sub))
+	if (is_one_word(sub) &&
+	    str_print(answer->id, sizeof(answer->id), "oidc:%s:%s", issuer->name, sub))
 		return;
 	SHA256((const unsigned char *)sub, strlen(sub), digest);
 	str_print(answer->id, sizeof(answer->id), "oidc:%s:sha256:", issuer->name);

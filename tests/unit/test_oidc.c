@@ -254,6 +254,15 @@ test_who_it_is_has_bounds(void **state)
 	assert_string_not_equal(last.id, first);
 	show_signed(old_key, "old", "\"sub\": \"a\\nb\", \"repository_id\": \"74\"");
 	answered(OIDC_BAD, "(sub)");
+	/* None can look like another one behind a name, nor like a digest. */
+	show_signed(old_key, "old", "\"sub\": \"repo:x uid=0\", \"repository_id\": \"74\"");
+	answered(OIDC_GOOD, "");
+	assert_true(str_starts(last.id, "oidc:ci:sha256:"));
+	str_print(claims, sizeof(claims), "\"sub\": \"%s\", \"repository_id\": \"74\"",
+	    first + strlen("oidc:ci:"));
+	show_signed(old_key, "old", claims);
+	answered(OIDC_GOOD, "");
+	assert_string_not_equal(last.id, first);
 }
 
 static void
