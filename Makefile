@@ -320,6 +320,7 @@ $(O)/tests/bench/%: $(O)/tests/bench/%.o $(O)/libairis.a
 # BENCH=full: all of it, with a thousand apps; about twenty minutes.
 bench: $(benches) $(programs)
 	@for bench in $(benches); do echo "$$bench:"; $$bench $(O) || exit 1; done
+	@AIRIS_BUILD=$(O) /usr/bin/python3 -B tests/bench/bench_api.py
 	@AIRIS_BUILD=$(O) /usr/bin/python3 -B tests/bench/bench_fleet.py
 
 ROLLOUTS ?= 100000

@@ -144,8 +144,8 @@ const char *
 claims_pins_wrong(const struct claims_pin *pins, int count)
 {
 	static const char *const telling[] = {"sub", "repository", "repository_id",
-	    "repository_owner_id", "job_workflow_ref", "project_id", "project_path", "namespace_id",
-	    "azp", "client_id", "email"};
+	    "repository_owner_id", "project_id", "project_path", "namespace_id", "azp", "client_id",
+	    "email"};
 	for (int i = 0; i < count; i++)
 		for (size_t t = 0; t < sizeof(telling) / sizeof(telling[0]); t++)
 			if (strcmp(pins[i].claim, telling[t]) == 0 &&

@@ -81,6 +81,22 @@ body_fits(struct call *call, const struct api_route *route)
 	return false;
 }
 
+/* A browser sends its certificate along with whatever any page asks for, and says so by Origin.
+ * Tokens are sent by who has them alone. False: answered. */
+static bool
+is_on_purpose(struct call *call)
+{
+	const char *origin = httpd_header(call->request, "Origin");
+	if (origin == NULL || !call->route->acts || call->principal.kind != PRINCIPAL_CERTIFICATE)
+		return true;
+	api_problem(call->api, call->number, CODE_FORBIDDEN,
+	    "a page in a browser (Origin: %.200s) asks for it with the client certificate of who "
+	    "looks "
+	    "at it: what changes something is taken from programs, or with a token",
+	    origin);
+	return false;
+}
+
 static void
 on_request(void *ctx, struct httpd_request *request)
 {
@@ -98,8 +114,9 @@ on_request(void *ctx, struct httpd_request *request)
 		return;
 	}
 	call.route = route;
-	if (!api_actor(&call) || (!route->open && !api_may_route(&call, route)) ||
-	    !api_ask_query(&call, route->query) || !body_fits(&call, route))
+	if (!api_actor(&call) || !is_on_purpose(&call) ||
+	    (!route->open && !api_may_route(&call, route)) || !api_ask_query(&call, route->query) ||
+	    !body_fits(&call, route))
 		return;
 	log_line(route->acts ? LOG_INFO : LOG_DEBUG, "api", NULL, NULL, "%s %s by %s", method, path,
 	    call.actor.name);

@@ -24,6 +24,7 @@ struct api_token {
 	char *file; /* NULL: none */
 	bool known;
 	unsigned char digest[32];
+	uint64_t version;   /* of the digest: another token has another one */
 	int64_t checked_ms; /* monotonic */
 	int64_t changed_ns, size;
 	uint64_t inode;

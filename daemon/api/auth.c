@@ -66,6 +66,16 @@ read_token(struct api_token *token, char to[TOKEN_MAX], struct err *e)
 	return length;
 }
 
+static void
+take_token(struct api_token *token, const char *text, size_t length)
+{
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	SHA256((const unsigned char *)text, length, digest);
+	token->version += CRYPTO_memcmp(digest, token->digest, sizeof(digest)) != 0;
+	memcpy(token->digest, digest, sizeof(digest));
+	token->known = true;
+}
+
 int
 api_token_load(struct api_token *token, struct err *e)
 {
@@ -84,8 +94,7 @@ api_token_load(struct api_token *token, struct err *e)
 		if (length < TOKEN_SHORT)
 			log_warn("api", "token file %s: a token under %d characters can be guessed",
 			    token->file, TOKEN_SHORT);
-		SHA256((const unsigned char *)text, (size_t)length, token->digest);
-		token->known = true;
+		take_token(token, text, (size_t)length);
 	}
 	mem_wipe(text, sizeof(text));
 	return length > 0 ? 0 : -1;

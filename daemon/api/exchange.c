@@ -13,6 +13,7 @@
 
 #define CLEAN_MS (INT64_C(60) * 1000)
 #define CLEAN_MOST 100 /* at once */
+#define KEPT 100
 
 struct exchange_body {
 	char token[JWT_MAX + 1];
@@ -50,6 +51,24 @@ clean(struct api *api)
 		engine_token_drop(api->engine, ids[i], &actor, NULL);
 }
 
+/* What pipelines get must not keep people from making one. False: answered. */
+static bool
+is_room(struct call *call)
+{
+	struct engine_token kept;
+	size_t cursor = 0;
+	int count = 0;
+	while (engine_token_next(call->api->engine, &cursor, &kept))
+		count++;
+	if (count < ENGINE_TOKENS - KEPT)
+		return true;
+	api_problem(call->api, call->number, CODE_THROTTLED,
+	    "there are %d tokens, and the last %d are kept for those that are made by people: try "
+	    "again when some have expired, or have those revoked that are not needed",
+	    count, KEPT);
+	return false;
+}
+
 static void
 give_token(struct api *api, uint64_t number, const struct oidc_answer *answer, const char *from)
 {
@@ -64,7 +83,6 @@ give_token(struct api *api, uint64_t number, const struct oidc_answer *answer, c
 	str_copy(token.note, sizeof(token.note), answer->name);
 	str_copy(token.by, sizeof(token.by), answer->id);
 	str_copy(token.holder, sizeof(token.holder), answer->id);
-	clean(api);
 	api_write_token(api, number, &token, secret, &actor);
 	mem_wipe(secret, sizeof(secret));
 }
@@ -129,6 +147,9 @@ api_exchange_token(struct call *call)
 		    "the token is not taken: no CI system is in the daemon's settings (oidc)");
 		return;
 	}
+	clean(call->api);
+	if (!is_room(call))
+		return;
 	struct pending *pending = api_pend(call->api, call->number, PENDING_EXCHANGE);
 	str_copy(pending->from, sizeof(pending->from), httpd_peer(call->request));
 	if (!httpd_is_local(call->request))

@@ -2,7 +2,9 @@
  * there, with the same words, so nobody learns by asking what others have; what they may look at
  * and not do is refused with the role that it takes. */
 #include <string.h>
+#include "api/render.h"
 #include "api/routes.h"
+#include "base/jsonx.h"
 #include "base/log.h"
 #include "engine/note.h"
 
@@ -121,6 +123,46 @@ api_may_app(struct call *call, enum right right, const char *name)
 	       api_may(call, right, coming);
 }
 
+struct former {
+	bool found;
+	char namespace[APP_LABEL]; /* "" : not known */
+};
+
+static bool
+note_former(void *ctx, const struct journal_row *row)
+{
+	struct former *former = ctx;
+	json_t *json = api_row_json(row);
+	former->found = true;
+	str_copy(
+	    former->namespace, sizeof(former->namespace), jsonx_text_or(json, "namespace", ""));
+	json_decref(json);
+	return false;
+}
+
+/* Releases outlive their app, and are found by its name: it is taken again only by who might look
+ * at the one that had it last. */
+static bool
+may_take_name(struct call *call, const char *name)
+{
+	struct journal_filter filter = {.app = name, .limit = 1};
+	struct former former = {0};
+	struct err e;
+	if (engine_rollouts(call->api->engine, &filter, note_former, &former, &e) < 0) {
+		api_problem(call->api, call->number, CODE_INTERNAL, "%s", e.text);
+		return false;
+	}
+	const char *namespace = former.namespace[0] != '\0' ? former.namespace : NULL;
+	if (!former.found || api_sees(call, namespace, name))
+		return true;
+	audit_denied(call, "the name was that of an app that may not be seen");
+	api_problem(call->api, call->number, CODE_FORBIDDEN,
+	    "the name \"%s\" was that of an app that %s may not see, and its releases are kept: "
+	    "take another one",
+	    name, call->principal.id);
+	return false;
+}
+
 bool
 api_may_put(struct call *call, const struct app *next)
 {
@@ -129,6 +171,8 @@ api_may_put(struct call *call, const struct app *next)
 	    engine_app(engine, next->name), engine_app_coming(engine, next->name)};
 	if (!api_may(call, RIGHT_APPS, next))
 		return false;
+	if (is[0] == NULL && is[1] == NULL)
+		return may_take_name(call, next->name);
 	for (size_t i = 0; i < 2; i++) {
 		if (is[i] == NULL)
 			continue;

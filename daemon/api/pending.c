@@ -1,6 +1,7 @@
 /* Requests that wait for the engine: known by their number, so that an answer for a client that
  * has gone finds nothing and is dropped. */
 #include <stdlib.h>
+#include <string.h>
 #include "api/pending.h"
 #include "api/render.h"
 #include "api/wait.h"
@@ -109,6 +110,21 @@ wait_or_answer(struct api *api, uint64_t number, bool created, const char *id,
 	api_wait(api, number, id, &wish);
 }
 
+/* A key leads to the rollout that was started with it, also where the app has moved since. */
+static bool
+sees_what_it_got(const struct api *api, const char *id, const struct api_mark *who)
+{
+	struct engine_look look;
+	struct api_mark there = *who;
+	struct err e;
+	if (api->httpd == NULL || who->app[0] == '\0' ||
+	    engine_look(api->engine, id, &look, &e) < 0)
+		return true;
+	str_copy(there.namespace, sizeof(there.namespace), look.rollout->app->namespace);
+	engine_look_done(&look);
+	return strcmp(there.namespace, who->namespace) == 0 || api_still_sees(api, &there);
+}
+
 /* The name of its failpoint. */
 #ifdef AIRIS_CRASH
 static const char *
@@ -136,6 +152,9 @@ on_reply(void *ctx, uint64_t number, enum engine_result result, const char *id, 
 		api_problem_changed(api, number, engine_app(api->engine, id), why);
 	else if (result != ENGINE_OK && result != ENGINE_CREATED)
 		api_problem(api, number, code_of(result), "%s", why);
+	else if (kind == PENDING_ROLLOUT && result == ENGINE_OK && !sees_what_it_got(api, id, &who))
+		api_problem(api, number, CODE_KEY_REUSED,
+		    "this Idempotency-Key was used for another request: take a new one");
 	else if (kind == PENDING_ROLLOUT)
 		wait_or_answer(api, number, result == ENGINE_CREATED, id, &who, &until_ms);
 	else if (kind == PENDING_APP)

@@ -154,15 +154,29 @@ plan_begun(struct call *call, const struct rollout *r)
 	plan_done(&plan);
 }
 
+/* The plan of one that has not begun is of the app as it is now, which may have moved to where who
+ * asks sees nothing. False: answered. */
+static bool
+sees_app_of(struct call *call, const struct rollout *r)
+{
+	const struct app *now = engine_app(call->api->engine, r->app->name);
+	if (now == NULL || api_sees(call, now->namespace, now->name))
+		return true;
+	api_problem(
+	    call->api, call->number, CODE_NOT_FOUND, "there is no app \"%s\"", r->app->name);
+	return false;
+}
+
 void
 api_get_plan(struct call *call)
 {
 	struct engine_look look;
 	if (!api_id_ok(call) || api_look(call->api, call->number, call->arg, &look) < 0)
 		return;
-	if (look.rollout->compiled)
-		plan_begun(call, look.rollout);
-	else
-		plan_release(call, look.rollout->app->name, look.rollout->release.image);
+	const struct rollout *rollout = look.rollout;
+	if (rollout->compiled)
+		plan_begun(call, rollout);
+	else if (sees_app_of(call, rollout))
+		plan_release(call, rollout->app->name, rollout->release.image);
 	engine_look_done(&look);
 }

@@ -90,6 +90,7 @@ on_tick(void *ctx)
 	struct api *api = ctx;
 	size_t cursor = 0;
 	void *value;
+	api_token_check(&api->token, false); /* who follows by it may have lost it */
 	while (map_next(api->topics, &cursor, NULL, &value)) {
 		struct topic *topic = value;
 		topic->dirty = true; /* ready counts change without an event */

@@ -45,7 +45,9 @@ bool
 api_place_take(struct call *call)
 {
 	struct api *api = call->api;
-	if (api->followers < api->max_followers) {
+	/* Who floods by TCP must not keep who is at the host from looking. */
+	int kept = httpd_is_local(call->request) ? 0 : api->max_followers / 8;
+	if (api->followers < api->max_followers - kept) {
 		api->followers++;
 		return true;
 	}

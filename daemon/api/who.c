@@ -141,23 +141,28 @@ api_mark(const struct call *call, struct api_mark *mark)
 	str_copy(mark->token, sizeof(mark->token), call->principal.token);
 	str_copy(mark->namespace, sizeof(mark->namespace), call->namespace);
 	str_copy(mark->app, sizeof(mark->app), call->app);
+	mark->number = call->number;
+	mark->version = call->api->token.version;
 }
 
 /* The same one, as it would be found now; false: it is none any more. */
 static bool
 find_again(const struct api *api, const struct api_mark *mark, struct principal *who)
 {
-	const char *name = strchr(mark->id, ':') == NULL ? "" : strchr(mark->id, ':') + 1;
+	const char *name;
 	struct token token;
 	uid_t uid;
 	*who = (struct principal){.kind = PRINCIPAL_NOBODY};
 	if (mark->kind == PRINCIPAL_USER && peer_uid(mark->id, &uid)) {
 		policy_user(&api->policy, uid, who);
-	} else if (mark->kind == PRINCIPAL_FILE && api->token.known) {
+	} else if (mark->kind == PRINCIPAL_FILE && api->token.known &&
+		   api->token.version == mark->version) {
 		*who = (struct principal){.kind = PRINCIPAL_FILE, .id = "token"};
 		principal_grant(who, &grant_everything);
 	} else if (mark->kind == PRINCIPAL_CERTIFICATE) {
-		policy_certificate(&api->policy, name, who);
+		name = httpd_certificate_now(api->httpd, mark->number);
+		if (name != NULL)
+			policy_certificate(&api->policy, name, who);
 	} else if (mark->token[0] != '\0' && api_token_find(api, mark->token, &token) &&
 		   engine_now_ms(api->engine) < token.expires_ms) {
 		token_principal(&token, who);

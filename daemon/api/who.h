@@ -14,6 +14,8 @@ struct api_mark {
 	enum principal_kind kind;
 	char id[PRINCIPAL_ID], token[SECRET_ID];
 	char namespace[APP_LABEL], app[APP_LABEL]; /* "" : whatever it is */
+	uint64_t number;  /* the request: its connection has the certificate */
+	uint64_t version; /* of the token file's token */
 };
 void api_mark(const struct call *call, struct api_mark *mark);
 bool api_still_sees(const struct api *api, const struct api_mark *mark);

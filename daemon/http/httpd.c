@@ -252,3 +252,14 @@ httpd_certificate(const struct httpd_request *request)
 {
 	return httpd_tls_guest_name(request->connection->guest);
 }
+
+const char *
+httpd_certificate_now(const struct httpd *httpd, uint64_t number)
+{
+	struct httpd_request *request = httpd_request_find(httpd, number);
+
+	if (request == NULL)
+		return NULL;
+	httpd_tls_guest_look(request->connection);
+	return httpd_certificate(request);
+}

@@ -89,6 +89,9 @@ const char *httpd_address(
  * no certificate, or none of these in it. */
 enum { HTTPD_NAME = 100 };
 const char *httpd_certificate(const struct httpd_request *request);
+/* The same of a request that is not answered yet, or a stream, as the client CA and the time of now
+ * have it. NULL also: there is no such request any more. */
+const char *httpd_certificate_now(const struct httpd *httpd, uint64_t number);
 
 /* Answer by number, now or in a later turn; unknown numbers (client gone) are ignored. headers:
  * "Name: value" …, NULL-terminated, may be NULL. */

@@ -114,7 +114,6 @@ fold_act(struct rollout *r, const struct event *event, struct err *e)
 	if (act.kind == ACT_WEIGHT)
 		fold_maybe(r, act.number);
 	attempt->text[0] = '\0';
-	r->drift.repair = false;
 	r->drift.repairs += r->drift.what[0] != '\0';
 	return 0;
 }
@@ -276,6 +275,7 @@ fold_acted(struct rollout *r, const struct event *event, struct err *e)
 	if (attempt->outcome == ACT_DONE || attempt->outcome == ACT_ALREADY) {
 		attempt->failures = 0;
 		attempt->retry_ms = 0;
+		r->drift.repair = false; /* until then `retry` is not done: it may have met a 409 */
 		take_effect(r, &attempt->act, event->at_ms, attempt->sent_ms);
 		late_answered(&r->late, &act, attempt->outcome);
 		return 0;

@@ -278,6 +278,32 @@ def test_an_app_does_not_move_past_a_refusal(away):
     assert away.call(here, "GET", path).status == 404
 
 
+def test_what_was_moved_or_deleted_is_not_shown_by_its_name(away):
+    """A name leads from one namespace to another: neither the plan of a rollout that never began,
+    nor the releases of an app that was deleted, are for who has the name now or had it once."""
+    spec, rid = begin(away, "web-1")
+    path = f"/v1/apps/{spec['name']}"
+    _, here = away.make("admin", ["shop"])
+    _, there = away.make("admin", ["elsewhere"])
+    _, both = away.make("admin", ["shop", "elsewhere"])
+    moved = {**spec, "namespace": "elsewhere"}
+    assert away.call(both, "PUT", path, moved).status == 200
+    # Whose rollout it is sees it, and nothing of the app that is elsewhere now.
+    assert away.call(here, "GET", f"/v1/rollouts/{rid}").status == 200
+    is_problem(away.call(here, "GET", f"/v1/rollouts/{rid}/plan"), 404, "not_found",
+               "there is no app")
+    assert away.call(both, "PUT", path, spec).status == 200
+    assert away.call(here, "POST", f"/v1/rollouts/{rid}/abort", {}).status == 200
+    away.daemon.wait_phase(rid, "aborted")
+    assert away.call(here, "DELETE", path).status == 204
+    # Its releases outlive it, and do not go to who takes its name in another namespace.
+    is_problem(away.call(there, "PUT", path, moved), 403, "forbidden", "was that of an app")
+    assert away.call(there, "GET", path + "/releases").status == 404
+    assert away.call(here, "PUT", path, spec).status == 201
+    release, = away.call(here, "GET", path + "/releases").json["items"]
+    assert release["image"] == "web:2.0"
+
+
 def test_nobody_approves_what_they_started(tcp, shops):
     """Not by name, not by going past the approval, and not after a restart; another one does."""
     shop = shops().create()
@@ -372,6 +398,43 @@ def test_a_stream_ends_with_its_token(away):
     answer = conn.getresponse()
     assert answer.status == 200 and answer.readline() == b": airisd\n"
     assert away.call(FILE_TOKEN, "DELETE", "/v1/tokens/" + id_).status == 204
+    assert b": who asked may not see it any more" in answer.read()
+    conn.close()
+
+
+def test_a_key_opens_nothing_elsewhere(away):
+    """An Idempotency-Key is the daemon's: who sends that of somebody else's start, of an app that
+    has moved since, learns nothing of it."""
+    spec, rid = begin(away, "web-1")
+    path, body = f"/v1/apps/{spec['name']}", {"app": "web-1", "image": "web:3.0"}
+    key = {"Idempotency-Key": "run-17"}
+    _, here = away.make("admin", ["shop"])
+    _, there = away.make("admin", ["elsewhere"])
+    _, both = away.make("admin", ["shop", "elsewhere"])
+    assert away.call(here, "POST", f"/v1/rollouts/{rid}/abort", {}).status == 200
+    away.daemon.wait_phase(rid, "aborted")
+    started = away.call(here, "POST", "/v1/rollouts", body, key)
+    assert started.status == 201, started.text
+    moved = {**spec, "namespace": "elsewhere"}
+    assert away.call(both, "PUT", path, moved).status == 200
+    for wait in ("", "?wait=1s"):
+        answer = away.call(there, "POST", "/v1/rollouts" + wait, body, key)
+        is_problem(answer, 409, "key_reused", "take a new one")
+        assert started.json["id"] not in answer.text and "shop" not in answer.text
+        again = away.call(both, "POST", "/v1/rollouts" + wait, body, key)
+        assert (again.status, again.json["id"]) == (200, started.json["id"])
+
+
+def test_a_stream_ends_with_the_token_files_token(away):
+    """Nobody asks anything meanwhile: that the file has changed is noticed all the same."""
+    _, rid = begin(away, "web-1")
+    conn = http.client.HTTPConnection("127.0.0.1", away.port, timeout=30)
+    conn.request("GET", f"/v1/rollouts/{rid}/events", None,
+                 {"Accept": "text/event-stream", "Authorization": f"Bearer {FILE_TOKEN}"})
+    answer = conn.getresponse()
+    assert answer.status == 200 and answer.readline() == b": airisd\n"
+    with open(os.path.join(away.daemon.folder, "token"), "w", encoding="utf-8") as f:
+        f.write("the-next-one-0123456789")
     assert b": who asked may not see it any more" in answer.read()
     conn.close()
 

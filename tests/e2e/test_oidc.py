@@ -3,7 +3,9 @@ airisd's own. The issuer speaks HTTPS, the daemon is the real one."""
 import json
 import os
 import signal
+import sqlite3
 import subprocess
+import time
 
 import fm
 import pytest
@@ -167,6 +169,33 @@ def test_shown_once(tcp, issuer):
     assert gone.status == 204
     assert tcp.call(first["token"], "GET", "/v1/apps").status == 401
     assert tcp.call(second["token"], "GET", "/v1/apps").status == 200
+
+
+def test_pipelines_leave_room_for_people(tcp, issuer):
+    """However many tokens a pipeline asks for, an admin can still make one; what has expired makes
+    room."""
+    daemon = tcp.daemon
+    daemon.stop()
+    now_ms = int(time.time() * 1000)
+    text = json.dumps({"role": "viewer", "namespaces": ["*"], "apps": ["*"], "sha256": "0" * 64,
+                       "note": "", "by": "x", "holder": "oidc:ci:x", "created": now_ms,
+                       "expires": now_ms + 86400000})
+    with sqlite3.connect(daemon.database) as db:
+        db.executemany("INSERT INTO tokens (token, at_ms, data) VALUES (?, ?, ?)",
+                       [(f"full{i:04}", now_ms, text) for i in range(900)])
+    db.close()
+    daemon.restart()
+    token = issuer.token()
+    is_problem(exchange(tcp, token), 429, "throttled", "900 tokens")
+    tcp.make("viewer", ["shop"])
+    daemon.stop()
+    with sqlite3.connect(daemon.database) as db:
+        db.execute("UPDATE tokens SET data = json_set(data, '$.expires', 1000) "
+                   "WHERE token < 'full0050'")
+    db.close()
+    daemon.restart()
+    # It was not used up by what was refused.
+    wait_for("room", lambda: exchange(tcp, token).status == 201)
 
 
 def test_an_issuer_that_is_away(tcp, issuer):

@@ -78,12 +78,14 @@ class Site:
             context.minimum_version = context.maximum_version = version
         return context
 
-    def ask(self, client=None, token=TOKEN, path="/v1/version", method="GET"):
+    def ask(self, client=None, token=TOKEN, path="/v1/version", method="GET", headers=()):
         conn = http.client.HTTPSConnection("127.0.0.1", self.port, timeout=20 * SLOW,
                                            context=self.context(client))
-        headers = {"Authorization": "Bearer " + token} if token else {}
+        send = dict(headers)
+        if token:
+            send["Authorization"] = "Bearer " + token
         try:
-            conn.request(method, path, None, headers)
+            conn.request(method, path, None, send)
             answer = conn.getresponse()
             return answer.status, answer.read().decode()
         finally:
@@ -434,6 +436,23 @@ def test_a_release_by_tls(quick_lab, shops, site, made, tmp_path):
         assert done.returncode == 0, done.stderr
         release = daemon.rollout(rid)["release"]
         assert release["who"].endswith("certificate:" + CI), release
+        # A page that is open in the browser of who has a certificate asks with it.
+        path = f"/v1/rollouts/{rid}/abort"
+        status, text = site.ask(client=made.client, token=None, path=path, method="POST",
+                                headers={"Origin": "https://evil.example"})
+        assert status == 403 and "Origin" in text, text
+        assert site.ask(client=made.client, token=None, path=path, method="POST")[0] == 409
+        # With another client CA who follows by the one before may not go on.
+        done = site.ctl("rollout", "start", shop.name, "--image", shop.image_of("3.0"),
+                        "--wait=stage:1", client=made.client)
+        assert done.returncode == 0, done.stderr
+        rid = daemon.call("GET", "/v1/rollouts").json["items"][0]["id"]
+        assert site.ctl("rollout", "pause", rid, client=made.client).returncode == 0
+        daemon.wait_phase(rid, "paused")
+        stream = Stream(site, made.client, rid)
+        stream.until('"phase":"paused"')
+        site.trust(made.other)
+        stream.until(": who asked may not see it any more")
         assert daemon.process.text().count(f"certificate:{CI}") >= 3
     finally:
         assert daemon.process.alive(), daemon.process.text()[-3000:]

@@ -328,6 +328,37 @@ test_streams_are_counted(void **state)
 	finish(a);
 }
 
+static int
+setup_places_for_the_socket(void **state)
+{
+	(void)state;
+	world_open((struct api_settings){.max_followers = 8});
+	return 0;
+}
+
+/* Who floods by TCP does not keep who is at the host from looking. */
+static void
+test_places_for_the_socket(void **state)
+{
+	char id[ID_SIZE];
+	struct raw *open[8];
+	(void)state;
+	(void)put_app("web", HELD, "");
+	start("web", "web:2", id);
+	for (int i = 0; i < 7; i++) {
+		open[i] = follow(id, 0);
+		assert_true(raw_expect(open[i], "event: state\n"));
+	}
+	(void)say(BY_TOKEN, "GET", path_of(id, "/events"), SSE, NULL);
+	expect_problem(429, "throttled", "7 streams");
+	open[7] = follow_by(BY_SOCKET, id, 0);
+	assert_true(raw_expect(open[7], "event: state\n"));
+	(void)say(BY_SOCKET, "GET", path_of(id, "/events"), SSE, NULL);
+	expect_problem(429, "throttled", "8 streams");
+	for (int i = 0; i < 8; i++)
+		finish(open[i]);
+}
+
 /* A row that is told and never in the journal: only its size matters. */
 static void
 tell_big_row(const char *id, int64_t seq)
@@ -478,6 +509,8 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_heartbeat, setup_heartbeat, teardown),
 	    cmocka_unit_test_setup_teardown(
 		test_streams_are_counted, setup_streams_are_counted, teardown),
+	    cmocka_unit_test_setup_teardown(
+		test_places_for_the_socket, setup_places_for_the_socket, teardown),
 	    cmocka_unit_test_setup_teardown(test_a_slow_client, setup_a_slow_client, teardown)};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	json_decref(got.json);

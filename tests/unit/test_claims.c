@@ -148,9 +148,13 @@ test_rules_that_name_nobody(void **state)
 	(void)state;
 	const struct claims_pin good[] = {{"ref", "*"}, {"project_id", "22"}};
 	const struct claims_pin starred[] = {{"sub", "repo:*"}};
+	const struct claims_pin called[] = {
+	    {"job_workflow_ref", "shop/ci/.github/workflows/deploy.yml@refs/heads/main"}};
 	assert_null(claims_pins_wrong(good, 2));
 	assert_non_null(claims_pins_wrong(good, 1));
 	assert_non_null(claims_pins_wrong(starred, 1));
+	/* Whose repository it is says nothing of it: any other may call a public workflow. */
+	assert_non_null(claims_pins_wrong(called, 1));
 	assert_non_null(claims_pins_wrong(NULL, 0));
 }
 

@@ -16,12 +16,18 @@ start(struct bench *b, const char *text)
 }
 
 static void
+answered(struct bench *b, const char *outcome)
+{
+	fold(b, EVENT_ACTED,
+	    json_pack(
+		"{s:I, s:s}", "attempt", (json_int_t)b->r->attempt.number, "outcome", outcome));
+}
+
+static void
 acted(struct bench *b)
 {
 	rehearse_act(&b->seen, b->r, &b->out.act);
-	fold(b, EVENT_ACTED,
-	    json_pack(
-		"{s:I, s:s}", "attempt", (json_int_t)b->r->attempt.number, "outcome", "done"));
+	answered(b, "done");
 }
 
 static void
@@ -76,6 +82,17 @@ foreign_edits_are_held(void **state)
 	pass(&b, 1000);
 	assert_int_equal(b.out.act.kind, ACT_ROLL);
 	assert_int_equal(b.out.act.number, 1);
+	/* Somebody's status was written in between: it is sent again, nobody has to ask again. */
+	answered(&b, "conflict");
+	pass(&b, 1000);
+	assert_int_equal(b.out.act.kind, ACT_ROLL);
+	assert_int_equal(b.out.act.number, 1);
+	/* Done once, it is asked for no more. */
+	acted(&b);
+	b.seen.stable.pace = (struct pace){"25%", "25%", 0, 600, false, 0, false, false};
+	pass(&b, 1000);
+	assert_int_equal(b.out.act.kind, ACT_NONE);
+	assert_non_null(strstr(b.out.waiting.what, "pace is maxSurge 25%, maxUnavailable 25%"));
 	end(&b);
 }
 
