@@ -34,7 +34,7 @@ drop(void *ctx, const int64_t *seqs, int count, uint64_t number, const char *hoo
 	char detail[160];
 	str_print(detail, sizeof(detail), "%d notices for webhook %s", count, hook);
 	struct engine_note note = {
-	    .what = "webhook give up", .detail = detail, .outcome = given_up, .changed = true};
+	    .what = "webhook give up", .detail = detail, .outcome = given_up};
 	if (wire->engine != NULL)
 		engine_outbox_drop(
 		    wire->engine, seqs, count, given_up != NULL ? &note : NULL, &reply);
