@@ -97,6 +97,20 @@ is_on_purpose(struct call *call)
 	return false;
 }
 
+static bool
+is_here(const struct httpd_request *request)
+{
+	const char *address = httpd_address(request);
+	return httpd_is_local(request) || str_starts(address, "127.") ||
+	       str_starts(address, "[::1]") || str_starts(address, "[::ffff:127.");
+}
+
+static bool
+is_open(const struct api_route *route, const struct httpd_request *request)
+{
+	return route != NULL && (route->open || (route->here && is_here(request)));
+}
+
 static void
 on_request(void *ctx, struct httpd_request *request)
 {
@@ -106,7 +120,8 @@ on_request(void *ctx, struct httpd_request *request)
 	const struct api_route *route =
 	    api_route_find(method, path, call.arg, sizeof(call.arg), allow);
 	api_count_begin(call.api, call.number);
-	if ((route == NULL || !route->open) && !may_enter(&call))
+	bool open = is_open(route, request);
+	if (!open && !may_enter(&call))
 		return;
 	api_count_route(call.api, call.number, route);
 	if (route == NULL) {
@@ -114,9 +129,8 @@ on_request(void *ctx, struct httpd_request *request)
 		return;
 	}
 	call.route = route;
-	if (!api_actor(&call) || !is_on_purpose(&call) ||
-	    (!route->open && !api_may_route(&call, route)) || !api_ask_query(&call, route->query) ||
-	    !body_fits(&call, route))
+	if (!api_actor(&call) || !is_on_purpose(&call) || (!open && !api_may_route(&call, route)) ||
+	    !api_ask_query(&call, route->query) || !body_fits(&call, route))
 		return;
 	log_line(route->acts ? LOG_INFO : LOG_DEBUG, "api", NULL, NULL, "%s %s by %s", method, path,
 	    call.actor.name);

@@ -16,8 +16,8 @@
 
 const struct api_route api_routes[] = {
     {"GET", "/healthz", api_get_health, OPEN},
-    {"GET", "/readyz", api_get_ready, OPEN},
-    {"GET", "/metrics", api_get_metrics, OPEN},
+    {"GET", "/readyz", api_get_ready, MAY(KNOWN, ANY), .here = true, .query = ""},
+    {"GET", "/metrics", api_get_metrics, MAY(READ, ALL), .here = true, .query = ""},
     {"GET", "/v1/version", api_get_version, MAY(KNOWN, ANY), .query = ""},
     {"GET", "/v1/clusters", api_get_clusters, MAY(READ, ANY), .query = ""},
     {"GET", "/v1/mesh", api_get_mesh, MAY(READ, ANY), .query = ""},

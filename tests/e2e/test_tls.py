@@ -334,6 +334,40 @@ def test_client_certificates(alone, site, made):
     assert site.ask(client=made.client, token=None)[0] == 200
 
 
+def own_address():
+    """Of this host, as others see it; None: it has no net."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # nothing is sent
+        except OSError:
+            return None
+        address = probe.getsockname()[0]
+    return None if address.startswith("127.") else address
+
+
+def test_what_is_open_on_this_host_alone(alone, site, made):
+    """Others show a token for what names clusters and apps; /healthz tells nobody anything."""
+    site.trust(made.ca)
+    alone.start({**site.listen("0.0.0.0"), "socket": alone.config + ".s"})
+    here = own_address()
+    for path in ("/healthz", "/readyz", "/metrics"):
+        assert site.ask(token=None, path=path)[0] == 200, path
+    if here is None:
+        pytest.skip("this host has loopback alone")
+    context = site.context()
+    context.check_hostname = False
+
+    def ask(path, token=None):
+        conn = http.client.HTTPSConnection(here, site.port, timeout=20 * SLOW, context=context)
+        try:
+            conn.request("GET", path, None, {"Authorization": "Bearer " + token} if token else {})
+            return conn.getresponse().status
+        finally:
+            conn.close()
+    assert [ask(path) for path in ("/healthz", "/readyz", "/metrics")] == [200, 401, 401]
+    assert [ask(path, TOKEN) for path in ("/readyz", "/metrics")] == [200, 200]
+
+
 def test_a_client_ca_alone_guards_tcp(alone, site, made):
     """No token file then, and no other way in."""
     site.trust(made.ca)
