@@ -349,6 +349,33 @@ find_rest(const struct args *args, struct settings *s, struct err *e)
 	return 0;
 }
 
+/* "http://HOST…": is that this host? */
+static bool
+is_loopback(const char *server)
+{
+	const char *host = server + strlen("http://");
+	size_t length = strcspn(host, host[0] == '[' ? "]" : ":/");
+
+	if (host[0] == '[')
+		return str_starts(host, "[::1]") || str_starts(host, "[::ffff:127.");
+	if (str_starts(host, "127."))
+		return strspn(host, "0123456789.") == length;
+	return length == strlen("localhost") && str_starts(host, "localhost");
+}
+
+/* Whoever is on the way could read it, and be whoever it is for. */
+static int
+keep_token(const struct settings *s, struct err *e)
+{
+	if (s->token == NULL || s->socket != NULL || !str_starts(s->server, "http://") ||
+	    is_loopback(s->server))
+		return 0;
+	return err_set(e,
+	    "%s: the token (%s) would go there for all to read; use https://, or a tunnel that "
+	    "ends on this host",
+	    s->server_given, s->token_from);
+}
+
 int
 settings_load(const struct args *args, struct settings *settings, struct err *e)
 {
@@ -371,6 +398,8 @@ settings_load(const struct args *args, struct settings *settings, struct err *e)
 		result = find_token(args, config, path, settings, e);
 	if (result == 0)
 		result = find_tls(args, config, path, settings, e);
+	if (result == 0)
+		result = keep_token(settings, e);
 	json_decref(config);
 	free(path);
 	return result;

@@ -174,6 +174,17 @@ def test_unknown_host(tmp_path):
     assert "is not known here" in done.err
 
 
+def test_a_token_is_not_sent_in_clear(tmp_path):
+    """Not to another host without TLS, whatever its name begins with; to this one it may."""
+    for host, clear in (("airis.invalid", True), ("10.1.2.3:8484", True),
+                        ("localhost.invalid", True), ("localhost@airis.invalid", True),
+                        ("127.0.0.1.invalid", True),
+                        ("localhost:1", False), ("127.0.0.1:1", False), ("[::1]:1", False)):
+        done = run(environment(tmp_path, f"http://{host}", AIRIS_TOKEN="of-mine"), "app", "list")
+        assert done.code == (USAGE if clear else UNREACHABLE), (host, done)
+        assert ("for all to read" in done.err) == clear and "of-mine" not in done.err, done.err
+
+
 def test_no_answer_in_time(tcp, tmp_path):
     tcp.fail("GET /v1/apps", "hang")
     done = run(environment(tmp_path, tcp.url), "--timeout", "300ms", "app", "list")
