@@ -152,7 +152,6 @@ def issuer(tmp_path):
     made.stop()
 
 
-@pytest.mark.skipif(SLOW > 1, reason="it tests scripts, once is enough")
 def test_pipelines(make_daemon, shops, tmp_path, issuer):
     """All of them at once, one that succeeds and one that is cancelled of each."""
     daemon = with_tcp(make_daemon(), tmp_path, {})
