@@ -22,7 +22,7 @@ check_taken(const struct args *args)
 		return;
 	assert(command != NULL && command->run != NULL && args->count <= ARGS_WORDS);
 	for (int i = 0; i < FLAG_COUNT; i++) {
-		uint32_t bit = UINT32_C(1) << i;
+		uint64_t bit = UINT64_C(1) << i;
 
 		if (args->values[i] != NULL)
 			assert((command->flags & bit) != 0 || flags[i].global);

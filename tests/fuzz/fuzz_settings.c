@@ -42,8 +42,11 @@ check_values(const struct settings *settings)
 		assert(settings->clusters[i].qps > 0 && settings->clusters[i].burst > 0);
 	}
 	for (int i = 0; i < settings->source_count; i++)
-		for (int k = 0; k < settings->sources[i].header_count; k++)
-			assert(strpbrk(settings->sources[i].headers[k], "\r\n") == NULL);
+		for (char *const *h = settings->sources[i].headers; *h != NULL; h++)
+			assert(strpbrk(*h, "\r\n") == NULL);
+	for (int i = 0; i < settings->webhook_count; i++)
+		for (char *const *h = settings->webhooks[i].headers; *h != NULL; h++)
+			assert(strpbrk(*h, "\r\n") == NULL);
 }
 
 int

@@ -92,7 +92,7 @@ check_address(const char *text)
 {
 	struct err e = {""};
 
-	if (api_tcp_check(text, &e) < 0)
+	if (api_tcp_check(text, false, &e) < 0)
 		assert(str_starts(e.text, text) || strlen(text) > 500 ||
 		       !str_utf8_ok(text, strlen(text)));
 	else

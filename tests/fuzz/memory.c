@@ -271,6 +271,14 @@ audit_head(void *ctx, struct journal_head *head, struct err *e)
 struct journal_port
 memory_port(struct memory *memory)
 {
-	return (struct journal_port){
-	    memory, append, events, rollouts, apps, releases, key, last_seq, audit, audit_head};
+	return (struct journal_port){.ctx = memory,
+	    .append = append,
+	    .events = events,
+	    .rollouts = rollouts,
+	    .apps = apps,
+	    .releases = releases,
+	    .key = key,
+	    .last_seq = last_seq,
+	    .audit = audit,
+	    .audit_head = audit_head};
 }
