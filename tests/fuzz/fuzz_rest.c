@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "http/httpd_room.h"
 #include "memory.h"
+#include "no_httpd.h"
 #include "fuzz_review.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -271,62 +272,6 @@ const char *
 httpd_address(const struct httpd_request *request)
 {
 	return httpd_peer(request);
-}
-
-const char *
-httpd_certificate(const struct httpd_request *request)
-{
-	(void)request;
-	return NULL;
-}
-
-const char *
-httpd_certificate_now(const struct httpd *httpd, uint64_t number)
-{
-	(void)httpd, (void)number;
-	return NULL;
-}
-
-int
-httpd_tls(struct httpd *httpd, const struct httpd_tls_settings *settings, struct errlist *errors)
-{
-	(void)httpd, (void)settings, (void)errors;
-	return 0;
-}
-
-struct httpd_tls_stats
-httpd_tls_stats(const struct httpd *httpd)
-{
-	(void)httpd;
-	return (struct httpd_tls_stats){.on = false};
-}
-
-int
-httpd_pass(struct httpd *httpd, int fd, const char *name, struct err *e)
-{
-	(void)httpd, (void)fd, (void)name, (void)e;
-	return 0;
-}
-
-int
-httpd_passed_all(const struct httpd *httpd, struct err *e)
-{
-	(void)httpd, (void)e;
-	return 0;
-}
-
-int
-httpd_connections(const struct httpd *httpd)
-{
-	(void)httpd;
-	return 1;
-}
-
-uint64_t
-httpd_spins(const struct httpd *httpd)
-{
-	(void)httpd;
-	return 0;
 }
 
 /* --- the cluster ------------------------------------------------------------------------------ */
