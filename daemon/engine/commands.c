@@ -16,11 +16,11 @@ static void
 answer_now(struct engine *engine, const struct engine_reply *reply, enum command_answer answer,
     const struct rollout *r, struct engine_note *note, const struct err *why)
 {
-	const char *id = r->id;
-	note->outcome = answer == COMMAND_REFUSED ? NULL : "so already";
-	audit_refused(engine, note, r, NULL, why->text);
-	reply_later(engine, reply, answer == COMMAND_REFUSED ? ENGINE_REFUSED : ENGINE_OK, id,
-	    answer == COMMAND_REFUSED ? why->text : "");
+	bool refused = answer == COMMAND_REFUSED;
+	const char *text = refused ? why->text : ""; /* nobody has written it otherwise */
+	note->outcome = refused ? NULL : "so already";
+	audit_refused(engine, note, r, NULL, text);
+	reply_later(engine, reply, refused ? ENGINE_REFUSED : ENGINE_OK, r->id, text);
 }
 
 /* A rollout that has ended: only what is true already is answered with yes. */
