@@ -41,17 +41,15 @@ static bool
 read_row(const json_t *json, struct chain_row *row, unsigned char hash[CHAIN_HASH])
 {
 	const json_t *at = json_object_get(json, "at");
-	const char **const texts[] = {&row->who, &row->id, &row->from, &row->what, &row->cluster,
-	    &row->namespace, &row->app, &row->rollout, &row->detail, &row->why, &row->outcome};
-	static const char *const names[] = {"who", "id", "from", "what", "cluster", "namespace",
-	    "app", "rollout", "detail", "why", "outcome"};
+	const char **texts[CHAIN_TEXTS];
 
 	*row = (struct chain_row){.seq = jsonx_int(json, "seq", 0)};
 	if (row->seq < 1 || !chain_unhex(text(json, "hash"), hash) ||
 	    (!json_is_null(at) && !when_parse(json_string_value(at), &row->at_ms)))
 		return false;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if ((*texts[i] = text(json, names[i])) == NULL)
+	chain_texts(row, texts);
+	for (int i = 0; i < CHAIN_TEXTS; i++)
+		if ((*texts[i] = text(json, chain_fields[i])) == NULL)
 			return false;
 	return true;
 }

@@ -6,6 +6,7 @@
 #include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/hex.h"
 #include "base/jsonx.h"
 #include "base/map.h"
 #include "base/str.h"
@@ -105,8 +106,7 @@ digest_of(const struct jwt *jwt, const char *issuer, char hex[2 * SHA256_DIGEST_
 	else
 		str_add_bytes(&text, jwt->covered, jwt->covered_length);
 	SHA256((const unsigned char *)text.data, text.length, digest);
-	for (size_t i = 0; i < sizeof(digest); i++)
-		str_print(hex + 2 * i, 3, "%02x", digest[i]);
+	hex_write(digest, sizeof(digest), hex);
 	str_done(&text);
 }
 
@@ -160,16 +160,14 @@ static void
 name_principal(const struct oidc_issuer *issuer, const char *sub, struct oidc_answer *answer)
 {
 	unsigned char digest[SHA256_DIGEST_LENGTH];
+	char hex[2 * 16 + 1];
 	str_copy(answer->name, sizeof(answer->name), sub);
 	if (is_one_word(sub) &&
 	    str_print(answer->id, sizeof(answer->id), "oidc:%s:%s", issuer->name, sub))
 		return;
 	SHA256((const unsigned char *)sub, strlen(sub), digest);
-	str_print(answer->id, sizeof(answer->id), "oidc:%s:sha256:", issuer->name);
-	for (size_t i = 0; i < 16; i++) {
-		size_t length = strlen(answer->id);
-		str_print(answer->id + length, sizeof(answer->id) - length, "%02x", digest[i]);
-	}
+	hex_write(digest, 16, hex);
+	str_print(answer->id, sizeof(answer->id), "oidc:%s:sha256:%s", issuer->name, hex);
 }
 
 static bool

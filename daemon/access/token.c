@@ -2,42 +2,14 @@
 #include "access/token.h"
 
 #include <string.h>
+#include "base/hex.h"
 #include "base/jsonx.h"
-
-static void
-hex(const unsigned char digest[SECRET_DIGEST], char to[2 * SECRET_DIGEST + 1])
-{
-	for (int i = 0; i < SECRET_DIGEST; i++)
-		str_print(to + 2 * i, 3, "%02x", digest[i]);
-}
-
-static int
-digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static bool
-unhex(const char *text, unsigned char digest[SECRET_DIGEST])
-{
-	if (text == NULL || strlen(text) != (size_t)2 * SECRET_DIGEST)
-		return false;
-	for (int i = 0; i < SECRET_DIGEST; i++) {
-		int high = digit(text[2 * i]), low = digit(text[2 * i + 1]);
-		if (high < 0 || low < 0)
-			return false;
-		digest[i] = (unsigned char)(high << 4 | low);
-	}
-	return true;
-}
 
 json_t *
 token_json(const struct token *token)
 {
 	char digest[2 * SECRET_DIGEST + 1];
-	hex(token->digest, digest);
+	hex_write(token->digest, SECRET_DIGEST, digest);
 	json_t *json = grant_json(&token->grant);
 	json_object_set_new(json, "sha256", json_string(digest));
 	json_object_set_new(json, "note", json_string(token->note));
@@ -71,7 +43,7 @@ token_read(const char *id, const json_t *json, struct token *token, struct err *
 	bool good = secret_id_ok(id) && token->grant.role != ROLE_COUNT &&
 		    read_globs(json_object_get(json, "namespaces"), &token->grant.namespaces) &&
 		    read_globs(json_object_get(json, "apps"), &token->grant.apps) &&
-		    unhex(jsonx_text(json, "sha256"), token->digest);
+		    hex_read(jsonx_text(json, "sha256"), token->digest, SECRET_DIGEST);
 	token->created_ms = jsonx_int(json, "created", 0);
 	token->expires_ms = jsonx_int(json, "expires", 0);
 	str_copy(token->id, sizeof(token->id), id);

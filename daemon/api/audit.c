@@ -20,21 +20,14 @@ set_text(json_t *to, const char *name, const char *text)
 static json_t *
 row_json(const struct journal_audit *audit)
 {
-	const struct chain_row *row = &audit->row;
+	struct chain_row row = audit->row;
+	const char **texts[CHAIN_TEXTS];
 	char hash[CHAIN_HEX];
 	json_t *json =
-	    json_pack("{s:I, s:o}", "seq", (json_int_t)row->seq, "at", api_time_json(row->at_ms));
-	set_text(json, "who", row->who);
-	set_text(json, "id", row->id);
-	set_text(json, "from", row->from);
-	set_text(json, "what", row->what);
-	set_text(json, "cluster", row->cluster);
-	set_text(json, "namespace", row->namespace);
-	set_text(json, "app", row->app);
-	set_text(json, "rollout", row->rollout);
-	set_text(json, "detail", row->detail);
-	set_text(json, "why", row->why);
-	set_text(json, "outcome", row->outcome);
+	    json_pack("{s:I, s:o}", "seq", (json_int_t)row.seq, "at", api_time_json(row.at_ms));
+	chain_texts(&row, texts);
+	for (int i = 0; i < CHAIN_TEXTS; i++)
+		set_text(json, chain_fields[i], *texts[i]);
 	chain_hex(audit->hash, hash);
 	set_text(json, "hash", hash);
 	return json;

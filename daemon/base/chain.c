@@ -5,22 +5,24 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/hex.h"
 #include "base/log.h"
 #include "base/str.h"
-
-enum { TEXTS = 11 };
 
 struct chain {
 	EVP_MD *digest;
 	EVP_MD_CTX *context;
 };
 
-/* The one order of the fields. */
-static void
-texts_of(struct chain_row *row, const char **texts[TEXTS])
+const char *const chain_fields[CHAIN_TEXTS] = {"who", "id", "from", "what", "cluster", "namespace",
+    "app", "rollout", "detail", "why", "outcome"};
+
+void
+chain_texts(struct chain_row *row, const char **texts[CHAIN_TEXTS])
 {
-	const char **const all[TEXTS] = {&row->who, &row->id, &row->from, &row->what, &row->cluster,
-	    &row->namespace, &row->app, &row->rollout, &row->detail, &row->why, &row->outcome};
+	const char **const all[CHAIN_TEXTS] = {&row->who, &row->id, &row->from, &row->what,
+	    &row->cluster, &row->namespace, &row->app, &row->rollout, &row->detail, &row->why,
+	    &row->outcome};
 	memcpy(texts, all, sizeof(all));
 }
 
@@ -52,16 +54,16 @@ struct chain_row *
 chain_copy(const struct chain_row *row)
 {
 	struct chain_row from = *row, *copy;
-	const char **old[TEXTS], **new[TEXTS];
+	const char **old[CHAIN_TEXTS], **new[CHAIN_TEXTS];
 	size_t size = sizeof(*copy);
-	texts_of(&from, old);
-	for (int i = 0; i < TEXTS; i++)
+	chain_texts(&from, old);
+	for (int i = 0; i < CHAIN_TEXTS; i++)
 		size += bytes_of(*old[i]) + 1;
 	copy = mem_alloc(size);
 	*copy = from;
-	texts_of(copy, new);
+	chain_texts(copy, new);
 	char *to = (char *)(copy + 1);
-	for (int i = 0; i < TEXTS; i++) {
+	for (int i = 0; i < CHAIN_TEXTS; i++) {
 		*new[i] = to;
 		to = copy_text(to, *old[i]);
 	}
@@ -141,13 +143,13 @@ chain_next(struct chain *chain, const unsigned char before[CHAIN_HASH], const st
     unsigned char hash[CHAIN_HASH])
 {
 	struct chain_row fields = *row;
-	const char **texts[TEXTS];
-	texts_of(&fields, texts);
+	const char **texts[CHAIN_TEXTS];
+	chain_texts(&fields, texts);
 	begin(chain);
 	add(chain, before, CHAIN_HASH);
 	add_number(chain, (uint64_t)row->seq, 8);
 	add_number(chain, (uint64_t)row->at_ms, 8);
-	for (int i = 0; i < TEXTS; i++)
+	for (int i = 0; i < CHAIN_TEXTS; i++)
 		add_text(chain, *texts[i]);
 	end(chain, hash);
 }
@@ -155,32 +157,11 @@ chain_next(struct chain *chain, const unsigned char before[CHAIN_HASH], const st
 void
 chain_hex(const unsigned char hash[CHAIN_HASH], char to[CHAIN_HEX])
 {
-	static const char digits[] = "0123456789abcdef";
-	for (int i = 0; i < CHAIN_HASH; i++) {
-		to[2 * i] = digits[hash[i] >> 4];
-		to[2 * i + 1] = digits[hash[i] & 15];
-	}
-	to[2 * CHAIN_HASH] = '\0';
-}
-
-static int
-digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+	hex_write(hash, CHAIN_HASH, to);
 }
 
 bool
 chain_unhex(const char *hex, unsigned char hash[CHAIN_HASH])
 {
-	if (hex == NULL || strlen(hex) != 2 * CHAIN_HASH)
-		return false;
-	for (int i = 0; i < CHAIN_HASH; i++) {
-		int high = digit(hex[2 * i]), low = digit(hex[2 * i + 1]);
-		if (high < 0 || low < 0)
-			return false;
-		hash[i] = (unsigned char)(high << 4 | low);
-	}
-	return true;
+	return hex_read(hex, hash, CHAIN_HASH);
 }

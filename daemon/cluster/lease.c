@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/id.h"
 #include "base/jsonx.h"
 #include "base/log.h"
@@ -496,8 +497,7 @@ lease_identity(
 	char hex[17], *whole = str_format("%s\n%s\n%s\n%s", host, id, where, cluster);
 
 	SHA256((const unsigned char *)whole, strlen(whole), digest);
-	for (int i = 0; i < 8; i++)
-		str_print(hex + 2 * i, sizeof(hex) - 2 * (size_t)i, "%02x", digest[i]);
+	hex_write(digest, 8, hex);
 	str_print(to, size, "%.63s %s", host, hex);
 	make_plain(to);
 	free(whole);

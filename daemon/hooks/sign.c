@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/log.h"
+#include "base/hex.h"
 #include "base/mem.h"
 #include "base/str.h"
 
@@ -20,7 +21,6 @@ sign_text(const char *key, size_t length, int64_t time_s, const char *body, char
 		&size) == NULL)
 		log_fatal("libcrypto cannot do HMAC-SHA256");
 	str_copy(to, SIGN_TEXT, "v1=");
-	for (unsigned i = 0; i < size && i < 32; i++)
-		str_print(to + 3 + (size_t)2 * i, 3, "%02x", digest[i]);
+	hex_write(digest, size, to + 3);
 	free(text);
 }

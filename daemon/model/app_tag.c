@@ -3,6 +3,7 @@
 #include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/hex.h"
 #include "base/log.h"
 #include "base/str.h"
 
@@ -17,8 +18,7 @@ app_tag(const struct app *app, char tag[APP_TAG])
 		log_fatal("the spec of app %s cannot be written as JSON", app->name);
 	SHA256((const unsigned char *)text, strlen(text), digest);
 	free(text);
-	for (size_t i = 0; 2 * i + 1 < APP_TAG; i++)
-		str_print(tag + 2 * i, APP_TAG - 2 * i, "%02x", digest[i]);
+	hex_write(digest, (APP_TAG - 1) / 2, tag);
 }
 
 static bool

@@ -78,19 +78,19 @@ store_audit_close(struct store_audit *audit)
 static int
 bind(sqlite3_stmt *statement, const struct chain_row *row, const struct audit_head *head)
 {
-	const char *const texts[] = {row->who, row->id, row->from, row->what, row->cluster,
-	    row->namespace, row->app, row->rollout, row->detail, row->why, row->outcome};
-	const int count = sizeof(texts) / sizeof(texts[0]);
+	struct chain_row copy = *row;
+	const char **texts[CHAIN_TEXTS];
 	int code = sqlite3_bind_int64(statement, 1, row->seq);
 
+	chain_texts(&copy, texts);
 	if (code == SQLITE_OK)
 		code = sqlite3_bind_int64(statement, 2, row->at_ms);
-	for (int i = 0; code == SQLITE_OK && i < count; i++)
+	for (int i = 0; code == SQLITE_OK && i < CHAIN_TEXTS; i++)
 		code = sqlite3_bind_text(
-		    statement, 3 + i, texts[i] == NULL ? "" : texts[i], -1, SQLITE_STATIC);
-	return code != SQLITE_OK
-		   ? code
-		   : sqlite3_bind_blob(statement, 3 + count, head->hash, CHAIN_HASH, SQLITE_STATIC);
+		    statement, 3 + i, *texts[i] == NULL ? "" : *texts[i], -1, SQLITE_STATIC);
+	return code != SQLITE_OK ? code
+				 : sqlite3_bind_blob(statement, 3 + CHAIN_TEXTS, head->hash,
+				       CHAIN_HASH, SQLITE_STATIC);
 }
 
 static int
@@ -153,20 +153,14 @@ text(sqlite3_stmt *statement, int column)
 void
 store_audit_row(sqlite3_stmt *s, int first, struct journal_audit *row)
 {
-	row->row = (struct chain_row){.seq = sqlite3_column_int64(s, first),
-	    .at_ms = sqlite3_column_int64(s, first + 1),
-	    .who = text(s, first + 2),
-	    .id = text(s, first + 3),
-	    .from = text(s, first + 4),
-	    .what = text(s, first + 5),
-	    .cluster = text(s, first + 6),
-	    .namespace = text(s, first + 7),
-	    .app = text(s, first + 8),
-	    .rollout = text(s, first + 9),
-	    .detail = text(s, first + 10),
-	    .why = text(s, first + 11),
-	    .outcome = text(s, first + 12)};
-	read_hash(s, first + 13, row->hash);
+	const char **texts[CHAIN_TEXTS];
+
+	row->row = (struct chain_row){
+	    .seq = sqlite3_column_int64(s, first), .at_ms = sqlite3_column_int64(s, first + 1)};
+	chain_texts(&row->row, texts);
+	for (int i = 0; i < CHAIN_TEXTS; i++)
+		*texts[i] = text(s, first + 2 + i);
+	read_hash(s, first + 2 + CHAIN_TEXTS, row->hash);
 }
 
 /* --- checking --------------------------------------------------------------------------------- */
