@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include "base/host.h"
 #include "base/jsonx.h"
 #include "base/str.h"
 #include "base/yaml.h"
@@ -356,11 +357,9 @@ is_loopback(const char *server)
 	const char *host = server + strlen("http://");
 	size_t length = strcspn(host, host[0] == '[' ? "]" : ":/");
 
-	if (host[0] == '[')
-		return str_starts(host, "[::1]") || str_starts(host, "[::ffff:127.");
-	if (str_starts(host, "127."))
-		return strspn(host, "0123456789.") == length;
-	return length == strlen("localhost") && str_starts(host, "localhost");
+	length += host[0] == '[' && host[length] == ']';
+	return host_is_loopback(host, length) ||
+	       (length == strlen("localhost") && str_starts(host, "localhost"));
 }
 
 /* Whoever is on the way could read it, and be whoever it is for. */

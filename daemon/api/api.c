@@ -1,6 +1,5 @@
 /* The room as a whole: where it listens, and the one way a request takes: token, route, query,
  * body, actor, handler. */
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +9,7 @@
 #include "api/routes.h"
 #include "api/topic.h"
 #include "base/clock.h"
+#include "base/host.h"
 #include "base/log.h"
 
 #define FOLLOWERS 128
@@ -97,12 +97,18 @@ is_on_purpose(struct call *call)
 	return false;
 }
 
+/* "127.0.0.1:8080", "[::1]:8080"; without brackets 0::1:8080 is an address and no port. */
+static bool
+is_loopback(const char *address)
+{
+	const char *colon = strrchr(address, ':');
+	return colon != NULL && host_is_loopback(address, (size_t)(colon - address));
+}
+
 static bool
 is_here(const struct httpd_request *request)
 {
-	const char *address = httpd_address(request);
-	return httpd_is_local(request) || str_starts(address, "127.") ||
-	       str_starts(address, "[::1]") || str_starts(address, "[::ffff:127.");
+	return httpd_is_local(request) || is_loopback(httpd_address(request));
 }
 
 static bool
@@ -174,27 +180,6 @@ api_new(struct loop *loop, struct engine *engine, const struct api_settings *set
 	api->slow_ms = settings->slow_ms > 0 ? settings->slow_ms : SLOW_MS;
 	api->httpd = httpd_new(loop, &settings->limits, on_request, on_gone, api);
 	return api;
-}
-
-static bool
-is_loopback(const char *address)
-{
-	const char *colon = strrchr(address, ':');
-	size_t length = colon == NULL ? 0 : (size_t)(colon - address);
-	char host[64];
-	struct in_addr v4;
-	struct in6_addr v6;
-	/* Without brackets 0::1:8080 is an address and no port. */
-	bool brackets = length >= 2 && address[0] == '[' && address[length - 1] == ']';
-	if (brackets) {
-		address++;
-		length -= 2;
-	}
-	if (!str_print(host, sizeof(host), "%.*s", (int)length, address))
-		return false;
-	if (brackets)
-		return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-	return inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127;
 }
 
 int

@@ -5,6 +5,7 @@
 #include "api/routes.h"
 #include "api/tags.h"
 #include "base/failpoint.h"
+#include "base/jsonx.h"
 
 static bool
 name_ok(struct call *call)
@@ -142,7 +143,7 @@ add_release(void *ctx, const struct journal_row *row)
 	json_t *item = api_row_json(row);
 	int64_t at_ms = json_integer_value(json_object_get(item, "at_ms"));
 	json_object_del(item, "at_ms");
-	json_object_set_new(item, "at", api_time_json(at_ms != 0 ? at_ms : row->at_ms));
+	json_object_set_new(item, "at", jsonx_time(at_ms != 0 ? at_ms : row->at_ms));
 	json_array_append_new(page->items, item);
 	page->last = row->number;
 	return true;

@@ -2,6 +2,7 @@
 #include "api/ask.h"
 #include "api/render.h"
 #include "api/routes.h"
+#include "base/jsonx.h"
 #include "engine/note.h"
 
 struct page {
@@ -24,7 +25,7 @@ row_json(const struct journal_audit *audit)
 	const char **texts[CHAIN_TEXTS];
 	char hash[CHAIN_HEX];
 	json_t *json =
-	    json_pack("{s:I, s:o}", "seq", (json_int_t)row.seq, "at", api_time_json(row.at_ms));
+	    json_pack("{s:I, s:o}", "seq", (json_int_t)row.seq, "at", jsonx_time(row.at_ms));
 	chain_texts(&row, texts);
 	for (int i = 0; i < CHAIN_TEXTS; i++)
 		set_text(json, chain_fields[i], *texts[i]);

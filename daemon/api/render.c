@@ -27,16 +27,6 @@ api_text_json(const char *text)
 }
 
 json_t *
-api_time_json(int64_t at_ms)
-{
-	char text[40];
-	if (at_ms == 0)
-		return json_null();
-	str_time_text(at_ms, text, sizeof(text));
-	return json_string(text);
-}
-
-json_t *
 api_hold_json(int64_t ms)
 {
 	char text[32];
@@ -75,7 +65,7 @@ json_t *
 api_event_json(const struct journal_row *row)
 {
 	return json_pack("{s:I, s:o, s:o, s:o, s:o}", "seq", (json_int_t)row->seq, "at",
-	    api_time_json(row->at_ms), "kind", api_text_json(row->name), "actor",
+	    jsonx_time(row->at_ms), "kind", api_text_json(row->name), "actor",
 	    api_text_json(row->actor ? row->actor : ""), "data", api_row_json(row));
 }
 

@@ -6,7 +6,6 @@
 #include "engine/engine.h"
 
 json_t *api_text_json(const char *text); /* never NULL: what is no UTF-8 becomes '?' */
-json_t *api_time_json(int64_t at_ms);	 /* null for 0 */
 json_t *api_hold_json(int64_t ms);	 /* "5m" */
 json_t *api_app_json(const struct engine *engine, const struct app *app);
 json_t *api_event_json(const struct journal_row *row);

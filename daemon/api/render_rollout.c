@@ -2,6 +2,7 @@
  * why it is not moving. */
 #include <math.h>
 #include "api/render.h"
+#include "base/jsonx.h"
 #include "base/str.h"
 
 static json_t *
@@ -29,7 +30,7 @@ release_part(const struct release *release)
 	return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:b}", "number", release->number, "image",
 	    api_text_json(release->image), "who", api_text_json(release->who), "why",
 	    api_text_json(release->why), "commit", api_text_json(release->commit), "at",
-	    api_time_json(release->at_ms), "known_good", release->known_good);
+	    jsonx_time(release->at_ms), "known_good", release->known_good);
 }
 
 static json_t *
@@ -41,9 +42,8 @@ stage_part(const struct rollout *r)
 	const struct stage_record *record = &r->records[r->stage];
 	bool holds = record->settled_ms != 0 && stage->hold_ms > 0;
 	return json_pack("{s:i, s:s, s:o, s:o, s:o}", "index", r->stage, "name", stage->name,
-	    "entered", api_time_json(record->entered_ms), "settled",
-	    api_time_json(record->settled_ms), "hold_until",
-	    api_time_json(holds ? record->settled_ms + stage->hold_ms : 0));
+	    "entered", jsonx_time(record->entered_ms), "settled", jsonx_time(record->settled_ms),
+	    "hold_until", jsonx_time(holds ? record->settled_ms + stage->hold_ms : 0));
 }
 
 static const char *
@@ -69,7 +69,7 @@ measured_part(const struct rollout *r, int i)
 		    list, json_pack("{s:s, s:s, s:o, s:o, s:i, s:i}", "gate", r->app->gates[g].name,
 			      "verdict", verdict_name(gate->last.verdict), "value",
 			      real_json(gate->last.has_value, gate->last.value), "at",
-			      api_time_json(gate->last.at_ms), "count", gate->count, "failures",
+			      jsonx_time(gate->last.at_ms), "count", gate->count, "failures",
 			      gate->failures));
 	}
 	return list;
@@ -89,8 +89,8 @@ ladder_part(const struct rollout *r)
 			"batch", api_batch_json(&stage->target), "hold",
 			api_hold_json(stage->hold_ms), "approve", stage->approve, "gates",
 			api_gates_json(r->app, stage->gates), "state", stage_state(r, i), "entered",
-			api_time_json(record->entered_ms), "left",
-			api_time_json(end ? r->ended_ms : record->left_ms), "measured",
+			jsonx_time(record->entered_ms), "left",
+			jsonx_time(end ? r->ended_ms : record->left_ms), "measured",
 			measured_part(r, i)));
 	}
 	return list;
@@ -106,7 +106,7 @@ weight_part(const struct rollout *r)
 		return json_null();
 	return json_pack("{s:i, s:i, s:i, s:o, s:o, s:o}", "target", target, "written", r->weight,
 	    "taken", r->taken, "known", api_text_json(fact->known), "since",
-	    api_time_json(fact->at_ms), "missing", api_text_json(fact->missing));
+	    jsonx_time(fact->at_ms), "missing", api_text_json(fact->missing));
 }
 
 struct side_part {
@@ -192,7 +192,7 @@ gates_part(const struct rollout *r)
 			"verdict", verdict_name(measured ? gate->last.verdict : VERDICT_PENDING),
 			"value", real_json(measured && gate->last.has_value, gate->last.value),
 			"condition", condition, "text", api_text_json(gate->last.text), "at",
-			api_time_json(gate->last.at_ms), "failures", gate->failures, "allowed",
+			jsonx_time(gate->last.at_ms), "failures", gate->failures, "allowed",
 			spec->failures, "passes", gate->passes));
 	}
 	return list;
@@ -204,8 +204,8 @@ blocked_part(const struct waiting *waiting)
 	if (waiting->object[0] == '\0')
 		return json_null();
 	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "object", api_text_json(waiting->object),
-	    "what", api_text_json(waiting->what), "since", api_time_json(waiting->since_ms),
-	    "until", api_time_json(waiting->until_ms), "next", api_text_json(waiting->next));
+	    "what", api_text_json(waiting->what), "since", jsonx_time(waiting->since_ms), "until",
+	    jsonx_time(waiting->until_ms), "next", api_text_json(waiting->next));
 }
 
 json_t *
@@ -228,9 +228,8 @@ api_rollout_json(const struct engine_look *look)
 	json_object_set_new(json, "batch", batch_part(look));
 	json_object_set_new(json, "gates", gates_part(r));
 	json_object_set_new(json, "blocked_on", blocked_part(&look->waiting));
-	json_object_set_new(json, "started", api_time_json(r->created_ms));
-	json_object_set_new(
-	    json, "ended", api_time_json(phase_final(look->phase) ? r->ended_ms : 0));
+	json_object_set_new(json, "started", jsonx_time(r->created_ms));
+	json_object_set_new(json, "ended", jsonx_time(phase_final(look->phase) ? r->ended_ms : 0));
 	json_object_set_new(json, "superseded_by", maybe_text(r->superseded_by));
 	json_object_set_new(json, "cursor", json_integer(r->last_seq));
 	json_object_set_new(json, "stale", api_text_json(look->seen.fresh ? "" : look->seen.stale));

@@ -277,6 +277,17 @@ jsonx_add(struct str *to, const json_t *value)
 	add_value(to, value, 0);
 }
 
+json_t *
+jsonx_time(int64_t wall_ms)
+{
+	char text[40];
+
+	if (wall_ms == 0)
+		return json_null();
+	str_time_text(wall_ms, text, sizeof(text));
+	return json_string(text);
+}
+
 char *
 jsonx_dump(const json_t *value)
 {

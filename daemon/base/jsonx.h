@@ -21,6 +21,7 @@ double jsonx_real(const json_t *root, const char *path, double otherwise);
 bool jsonx_bool(const json_t *root, const char *path, bool otherwise);
 /* Parses at most limit bytes, refuses duplicate keys, trailing text and depth over 64. */
 must_check json_t *jsonx_parse(const char *bytes, size_t length, size_t limit, struct err *e);
+json_t *jsonx_time(int64_t wall_ms); /* RFC 3339, UTC, ms; null for 0. New reference */
 /* Compact, order kept, numbers in their shortest exact form; owned by the caller. NULL: "null". */
 char *jsonx_dump(const json_t *value);
 void jsonx_add(struct str *to, const json_t *value); /* the same, at the end of a string */

@@ -3,16 +3,6 @@
 #include "base/str.h"
 #include "engine/engine_room.h"
 
-static json_t *
-time_json(int64_t at_ms)
-{
-	char text[40];
-	if (at_ms == 0)
-		return json_null();
-	str_time_text(at_ms, text, sizeof(text));
-	return json_string(text);
-}
-
 char *
 summary_text(const struct rollout *r)
 {
@@ -22,7 +12,7 @@ summary_text(const struct rollout *r)
 	    r->app->cluster, "release", r->release.number, "image", r->release.image, "phase",
 	    phase_name(r->phase), "stage", stage ? stage->name : "", "weight",
 	    r->app->rolls ? json_null() : json_integer(r->seen), "reason", r->reason, "started",
-	    time_json(r->created_ms), "ended", time_json(r->ended_ms));
+	    jsonx_time(r->created_ms), "ended", jsonx_time(r->ended_ms));
 	char *text = jsonx_dump(json);
 	json_decref(json);
 	return text;

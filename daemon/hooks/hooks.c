@@ -1,10 +1,11 @@
 /* The list of hooks, and what waits for none of them. */
 #include "hooks/hooks.h"
 
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/host.h"
+#include "base/jsonx.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "hooks/hooks_room.h"
@@ -16,12 +17,9 @@
  */
 
 static bool
-is_loopback(const char *host)
+is_here(const char *host)
 {
-	struct in_addr four;
-	if (strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
-		return true;
-	return inet_pton(AF_INET, host, &four) == 1 && ntohl(four.s_addr) >> 24 == 127;
+	return strcmp(host, "localhost") == 0 || host_is_loopback(host, strlen(host));
 }
 
 int
@@ -30,7 +28,7 @@ hooks_check(const struct hooks_hook *hook, struct err *e)
 	struct httpc_url url;
 	bool good = httpc_url_read(hook->url, &url) && !url.user && !url.fragment &&
 		    (strcmp(url.scheme, "https") == 0 ||
-			(strcmp(url.scheme, "http") == 0 && is_loopback(url.host)));
+			(strcmp(url.scheme, "http") == 0 && is_here(url.host)));
 	if (good)
 		return 0;
 	/* Not the URL itself: that of a chat is a secret. */
@@ -254,16 +252,6 @@ hooks_status(const struct hooks *hooks, struct hooks_status list[NOTICE_HOOKS])
 	return hooks->count;
 }
 
-static json_t *
-time_json(int64_t at_ms)
-{
-	char text[40];
-	if (at_ms == 0)
-		return json_null();
-	str_time_text(at_ms, text, sizeof(text));
-	return json_string(text);
-}
-
 /* Of a URL only where it goes: what is behind the host may be a secret. */
 static json_t *
 host_json(const char *url)
@@ -288,8 +276,8 @@ hooks_json(const struct hooks *hooks)
 			status[i].name, "url", host_json(status[i].url), "format",
 			formats[status[i].format], "state", states[status[i].state], "waiting",
 			(json_int_t)status[i].waiting, "last_success",
-			time_json(status[i].last_ok_ms), "failing_since",
-			time_json(status[i].failing_ms), "error", status[i].error, "delivered",
+			jsonx_time(status[i].last_ok_ms), "failing_since",
+			jsonx_time(status[i].failing_ms), "error", status[i].error, "delivered",
 			(json_int_t)status[i].delivered, "failed", (json_int_t)status[i].failed,
 			"given_up", (json_int_t)status[i].given_up));
 	return json_pack("{s:o}", "webhooks", list);

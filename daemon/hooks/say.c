@@ -15,14 +15,6 @@
  * on. */
 #define OVER_MS (INT64_C(5) * 60 * 1000)
 
-static json_t *
-time_json(int64_t at_ms)
-{
-	char text[40];
-	str_time_text(at_ms, text, sizeof(text));
-	return json_string(text);
-}
-
 /* What Slack gives a meaning to, and lines. */
 static void
 add_plain(struct str *to, const char *text)
@@ -121,7 +113,7 @@ alert_json(const char *name, const char *severity, bool fires, const struct say_
 	    "alertname", name, "severity", severity, "app", text_of(rollout, "app"), "namespace",
 	    text_of(rollout, "namespace"), "cluster", text_of(rollout, "cluster"), "rollout",
 	    text_of(rollout, "id"), "annotations", "summary", str_text(&text), "startsAt",
-	    time_json(begin_ms), "endsAt", time_json(begin_ms + (fires ? FIRES_MS : 0)));
+	    jsonx_time(begin_ms), "endsAt", jsonx_time(begin_ms + (fires ? FIRES_MS : 0)));
 	str_done(&text);
 	return json;
 }
@@ -142,7 +134,7 @@ static json_t *
 generic_json(const struct say_row *row, const json_t *data)
 {
 	json_t *json = json_pack(
-	    "{s:s, s:o, s:s}", "id", row->id, "time", time_json(row->at_ms), "event", row->event);
+	    "{s:s, s:o, s:s}", "id", row->id, "time", jsonx_time(row->at_ms), "event", row->event);
 	json_object_update_missing(json, (json_t *)data);
 	return json;
 }

@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 #include <jansson.h>
+#include "base/hex.h"
+#include "base/host.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/id.h"
@@ -188,10 +190,48 @@ test_version(void **state)
 	assert_null(strstr(version_text(), "unknown"));
 }
 
+static void
+test_hex(void **state)
+{
+	const unsigned char bytes[] = {0x00, 0x9f, 0xa0, 0xff};
+	unsigned char again[4] = {1, 2, 3, 4};
+	char text[9];
+
+	(void)state;
+	hex_write(bytes, sizeof(bytes), text);
+	assert_string_equal(text, "009fa0ff");
+	assert_true(hex_read(text, again, sizeof(again)));
+	assert_memory_equal(again, bytes, sizeof(bytes));
+	assert_false(hex_read(NULL, again, 4));
+	assert_false(hex_read("009fa0f", again, 4));
+	assert_false(hex_read("009fa0ff0", again, 4));
+	assert_false(hex_read("009FA0FF", again, 4));
+	assert_false(hex_read("009fa0fg", again, 4));
+}
+
+static void
+test_loopback(void **state)
+{
+	static const char *const here[] = {
+	    "127.0.0.1", "127.255.0.9", "[::1]", "[::ffff:127.0.0.1]"};
+	static const char *const elsewhere[] = {"", "127", "127.1", "128.0.0.1",
+	    "127.0.0.1.invalid", "localhost", "::1", "[::]", "[::2]", "[::ffff:10.0.0.1]", "[::1",
+	    "[127.0.0.1]", "0127.0.0.1"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(here) / sizeof(here[0]); i++)
+		assert_true(host_is_loopback(here[i], strlen(here[i])));
+	for (size_t i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)
+		assert_false(host_is_loopback(elsewhere[i], strlen(elsewhere[i])));
+	assert_true(host_is_loopback("127.0.0.1:80", strlen("127.0.0.1")));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_hex),
+	    cmocka_unit_test(test_loopback),
 	    cmocka_unit_test(test_memory),
 	    cmocka_unit_test(test_overflow_gives_up),
 	    cmocka_unit_test(test_json_hook),

@@ -1,0 +1,12 @@
+/* Which host an address in text is of. */
+#ifndef BASE_HOST_H
+#define BASE_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A number alone, IPv6 in brackets: "127.0.0.1", "[::1]", "[::ffff:127.0.0.1]". Names are none:
+ * where they lead is for others to say. */
+bool host_is_loopback(const char *host, size_t length);
+
+#endif
