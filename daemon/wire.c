@@ -490,8 +490,8 @@ take_over(struct wire *wire, struct settings *next)
 	gates_reload(wire->gates, sources, (size_t)next->source_count);
 	wire_tls_reload(wire->api, wire->settings, next);
 	engine_settle_set(wire->engine, next->settle_ms);
-	wire_access_reload(wire->settings, next, wire->api);
-	wire_oidc_reload(wire->oidc, wire->settings, next);
+	wire_access_reload(next, wire->api);
+	wire_oidc_reload(wire->oidc, next);
 	wire_hooks_set(wire->hooks, next);
 	wire->settings->settle_ms = next->settle_ms;
 	wire->settings->metrics_apps = next->metrics_apps;

@@ -4,11 +4,11 @@
 
 #include <errno.h>
 #include <pwd.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "base/log.h"
+#include "http/httpc_ca.h"
 
 /* -1: there is no such user. */
 static int
@@ -135,24 +135,6 @@ wire_access(const struct settings *settings, struct api *api)
 	free(policy);
 }
 
-#define CA_MAX ((size_t)1024 * 1024)
-
-/* Owned; no certificate where it cannot be read, which verifies nobody. */
-static char *
-read_ca(const struct settings_issuer *issuer)
-{
-	char *text = mem_alloc(CA_MAX);
-	int fd = open(issuer->ca_file, O_RDONLY | O_CLOEXEC);
-	ssize_t length = fd < 0 ? -1 : read(fd, text, CA_MAX - 2);
-	if (length < 0)
-		log_error("access", "oidc %s: %s: %s; nobody is let in by it", issuer->name,
-		    issuer->ca_file, strerror(errno));
-	str_copy(text + (length > 0 ? length : 0), 2, length > 0 ? "" : "-");
-	if (fd >= 0)
-		(void)close(fd);
-	return text;
-}
-
 static void
 add_rule(struct oidc_settings *to, int issuer, const struct settings_rule *from)
 {
@@ -179,7 +161,7 @@ oidc_settings(const struct settings *settings)
 		str_copy(issuer->url, sizeof(issuer->url), from->url);
 		str_copy(issuer->keys, sizeof(issuer->keys), from->keys);
 		str_copy(issuer->audience, sizeof(issuer->audience), from->audience);
-		issuer->ca_pem = from->ca_file[0] != '\0' ? read_ca(from) : NULL;
+		issuer->ca_pem = httpc_ca_read(from->ca_file, from->name);
 		issuer->life_ms = from->life_ms;
 		for (int i = 0; i < from->rule_count; i++)
 			add_rule(to, to->issuer_count, &from->rules[i]);
@@ -205,23 +187,18 @@ wire_oidc(struct loop *loop, const struct clock_port *clock, const struct settin
 }
 
 void
-wire_oidc_reload(struct oidc *oidc, struct settings *now, const struct settings *next)
+wire_oidc_reload(struct oidc *oidc, const struct settings *next)
 {
 	struct oidc_settings *from = oidc_settings(next);
 	oidc_set(oidc, from);
 	oidc_settings_free(from);
-	memcpy(now->issuers, next->issuers, sizeof(next->issuers));
-	now->issuer_count = next->issuer_count;
 }
 
 void
-wire_access_reload(struct settings *now, const struct settings *next, struct api *api)
+wire_access_reload(const struct settings *next, struct api *api)
 {
 	struct err e;
 	wire_access(next, api);
-	memcpy(now->access, next->access, sizeof(next->access));
-	now->access_count = next->access_count;
 	if (api_reload(api, next->token_file[0] != '\0' ? next->token_file : NULL, &e) < 0)
 		log_error("airisd", "%s; until then nobody is let in by it", e.text);
-	str_copy(now->token_file, sizeof(now->token_file), next->token_file);
 }

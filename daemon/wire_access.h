@@ -12,12 +12,12 @@ void wire_oidc_check(const struct settings *settings, struct errlist *errors);
 void wire_access_check(const struct settings *settings, struct errlist *errors);
 /* What was checked. A user that has gone meanwhile is left out, which can only forbid. */
 void wire_access(const struct settings *settings, struct api *api);
-/* SIGHUP: the same, and the token file; what is in force goes into now. */
-void wire_access_reload(struct settings *now, const struct settings *next, struct api *api);
+/* SIGHUP: the same, and the token file. */
+void wire_access_reload(const struct settings *next, struct api *api);
 /* The CI systems that are believed. A certificate file that cannot be read lets nobody in by its
  * issuer. */
 struct oidc *wire_oidc(
     struct loop *loop, const struct clock_port *clock, const struct settings *settings);
-void wire_oidc_reload(struct oidc *oidc, struct settings *now, const struct settings *next);
+void wire_oidc_reload(struct oidc *oidc, const struct settings *next);
 
 #endif

@@ -46,7 +46,7 @@ struct hold {
 struct worker {
 	struct hooks *hooks;
 	uint64_t number;
-	char *name, *url, *secret_file, *ca_file, *ca_pem;
+	char *name, *url, *secret_file, *ca_pem;
 	char *headers[HEADERS];
 	int header_count;
 	enum say_format format;

@@ -10,9 +10,9 @@
 #include "base/version.h"
 #include "hooks/hooks_room.h"
 #include "hooks/sign.h"
+#include "http/httpc_ca.h"
 
 #define SECRET_MAX 4096
-#define CA_MAX ((size_t)1024 * 1024)
 #define ANSWER_MAX ((size_t)1024 * 1024)
 #define AGAIN_MS 2000
 #define TURN_MS 0
@@ -344,23 +344,6 @@ worker_poke(struct worker *worker)
 /* --- the whole ---------------------------------------------------------------------------------
  */
 
-/* Owned; NULL: the system's. No certificate where it cannot be read, which verifies nobody. */
-static char *
-read_ca(const char *path)
-{
-	if (path == NULL)
-		return NULL;
-	char *text = mem_alloc(CA_MAX);
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	ssize_t length = fd < 0 ? -1 : read(fd, text, CA_MAX - 2);
-	if (length <= 0)
-		log_error("hooks", "%s: %s; nobody is verified by it", path, strerror(errno));
-	str_copy(text + (length > 0 ? length : 0), 2, length > 0 ? "" : "-");
-	if (fd >= 0)
-		(void)close(fd);
-	return text;
-}
-
 static void
 forget_settings(struct worker *worker)
 {
@@ -369,7 +352,6 @@ forget_settings(struct worker *worker)
 	worker->header_count = 0;
 	free(worker->url);
 	free(worker->secret_file);
-	free(worker->ca_file);
 	free(worker->ca_pem);
 }
 
@@ -379,8 +361,7 @@ worker_set(struct worker *worker, const struct hooks_hook *from)
 	forget_settings(worker);
 	worker->url = mem_strdup(from->url);
 	worker->secret_file = mem_strdup(from->secret_file);
-	worker->ca_file = mem_strdup(from->ca_file);
-	worker->ca_pem = read_ca(from->ca_file);
+	worker->ca_pem = httpc_ca_read(from->ca_file, worker->name);
 	while (from->headers != NULL && worker->header_count < HEADERS &&
 	       from->headers[worker->header_count] != NULL) {
 		worker->headers[worker->header_count] =
