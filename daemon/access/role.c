@@ -14,15 +14,16 @@
 
 #define OF(right) (1u << RIGHT_##right)
 
-static const struct {
-	const char *name;
-	unsigned rights;
-} roles[ROLE_COUNT] = {
-    [ROLE_VIEWER] = {"viewer", OF(READ)},
-    [ROLE_DEPLOYER] = {"deployer", OF(READ) | OF(STOP) | OF(RELEASE)},
-    [ROLE_APPROVER] = {"approver", OF(READ) | OF(STOP) | OF(APPROVE)},
-    [ROLE_ADMIN] = {"admin",
-	OF(READ) | OF(STOP) | OF(RELEASE) | OF(APPROVE) | OF(APPS) | OF(ADMIN)},
+const char *const role_names[ROLE_COUNT + 1] = {[ROLE_VIEWER] = "viewer",
+    [ROLE_DEPLOYER] = "deployer",
+    [ROLE_APPROVER] = "approver",
+    [ROLE_ADMIN] = "admin"};
+
+static const unsigned rights[ROLE_COUNT] = {
+    [ROLE_VIEWER] = OF(READ),
+    [ROLE_DEPLOYER] = OF(READ) | OF(STOP) | OF(RELEASE),
+    [ROLE_APPROVER] = OF(READ) | OF(STOP) | OF(APPROVE),
+    [ROLE_ADMIN] = OF(READ) | OF(STOP) | OF(RELEASE) | OF(APPROVE) | OF(APPS) | OF(ADMIN),
 };
 
 static const char *const texts[RIGHT_COUNT] = {
@@ -38,14 +39,14 @@ static const char *const texts[RIGHT_COUNT] = {
 const char *
 role_name(enum role role)
 {
-	return roles[role].name;
+	return role_names[role];
 }
 
 enum role
 role_of(const char *name)
 {
 	int i = 0;
-	while (i < ROLE_COUNT && strcmp(roles[i].name, name) != 0)
+	while (i < ROLE_COUNT && strcmp(role_names[i], name) != 0)
 		i++;
 	return (enum role)i;
 }
@@ -53,7 +54,7 @@ role_of(const char *name)
 bool
 role_has(enum role role, enum right right)
 {
-	return right == RIGHT_KNOWN || (roles[role].rights >> right & 1) != 0;
+	return right == RIGHT_KNOWN || (rights[role] >> right & 1) != 0;
 }
 
 const char *
@@ -72,6 +73,6 @@ right_roles(enum right right, struct str *to)
 		if (!role_has((enum role)i, right))
 			continue;
 		left--;
-		str_addf(to, "%s%s", roles[i].name, left > 1 ? ", " : left == 1 ? " or " : "");
+		str_addf(to, "%s%s", role_names[i], left > 1 ? ", " : left == 1 ? " or " : "");
 	}
 }

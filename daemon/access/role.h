@@ -18,6 +18,7 @@ enum right {
 	RIGHT_COUNT
 };
 
+extern const char *const role_names[ROLE_COUNT + 1]; /* ends with NULL */
 const char *role_name(enum role role);
 enum role role_of(const char *name); /* ROLE_COUNT: no such */
 bool role_has(enum role role, enum right right);

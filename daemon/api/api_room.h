@@ -63,7 +63,7 @@ struct call {
 	char name[API_ACTOR];	    /* of actor */
 	struct actor actor;	    /* points into this call, and to the peer */
 	struct principal principal; /* points into this call, and to the api's policy */
-	char namespace[APP_LABEL], app[APP_LABEL]; /* of a rollout, if they were looked at */
+	char namespace[APP_LABEL], app[APP_LABEL]; /* which it is about; "" : not looked at */
 };
 
 /* auth.c */

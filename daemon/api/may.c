@@ -15,33 +15,17 @@ say_refused(const struct call *call, const struct err *why)
 	    httpd_path(call->request), call->actor.name, why->text);
 }
 
-/* "abort", "app put", "token create": as what is done is called in the audit. */
-static const char *
-audit_name(const struct api_route *route)
-{
-	const char *last = strrchr(route->path, '/') + 1;
-	bool puts = strcmp(route->method, "PUT") == 0, drops = strcmp(route->method, "DELETE") == 0;
-	if (strstr(route->path, "/apps/") != NULL)
-		return puts ? "app put" : drops ? "app delete" : last;
-	if (strstr(route->path, "/tokens") != NULL)
-		return drops ? "token revoke" : "token create";
-	return strcmp(last, "rollouts") == 0 ? "start" : last;
-}
-
 /* Who tried what they may not: not of what only looks. */
 static void
 audit_denied(const struct call *call, const char *why)
 {
 	char outcome[640];
-	bool rollout = call->route->about == ABOUT_ROLLOUT, app = call->route->about == ABOUT_APP;
 	struct engine_note note = {.actor = &call->actor,
-	    .what = audit_name(call->route),
-	    .rollout = rollout ? call->arg : NULL,
-	    .app = rollout ? call->app
-		   : app   ? call->arg
-			   : NULL,
+	    .what = call->route->acts,
+	    .rollout = call->route->about == ABOUT_ROLLOUT ? call->arg : NULL,
+	    .app = call->app,
 	    .outcome = outcome};
-	if (!call->route->acts)
+	if (call->route->acts == NULL)
 		return;
 	str_print(outcome, sizeof(outcome), "denied: %s", why);
 	engine_audit(call->api->engine, &note);
@@ -112,7 +96,7 @@ api_may_app(struct call *call, enum right right, const char *name)
 	struct subject subject = {
 	    .reach = REACH_ONE, .namespace = app == NULL ? NULL : app->namespace, .app = name};
 	str_copy(call->namespace, sizeof(call->namespace), app == NULL ? "" : app->namespace);
-	str_copy(call->app, sizeof(call->app), app == NULL ? "" : name);
+	str_copy(call->app, sizeof(call->app), name);
 	char missing[320];
 	str_print(missing, sizeof(missing),
 	    "there is no app \"%s\"; GET /v1/apps lists those there are", name);
@@ -233,8 +217,10 @@ bool
 api_may_route(struct call *call, const struct api_route *route)
 {
 	switch (route->about) {
-	case ABOUT_ANY:
 	case ABOUT_BODY:
+		str_copy(call->app, sizeof(call->app), call->arg); /* of PUT; "" otherwise */
+		return may_with(call, route->right, REACH_ANY);
+	case ABOUT_ANY:
 		return may_with(call, route->right, REACH_ANY);
 	case ABOUT_ALL:
 		return may_with(call, route->right, REACH_ALL);

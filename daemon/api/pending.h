@@ -33,9 +33,9 @@ void api_pending_gone(struct api *api, uint64_t number);
 /* Answers with the rollout as it is now. */
 void api_answer_rollout(struct api *api, uint64_t number, bool created, const char *id);
 
-/* tokens.c: the token is the caller's; answered when it is durable */
+/* tokens.c: gives the token an id and a secret; it is answered with when it is durable */
 struct token;
-void api_write_token(struct api *api, uint64_t number, const struct token *token,
-    const char *secret, const struct actor *actor);
+void api_issue_token(
+    struct api *api, uint64_t number, struct token *token, const struct actor *actor);
 
 #endif

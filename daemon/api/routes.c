@@ -11,7 +11,7 @@
 #define COMMAND(name, right_)                                                                      \
 	{                                                                                          \
 		"POST", "/v1/rollouts/{id}/" name, api_give_command, MAY(right_, ROLLOUT),         \
-		    .acts = true, .query = "wait", .max_body = BODY                                \
+		    .acts = name, .query = "wait", .max_body = BODY                                \
 	}
 
 const struct api_route api_routes[] = {
@@ -24,17 +24,17 @@ const struct api_route api_routes[] = {
     {"GET", "/v1/webhooks", api_get_webhooks, MAY(ADMIN, ALL), .query = ""},
     {"GET", "/v1/apps", api_list_apps, MAY(READ, ANY), .query = "limit after"},
     {"GET", "/v1/apps/{app}", api_get_app, MAY(READ, APP), .query = ""},
-    {"PUT", "/v1/apps/{app}", api_put_app, MAY(APPS, BODY), .acts = true, .query = "",
+    {"PUT", "/v1/apps/{app}", api_put_app, MAY(APPS, BODY), .acts = "app put", .query = "",
 	.max_body = BODY_APP},
-    {"DELETE", "/v1/apps/{app}", api_delete_app, MAY(APPS, APP), .acts = true, .query = "",
+    {"DELETE", "/v1/apps/{app}", api_delete_app, MAY(APPS, APP), .acts = "app delete", .query = "",
 	.max_body = BODY},
     {"GET", "/v1/apps/{app}/releases", api_list_releases, MAY(READ, APP), .query = "limit before"},
     {"POST", "/v1/apps/{app}/preflight", api_make_preflight, MAY(RELEASE, APP), .query = "",
 	.max_body = BODY},
     {"GET", "/v1/rollouts", api_list_rollouts, MAY(READ, ANY),
 	.query = "app phase cluster live limit before"},
-    {"POST", "/v1/rollouts", api_start_rollout, MAY(RELEASE, BODY), .acts = true, .query = "wait",
-	.max_body = BODY},
+    {"POST", "/v1/rollouts", api_start_rollout, MAY(RELEASE, BODY), .acts = "start",
+	.query = "wait", .max_body = BODY},
     {"GET", "/v1/rollouts/{id}", api_get_rollout, MAY(READ, ROLLOUT), .query = "wait after"},
     {"GET", "/v1/rollouts/{id}/events", api_get_events, MAY(READ, ROLLOUT), .query = "after limit"},
     {"GET", "/v1/rollouts/{id}/plan", api_get_plan, MAY(READ, ROLLOUT), .query = ""},
@@ -47,12 +47,12 @@ const struct api_route api_routes[] = {
     COMMAND("resume", RELEASE),
     COMMAND("retry", RELEASE),
     COMMAND("approve", APPROVE),
-    {"POST", "/v1/tokens", api_make_token, MAY(ADMIN, ALL), .acts = true, .query = "",
+    {"POST", "/v1/tokens", api_make_token, MAY(ADMIN, ALL), .acts = "token create", .query = "",
 	.max_body = BODY},
     {"GET", "/v1/tokens", api_list_tokens, MAY(ADMIN, ALL), .query = ""},
     {"POST", "/v1/tokens/exchange", api_exchange_token, OPEN, .max_body = BODY_PROOF},
-    {"DELETE", "/v1/tokens/{id}", api_drop_token, MAY(ADMIN, ALL), .acts = true, .query = "",
-	.max_body = BODY},
+    {"DELETE", "/v1/tokens/{id}", api_drop_token, MAY(ADMIN, ALL), .acts = "token revoke",
+	.query = "", .max_body = BODY},
 };
 const size_t api_route_count = sizeof(api_routes) / sizeof(api_routes[0]);
 

@@ -19,9 +19,9 @@ struct api_route {
 	void (*handle)(struct call *call);
 	enum right right;
 	enum api_about about;
-	bool open; /* asks for no token, and for no right */
-	bool here; /* the same of who is on this host; they show what others need not know */
-	bool acts; /* changes something: who did it is recorded */
+	bool open;	  /* asks for no token, and for no right */
+	bool here;	  /* the same of who is on this host; they show what others need not know */
+	const char *acts; /* what it changes, as the audit calls it; NULL: nothing */
 	const char *query; /* names that are allowed, separated by blanks */
 	size_t max_body;   /* bytes; 0: none is allowed */
 };

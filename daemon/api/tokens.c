@@ -16,9 +16,6 @@ struct token_body {
 	int64_t life_ms;
 };
 
-/* As enum role has them. */
-static const char *const role_names[] = {"viewer", "deployer", "approver", "admin", NULL};
-
 static const struct key token_keys[] = {
     {.name = "role",
 	.type = &keys_choice,
@@ -62,9 +59,9 @@ render(const struct token *token, int64_t used_ms)
 	json_object_set_new(json, "by", api_text_json(token->by));
 	json_object_set_new(
 	    json, "holder", token->holder[0] != '\0' ? api_text_json(token->holder) : json_null());
-	json_object_set_new(json, "created", api_time_json(token->created_ms));
-	json_object_set_new(json, "expires", api_time_json(token->expires_ms));
-	json_object_set_new(json, "used", api_time_json(used_ms));
+	json_object_set_new(json, "created", jsonx_time(token->created_ms));
+	json_object_set_new(json, "expires", jsonx_time(token->expires_ms));
+	json_object_set_new(json, "used", jsonx_time(used_ms));
 	return json;
 }
 
@@ -132,14 +129,15 @@ audit_detail(const struct token *token)
 }
 
 void
-api_write_token(struct api *api, uint64_t number, const struct token *token, const char *secret,
-    const struct actor *actor)
+api_issue_token(struct api *api, uint64_t number, struct token *token, const struct actor *actor)
 {
 	struct pending *pending = api_pend(api, number, PENDING_TOKEN);
 	struct engine_reply reply = {.done = on_token, .ctx = api, .request = number};
+	secret_make(pending->secret);
+	(void)secret_read(pending->secret, token->id);
+	secret_digest(pending->secret, token->digest);
 	json_t *json = token_json(token);
 	char *text = jsonx_dump(json);
-	str_copy(pending->secret, sizeof(pending->secret), secret);
 	char *detail = audit_detail(token);
 	log_info("api", "token %s, made by %s", detail, actor->name);
 	engine_token_put(api->engine, token->id, text, detail, actor, &reply);
@@ -152,7 +150,6 @@ void
 api_make_token(struct call *call)
 {
 	struct token_body body = {.role = ROLE_VIEWER};
-	char secret[SECRET_TEXT];
 	if (!api_ask_body(call, token_keys, &body, false) || !check_note(call, body.note))
 		return;
 	int64_t now_ms = engine_now_ms(call->api->engine);
@@ -160,13 +157,9 @@ api_make_token(struct call *call)
 	    .expires_ms = now_ms + body.life_ms,
 	    .grant = {
 		.role = (enum role)body.role, .namespaces = body.namespaces, .apps = body.apps}};
-	secret_make(secret);
-	(void)secret_read(secret, token.id);
-	secret_digest(secret, token.digest);
 	str_copy(token.note, sizeof(token.note), body.note);
 	str_copy(token.by, sizeof(token.by), call->actor.name);
-	api_write_token(call->api, call->number, &token, secret, &call->actor);
-	mem_wipe(secret, sizeof(secret));
+	api_issue_token(call->api, call->number, &token, &call->actor);
 }
 
 /* All of them: there are at most ENGINE_TOKENS. */

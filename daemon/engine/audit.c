@@ -161,6 +161,15 @@ may_write(struct audit *audit)
 	return true;
 }
 
+static void
+add_alone(struct audit *audit, const struct chain_row *row)
+{
+	if (may_write(audit))
+		add(audit, row);
+	else
+		leave_out(audit);
+}
+
 struct chain_row
 audit_row(struct engine *engine, const struct engine_note *note, const struct rollout *r,
     const struct app *app)
@@ -188,10 +197,7 @@ engine_audit(struct engine *engine, const struct engine_note *note)
 {
 	const struct app *app = note->app != NULL ? engine_app(engine, note->app) : NULL;
 	struct chain_row row = audit_row(engine, note, NULL, app);
-	if (note->changed || may_write(engine->audit))
-		add(engine->audit, &row);
-	else
-		leave_out(engine->audit);
+	add_alone(engine->audit, &row);
 }
 
 void
@@ -203,10 +209,7 @@ audit_refused(struct engine *engine, const struct engine_note *note, const struc
 	str_print(outcome, sizeof(outcome), "refused: %s", why);
 	if (row.outcome == NULL)
 		row.outcome = outcome;
-	if (may_write(engine->audit))
-		add(engine->audit, &row);
-	else
-		leave_out(engine->audit);
+	add_alone(engine->audit, &row);
 }
 
 void

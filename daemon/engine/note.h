@@ -7,16 +7,15 @@
 
 struct engine;
 
-/* For the audit, what others do or refuse before the engine is asked: a request without the right
- * to it, a token made. Its row is written soon; of those that changed nothing not more than a
- * bound, and then how many were left out. All texts may be NULL; app: if there is one. */
+/* For the audit, what others refuse before the engine is asked, such as a request without the right
+ * to it. Its row is written soon, but not more of them than a bound, and then how many were left
+ * out. All texts may be NULL; app: if there is one. */
 struct engine_note {
 	const struct actor *actor; /* NULL: airisd itself */
 	const char *what;	   /* "abort", "token create" */
 	const char *app, *rollout, *detail;
 	const char *why;     /* as they gave it */
 	const char *outcome; /* "done", "denied: the role viewer may not abort" */
-	bool changed;
 };
 void engine_audit(struct engine *engine, const struct engine_note *note);
 must_check int engine_audit_rows(struct engine *engine, const struct journal_audit_filter *filter,

@@ -74,7 +74,7 @@ engine_token_put(struct engine *engine, const char *id, const char *text, const 
 	if (engine->degraded) {
 		audit_lost(engine);
 		reply_later(engine, reply, ENGINE_DEGRADED, id, engine->degraded_why);
-	} else if (map_count(engine->tokens) >= ENGINE_TOKENS) {
+	} else if (engine_token_count(engine) >= ENGINE_TOKENS) {
 		str_print(why, sizeof(why),
 		    "there are %d tokens, which is as many as there may be: revoke those that are "
 		    "not needed",
@@ -132,6 +132,12 @@ engine_token(const struct engine *engine, const char *id, struct engine_token *t
 		*token =
 		    (struct engine_token){.id = id, .text = entry->text, .used_ms = entry->used_ms};
 	return entry != NULL;
+}
+
+int
+engine_token_count(const struct engine *engine)
+{
+	return (int)map_count(engine->tokens);
 }
 
 bool

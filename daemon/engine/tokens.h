@@ -22,6 +22,7 @@ struct engine_token {
 };
 /* Durable ones, of that id, or the one after the cursor, which begins with 0. False: none. */
 bool engine_token(const struct engine *engine, const char *id, struct engine_token *token);
+int engine_token_count(const struct engine *engine);
 bool engine_token_next(const struct engine *engine, size_t *cursor, struct engine_token *token);
 
 /* For the engine's own files. */

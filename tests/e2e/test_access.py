@@ -539,3 +539,35 @@ def test_another_token_file(tcp):
     daemon.process.popen.send_signal(signal.SIGHUP)
     wait_for("the other token", lambda: tcp.call(other, "GET", "/v1/version").status == 200)
     assert tcp.call(FILE_TOKEN, "GET", "/v1/version").status == 401
+
+
+def test_who_tried_what_is_in_the_audit(away):
+    """What may not be done and would have changed something, about which app, by whom for certain;
+    what only looks is not. And tokens: made, and revoked."""
+    spec, rid = begin(away, "web")
+    id_, viewer = away.make("viewer", ["shop"])
+    other, stranger = away.make("admin", ["elsewhere"])
+    for method, path, body in (
+            ("POST", "/v1/rollouts", {"app": "web", "image": "web:3.0"}),
+            ("POST", f"/v1/rollouts/{rid}/approve", {}),
+            ("PUT", "/v1/apps/web", spec),
+            ("POST", "/v1/tokens", {}),
+            ("POST", "/v1/apps/web/preflight", {})):
+        assert away.call(viewer, method, path, body).status == 403, path
+    assert away.call(stranger, "POST", f"/v1/rollouts/{rid}/abort", {}).status == 404
+    assert away.call(stranger, "GET", f"/v1/rollouts/{rid}").status == 404
+    assert away.call(FILE_TOKEN, "DELETE", "/v1/tokens/" + id_).status == 204
+
+    def denied():
+        found = away.call(FILE_TOKEN, "GET", "/v1/audit?limit=500").json["items"]
+        return [row for row in found if row["outcome"].startswith("denied: ")]
+    wait_for("the rows", lambda: len(denied()) >= 5)
+    assert [(r["what"], r["namespace"], r["app"], r["rollout"], r["id"]) for r in denied()] == [
+        ("start", "", "", "", "token:" + id_),  # before its body is looked at
+        ("approve", "shop", "web", rid, "token:" + id_),
+        ("app put", "shop", "web", "", "token:" + id_),
+        ("token create", "", "", "", "token:" + id_),
+        ("abort", "shop", "web", rid, "token:" + other)]
+    made = away.call(FILE_TOKEN, "GET", "/v1/audit?limit=500").json["items"]
+    made = [(r["what"], r["detail"][:8], r["outcome"]) for r in made if "token" in r["what"]]
+    assert ("token create", id_, "created") in made and ("token revoke", id_, "revoked") in made

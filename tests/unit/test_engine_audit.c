@@ -337,18 +337,12 @@ a_flood_is_bounded(void **state)
 	int kept = rows(w, "abort", "denied: ");
 	assert_in_range(kept, 50, 70);
 	assert_int_equal(find(w, &left), 0);
-	note.changed = true; /* what changed something is not bounded */
-	for (int i = 0; i < 20; i++)
-		engine_audit(w->engine, &note);
-	world_run(w, 1000);
-	assert_int_equal(rows(w, "abort", "denied: "), kept + 20);
 	world_run(w, 70000);
 	assert_int_equal(find(w, &left), 1);
 	char *expected = str_format("%d requests that changed nothing", 500 - kept);
 	assert_string_equal(left.detail, expected);
 	free(expected);
 	/* Later there is room again. */
-	note.changed = false;
 	note.outcome = "denied: later";
 	engine_audit(w->engine, &note);
 	world_run(w, 1000);
