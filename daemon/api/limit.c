@@ -29,11 +29,8 @@ api_who_address(const char *peer, char to[API_WHO])
 		return;
 	}
 	const uint8_t *b = v6.s6_addr;
-	if (IN6_IS_ADDR_V4MAPPED(&v6))
-		str_print(to, API_WHO, "address %d.%d.%d.%d", b[12], b[13], b[14], b[15]);
-	else
-		str_print(to, API_WHO, "address %02x%02x:%02x%02x:%02x%02x:%02x%02x::/64", b[0],
-		    b[1], b[2], b[3], b[4], b[5], b[6], b[7]);
+	str_print(to, API_WHO, "address %02x%02x:%02x%02x:%02x%02x:%02x%02x::/64", b[0], b[1], b[2],
+	    b[3], b[4], b[5], b[6], b[7]);
 }
 
 bool

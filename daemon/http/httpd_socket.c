@@ -208,6 +208,22 @@ local_peer(int fd, char *to, size_t size)
 		(void)str_print(to, size, "uid=%u pid=%d", (unsigned)who.uid, (int)who.pid);
 }
 
+/* A socket of [::] has IPv4 too, as ::ffff:127.0.0.1: the same address, and the only one that is
+ * spoken of, so that it counts for one where addresses are counted, and for this host where it is.
+ */
+static void
+unmap(struct sockaddr_storage *who, socklen_t *length)
+{
+	const struct sockaddr_in6 v6 = *(const struct sockaddr_in6 *)who;
+	struct sockaddr_in *v4 = (struct sockaddr_in *)who;
+
+	if (who->ss_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr))
+		return;
+	*v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = v6.sin6_port};
+	memcpy(&v4->sin_addr, &v6.sin6_addr.s6_addr[12], sizeof(v4->sin_addr));
+	*length = sizeof(*v4);
+}
+
 void
 httpd_socket_peer(int fd, bool local, char *to, size_t size)
 {
@@ -219,8 +235,12 @@ httpd_socket_peer(int fd, bool local, char *to, size_t size)
 		local_peer(fd, to, size);
 		return;
 	}
-	if (getpeername(fd, (struct sockaddr *)&who, &length) < 0 ||
-	    getnameinfo((struct sockaddr *)&who, length, host, sizeof(host), port, sizeof(port),
+	if (getpeername(fd, (struct sockaddr *)&who, &length) < 0) {
+		(void)str_copy(to, size, "?");
+		return;
+	}
+	unmap(&who, &length);
+	if (getnameinfo((struct sockaddr *)&who, length, host, sizeof(host), port, sizeof(port),
 		NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		(void)str_copy(to, size, "?");
 	else

@@ -212,10 +212,9 @@ test_hex(void **state)
 static void
 test_loopback(void **state)
 {
-	static const char *const here[] = {
-	    "127.0.0.1", "127.255.0.9", "[::1]", "[::ffff:127.0.0.1]"};
+	static const char *const here[] = {"127.0.0.1", "127.255.0.9", "[::1]"};
 	static const char *const elsewhere[] = {"", "127", "127.1", "128.0.0.1",
-	    "127.0.0.1.invalid", "localhost", "::1", "[::]", "[::2]", "[::ffff:10.0.0.1]", "[::1",
+	    "127.0.0.1.invalid", "localhost", "::1", "[::]", "[::2]", "[::ffff:127.0.0.1]", "[::1",
 	    "[127.0.0.1]", "0127.0.0.1"};
 
 	(void)state;

@@ -198,27 +198,57 @@ test_addresses(void **state)
 }
 
 static void
+ask_at(const char *host, int port)
+{
+	struct httpc_pool *pool = httpc_pool_new(lab.loop, 1);
+	struct asked *a = mem_alloc(sizeof(*a));
+	char url[64];
+
+	assert_true(str_print(url, sizeof(url), "http://%s:%d/there", host, port));
+	ask(a, pool, (struct httpc_request){.url = url});
+	assert_true(lab_until(asked_is_done, a));
+	assert_int_equal(a->outcome, HTTPC_ANSWERED);
+	assert_int_equal(a->retry_after_ms, 3000);
+	free(a);
+	httpc_pool_free(pool);
+}
+
+static void
 test_ipv6(void **state)
 {
-	struct httpc_pool *pool;
-	struct asked *a;
 	struct err e = {""};
-	char url[64];
 	int port;
 
 	(void)state;
 	if (httpd_listen_tcp(served.httpd, "[::1]:0", &port, &e) < 0)
 		skip(); /* a machine without IPv6 */
-	pool = httpc_pool_new(lab.loop, 1);
-	a = mem_alloc(sizeof(*a));
-	assert_true(str_print(url, sizeof(url), "http://[::1]:%d/six", port));
-	ask(a, pool, (struct httpc_request){.url = url});
-	assert_true(lab_until(asked_is_done, a));
-	assert_int_equal(a->outcome, HTTPC_ANSWERED);
+	ask_at("[::1]", port);
 	assert_true(str_starts(served.peer, "[::1]:"));
-	assert_int_equal(a->retry_after_ms, 3000);
-	free(a);
-	httpc_pool_free(pool);
+}
+
+/* systemd's sockets of [::] have IPv4 too. */
+static void
+test_ipv4_by_ipv6(void **state)
+{
+	struct sockaddr_in6 where = {.sin6_family = AF_INET6};
+	socklen_t size = sizeof(where);
+	struct err e = {""};
+	char address[64];
+	int port, off = 0, fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	(void)state;
+	if (fd < 0 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) < 0 ||
+	    bind(fd, (struct sockaddr *)&where, size) < 0)
+		skip(); /* a machine without IPv6 */
+	assert_int_equal(listen(fd, 8), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&where, &size), 0);
+	assert_int_equal(httpd_pass(served.httpd, fd, "both", &e), 0);
+	assert_true(str_print(address, sizeof(address), "[::]:%u", ntohs(where.sin6_port)));
+	assert_int_equal(httpd_listen_tcp(served.httpd, address, &port, &e), 0);
+	ask_at("127.0.0.1", port);
+	assert_true(str_starts(served.peer, "127.0.0.1:"));
+	ask_at("[::1]", port);
+	assert_true(str_starts(served.peer, "[::1]:"));
 }
 
 #define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -235,6 +265,7 @@ main(void)
 	    test(test_bad_paths),
 	    test(test_addresses),
 	    test(test_ipv6),
+	    test(test_ipv4_by_ipv6),
 	};
 
 	return cmocka_run_group_tests_name("httpd_socket", tests, NULL, NULL);
