@@ -87,7 +87,9 @@ def test_pods_that_never_come(scene, tag, says):
     rid = scene.begin(shop, f"2.0-{tag}", rolling={"deadline": "8s", "steady": "3s"})
     blocked = scene.airisd.wait_blocked(rid, says, 10)["blocked_on"]
     assert shop.name in blocked["object"]
-    assert shop.images() == {shop.image: 4, shop.image_of(f"2.0-{tag}"): 1}
+    # It says that no pod is ready while its controller has yet to make one.
+    wait_for("the batch's pod", lambda: shop.images() ==
+             {shop.image: 4, shop.image_of(f"2.0-{tag}"): 1}, 5)
     ended = scene.airisd.wait_phase(rid, "aborted", 60)
     assert "no progress" in ended["reason"]
     assert acts(scene.airisd.events(rid), "roll") == [1]
