@@ -8,7 +8,8 @@
     tally.py reports RESULTS NAME FOLDER        each file in it is a failure (sanitizers' reports)
     tally.py sum     RESULTS...                 adds up folders of results; the last line says it
 
-Each run leaves RESULTS/NAME with "PASSED FAILED"; sum exits with 0 only if none failed.
+Each run leaves RESULTS/NAME with "PASSED FAILED" and a line for each thing that failed, which sum
+says again at the end of all; it exits with 0 only if none failed.
 """
 
 import concurrent.futures
@@ -30,6 +31,12 @@ JOBS = int(os.environ.get("AIRIS_JOBS", 3 * max(2, os.cpu_count() or 1)))
 # They take minutes each, whatever their size, and are begun first.
 LONG = ("test_mesh_model.py", "test_outage.py", "test_fm_kube.py", "test_lease.py")
 PRINTING = threading.Lock()
+FAULTS = []  # what failed and why, a line each
+MOST_FAULTS, LONGEST_FAULT = 30, 500
+
+
+def note(*texts):
+    FAULTS.extend(" ".join(text.split())[:LONGEST_FAULT] for text in texts)
 
 
 def run(command, seconds, output):
@@ -81,8 +88,12 @@ def unit_program(program):
     """(passed, failed) of one program, and its line."""
     status, text = captured([program], UNIT_SECONDS)
     good, bad = count_cmocka(status, text)
+    name = os.path.basename(program)
+    if bad:
+        said = re.findall(r"^\[  (?:ERROR   |FAILED  )\] (?:--- )?(.*)", text, re.M)
+        note(f"{name} ({why(status)}): {'; '.join(said)}")
     with PRINTING:
-        print((text if bad else "") + f"  {os.path.basename(program):28} {good:4} passed"
+        print((text if bad else "") + f"  {name:28} {good:4} passed"
               + (f", {bad} FAILED ({why(status)})" if bad else ""), flush=True)
     return good, bad
 
@@ -94,12 +105,20 @@ def unit(programs):
     return sum(good for good, _ in counts), sum(bad for _, bad in counts)
 
 
+def note_junit(root):
+    """Each failure, by what pytest says first of it."""
+    for case in root.iter("testcase"):
+        for fault in [*case.iter("failure"), *case.iter("error")]:
+            note(f"{case.get('classname')}::{case.get('name')}: {fault.get('message')}")
+
+
 def count_junit(path, status):
     """(passed, failed) from pytest's own report; a report that is missing or empty failed."""
     try:
         root = xml.etree.ElementTree.parse(path).getroot()
     except (OSError, xml.etree.ElementTree.ParseError):
         return 0, 1
+    note_junit(root)
     suites = [root] if root.tag == "testsuite" else list(root)
     total = {name: sum(int(suite.get(name, 0)) for suite in suites)
              for name in ("tests", "failures", "errors", "skipped")}
@@ -148,6 +167,7 @@ def pytest(paths):
 def lines(command):
     status, text = captured(command, PART_SECONDS)
     print(text, end="")
+    note(*re.findall(r"^\S.{0,17} FAILED\b.*", text, re.M))
     passed = len(re.findall(r"^\S.{0,17} ok\b", text, re.M))
     failed = len(re.findall(r"^\S.{0,17} FAILED\b", text, re.M))
     if (status != 0 or passed == 0) and failed == 0:
@@ -158,6 +178,7 @@ def lines(command):
 def crash(command):
     status, text = captured(command, PART_SECONDS)
     print(text, end="")
+    note(*re.findall(r"^.* FAILED: .*", text, re.M))
     said = re.search(r"^crash: \d+ points, (\d+) runs, \d+ kills, (\d+) violations$", text, re.M)
     runs, failed = (int(said.group(1)), int(said.group(2))) if said else (0, 1)
     passed = max(runs - failed, 0)
@@ -176,12 +197,15 @@ def reports(folder):
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
     for name in names:
         with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
-            print(f"--- {name}\n{file.read()[:6000]}")
+            text = file.read()
+        print(f"--- {name}\n{text[:6000]}")
+        note(f"{name}: {text}")
     return 0, len(names)
 
 
 def add_up(folders):
     passed = failed = 0
+    told = []
     for folder in folders:
         names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
         if not names:
@@ -189,11 +213,13 @@ def add_up(folders):
             failed += 1
         for name in names:
             with open(os.path.join(folder, name), encoding="utf-8") as file:
-                good, bad = map(int, file.read().split())
+                good, bad = map(int, file.readline().split())
+                told += [f"  {os.path.basename(folder)} {name}: {fault}" for fault in file]
             print(f"{os.path.basename(folder) + ' ' + name:32} {good} passed, {bad} failed")
             passed, failed = passed + good, failed + bad
     if passed == 0 and failed == 0:
         failed = 1
+    print("".join(["What failed:\n", *told]) if told else "", end="")
     print(f"{passed} passed, {failed} failed", flush=True)
     return 1 if failed else 0
 
@@ -214,7 +240,7 @@ def main():
     print(f"--- {name}", flush=True)
     passed, failed = kinds[kind](sys.argv[4:])
     with open(path, "w", encoding="utf-8") as file:
-        file.write(f"{passed} {failed}\n")
+        file.write("".join(f"{line}\n" for line in [f"{passed} {failed}", *FAULTS[:MOST_FAULTS]]))
     print(f"    {name}: {passed} passed, {failed} failed, {time.monotonic() - begin:.0f} s",
           flush=True)
     return 0

@@ -23,7 +23,7 @@ def tally(folder, *words, **env):
 def result(folder, kind, *words, **env):
     """What is kept of a part."""
     tally(folder, kind, "results", "part", *words, **env)
-    return (folder / "results/part").read_text().strip()
+    return (folder / "results/part").read_text().splitlines()[0]
 
 
 @pytest.mark.parametrize("script, expected", [
@@ -46,7 +46,7 @@ def test_programs(tmp_path, script, expected):
 def test_a_program_that_cannot_be_started_is_a_failure(tmp_path):
     done = subprocess.run([sys.executable, TALLY, "unit", "results", "part", "./not-there"],
                           cwd=tmp_path, capture_output=True, check=False)
-    assert (tmp_path / "results/part").read_text().strip() == "0 1"
+    assert (tmp_path / "results/part").read_text().startswith("0 1\n")
     assert done.returncode == 0, done.stderr
 
 
@@ -114,3 +114,31 @@ def test_the_sum_is_the_last_line(tmp_path, parts, last, status):
         (tmp_path / "results" / name).write_text(text + "\n")
     done = tally(tmp_path, "sum", "results")
     assert (done.stdout.splitlines()[-1], done.returncode) == (last, status)
+
+
+@pytest.mark.parametrize("kind, command, said", [
+    ("unit", RAN + "echo '[  ERROR   ] --- 1 != 2'; echo '[  FAILED  ] b'; exit 1",
+     "program (exit 1): 1 != 2; b"),
+    ("lines", "echo 'floors             FAILED: up'", "floors FAILED: up"),
+    ("crash", "echo 'abort host act:sent life 1 FAILED: lost'", "abort host act:sent life 1 FAILED: lost"),
+])
+def test_what_failed_is_said_at_the_end(tmp_path, kind, command, said):
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\n" + command + "\n")
+    program.chmod(0o755)
+    tally(tmp_path, kind, "results", "part", str(program))
+    assert tally(tmp_path, "sum", "results").stdout.splitlines()[-2] == f"  results part: {said}"
+
+
+def test_what_pytest_failed_is_said_at_the_end(tmp_path):
+    (tmp_path / "test_it.py").write_text(PYTEST + "def test_b():\n    assert [1] == [\n     2]\n")
+    tally(tmp_path, "pytest", "results", "part", ".")
+    assert "test_it::test_b: assert [1] == [2]" in \
+        tally(tmp_path, "sum", "results").stdout.splitlines()[-2]
+
+
+def test_no_more_is_said_than_can_be_read(tmp_path):
+    tally(tmp_path, "lines", "results", "part", "sh", "-c",
+          "for i in $(seq 200); do echo \"part$i FAILED $(printf '%0900d' 0)\"; done")
+    lines = (tmp_path / "results/part").read_text().splitlines()
+    assert lines[0] == "0 200" and len(lines) == 31 and max(map(len, lines)) == 500
