@@ -220,7 +220,7 @@ def test_api_server_gone_in_a_batch(scene, how):
 
 @pytest.mark.parametrize("how", ["stopped", "killed"])
 def test_api_server_gone_between_ordinals(scene, how):
-    """For 12 s: a StatefulSet and a DaemonSet held at their first pod, and one of each that are
+    """For 16 s: a StatefulSet and a DaemonSet held at their first pod, and one of each that are
     aborted then. Nothing moves meanwhile, and then each goes its way."""
     lab, airisd = scene.lab, scene.airisd
     going = [scene.stateful(), scene.daemons_of()]
@@ -231,14 +231,14 @@ def test_api_server_gone_between_ordinals(scene, how):
         airisd.wait_blocked(rid, "held", 60)
         return rid
     last = [begin(shop, "60s") for shop in doomed]
-    first = [begin(shop, "6s") for shop in going]
+    first = [begin(shop, "10s") for shop in going]
     start = time.monotonic()
     lab.freeze_api() if how == "stopped" else lab.kill_api()
     try:
         airisd.wait_blocked(first[0], "Cluster", 20)
         for rid in last:
             assert airisd.command(rid, "abort").status == 200
-        time.sleep(max(0.0, start + 12 - time.monotonic()))
+        time.sleep(max(0.0, start + 16 - time.monotonic()))
         assert [airisd.rollout(rid)["phase"] for rid in last] == ["aborting"] * 2
         assert [airisd.rollout(rid)["batch"]["allowed"] for rid in first] == [1, 1]
     finally:
