@@ -1,6 +1,7 @@
 """`make install` into an empty folder: all is there, the unit is one that systemd takes and that is
 shut off well, settings are never overwritten, and uninstall takes away what it put there."""
 
+import ipaddress
 import os
 import re
 import signal
@@ -72,8 +73,9 @@ def test_prefix_and_sysconfdir_are_put_in(tmp_path):
     make("install", str(tmp_path), "prefix=/opt/airis", "sysconfdir=/opt/etc")
     unit = read(tmp_path, "opt/airis/lib/systemd/system/airisd.service")
     assert "ExecStart=/opt/airis/bin/airisd --config /opt/etc/airis/airisd.yaml" in unit
-    assert "ExecPaths=/opt/airis/bin/airisd " in unit
-    assert "/usr/local" not in unit and "/etc/airis" not in unit.replace("/opt/etc/airis", "")
+    assert "ExecPaths=+/opt/airis/bin/airisd " in unit
+    assert "BindReadOnlyPaths=/opt/airis/bin/airisd " in unit
+    assert "/usr/local/bin" not in unit and "/etc/airis" not in unit.replace("/opt/etc/airis", "")
     assert "d /opt/etc/airis 0750" in read(tmp_path, "opt/airis/lib/tmpfiles.d/airis.conf")
 
 
@@ -149,12 +151,35 @@ def test_systemd_takes_the_timer(root, tmp_path):
     assert verify(str(timer)) != [], "a bad unit must be found"
 
 
-@pytest.mark.parametrize("unit, most", [("airisd", 1.5), ("airisd-backup", 0.3)])
+@pytest.mark.parametrize("unit, most", [("airisd", 1.1), ("airisd-backup", 0.3)])
 def test_the_services_are_shut_off(root, unit, most):
     out = subprocess.check_output(["systemd-analyze", "security", "--offline=true", "--no-pager",
                                    f"{root}/{UNITS}/{unit}.service"], text=True)
     exposure = float(re.search(rf"Overall exposure level for {unit}.service: ([\d.]+)", out)[1])
     assert exposure <= most, out
+
+
+def test_hosts_of_the_link_are_shut_off_alone(root):
+    """The list says what may be asked; together it is all that can be one host's address."""
+    unit = read(root, UNIT)
+    assert "IPAddressDeny=any" in unit.splitlines()
+    lists = re.findall(r"^IPAddressAllow=(.*)$", unit, re.M)
+    allowed = [ipaddress.ip_network(word) for line in lists for word in line.split()]
+    four = list(ipaddress.collapse_addresses(net for net in allowed if net.version == 4))
+    out = sorted(ipaddress.collapse_addresses(map(ipaddress.ip_network, (
+        "0.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"))))
+    assert not [net for net in four if any(net.overlaps(other) for other in out)]
+    assert sum(net.num_addresses for net in [*four, *out]) == 2 ** 32
+    for address, may in (("::1", True), ("2001:db8::1", True), ("fd12::1", True),
+                         ("64:ff9b::a00:1", True), ("fe80::1", False), ("ff02::1", False)):
+        assert any(ipaddress.ip_address(address) in net for net in allowed) == may, address
+
+
+def test_its_root_is_made(root):
+    """By what is run at the installation and at each boot, and root's alone."""
+    folder = re.search(r"^RootDirectory=(.*)$", read(root, UNIT), re.M)[1]
+    assert f"d {folder} 0755 root root -" in read(
+        root, "usr/lib/tmpfiles.d/airis.conf").splitlines()
 
 
 def test_the_timer_copies_to_where_it_may(root, tmp_path):
