@@ -1,6 +1,7 @@
 /* Health of the hands, as JSON. */
 #include "wire_text.h"
 
+#include "base/str.h"
 #include "cluster/kube_stats.h"
 
 json_t *
@@ -10,9 +11,12 @@ wire_cluster_health(struct cluster *cluster)
 	const struct kube_stats *stats = kube_stats(kube);
 	const struct lease *lease = cluster_lease(cluster);
 	bool fresh = stats->watches >= stats->caches;
+	char text[1024];
+	kube_trouble(kube, text, sizeof(text));
+	if (text[0] == '\0')
+		str_copy(text, sizeof(text), "not every watch is open");
 	return json_pack("{s:s, s:s, s:b, s:s, s:o}", "name", kube_name(kube), "server",
-	    kube_server(kube), "fresh", fresh, "text",
-	    fresh ? "" : "not every watch is open; rollouts there say what they wait for", "lease",
+	    kube_server(kube), "fresh", fresh, "text", fresh ? "" : text, "lease",
 	    lease == NULL ? json_null() : lease_json(lease));
 }
 

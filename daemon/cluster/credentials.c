@@ -223,13 +223,27 @@ credentials_config(const struct credentials *c)
 
 /* --- the plugin --- */
 
+/* Said when it begins; what waits for it says so too, all the time. */
 static void
 plugin_failed(struct credentials *c)
 {
+	if (c->plugin_wait_ms == 0)
+		log_warn("kube", "no credentials for context %s: %s; it is tried again",
+		    c->config.context, c->problem.text);
 	c->plugin_wait_ms = c->plugin_wait_ms ? c->plugin_wait_ms * 2 : PLUGIN_WAIT_MS;
 	if (c->plugin_wait_ms > PLUGIN_WAIT_MAX_MS)
 		c->plugin_wait_ms = PLUGIN_WAIT_MAX_MS;
 	c->plugin_after_ms = clock_mono_ms() + c->plugin_wait_ms;
+}
+
+static void
+plugin_worked(struct credentials *c)
+{
+	if (c->plugin_wait_ms != 0)
+		log_info("kube", "there are credentials for context %s again", c->config.context);
+	c->problem.text[0] = '\0';
+	c->plugin_wait_ms = 0;
+	c->plugin_after_ms = 0;
 }
 
 static void
@@ -251,8 +265,7 @@ on_plugin_done(void *ctx, const char *output, size_t length, const char *error)
 		exec_credential_done(&c->given);
 		c->given = given;
 		c->has_given = true;
-		c->plugin_wait_ms = 0;
-		c->plugin_after_ms = 0;
+		plugin_worked(c);
 		c->refreshes++;
 		renew_headers(c);
 	}

@@ -66,6 +66,8 @@ void kube_unwatch(struct kube *kube, enum kube_kind kind, const char *ns);
  * why not, for people, and *since_ms (wall clock; may be NULL) since when. */
 bool kube_fresh(const struct kube *kube, enum kube_kind kind, const char *ns, char *text,
     size_t size, int64_t *since_ms);
+/* Why something is not as kube_fresh wants it, the first that is found; "": all is. */
+void kube_trouble(const struct kube *kube, char *text, size_t size);
 /* It was never read, and the last time the server said that we may not (403). */
 bool kube_refused(const struct kube *kube, enum kube_kind kind, const char *ns);
 /* From the cache; borrowed until something is put or the turn ends; NULL: not there. */

@@ -169,6 +169,9 @@ explain(const struct kube_cache *cache, char *text, size_t size)
 	else if (kube_probe_slept(kube))
 		str_print(text, size, "cluster %s: this machine slept; %s are looked at again",
 		    kube->name, what);
+	else if (!cache->listed && *credentials_problem(kube->credentials))
+		str_print(text, size, "cluster %s: no credentials to read %s: %s", kube->name, what,
+		    credentials_problem(kube->credentials));
 	else if (!cache->listed && !*cache->why)
 		str_print(text, size, "cluster %s: %s were not read yet", kube->name, what);
 	else if (!cache->listed)
@@ -207,6 +210,22 @@ kube_fresh(const struct kube *kube, enum kube_kind kind, const char *ns, char *t
 	if (since_ms && !cache->was_fresh)
 		*since_ms = cache->broken_since_ms;
 	return false;
+}
+
+void
+kube_trouble(const struct kube *kube, char *text, size_t size)
+{
+	str_copy(text, size, "");
+	for (int kind = 0; kind < KUBE_KINDS; kind++) {
+		size_t cursor = 0;
+		void *value;
+
+		while (map_next(kube->caches[kind], &cursor, NULL, &value))
+			if (!is_fresh(value)) {
+				explain(value, text, size);
+				return;
+			}
+	}
 }
 
 json_t *
