@@ -67,10 +67,9 @@ struct engine_reply {
 struct engine_start {
 	const char *app, *image, *why, *commit;
 	struct actor actor;
-	const char *key;	 /* Idempotency-Key; NULL: none */
-	const char *traceparent; /* of who starts it; NULL, or not a good one: none */
-	bool undo, known_good;	 /* image is not given: the one before, or release `to` */
-	int to;			 /* 0: the one before */
+	const char *key, *traceparent; /* Idempotency-Key; a bad traceparent is none; NULL: none */
+	bool undo, known_good;	       /* image is not given: the one before, or release `to` */
+	int to;			       /* 0: the one before */
 };
 void engine_start(
     struct engine *engine, const struct engine_start *start, const struct engine_reply *reply);

@@ -126,7 +126,7 @@ otlp_rejected(const char *body, size_t length, char *why, size_t size)
 	const char *text = jsonx_text(json, "partialSuccess.rejectedSpans");
 	int64_t count = 0;
 	if (text == NULL)
-		count = jsonx_int(json, "partialSuccess.rejectedSpans", 0);
+		count = jsonx_count(json, "partialSuccess.rejectedSpans", 0);
 	else if (str_number(text, 0, INT32_MAX, &count) < 0)
 		count = 0;
 	str_copy(why, size, jsonx_text_or(json, "partialSuccess.errorMessage", ""));

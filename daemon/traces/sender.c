@@ -366,7 +366,8 @@ sender_set(struct sender *sender, const struct traces_place *place)
 	sender->timeout_ms = place->timeout_ms;
 	for (int i = 0; place->headers != NULL && place->headers[i] != NULL && i < HEADERS; i++)
 		sender->headers[sender->header_count++] = mem_strdup(place->headers[i]);
-	arm(sender, 0);
+	if (sender->first != NULL)
+		arm(sender, 0);
 }
 
 struct sender *
