@@ -204,25 +204,25 @@ def test_a_rollout_is_a_trace(make_daemon, shops, receivers, fake_prometheus):
 
 
 def test_a_kill_does_not_break_it(make_daemon, shops, receivers):
-    """And one that a gate aborts is an error, one that a person aborts is none."""
+    """What was done before it is told by the one that comes after it."""
     receiver = receivers()
     daemon = make_daemon()
     configure(daemon, receiver)
     daemon.start()
     shop = shops().create()
-    rid, trace = release(daemon, shop, canary=HELD)
+    rid, trace = release(daemon, shop, canary=HELD, headers={"traceparent": CALLER})
     daemon.wait_stage(rid, "canary 50%")
     daemon.wait_weight(rid, 50)
     wait_for("the first stage", lambda: taken(receiver))
     daemon.kill()
     first = taken(receiver)
     daemon.restart()
-    assert daemon.rollout(rid)["trace"] == trace
+    assert daemon.rollout(rid)["trace"] == trace == CALLER.split("-")[1]
     assert daemon.command(rid, "promote", reason="go on").status == 200
     daemon.wait_phase(rid, "succeeded")
     spans = trace_of(receiver, trace)
     assert {s.id for s in first} < {s.id for s in spans} and {s.trace for s in first} == {trace}
-    root, stages, effects = check_tree(daemon, rid, spans)
+    root, stages, effects = check_tree(daemon, rid, spans, CALLER.split("-")[2])
     assert root.begin < first[0].end and [s.name for s in stages] == fm.stages_entered(daemon, rid)
     half = next(s for s in stages if s.name == "canary 50%")
     assert effects[half.id] and half.begin < stages[2].begin
