@@ -159,6 +159,7 @@ def test_a_rollout_is_a_trace(make_daemon, shops, receivers, fake_prometheus):
     # The first batch was too much, then came too early, then was refused: it is gone.
     wait_for("three refusals", lambda: len(receiver.came) >= 3, 30)
     assert daemon.command(rid, "abort").status == 200
+    daemon.wait_phase(rid, "aborted")
     assert receiver.came[1].at - receiver.came[0].at > 1.9
     first = [spans_in(one.json)[0].id for one in receiver.came[:3]]
     assert first == first[:1] * 3
@@ -274,6 +275,7 @@ def test_an_abort_is_told_as_what_it_is(asking, shops, receivers, fake_prometheu
     asked = len(fake_prometheus.queries("errors"))
     wait_for("a question", lambda: len(fake_prometheus.queries("errors")) > asked + 2, 30)
     assert daemon.command(rid, "abort").status == 200
+    daemon.wait_phase(rid, "aborted")
     assert not fake_prometheus.traceparents and len(receiver.came) == count
 
 
