@@ -138,7 +138,10 @@ static void
 on_event(void *ctx, const struct rollout *rollout, const struct journal_row *row)
 {
 	struct traces *traces = ctx;
-	if (!traces->on || !rollout->trace.sampled)
+	enum event_kind kind = event_of(row->name);
+	bool data;
+	if (!traces->on || !rollout->trace.sampled ||
+	    (kind != EVENT_CREATED && !spans_want(kind, &data)))
 		return;
 	struct spans *spans = follow(traces, rollout, row);
 	if (spans == NULL)
