@@ -16,6 +16,7 @@ const struct fact help_environment[] = {
     {"AIRIS_KEY_FILE", "as --key-file"},
     {"AIRIS_ACTOR", "the name for the history (default: the login name)"},
     {"AIRIS_SILENCE", "a stream that says nothing for so long is opened again (default 45s)"},
+    {"TRACEPARENT", "rollout start and undo: the trace that the rollout becomes part of"},
     {"NO_COLOR", "not empty: no colours"},
     {NULL, NULL},
 };

@@ -26,6 +26,7 @@
 #include "wire_metrics.h"
 #include "wire_text.h"
 #include "wire_tls.h"
+#include "wire_traces.h"
 
 #define ENDING_MS 500
 
@@ -49,6 +50,7 @@ struct wire {
 	struct api *api;
 	struct oidc *oidc;
 	struct wire_hooks *hooks;
+	struct traces *traces;
 	struct witness *witness;
 	struct wire_cluster clusters[SETTINGS_CLUSTERS];
 	int cluster_count;
@@ -187,6 +189,7 @@ collect_metrics(void *ctx, struct str *to)
 	wire_source_metrics(metrics, wire->gates);
 	metrics_one(metrics, METRIC_ISTIOD_REQUESTS, wire_mesh_requests(wire->mesh));
 	wire_hook_metrics(metrics, wire_hooks(wire->hooks));
+	wire_trace_metrics(metrics, wire->traces);
 	wire_store_metrics(metrics, wire->store);
 	wire_process_metrics(metrics, wire->loop);
 	metrics_text(metrics, to);
@@ -261,6 +264,7 @@ check_text(const struct settings *settings, struct errlist *errors)
 	}
 	wire_oidc_check(settings, errors);
 	wire_hooks_check(settings, errors);
+	wire_traces_check(settings, errors);
 }
 
 void
@@ -278,6 +282,7 @@ wire_check_run(const struct settings *settings, struct errlist *errors)
 	settings_need_credentials(settings, errors);
 	wire_access_check(settings, errors);
 	wire_hooks_check_run(settings, errors);
+	wire_traces_check_run(settings, errors);
 }
 
 /* Of one that runs: certificates that are refused leave the other settings alone. */
@@ -330,6 +335,7 @@ build_engine(struct wire *wire, struct err *e)
 	    .mesh = wire_mesh_port(wire->mesh),
 	    .event = on_event};
 	wire->hooks = wire_hooks_new(wire->loop, &ports);
+	wire->traces = wire_traces_new(wire->loop, &ports, wire->settings);
 	struct engine_settings settings = {.settle_ms = wire->settings->settle_ms};
 	gates_port(wire->gates, &ports.gates);
 	wire->engine = engine_new(wire->loop, &ports, &settings, e);
@@ -433,6 +439,7 @@ tear_down(struct wire *wire)
 	oidc_free(wire->oidc);
 	wire_hooks_free(wire->hooks);
 	engine_free(engine);
+	traces_free(wire->traces);
 	api_free(wire->api);
 	wire->api = NULL;
 	wire_mesh_free(wire->mesh);
@@ -493,6 +500,7 @@ take_over(struct wire *wire, struct settings *next)
 	wire_access_reload(next, wire->api);
 	wire_oidc_reload(wire->oidc, next);
 	wire_hooks_set(wire->hooks, next);
+	wire_traces_set(wire->traces, next);
 	wire->settings->settle_ms = next->settle_ms;
 	wire->settings->metrics_apps = next->metrics_apps;
 	wire->settings->log_level = next->log_level;

@@ -238,6 +238,18 @@ wire_hook_metrics(struct metrics *to, const struct hooks *hooks)
 	}
 }
 
+void
+wire_trace_metrics(struct metrics *to, const struct traces *traces)
+{
+	struct traces_status status;
+	traces_status(traces, &status);
+	metrics_one(to, METRIC_TRACE_EXPORTED, status.exported);
+	for (int i = 0; i < TRACES_LOSSES; i++)
+		metrics_put(to, METRIC_TRACE_DROPPED, status.dropped[i],
+		    traces_loss_name((enum traces_loss)i));
+	metrics_one(to, METRIC_TRACE_WAITING, status.waiting);
+}
+
 /* --- what it stands on -------------------------------------------------------------------------
  */
 

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/jsonx.h"
+#include "base/trace.h"
 #include "cmd/cmd.h"
 #include "show/rollout.h"
 
@@ -82,6 +83,19 @@ tell(struct cli *cli, const struct answer *answer)
 	return code;
 }
 
+/* That of the pipeline in which this runs; NULL: none. A later version may have anything at its
+ * end, which is not for a header. */
+static const char *
+trace_here(char to[TRACE_PARENT])
+{
+	struct trace trace;
+
+	if (!trace_read(getenv("TRACEPARENT"), &trace))
+		return NULL;
+	trace_write(&trace, trace.parent, to);
+	return to;
+}
+
 /* body: a new reference, taken. */
 static int
 start(struct cli *cli, json_t *body)
@@ -89,13 +103,14 @@ start(struct cli *cli, json_t *body)
 	char *text = jsonx_dump(body), *key;
 	struct request request = {.method = "POST", .path = "/v1/rollouts", .body = text};
 	struct answer answer;
-	char random[ID_SIZE];
+	char random[ID_SIZE], traceparent[TRACE_PARENT];
 	int code;
 
 	id_new(random, "k-", clock_wall_ms());
 	key = mem_strdup(args_given(cli->args, FLAG_KEY) ? cli->args->values[FLAG_KEY] : random);
 	request.length = strlen(text);
 	request.key = key;
+	request.trace = trace_here(traceparent);
 	json_decref(body);
 	code = post(cli, &request, &answer);
 	if (code == CODE_OK) {

@@ -54,6 +54,10 @@ set_body(CURL *easy, const struct request *request, struct curl_slist **headers)
 		str_print(line, sizeof(line), "Idempotency-Key: %s", request->key);
 		*headers = curl_slist_append(*headers, line);
 	}
+	if (request->trace != NULL) {
+		str_print(line, sizeof(line), "traceparent: %s", request->trace);
+		*headers = curl_slist_append(*headers, line);
+	}
 	*headers =
 	    curl_slist_append(*headers, "Accept: application/json, application/problem+json");
 }

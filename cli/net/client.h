@@ -27,6 +27,7 @@ struct request {
 	const char *body;	   /* may be NULL */
 	size_t length;
 	const char *key;    /* Idempotency-Key; NULL: none */
+	const char *trace;  /* traceparent; NULL: none */
 	int64_t timeout_ms; /* 0: the default of 15 s */
 };
 

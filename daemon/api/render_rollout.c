@@ -2,6 +2,7 @@
  * why it is not moving. */
 #include <math.h>
 #include "api/render.h"
+#include "base/hex.h"
 #include "base/jsonx.h"
 #include "base/str.h"
 
@@ -208,6 +209,14 @@ blocked_part(const struct waiting *waiting)
 	    jsonx_time(waiting->until_ms), "next", api_text_json(waiting->next));
 }
 
+static json_t *
+trace_part(const struct trace *trace)
+{
+	char id[TRACE_ID_HEX];
+	hex_write(trace->id, TRACE_ID, id);
+	return json_string(id);
+}
+
 json_t *
 api_rollout_json(const struct engine_look *look)
 {
@@ -231,6 +240,7 @@ api_rollout_json(const struct engine_look *look)
 	json_object_set_new(json, "started", jsonx_time(r->created_ms));
 	json_object_set_new(json, "ended", jsonx_time(phase_final(look->phase) ? r->ended_ms : 0));
 	json_object_set_new(json, "superseded_by", maybe_text(r->superseded_by));
+	json_object_set_new(json, "trace", trace_part(&r->trace));
 	json_object_set_new(json, "cursor", json_integer(r->last_seq));
 	json_object_set_new(json, "stale", api_text_json(look->seen.fresh ? "" : look->seen.stale));
 	return json;

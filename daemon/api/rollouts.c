@@ -269,6 +269,7 @@ api_start_rollout(struct call *call)
 	    .commit = body.commit,
 	    .actor = call->actor,
 	    .key = key,
+	    .traceparent = httpd_header(call->request, "traceparent"),
 	    .undo = body.undo,
 	    .to = body.to};
 	failpoint("request:start");

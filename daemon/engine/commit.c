@@ -190,8 +190,18 @@ add_summary(struct entry *entry)
 }
 
 static void
+tell_event(struct engine *engine, const struct entry *entry, const struct journal_row *row)
+{
+	const struct trace_port *traces = &engine->ports.traces;
+	engine->ports.event(engine->ports.ctx, row);
+	if (entry != NULL && traces->event != NULL)
+		traces->event(traces->ctx, entry->rollout, row);
+}
+
+static void
 tell(struct engine *engine, struct batch *batch)
 {
+	const struct entry *entry = engine_entry(engine, batch->rollout);
 	for (int i = 0; i < batch->count; i++) {
 		const struct journal_write *write = &batch->writes[i];
 		if (write->kind == JOURNAL_OUTBOX)
@@ -205,7 +215,7 @@ tell(struct engine *engine, struct batch *batch)
 		    .name = write->name,
 		    .text = write->text,
 		    .actor = write->actor};
-		engine->ports.event(engine->ports.ctx, &row);
+		tell_event(engine, entry, &row);
 	}
 }
 

@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "engine/count.h"
 #include "engine/engine_room.h"
+#include "engine/passing.h"
 #include "model/gate.h"
 
 #define VERIFY_EVERY_MS 1000
@@ -215,6 +216,9 @@ ask_gate(struct entry *entry, int i, int64_t now_ms)
 	    .window_ms = gate_window_ms(r, i, now_ms),
 	    .since_weight_ms = now_ms - gate_from_ms(r)};
 	struct ask *ask = mem_alloc(sizeof(*ask));
+	char traceparent[TRACE_PARENT];
+	passing_text(entry, "stage", r->stage, traceparent);
+	question.traceparent = traceparent;
 	*ask = (struct ask){
 	    .gate = i, .stage = r->stage, .seen_ms = gate_change_ms(r), .asked_ms = now_ms};
 	str_copy(ask->rollout, sizeof(ask->rollout), r->id);

@@ -16,12 +16,14 @@
 #include "ports/journal.h"
 #include "ports/mesh.h"
 #include "ports/notices.h"
+#include "ports/traces.h"
 
 struct engine;
 struct engine_ports {
 	struct journal_port journal;
 	struct gate_port gates;
 	struct notice_port notices;
+	struct trace_port traces;
 	struct mesh_port mesh; /* way NULL: no mesh can be asked */
 	struct clock_port clock;
 	void *ctx;
@@ -65,9 +67,9 @@ struct engine_reply {
 struct engine_start {
 	const char *app, *image, *why, *commit;
 	struct actor actor;
-	const char *key;       /* Idempotency-Key; NULL: none */
-	bool undo, known_good; /* image is not given: the one before, or release `to` */
-	int to;		       /* 0: the one before */
+	const char *key, *traceparent; /* Idempotency-Key; a bad traceparent is none; NULL: none */
+	bool undo, known_good;	       /* image is not given: the one before, or release `to` */
+	int to;			       /* 0: the one before */
 };
 void engine_start(
     struct engine *engine, const struct engine_start *start, const struct engine_reply *reply);

@@ -6,12 +6,15 @@
 #include "base/jsonx.h"
 #include "base/str.h"
 #include "engine/engine_room.h"
+#include "engine/passing.h"
 
 #define SUMMARY_MAX ((size_t)1 << 20)
 
 static char *
-data_text(const struct rollout *r, const char *actor)
+data_text(const struct entry *entry, const char *actor)
 {
+	const struct rollout *r = entry->rollout;
+	char traceparent[TRACE_PARENT];
 	struct err e;
 	char *summary = summary_text(r);
 	json_t *json = json_object();
@@ -21,6 +24,9 @@ data_text(const struct rollout *r, const char *actor)
 	json_object_set_new(json, "by", json_string(actor ? actor : ""));
 	json_object_set_new(
 	    json, "waits_for", json_string(r->waiting.object[0] ? r->waiting.what : ""));
+	passing_text(entry, "rollout", 0, traceparent);
+	if (traceparent[0] != '\0')
+		json_object_set_new(json, "traceparent", json_string(traceparent));
 	char *text = jsonx_dump(json);
 	json_decref(json);
 	free(summary);
@@ -38,7 +44,7 @@ outbox_note(struct entry *entry, enum event_kind kind, int64_t at_ms,
 	if (port->hooks == NULL || notice == NOTICES)
 		return;
 	int count = port->hooks(port->ctx, r->app, notice, hooks);
-	char *text = count > 0 ? data_text(r, actor) : NULL;
+	char *text = count > 0 ? data_text(entry, actor) : NULL;
 	for (int i = 0; i < count; i++) {
 		char id[ID_SIZE];
 		id_new(id, "d-", at_ms);

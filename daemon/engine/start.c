@@ -153,9 +153,20 @@ fill_release(const struct engine_start *start, int number, int64_t now_ms, struc
 	str_copy(release->commit, sizeof(release->commit), start->commit ? start->commit : "");
 }
 
+static void
+set_trace(json_t *data, const char *traceparent)
+{
+	struct trace trace;
+	char text[TRACE_PARENT];
+	if (!trace_read(traceparent, &trace))
+		return;
+	trace_write(&trace, trace.parent, text);
+	json_object_set_new(data, "traceparent", json_string(text));
+}
+
 static struct rollout *
 make_rollout(struct engine *engine, const struct app_entry *app, const struct release *release,
-    const char *starter, json_t **data)
+    const struct engine_start *start, json_t **data)
 {
 	char id[ID_SIZE];
 	struct err e;
@@ -164,8 +175,9 @@ make_rollout(struct engine *engine, const struct app_entry *app, const struct re
 	id_new(id, "r-", engine->id_ms);
 	struct rollout *rollout = rollout_new(id);
 	*data = json_pack("{s:O, s:o}", "app", app->app->spec, "release", release_json(release));
-	if (starter != NULL && starter[0] != '\0')
-		json_object_set_new(*data, "starter", json_string(starter));
+	if (start->actor.id != NULL && start->actor.id[0] != '\0')
+		json_object_set_new(*data, "starter", json_string(start->actor.id));
+	set_trace(*data, start->traceparent);
 	struct event event = {
 	    .kind = EVENT_CREATED, .at_ms = release->at_ms, .actor = release->who, .data = *data};
 	if (rollout_fold(rollout, &event, &e) < 0)
@@ -225,7 +237,7 @@ start_now(struct engine *engine, struct app_entry *app, const struct engine_star
 		return;
 	}
 	fill_release(start, number, engine_now_ms(engine), &release);
-	struct rollout *rollout = make_rollout(engine, app, &release, start->actor.id, &data);
+	struct rollout *rollout = make_rollout(engine, app, &release, start, &data);
 	struct entry *entry = engine_entry_new(engine, rollout);
 	write_release(entry);
 	write_created(entry, data);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "base/trace.h"
 #include "gates/gates_room.h"
 
 enum state { WAITING, RUNNING, SETTLED };
@@ -28,6 +29,7 @@ struct gates_measurement {
 	struct gates_origin *origin;		   /* NULL when settled */
 	struct gates_measurement *next, *previous; /* in the row of those that wait */
 	struct gate_spec gate;			   /* its texts are not used, they may be gone */
+	char traceparent[TRACE_PARENT];		   /* "" : none */
 	struct part parts[PARTS];
 	struct gate_sample sample;
 	struct loop_timer *timer;
@@ -212,8 +214,8 @@ send_part(struct part *part)
 	int64_t left = m->deadline_ms - clock_mono_ms();
 	struct err e;
 
-	if (gates_origin_ask(m->origin, part->query, m->at_ms, left < 1 ? 1 : left, on_part,
-		&part->request, &e) != 0) {
+	if (gates_origin_ask(m->origin, part->query, m->traceparent, m->at_ms, left < 1 ? 1 : left,
+		on_part, &part->request, &e) != 0) {
 		gates_origin_note(m->origin, false, e.text);
 		fail(m, e.text);
 		return false;
@@ -360,6 +362,8 @@ gates_measure(void *ctx, const struct gate_question *question,
 	m->gate.query = m->gate.samples_query = NULL;
 	m->done = done;
 	m->done_ctx = done_ctx;
+	if (question->traceparent != NULL)
+		str_copy(m->traceparent, sizeof(m->traceparent), question->traceparent);
 	m->number = ++gates->last_number;
 	m->at_ms = clock_wall_ms();
 	m->timer = loop_timer_new(gates->loop, on_timer, m);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "base/clock.h"
 #include "base/str.h"
+#include "base/trace.h"
 #include "gates/gates_room.h"
 
 enum { SECRET_MAX = 64 * 1024, CA_MAX = 1024 * 1024, TIMEOUT_MS = 10000, TIMEOUT_MAX_MS = 600000 };
@@ -181,12 +182,12 @@ free_secret(char *text)
 }
 
 int
-gates_origin_ask(struct gates_origin *origin, const char *query, int64_t time_ms,
-    int64_t timeout_ms, void (*on_done)(void *ctx, const struct httpc_answer *answer),
-    uint64_t *number, struct err *e)
+gates_origin_ask(struct gates_origin *origin, const char *query, const char *traceparent,
+    int64_t time_ms, int64_t timeout_ms,
+    void (*on_done)(void *ctx, const struct httpc_answer *answer), uint64_t *number, struct err *e)
 {
-	const char *headers[GATES_HEADERS + 4];
-	char *bearer = NULL, *basic = NULL, *body;
+	const char *headers[GATES_HEADERS + 5];
+	char *bearer = NULL, *basic = NULL, *body, trace[TRACE_PARENT + 16];
 	int count = 0;
 
 	if (read_files(origin, e) != 0)
@@ -202,6 +203,10 @@ gates_origin_ask(struct gates_origin *origin, const char *query, int64_t time_ms
 		headers[count++] = origin->headers[i];
 	if (bearer != NULL)
 		headers[count++] = bearer;
+	if (traceparent[0] != '\0') {
+		str_print(trace, sizeof(trace), "traceparent: %s", traceparent);
+		headers[count++] = trace;
+	}
 	headers[count] = NULL;
 	*number = httpc_start(origin->gates->pool, &(struct httpc_request){
 						       .method = "POST",

@@ -72,7 +72,7 @@ on_timer(void *ctx)
 
 	origin->probe_sent_ms = clock_wall_ms();
 	if (gates_origin_ask(
-		origin, "vector(1)", 0, origin->timeout_ms, on_done, &origin->probe, &e) == 0)
+		origin, "vector(1)", "", 0, origin->timeout_ms, on_done, &origin->probe, &e) == 0)
 		return;
 	gates_origin_note(origin, false, e.text);
 	wait_for_next(origin, false);

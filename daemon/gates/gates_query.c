@@ -95,7 +95,7 @@ send(struct gates_query *query, struct gates_origin *origin, const char *text, i
 
 	query->origin = origin;
 	origin->health.running++;
-	if (gates_origin_ask(origin, text, 0, bound, on_done, &query->request, &e) != 0) {
+	if (gates_origin_ask(origin, text, "", 0, bound, on_done, &query->request, &e) != 0) {
 		gates_origin_note(origin, false, e.text);
 		fail(query, origin->name, e.text);
 		return;

@@ -63,10 +63,11 @@ struct gates {
 struct gates_origin *gates_origin_new(struct gates *gates, const struct gates_source *source);
 void gates_origin_set(struct gates_origin *origin, const struct gates_source *source);
 void gates_origin_free(struct gates_origin *origin); /* nothing may wait or run */
-/* Sends a query; *number is httpc's. time_ms 0: the source's own now. */
-must_check int gates_origin_ask(struct gates_origin *origin, const char *query, int64_t time_ms,
-    int64_t timeout_ms, void (*on_done)(void *ctx, const struct httpc_answer *answer),
-    uint64_t *number, struct err *e);
+/* Sends a query; *number is httpc's. traceparent "": it is of no trace. time_ms 0: the source's own
+ * now. */
+must_check int gates_origin_ask(struct gates_origin *origin, const char *query,
+    const char *traceparent, int64_t time_ms, int64_t timeout_ms,
+    void (*on_done)(void *ctx, const struct httpc_answer *answer), uint64_t *number, struct err *e);
 /* Keeps the source's health. text says why it failed, for people; unused for a success. */
 void gates_origin_note(struct gates_origin *origin, bool ok, const char *text);
 /* Keeps it of an answer. Whether that is a working source's, even if it refuses the query; text

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include "base/host.h"
 #include "base/jsonx.h"
 #include "base/log.h"
 #include "base/str.h"
@@ -16,25 +15,10 @@
 /* --- settings ----------------------------------------------------------------------------------
  */
 
-static bool
-is_here(const char *host)
-{
-	return strcmp(host, "localhost") == 0 || host_is_loopback(host, strlen(host));
-}
-
 int
 hooks_check(const struct hooks_hook *hook, struct err *e)
 {
-	struct httpc_url url;
-	bool good = httpc_url_read(hook->url, &url) && !url.user && !url.fragment &&
-		    (strcmp(url.scheme, "https") == 0 ||
-			(strcmp(url.scheme, "http") == 0 && is_here(url.host)));
-	if (good)
-		return 0;
-	/* Not the URL itself: that of a chat is a secret. */
-	return err_set(e,
-	    "must be an https:// URL without user, password and fragment; http:// is for this "
-	    "host's loopback alone (127.0.0.1, localhost)");
+	return httpc_url_guarded(hook->url, e);
 }
 
 /* --- what waits for nobody ---------------------------------------------------------------------

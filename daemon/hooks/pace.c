@@ -1,6 +1,8 @@
 /* See pace.h. */
 #include "hooks/pace.h"
 
+#include "base/backoff.h"
+
 #define FIRST_MS INT64_C(1000)
 #define LAST_MS (INT64_C(600) * 1000)
 #define ASKED_MOST_MS (INT64_C(3600) * 1000)
@@ -9,15 +11,8 @@
 int64_t
 pace_delay_ms(int failures, int64_t retry_after_ms, double random)
 {
-	int64_t delay_ms = FIRST_MS;
-	for (int i = 1; i < failures && delay_ms < LAST_MS; i++)
-		delay_ms *= 2;
-	if (delay_ms > LAST_MS)
-		delay_ms = LAST_MS;
-	delay_ms += (int64_t)((double)delay_ms / 4 * random);
-	if (retry_after_ms > ASKED_MOST_MS)
-		retry_after_ms = ASKED_MOST_MS;
-	return retry_after_ms > delay_ms ? retry_after_ms : delay_ms;
+	static const struct backoff backoff = {FIRST_MS, LAST_MS, ASKED_MOST_MS};
+	return backoff_ms(&backoff, failures, retry_after_ms, random);
 }
 
 enum pace_verdict

@@ -162,6 +162,18 @@ dump(json_t *json)
 	return text;
 }
 
+void
+say_traceparent(const struct say_row *row, char to[TRACE_PARENT])
+{
+	struct err e;
+	struct trace trace;
+	json_t *data = jsonx_parse(row->data, strlen(row->data), DATA_MAX, &e);
+	to[0] = '\0';
+	if (trace_read(jsonx_text(data, "traceparent"), &trace))
+		trace_write(&trace, trace.parent, to);
+	json_decref(data);
+}
+
 char *
 say_body(enum say_format format, const struct say_row *row)
 {

@@ -4,6 +4,7 @@
 #define HOOKS_SAY_H
 
 #include <stdint.h>
+#include "base/trace.h"
 #include "model/notice.h"
 
 enum say_format { SAY_GENERIC, SAY_SLACK, SAY_ALERTMANAGER };
@@ -16,6 +17,8 @@ struct say_row {
 };
 /* Owned by the caller. */
 char *say_body(enum say_format format, const struct say_row *row);
+/* The trace that the row is of; "" : none. */
+void say_traceparent(const struct say_row *row, char to[TRACE_PARENT]);
 /* One message for many: how often each notice was there. */
 char *say_sum(const int counts[NOTICES]);
 

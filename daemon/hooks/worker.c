@@ -1,11 +1,9 @@
 /* One hook: one request at a time, and the row leaves the outbox before the next one goes. */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "base/log.h"
+#include "base/secret_file.h"
 #include "base/str.h"
 #include "base/version.h"
 #include "hooks/hooks_room.h"
@@ -185,23 +183,10 @@ on_answer(void *ctx, const struct httpc_answer *answer)
 /* --- sending -----------------------------------------------------------------------------------
  */
 
-/* Bytes, without a line end; -1: it cannot be read, or is empty. */
-static ssize_t
-read_secret(const char *path, char to[SECRET_MAX])
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	ssize_t length = fd < 0 ? -1 : read(fd, to, SECRET_MAX);
-	if (fd >= 0)
-		(void)close(fd);
-	while (length > 0 && (to[length - 1] == '\n' || to[length - 1] == '\r'))
-		length--;
-	return length > 0 ? length : -1;
-}
-
 struct lines { /* of a request */
-	const char *list[HEADERS + 8];
+	const char *list[HEADERS + 9];
 	int count;
-	char event[64], delivery[64], time[64], signature[128], agent[96];
+	char event[64], delivery[64], time[64], signature[128], agent[96], trace[96];
 };
 
 static void
@@ -221,6 +206,18 @@ add_lines(const struct worker *worker, struct lines *lines, int64_t now_s)
 	lines->list[lines->count++] = lines->agent;
 }
 
+static void
+add_trace(const struct worker *worker, const struct say_row *row, struct lines *lines)
+{
+	char text[TRACE_PARENT] = "";
+	if (worker->job.count == 1)
+		say_traceparent(row, text);
+	if (text[0] == '\0')
+		return;
+	str_print(lines->trace, sizeof(lines->trace), "traceparent: %s", text);
+	lines->list[lines->count++] = lines->trace;
+}
+
 /* -1: there is no key to do it with. */
 static int
 add_signature(const struct worker *worker, struct lines *lines, int64_t now_s, const char *body)
@@ -228,7 +225,7 @@ add_signature(const struct worker *worker, struct lines *lines, int64_t now_s, c
 	char secret[SECRET_MAX], text[SIGN_TEXT];
 	if (worker->secret_file == NULL)
 		return 0;
-	ssize_t length = read_secret(worker->secret_file, secret);
+	ssize_t length = secret_file_read(worker->secret_file, secret, sizeof(secret));
 	if (length < 0)
 		return -1;
 	sign_text(secret, (size_t)length, now_s, body, text);
@@ -264,6 +261,7 @@ send_job(struct worker *worker)
 	int64_t now_s = wall_ms(worker) / 1000;
 	char *body = job->count > 1 ? say_sum(job->counts) : say_body(worker->format, &row);
 	add_lines(worker, &lines, now_s);
+	add_trace(worker, &row, &lines);
 	if (add_signature(worker, &lines, now_s, body) == 0)
 		start(worker, &lines, body);
 	else

@@ -2,6 +2,8 @@
 #include "http/httpc_url.h"
 
 #include <curl/curl.h>
+#include <string.h>
+#include "base/host.h"
 #include "base/str.h"
 
 static bool
@@ -42,4 +44,24 @@ httpc_url_read(const char *text, struct httpc_url *url)
 	}
 	curl_url_cleanup(parts);
 	return good;
+}
+
+static bool
+is_here(const char *host)
+{
+	return strcmp(host, "localhost") == 0 || host_is_loopback(host, strlen(host));
+}
+
+int
+httpc_url_guarded(const char *text, struct err *e)
+{
+	struct httpc_url url;
+	bool good = httpc_url_read(text, &url) && !url.user && !url.fragment &&
+		    (strcmp(url.scheme, "https") == 0 ||
+			(strcmp(url.scheme, "http") == 0 && is_here(url.host)));
+	if (good)
+		return 0;
+	return err_set(e,
+	    "must be an https:// URL without user, password and fragment; http:// is for this "
+	    "host's loopback alone (127.0.0.1, localhost)");
 }

@@ -1,7 +1,7 @@
 /* Events: what the journal keeps of a rollout, and all that its state is made of. An event has a
  * kind, a time, who caused it, and a small JSON object. The kinds and their fields:
  *
- *   created     app (its spec), namespace, cluster, release{…}, key      by a person or program
+ *   created     app (its spec), release{…}, starter, traceparent         by a person or program
  *   compiled    baseline, ladder                                         what was seen at the start
  *   phase       to, reason
  *   stage       index, skipped (stages jumped over by promote --full)

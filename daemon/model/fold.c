@@ -166,6 +166,8 @@ fold_created(struct rollout *r, const struct event *event, struct err *e)
 	}
 	r->app = app;
 	str_copy(r->starter, sizeof(r->starter), jsonx_text_or(event->data, "starter", ""));
+	if (!trace_read(jsonx_text(event->data, "traceparent"), &r->trace))
+		trace_of(r->id, &r->trace);
 	r->gates = mem_array((size_t)app->gate_count, sizeof(r->gates[0]));
 	r->created_ms = r->phase_ms = event->at_ms;
 	r->phase = PHASE_QUEUED;

@@ -5,6 +5,7 @@
 #define MODEL_ROLLOUT_H
 
 #include "base/id.h"
+#include "base/trace.h"
 #include "model/baseline.h"
 #include "model/event.h"
 #include "model/mesh.h"
@@ -16,7 +17,8 @@ struct rollout {
 	char id[ID_SIZE];
 	struct app *app; /* as it was at the start; shared with others that have the same */
 	struct release release;
-	char starter[128]; /* the certain id of who started it; "" : not known */
+	char starter[128];  /* the certain id of who started it; "" : not known */
+	struct trace trace; /* that it is of; no event changes it */
 	enum phase phase;
 	char reason[1600]; /* of the phase; "" none */
 	char superseded_by[ID_SIZE];

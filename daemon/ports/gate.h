@@ -13,6 +13,7 @@ struct gate_question {
 	const char *app, *namespace, *stable, *canary; /* workloads' names */
 	int64_t window_ms;	 /* already shortened to what may be looked at */
 	int64_t since_weight_ms; /* since the last weight change was taken */
+	const char *traceparent; /* passed on to the source; NULL or "": none */
 	bool trial;		 /* before a start: is the query taken at all? (model/trial.h) */
 };
 

@@ -124,6 +124,14 @@ check_tls(const struct settings *settings, struct errlist *errors)
 		    "required takes a clientCaFile to verify them by");
 }
 
+static void
+check_traces(const struct settings_traces *traces, struct errlist *errors)
+{
+	if (traces->url[0] == '\0' && (traces->token_file[0] != '\0' ||
+					  traces->headers[0] != NULL || traces->ca_file[0] != '\0'))
+		errlist_add(errors, "traces.url", "is missing: nothing is sent anywhere; give one");
+}
+
 /* What no single key can know. */
 static void
 check_whole(struct settings *settings, struct errlist *errors)
@@ -133,6 +141,7 @@ check_whole(struct settings *settings, struct errlist *errors)
 		errlist_add(errors, "listen",
 		    "neither socket nor tcp is given: nobody could reach the daemon; give one");
 	check_tls(settings, errors);
+	check_traces(&settings->traces, errors);
 	if (settings->tcp[0] != '\0' && settings->token_file[0] == '\0' &&
 	    settings->tls.client_ca_file[0] == '\0')
 		errlist_add(errors, "listen.tokenFile",
@@ -226,6 +235,7 @@ settings_free(struct settings *settings)
 		free_headers(settings->sources[i].headers);
 	for (int i = 0; i < settings->webhook_count; i++)
 		free_headers(settings->webhooks[i].headers);
+	free_headers(settings->traces.headers);
 	free(settings);
 }
 

@@ -53,6 +53,12 @@ struct settings_source {
 	int64_t timeout_ms;
 };
 
+struct settings_traces { /* url "": none are sent */
+	char url[SETTINGS_PATH], token_file[SETTINGS_PATH], ca_file[SETTINGS_PATH];
+	char *headers[SETTINGS_HEADERS + 1]; /* "Name: value", owned, NULL-terminated */
+	int64_t timeout_ms;
+};
+
 struct settings_tls { /* of listen.tcp; no certificate: it is plain */
 	char certificate_file[SETTINGS_PATH], key_file[SETTINGS_PATH];
 	char client_ca_file[SETTINGS_PATH];
@@ -87,6 +93,7 @@ struct settings {
 	int issuer_count;
 	struct settings_webhook webhooks[SETTINGS_WEBHOOKS];
 	int webhook_count;
+	struct settings_traces traces;
 };
 
 /* Everything wrong with the file is in errors, with lines. NULL if anything is. check adds what

@@ -303,6 +303,20 @@ static const struct key source_keys[] = {
 	.min = 100, .max = MINUTE_MS},
     END};
 
+static const struct key traces_keys[] = {{"url", &keys_text, NULL,
+					     "where OTLP/HTTP in JSON is taken, with its path, "
+					     "mostly /v1/traces: https, or http to this "
+					     "host's loopback; when not given, none are sent",
+					     IN(traces.url), .max = SETTINGS_PATH},
+    {"tokenFile", &settings_file, NULL, "file with a bearer token; read again for every request",
+	IN(traces.token_file), .max = SETTINGS_PATH},
+    {"headers", &settings_headers, NULL, "sent with every request", IN(traces.headers)},
+    {"caFile", &settings_file, NULL, "PEM file to verify it by; when not given: the system's",
+	IN(traces.ca_file), .max = SETTINGS_PATH},
+    {"timeout", &keys_duration, "10s", "how long one request may take", IN(traces.timeout_ms),
+	.min = 100, .max = MINUTE_MS},
+    END};
+
 /* YAML makes a number of 1000, and people mean the user of that number. */
 static void
 parse_user(const struct key *key, const json_t *value, void *slot, struct keys_at *at)
@@ -358,6 +372,9 @@ const struct key settings_keys[] = {
     {"webhooks", &keys_list, "[]",
 	"who is told of what happens to rollouts; airisctl webhook list shows how that goes",
 	.max = SETTINGS_WEBHOOKS, .inside = settings_webhook_keys, .add = add_webhook},
+    {"traces", &keys_object, "{}",
+	"each rollout as a trace: its stages, and in these what was written to the cluster",
+	.inside = traces_keys},
     END};
 
 bool
@@ -370,7 +387,7 @@ settings_is_live(const char *path)
 	for (size_t i = 0; i < sizeof(live) / sizeof(live[0]); i++)
 		if (strcmp(path, live[i]) == 0)
 			return true;
-	return false;
+	return str_starts(path, "traces.");
 }
 
 json_t *

@@ -131,6 +131,14 @@ const struct metric_family metric_families[METRIC_COUNT] = {
     [METRIC_WEBHOOK_UP] = {"airis_webhook_up", BY("webhook"),
 	GAUGE("0 while deliveries fail, or when the receiver has answered 410 Gone.")},
 
+    [METRIC_TRACE_EXPORTED] = {"airis_trace_spans_exported_total",
+	COUNTER("Spans of rollouts that the receiver of traces has taken.")},
+    [METRIC_TRACE_DROPPED] = {"airis_trace_spans_dropped_total", BY("reason"),
+	COUNTER("Spans that nobody gets: the queue was full, or the receiver refused them, or the "
+		"settings say that none are sent any more.")},
+    [METRIC_TRACE_WAITING] = {"airis_trace_spans_waiting",
+	GAUGE("Spans that are not taken yet; 8192 at most.")},
+
     [METRIC_DEGRADED] = {"airis_degraded",
 	GAUGE("1 while rollouts do not go on because what they do could not be written down.")},
     [METRIC_STORE_WRITABLE] = {"airis_store_writable",

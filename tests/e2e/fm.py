@@ -124,6 +124,7 @@ class FakePrometheus:
 
     def __init__(self):
         self.answers, self.asked = {}, []  # asked: (time, query)
+        self.traceparents = []  # of those that had one
         self.hung = threading.Event()
         self.open = self.most_open = 0
         self.lock = threading.Lock()
@@ -144,6 +145,8 @@ class FakePrometheus:
 
             def answer(self, form):
                 query = urllib.parse.parse_qs(form).get("query", [""])[0]
+                if "traceparent" in self.headers:
+                    fake.traceparents.append(self.headers["traceparent"])
                 status, body = fake.find(query)
                 if isinstance(body, dict):
                     body = json.dumps(body)

@@ -1,5 +1,5 @@
 /* Small texts with a meaning: durations, numbers, names, images, times, listening addresses, paths
- * of requests. Each input is read as all of them. */
+ * of requests, traceparents, answers of who takes spans. Each input is read as all of them. */
 #include <assert.h>
 #include <math.h>
 #include <stddef.h>
@@ -9,11 +9,13 @@
 #include "api/api.h"
 #include "base/id.h"
 #include "base/jsonx.h"
+#include "base/trace.h"
 #include "cluster/observe_fields.h"
 #include "cluster/route.h"
 #include "http/httpd_room.h"
 #include "mesh/read.h"
 #include "model/release.h"
+#include "traces/otlp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -99,6 +101,22 @@ check_address(const char *text)
 		assert(str_starts(text, "127.") || strchr(text, ':') != strrchr(text, ':'));
 }
 
+/* What is passed on is what was given, but for what later versions have at the end. */
+static void
+check_trace(const char *text)
+{
+	struct trace trace, again;
+	char written[TRACE_PARENT], why[64];
+
+	assert(otlp_rejected(text, strlen(text), why, sizeof(why)) >= 0);
+	if (!trace_read(text, &trace))
+		return;
+	trace_write(&trace, trace.parent, written);
+	assert(strncmp(written + 2, text + 2, 51) == 0);
+	assert(
+	    trace_given(&trace) && trace_read(written, &again) && trace.sampled == again.sampled);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -110,6 +128,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_names(text);
 	check_times(text);
 	check_address(text);
+	check_trace(text);
 	assert(!httpd_check_uri(text) || text[0] == '/');
 	if (str_utf8_ok(text, length)) {
 		(void)str_copy(cut, sizeof(cut), text);

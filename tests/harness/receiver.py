@@ -26,10 +26,10 @@ class Delivery:
 
 
 class Receiver:
-    """answer: (delivery) -> status, or (status, headers). All that came is in `came`; what was
-    answered with 2xx is in `taken`, too."""
+    """answer: (delivery) -> status, or (status, headers), or (status, headers, body). All that came
+    is in `came`; what was answered with 2xx is in `taken`, too."""
 
-    def __init__(self, answer=lambda _: 204, pair=None):
+    def __init__(self, answer=lambda _: 204, pair=None, port=0):
         self.answer, self.came, self.taken = answer, [], []
         self.lock = threading.Lock()
         receiver = self
@@ -41,7 +41,8 @@ class Receiver:
                 with receiver.lock:
                     receiver.came.append(one)
                 answer = receiver.answer(one)
-                status, headers = answer if isinstance(answer, tuple) else (answer, {})
+                status, headers, text, *_ = (*answer, b"") if isinstance(answer, tuple) \
+                    else (answer, {}, b"")
                 if 200 <= status < 300:
                     with receiver.lock:
                         receiver.taken.append(one)
@@ -49,8 +50,9 @@ class Receiver:
                     self.send_response(status)
                     for name, value in headers.items():
                         self.send_header(name, value)
-                    self.send_header("Content-Length", "0")
+                    self.send_header("Content-Length", str(len(text)))
                     self.end_headers()
+                    self.wfile.write(text)
                 except OSError:
                     pass
 
@@ -59,7 +61,7 @@ class Receiver:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.server.daemon_threads = True
         if pair:  # of harness.tls: it speaks HTTPS
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

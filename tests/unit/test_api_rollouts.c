@@ -102,7 +102,7 @@ test_the_rollout_object(void **state)
 {
 	static const char *const keys[] = {"id", "app", "namespace", "cluster", "phase", "reason",
 	    "release", "stage", "ladder", "weight", "stable", "canary", "batch", "gates",
-	    "blocked_on", "started", "ended", "superseded_by", "cursor", "stale"};
+	    "blocked_on", "started", "ended", "superseded_by", "trace", "cursor", "stale"};
 	char id[ID_SIZE];
 	(void)state;
 	(void)put_app("web", HELD, GATED);
@@ -137,6 +137,7 @@ test_the_rollout_object(void **state)
 	expect_same("ended", "null");
 	expect_same("superseded_by", "null");
 	expect_same("stale", "\"\"");
+	assert_int_equal(strlen(text_at("trace")), 32);
 	assert_true(int_at("cursor") > 5);
 }
 

@@ -48,6 +48,10 @@ static const struct {
     {"webhooks[].secretFile", "/etc/airis/chat-secret"},
     {"webhooks[].headers", "{X-Team: shop}"},
     {"webhooks[].caFile", "/etc/airis/chat-ca.pem"},
+    {"traces.url", "http://127.0.0.1:4318/v1/traces"},
+    {"traces.tokenFile", "/etc/airis/traces-token"},
+    {"traces.headers", "{X-Scope-OrgID: airis-mon}"},
+    {"traces.caFile", "/etc/airis/traces-ca.pem"},
 };
 
 /* Neither required nor with a default, yet wanted by nearly everybody. */
