@@ -7,7 +7,7 @@
 #include "base/jsonx.h"
 #include "base/str.h"
 
-#define CONTROLLER "airis.dev/airisd"
+#define CONTROLLER "airis.io/airisd"
 
 /* What kubectl shows as REASON; people filter by it (docs/events.md): none changes its meaning. */
 static const char *const reasons[NOTICES] = {

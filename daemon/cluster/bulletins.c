@@ -15,7 +15,7 @@
 #include "cluster/kube_kinds.h"
 #include "cluster/workload.h"
 
-#define REQUEST_MS INT64_C(10000)
+#define REQUEST_MS INT64_C(5000)
 #define LATE_MS (INT64_C(10) * 60 * 1000)      /* older ones tell nobody anything new */
 #define FORBIDDEN_MS (INT64_C(10) * 60 * 1000) /* nobody gives a right every minute */
 #define FIRST_PAUSE_MS INT64_C(1000)

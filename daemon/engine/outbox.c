@@ -30,17 +30,23 @@ data_text(const struct rollout *r, const char *actor)
 
 /* --- the cluster ------------------------------------------------------------------------------ */
 
-static struct telling *
-telling_new(const struct entry *entry, enum notice notice, const char *actor)
+struct telling *
+outbox_telling(struct engine *engine, const struct rollout *r, enum event_kind kind,
+    const struct notice_mark *before, const char *actor)
 {
-	const struct rollout *r = entry->rollout;
+	const struct engine_ports *ports = &engine->ports;
+	const struct cluster_port *cluster = ports->cluster(ports->ctx, r->app->cluster);
+	enum notice notice = notice_of(r, kind, before);
+	if (notice == NOTICES || cluster == NULL || cluster->tell == NULL)
+		return NULL;
+	const char *by = actor != NULL ? actor : "";
 	struct telling *telling = mem_alloc(sizeof(*telling));
-	telling->engine = entry->engine;
+	telling->engine = engine;
 	telling->app = app_share(r->app);
 	telling->notice = notice;
-	telling->bad = told_is_bad(notice, actor);
+	telling->bad = told_is_bad(notice, by);
 	str_copy(telling->rollout, sizeof(telling->rollout), r->id);
-	told_text(r, notice, actor, telling->text);
+	told_text(r, notice, by, telling->text);
 	return telling;
 }
 
@@ -107,13 +113,13 @@ void
 outbox_note(struct entry *entry, enum event_kind kind, int64_t at_ms,
     const struct notice_mark *before, const char *actor)
 {
-	const struct cluster_port *cluster = engine_cluster(entry);
+	struct telling *telling =
+	    outbox_telling(entry->engine, entry->rollout, kind, before, actor);
 	enum notice notice = notice_of(entry->rollout, kind, before);
-	if (notice == NOTICES)
-		return;
-	if (cluster != NULL && cluster->tell != NULL)
-		commit_telling(entry, telling_new(entry, notice, actor ? actor : ""));
-	note_hooks(entry, notice, at_ms, actor);
+	if (telling != NULL)
+		commit_telling(entry, telling);
+	if (notice != NOTICES)
+		note_hooks(entry, notice, at_ms, actor);
 }
 
 void

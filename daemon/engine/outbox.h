@@ -23,6 +23,9 @@ struct telling {
 /* After the event was folded; actor "" : airisd itself. */
 void outbox_note(struct entry *entry, enum event_kind kind, int64_t at_ms,
     const struct notice_mark *before, const char *actor);
+/* Of an event that was folded; NULL: there is nothing to tell. */
+struct telling *outbox_telling(struct engine *engine, const struct rollout *rollout,
+    enum event_kind kind, const struct notice_mark *before, const char *actor);
 /* They and those after them; NULL is allowed. The batch's writes have become durable. */
 void outbox_tell(const struct telling *tellings, const struct journal_write *writes);
 void outbox_tellings_free(struct telling *tellings);

@@ -1,6 +1,5 @@
 """What becomes of a rollout is shown as Events of its workload: one for each notice, and in the way
 of nothing."""
-import json
 import re
 import time
 
@@ -21,7 +20,7 @@ sim_alone = pytest.mark.skipif(KIND != "sim", reason="kubelab has no faults")
 def events(lab, shop):
     """Those of airisd, in their order."""
     found = [e for e in lab.kube.list("Event", shop.namespace)
-             if e.get("reportingComponent") == "airis.dev/airisd"]
+             if e.get("reportingComponent") == "airis.io/airisd"]
     return sorted(found, key=lambda e: int(e["metadata"]["name"].rsplit("-", 1)[1]))
 
 
@@ -91,3 +90,115 @@ def test_the_story_of_a_release(quick_lab, asking, shops, fake_prometheus):
         f"release 1 ({shop.image_of('2.0')}) is being rolled out as rollout {first}: of the "
         "season (by ")
     assert count(asking, "written") == len(found)
+
+
+HELD = {"weights": [50, 100], "hold": "1h"}
+
+
+@sim_alone
+def test_once_whatever_is_lost(quick_lab, make_daemon, shops):
+    """The answer to the first is lost, and the daemon is killed before it has written the last: it
+    is written after the restart, and nothing is there twice."""
+    daemon = make_daemon().start()
+    shop = shops(replicas=2).create()
+    match = {"verb": "create", "kind": "Event", "namespace": shop.namespace}
+    quick_lab.fault({"drop_after": True}, count=1, **match)
+    daemon.apply(fm.quick(shop, canary=HELD))
+    rid = daemon.start_rollout(shop.name, shop.image_of("2.0"))
+    wait_for("the first, again", lambda: count(daemon, "written") == 2, 30)
+    assert reasons(quick_lab, shop) == ["RolloutStarted", "StageEntered"]
+    asked = [r["status"] for r in quick_lab.requests_seen()
+             if r["method"] == "POST" and f"/{shop.namespace}/events" in r["path"]]
+    assert asked.count(409) == 1, asked
+    quick_lab.fault({"latency_ms": 600000}, **match)
+    assert daemon.command(rid, "pause", reason="to look").status == 200
+    daemon.wait_phase(rid, "paused")
+    daemon.kill()
+    quick_lab.no_faults()
+    assert "RolloutPaused" not in reasons(quick_lab, shop)
+    daemon.restart()
+    wait_events(quick_lab, shop, "RolloutPaused")
+    # What was written is not written anew.
+    daemon.kill()
+    daemon.restart()
+    wait_for("the repetition", lambda: count(daemon, "written") == 1)
+    found = events(quick_lab, shop)
+    assert [(e["reason"], e["metadata"]["name"]) for e in found] == [
+        (REASONS[name], f"{shop.name}.{rid}-{seq}") for name, seq in told(daemon, rid)]
+    assert found[-1]["type"] == "Normal" and found[-1]["message"].startswith(
+        "release 1 is paused at canary 50%: to look (by ")
+
+
+@sim_alone
+def test_nothing_waits_for_them(quick_lab, make_daemon, shops):
+    """The API server takes no Event: the release goes on and home, and what was kept comes later,
+    in order."""
+    daemon = make_daemon().start()
+    shop = shops(replicas=2).create()
+    quick_lab.fault({"latency_ms": 600000}, verb="create", kind="Event")
+    daemon.apply(fm.quick(shop, canary=HELD))
+    rid = daemon.start_rollout(shop.name, shop.image_of("2.0"))
+    daemon.wait_stage(rid, "canary 50%")
+    wait_for("the weight", lambda: fm.weights_written(daemon, rid) == [50], 20)
+    began = time.monotonic()
+    assert daemon.command(rid, "abort", reason="enough").status == 200
+    daemon.wait_phase(rid, "aborted", 20)
+    assert time.monotonic() - began < 10 and reasons(quick_lab, shop) == []
+    waits = re.search(r'^airis_kube_events_waiting\{cluster="default"\} (\d+)',
+                      daemon.call("GET", "/metrics").text, re.M)
+    assert int(waits[1]) == len(told(daemon, rid)) == 4
+    quick_lab.no_faults()
+    wait_events(quick_lab, shop, "RolloutAborted")
+    found = events(quick_lab, shop)
+    assert [e["reason"] for e in found] == [REASONS[name] for name, _ in told(daemon, rid)]
+    versions = [int(e["metadata"]["resourceVersion"]) for e in found]
+    assert versions == sorted(versions)
+    assert found[2]["type"] == "Normal"  # somebody asked for the abort
+
+
+@sim_alone
+def test_without_the_right_it_says_so_once(quick_lab, quick, shops):
+    """A warning before the start, one line in the log; then it asks no more for a while, and only
+    in that namespace."""
+    shop, other = shops(replicas=2).create(), shops(replicas=2).create()
+    quick_lab.fault({"denied": "events is forbidden"}, verb="create", kind="Event",
+                    namespace=shop.namespace)
+    for one in (shop, other):
+        quick.apply(fm.quick(one, canary=HELD))
+    answer = quick.call("POST", f"/v1/apps/{shop.name}/preflight", {}).json
+    (found,) = answer["findings"]
+    assert answer["ok"] and found["severity"] == "warns" and found["text"].startswith(
+        f"airisd may not create events in namespace {shop.namespace}, which shows on the workload")
+    started = [quick.start_rollout(one.name, one.image_of("2.0")) for one in (shop, other)]
+    for rid in started:
+        quick.wait_stage(rid, "canary 50%")
+        assert quick.command(rid, "abort").status == 200
+        quick.wait_phase(rid, "aborted")
+    wait_events(quick_lab, other, "RolloutAborted")
+    said = [line for line in quick.process.text().splitlines() if "no Events about" in line]
+    assert len(said) == 1 and f"in namespace {shop.namespace}: events is forbidden" in said[0]
+    assert "resources [events], verbs [create] (config/rbac.yaml)" in said[0]
+    asked = [r for r in quick_lab.requests_seen()
+             if r["method"] == "POST" and f"/{shop.namespace}/events" in r["path"]]
+    assert len(asked) == 1 and reasons(quick_lab, shop) == []
+    assert count(quick, "forbidden") > 3 and count(quick, "written") == len(
+        events(quick_lab, other))
+
+
+def test_turned_off(quick_lab, make_daemon, shops):
+    daemon = make_daemon()
+    with open(daemon.config, encoding="utf-8") as f:
+        text = f.read()
+    with open(daemon.config, "w", encoding="utf-8") as f:
+        f.write(text.replace('"lease":', '"events": false, "lease":', 1))
+    daemon.start()
+    shop = shops(replicas=2).create()
+    daemon.apply(fm.quick(shop, canary=HELD))
+    rid = daemon.start_rollout(shop.name, shop.image_of("2.0"))
+    daemon.wait_stage(rid, "canary 50%")
+    assert daemon.command(rid, "abort").status == 200
+    daemon.wait_phase(rid, "aborted")
+    assert reasons(quick_lab, shop) == [] and count(daemon, "written") is None
+    if KIND == "sim":
+        quick_lab.fault({"denied": "no"}, verb="create", kind="Event")
+    assert daemon.call("POST", f"/v1/apps/{shop.name}/preflight", {}).json["findings"] == []
