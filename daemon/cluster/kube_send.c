@@ -314,9 +314,8 @@ take_token(struct kube *kube, enum kube_lane which)
 	struct kube_budget *budget = &kube->budget;
 	const struct kube_settings *settings = &kube->settings;
 	int64_t now = clock_mono_ms();
-	double needed = which == KUBE_NORMAL  ? 1
-			: which == KUBE_SPARE ? (settings->burst + 1) / 2
-					      : 0;
+	int half = (settings->burst + 1) / 2;
+	int needed = which == KUBE_NORMAL ? 1 : which == KUBE_SPARE ? half : 0;
 
 	budget->tokens += (double)(now - budget->filled_ms) * settings->qps / 1000;
 	budget->filled_ms = now;
