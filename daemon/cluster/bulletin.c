@@ -37,13 +37,14 @@ bulletin_make(const struct app *app, const struct told *told, struct bulletin *b
 }
 
 /* The workload's name is for people and is cut if there is no room; rollout and sequence tell one
- * from the other. */
+ * from the other. With leading zeros they sort by age, which is how kubectl shows those of the same
+ * second. */
 void
 bulletin_name(const struct bulletin *bulletin, char to[BULLETIN_NAME])
 {
 	char tail[64];
 
-	str_print(tail, sizeof(tail), ".%s-%" PRId64, bulletin->rollout, bulletin->seq);
+	str_print(tail, sizeof(tail), ".%s-%010" PRId64, bulletin->rollout, bulletin->seq);
 	str_copy(to, BULLETIN_NAME - strlen(tail), bulletin->workload);
 	size_t length = strlen(to);
 	while (length > 0 && !isalnum((unsigned char)to[length - 1]))

@@ -25,7 +25,8 @@ struct bulletin {	  /* all is copied */
 };
 
 void bulletin_make(const struct app *app, const struct told *told, struct bulletin *bulletin);
-/* The same notice has the same name: written twice, it is there once. */
+/* The same notice has the same name: written twice, it is there once. Of one workload they sort by
+ * age. */
 void bulletin_name(const struct bulletin *bulletin, char to[BULLETIN_NAME]);
 /* uid: the workload's; instance: which airisd. A new reference. */
 json_t *bulletin_json(const struct bulletin *bulletin, const char *uid, const char *instance);

@@ -21,7 +21,7 @@ def events(lab, shop):
     """Those of airisd, in their order."""
     found = [e for e in lab.kube.list("Event", shop.namespace)
              if e.get("reportingComponent") == "airis.io/airisd"]
-    return sorted(found, key=lambda e: int(e["metadata"]["name"].rsplit("-", 1)[1]))
+    return sorted(found, key=lambda e: e["metadata"]["name"])
 
 
 def reasons(lab, shop):
@@ -67,7 +67,7 @@ def test_the_story_of_a_release(quick_lab, asking, shops, fake_prometheus):
     wait_events(quick_lab, shop, "RolloutAborted")
     found = events(quick_lab, shop)
     uid = quick_lab.kube.get("Deployment", shop.namespace, shop.name)["metadata"]["uid"]
-    wanted = [(REASONS[name], f"{shop.name}.{rid}-{seq}") for rid in (first, second)
+    wanted = [(REASONS[name], f"{shop.name}.{rid}-{seq:010d}") for rid in (first, second)
               for name, seq in told(asking, rid)]
     assert [(e["reason"], e["metadata"]["name"]) for e in found] == wanted
     for e in found:
@@ -124,7 +124,7 @@ def test_once_whatever_is_lost(quick_lab, make_daemon, shops):
     wait_for("the repetition", lambda: count(daemon, "written") == 1)
     found = events(quick_lab, shop)
     assert [(e["reason"], e["metadata"]["name"]) for e in found] == [
-        (REASONS[name], f"{shop.name}.{rid}-{seq}") for name, seq in told(daemon, rid)]
+        (REASONS[name], f"{shop.name}.{rid}-{seq:010d}") for name, seq in told(daemon, rid)]
     assert found[-1]["type"] == "Normal" and found[-1]["message"].startswith(
         "release 1 is paused at canary 50%: to look (by ")
 

@@ -154,7 +154,7 @@ an_event_of_the_workload(void **state)
 	struct bulletin bulletin = bulletin_of(WORKLOAD_STATEFULSET, NOTICE_ABORTING, true);
 	json_t *is = bulletin_json(&bulletin, "d-web", "ops-1");
 	json_t *should =
-	    J("{'apiVersion': 'v1', 'kind': 'Event', 'metadata': {'name': 'web.r-1-42',"
+	    J("{'apiVersion': 'v1', 'kind': 'Event', 'metadata': {'name': 'web.r-1-0000000042',"
 	      " 'namespace': 'prod'}, 'involvedObject': {'apiVersion': 'apps/v1', 'kind':"
 	      " 'StatefulSet', 'namespace': 'prod', 'name': 'web', 'uid': 'd-web'}, 'type':"
 	      " 'Warning', 'reason': 'RolloutAborting', 'action': 'Rollout', 'message':"
@@ -340,8 +340,8 @@ they_are_written_in_order(void **state)
 	assert_true(run_until(room.loop, is_empty, 5000));
 	assert_int_equal(count(BULLETINS_WRITTEN), 3);
 	assert_int_equal(taken.posts, 3);
-	assert_string_equal(taken.names[0], "web.r-1-1");
-	assert_string_equal(taken.names[2], "web.r-1-3");
+	assert_string_equal(taken.names[0], "web.r-1-0000000001");
+	assert_string_equal(taken.names[2], "web.r-1-0000000003");
 	assert_true(room.reads >= 1);
 }
 
@@ -376,10 +376,10 @@ the_row_is_bounded(void **state)
 	answer_post(taken.hanging);
 	assert_true(run_until(room.loop, is_empty, 20000));
 	assert_int_equal(count(BULLETINS_WRITTEN), BULLETINS_MOST);
-	assert_string_equal(taken.names[0], "web.r-1-1");
-	assert_string_equal(taken.names[1], "web.r-1-12");
+	assert_string_equal(taken.names[0], "web.r-1-0000000001");
+	assert_string_equal(taken.names[1], "web.r-1-0000000012");
 	char last[64];
-	str_print(last, sizeof(last), "web.r-1-%d", BULLETINS_MOST + 10);
+	str_print(last, sizeof(last), "web.r-1-%010d", BULLETINS_MOST + 10);
 	assert_string_equal(taken.last, last);
 }
 
@@ -467,7 +467,7 @@ a_colour_that_is_there(void **state)
 	tell(1);
 	assert_true(run_until(room.loop, is_empty, 5000));
 	assert_int_equal(count(BULLETINS_WRITTEN), 1);
-	assert_string_equal(taken.last, "web-canary.r-1-1");
+	assert_string_equal(taken.last, "web-canary.r-1-0000000001");
 }
 
 static bool
