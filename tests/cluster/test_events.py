@@ -64,6 +64,10 @@ def test_the_story(lab, tmp_path):
             "RolloutAborting", "RolloutAborted"}
         assert describe(lab, "deployment", shop) == [(e["type"], e["reason"]) for e in found]
         assert describe(lab, "daemonset", node) == [(e["type"], e["reason"]) for e in of_node]
+        query = "?fieldSelector=source%3Dairisd%2Ctype%3DNormal"  # as docs/events.md has it
+        listed = lab.kube.call("GET", lab.kube.path("Event", shop.namespace) + query)["items"]
+        assert sorted(e["metadata"]["name"] for e in listed) == [
+            e["metadata"]["name"] for e in found]
         assert of_node[0]["involvedObject"]["kind"] == "DaemonSet"
         text = daemon.call("GET", "/metrics").text
         written = len(found) + len(of_node)

@@ -216,13 +216,15 @@ def test_events_may_stay_unwritten(lab, tmp_path):
     daemon = Daemon(str(tmp_path), kubeconfig(lab, str(tmp_path)),
                     lease={"name": "airisd"}).start()
     try:
-        daemon.apply(shop.app(gates=[], canary={"weights": [100], "hold": "1s"}))
+        daemon.apply(shop.app(gates=[], canary={"weights": [100], "hold": "1h"}))
         answer = daemon.call("POST", f"/v1/apps/{shop.name}/preflight", {}).json
         (found,) = answer["findings"]
         assert answer["ok"] and found["severity"] == "warns"
         assert "may not create events in namespace" in found["text"]
         rid = daemon.start_rollout(shop.name, shop.image_of("2.0"))
-        daemon.wait_phase(rid, "succeeded", 120)
+        daemon.wait_stage(rid, "canary 100%", 60)
+        assert daemon.command(rid, "abort").status == 200
+        daemon.wait_phase(rid, "aborted", 60)
         text = daemon.process.text()
         assert text.count("no Events about rollouts in namespace") == 1, text
         assert "User \"system:serviceaccount:airis:airisd\" cannot create resource" in text
