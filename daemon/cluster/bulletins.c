@@ -1,5 +1,5 @@
 /* See bulletins.h. Always true: the first in the row is the one that is being written, or the next;
- * a request is under way, or the timer is set, or the row is empty. */
+ * a request is under way, or the timer is set, or the fence is closed, or the row is empty. */
 #include "cluster/bulletins.h"
 
 #include <inttypes.h>
@@ -35,6 +35,7 @@ struct waiting_one {
 struct bulletins {
 	struct loop *loop;
 	struct kube *kube;
+	struct kube_fence fence;
 	struct waiting_one *first, *last;
 	int count;
 	uint64_t request; /* for the first; 0: none */
@@ -224,6 +225,7 @@ write_first(struct bulletins *b, const char *uid)
 	    .path = path,
 	    .body = body,
 	    .deadline_ms = REQUEST_MS,
+	    .fence = b->fence,
 	    .done = on_written,
 	    .ctx = b};
 
@@ -297,12 +299,13 @@ look(void *ctx)
 {
 	struct bulletins *b = ctx;
 	int64_t now_ms = clock_mono_ms();
+	char why[256];
 
 	if (b->request != 0)
 		return;
 	while (b->first != NULL && now_ms - b->first->since_ms >= LATE_MS)
 		take_out(b, false, BULLETINS_LATE);
-	if (b->first == NULL)
+	if (b->first == NULL || !b->fence.open(b->fence.ctx, why, sizeof(why)))
 		return;
 	if (now_ms < b->not_before_ms)
 		loop_timer_set(b->timer, b->not_before_ms - now_ms);
@@ -341,15 +344,23 @@ bulletins_put(struct bulletins *b, const struct app *app, const struct told *tol
 		loop_timer_set(b->timer, 0);
 }
 
+void
+bulletins_poke(struct bulletins *b)
+{
+	if (b != NULL && b->request == 0)
+		loop_timer_set(b->timer, 0);
+}
+
 /* --- life ------------------------------------------------------------------------------------- */
 
 struct bulletins *
-bulletins_new(struct loop *loop, struct kube *kube)
+bulletins_new(struct loop *loop, struct kube *kube, const struct kube_fence *fence)
 {
 	struct bulletins *b = mem_alloc(sizeof(*b));
 
 	b->loop = loop;
 	b->kube = kube;
+	b->fence = *fence;
 	b->timer = loop_timer_new(loop, look, b);
 	b->forbidden = map_new();
 	if (gethostname(b->instance, sizeof(b->instance) - 1) < 0 || b->instance[0] == '\0')

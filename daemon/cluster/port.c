@@ -165,6 +165,7 @@ on_lease(void *ctx, bool other)
 
 	if (cluster->retiring)
 		loop_timer_set(cluster->retire, 0);
+	bulletins_poke(cluster->bulletins);
 	while (map_next(cluster->apps, &cursor, &name, &value)) {
 		struct port_app *app = value;
 
@@ -414,10 +415,12 @@ port_tell(void *ctx, const struct app *app, const struct told *told)
 void
 cluster_tell_set(struct cluster *cluster, bool on)
 {
+	struct kube_fence fence = {.open = fence_open, .ctx = cluster};
+
 	if (on == (cluster->bulletins != NULL))
 		return;
 	bulletins_free(cluster->bulletins);
-	cluster->bulletins = on ? bulletins_new(cluster->loop, cluster->kube) : NULL;
+	cluster->bulletins = on ? bulletins_new(cluster->loop, cluster->kube, &fence) : NULL;
 }
 
 struct cluster_port

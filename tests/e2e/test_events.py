@@ -44,6 +44,15 @@ def count(daemon, result):
     return found and int(found[1])
 
 
+def edit(daemon, old, new):
+    """In the settings of one that is not started yet."""
+    with open(daemon.config, encoding="utf-8") as f:
+        text = f.read()
+    assert old in text
+    with open(daemon.config, "w", encoding="utf-8") as f:
+        f.write(text.replace(old, new, 1))
+
+
 def wait_events(lab, shop, last, most=30):
     wait_for(last, lambda: reasons(lab, shop)[-1:] == [last], most)
 
@@ -127,13 +136,17 @@ def test_once_whatever_is_lost(quick_lab, make_daemon, shops):
         (REASONS[name], f"{shop.name}.{rid}-{seq:010d}") for name, seq in told(daemon, rid)]
     assert found[-1]["type"] == "Normal" and found[-1]["message"].startswith(
         "release 1 is paused at canary 50%: to look (by ")
+    assert daemon.command(rid, "abort").status == 200
+    daemon.wait_phase(rid, "aborted")
 
 
 @sim_alone
 def test_nothing_waits_for_them(quick_lab, make_daemon, shops):
     """The API server takes no Event: the release goes on and home, and what was kept comes later,
     in order."""
-    daemon = make_daemon().start()
+    daemon = make_daemon()
+    edit(daemon, '"lease": {', '"lease": {"enabled": false, ')  # it is given back at the end
+    daemon.start()
     shop = shops(replicas=2).create()
     quick_lab.fault({"latency_ms": 600000}, verb="create", kind="Event")
     daemon.apply(fm.quick(shop, canary=HELD))
@@ -187,10 +200,7 @@ def test_without_the_right_it_says_so_once(quick_lab, quick, shops):
 
 def test_turned_off(quick_lab, make_daemon, shops):
     daemon = make_daemon()
-    with open(daemon.config, encoding="utf-8") as f:
-        text = f.read()
-    with open(daemon.config, "w", encoding="utf-8") as f:
-        f.write(text.replace('"lease":', '"events": false, "lease":', 1))
+    edit(daemon, '"lease":', '"events": false, "lease":')
     daemon.start()
     shop = shops(replicas=2).create()
     daemon.apply(fm.quick(shop, canary=HELD))

@@ -533,6 +533,25 @@ it_takes_what_is_left(void **state)
 }
 
 static void
+on_retired(void *ctx)
+{
+	(void)ctx;
+}
+
+/* One that may not write any more, or not yet, writes no Event either. */
+static void
+none_goes_past_the_fence(void **state)
+{
+	(void)state;
+	room_follow();
+	cluster_retire(room.cluster, on_retired, NULL);
+	tell(1);
+	(void)run_until(room.loop, never, 100);
+	assert_int_equal(taken.posts, 0);
+	assert_int_equal(waiting(), 1);
+}
+
+static void
 turned_off_it_says_nothing(void **state)
 {
 	(void)state;
@@ -566,6 +585,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(a_colour_that_is_there, begin, end),
 	    cmocka_unit_test_setup_teardown(no_act_waits_for_one, begin, end),
 	    cmocka_unit_test_setup_teardown(it_takes_what_is_left, begin, end),
+	    cmocka_unit_test_setup_teardown(none_goes_past_the_fence, begin, end),
 	    cmocka_unit_test_setup_teardown(turned_off_it_says_nothing, begin, end),
 	};
 
