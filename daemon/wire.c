@@ -224,6 +224,7 @@ build_clusters(struct wire *wire, struct err *e)
 		    from->lease.enabled ? &lease.settings : NULL, &events, e);
 		if (cluster->cluster == NULL)
 			return err_wrap(e, "cluster \"%s\"", from->name);
+		cluster_tell_set(cluster->cluster, from->events);
 		cluster->port = cluster_port(cluster->cluster);
 		wire->cluster_count++;
 	}

@@ -177,6 +177,19 @@ add_lease(struct metrics *to, const char *name, const struct lease *lease)
 	metrics_put(to, METRIC_LEASE_LOST, lease_lost(lease), name);
 }
 
+static void
+add_bulletins(struct metrics *to, const char *name, const struct bulletins *bulletins)
+{
+	if (bulletins == NULL)
+		return;
+	metrics_put(to, METRIC_KUBE_EVENTS_WAITING, bulletins_waiting(bulletins), name);
+	for (int i = 0; i < BULLETINS_RESULTS; i++) {
+		enum bulletins_result result = (enum bulletins_result)i;
+		metrics_put(to, METRIC_KUBE_EVENTS, bulletins_count(bulletins, result), name,
+		    bulletins_result_name(result));
+	}
+}
+
 void
 wire_cluster_metrics(struct metrics *to, const char *name, struct cluster *cluster)
 {
@@ -198,6 +211,7 @@ wire_cluster_metrics(struct metrics *to, const char *name, struct cluster *clust
 	metrics_put(to, METRIC_KUBE_WATCHES, stats->watches, name);
 	metrics_put(to, METRIC_KUBE_CACHES, stats->caches, name);
 	metrics_put(to, METRIC_KUBE_REFRESHES, stats->refreshes, name);
+	add_bulletins(to, name, cluster_bulletins(cluster));
 	add_lease(to, name, cluster_lease(cluster));
 }
 

@@ -4,6 +4,7 @@
 #define CLUSTER_CLUSTER_H
 
 #include "base/err.h"
+#include "cluster/bulletins.h"
 #include "cluster/kube.h"
 #include "cluster/lease.h"
 #include "loop/loop.h"
@@ -22,10 +23,13 @@ struct cluster_port cluster_port(struct cluster *cluster);
  * known now. Of the app only names are looked at. */
 bool cluster_addresses(struct cluster *cluster, const struct app *app, bool canary,
     void (*each)(void *ctx, const char *address), void *ctx);
+/* Whether notices are shown as Events; at first they are not. */
+void cluster_tell_set(struct cluster *cluster, bool on);
 /* Writes nothing from now on, waits for the answers to what was sent, gives the lease back. done
  * comes once, in a later turn; how long to wait for it is the caller's. */
 void cluster_retire(struct cluster *cluster, void (*done)(void *ctx), void *ctx);
-struct kube *cluster_kube(struct cluster *cluster);		  /* for its counters */
-const struct lease *cluster_lease(const struct cluster *cluster); /* NULL: none is needed */
+struct kube *cluster_kube(struct cluster *cluster);			  /* for its counters */
+const struct lease *cluster_lease(const struct cluster *cluster);	  /* NULL: none is needed */
+const struct bulletins *cluster_bulletins(const struct cluster *cluster); /* NULL: none is shown */
 
 #endif

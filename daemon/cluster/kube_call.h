@@ -11,6 +11,7 @@ enum kube_lane {
 	KUBE_NORMAL,
 	KUBE_URGENT, /* to go home; never waits for normal ones */
 	KUBE_VITAL,  /* what all writes hang on; waits for neither */
+	KUBE_SPARE,  /* nobody waits for it: one at a time, of the budget only what others leave */
 	KUBE_LANES
 };
 enum kube_outcome {

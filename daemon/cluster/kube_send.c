@@ -2,7 +2,7 @@
  * place, or credentials), running, or sleeping before its next attempt. Only the pump starts them
  * and only loop callbacks end them, so nobody is called back from inside his own call. The urgent
  * and the vital lane have places and connections of their own and take from the budget without
- * waiting for it. */
+ * waiting for it; so has the spare one, which begins nothing unless half of the budget is left. */
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
@@ -11,7 +11,7 @@
 #include "base/version.h"
 #include "cluster/kube_sending.h"
 
-enum { URGENT_PLACES = 4, VITAL_PLACES = 2, STARTS_A_TURN = 64 };
+enum { URGENT_PLACES = 4, VITAL_PLACES = 2, SPARE_PLACES = 1, STARTS_A_TURN = 64 };
 
 enum request_state { WAITING, RUNNING, SLEEPING };
 
@@ -309,17 +309,20 @@ fail_barred(struct kube_request *request)
 
 /* 0: there is a token (taken); else how long until there is one. */
 static int64_t
-take_token(struct kube *kube, bool wait)
+take_token(struct kube *kube, enum kube_lane which)
 {
 	struct kube_budget *budget = &kube->budget;
+	const struct kube_settings *settings = &kube->settings;
 	int64_t now = clock_mono_ms();
+	int half = (settings->burst + 1) / 2;
+	int needed = which == KUBE_NORMAL ? 1 : which == KUBE_SPARE ? half : 0;
 
-	budget->tokens += (double)(now - budget->filled_ms) * kube->settings.qps / 1000;
+	budget->tokens += (double)(now - budget->filled_ms) * settings->qps / 1000;
 	budget->filled_ms = now;
-	if (budget->tokens > kube->settings.burst)
-		budget->tokens = kube->settings.burst;
-	if (wait && budget->tokens < 1)
-		return 1 + (int64_t)((1 - budget->tokens) * 1000 / kube->settings.qps);
+	if (budget->tokens > settings->burst)
+		budget->tokens = settings->burst;
+	if (budget->tokens < needed)
+		return 1 + (int64_t)((needed - budget->tokens) * 1000 / settings->qps);
 	budget->tokens = budget->tokens < 1 ? 0 : budget->tokens - 1;
 	return 0;
 }
@@ -348,7 +351,8 @@ start_next(struct kube *kube, enum kube_lane which)
 	enum credentials_state state;
 	int64_t wait;
 
-	if (!request || lane->under_way >= lane->limit)
+	if (!request || lane->under_way >= lane->limit ||
+	    (which == KUBE_SPARE && kube->lanes[KUBE_NORMAL].waiting.first))
 		return false;
 	if (is_barred(request)) {
 		fail_barred(request);
@@ -361,7 +365,7 @@ start_next(struct kube *kube, enum kube_lane which)
 		fail_for_credentials(request);
 		return true;
 	}
-	wait = request->paid ? 0 : take_token(kube, which == KUBE_NORMAL);
+	wait = request->paid ? 0 : take_token(kube, which);
 	if (wait) {
 		loop_timer_set(kube->pump, wait);
 		return false;
@@ -377,11 +381,12 @@ start_next(struct kube *kube, enum kube_lane which)
 static void
 on_pump(void *ctx)
 {
+	static const enum kube_lane order[] = {KUBE_VITAL, KUBE_URGENT, KUBE_NORMAL, KUBE_SPARE};
 	struct kube *kube = ctx;
 	int started = 0;
 
-	for (int lane = KUBE_LANES - 1; lane >= 0; lane--) /* the most urgent first */
-		while (started < STARTS_A_TURN && start_next(kube, (enum kube_lane)lane))
+	for (int i = 0; i < KUBE_LANES; i++)
+		while (started < STARTS_A_TURN && start_next(kube, order[i]))
 			started++;
 	if (started == STARTS_A_TURN)
 		kube_send_pump(kube);
@@ -523,7 +528,8 @@ kube_cancel(struct kube *kube, uint64_t number)
 void
 kube_send_start(struct kube *kube)
 {
-	const int limits[KUBE_LANES] = {kube->settings.concurrent, URGENT_PLACES, VITAL_PLACES};
+	const int limits[KUBE_LANES] = {
+	    kube->settings.concurrent, URGENT_PLACES, VITAL_PLACES, SPARE_PLACES};
 
 	for (int i = 0; i < KUBE_LANES; i++) {
 		struct kube_lane_state *lane = &kube->lanes[i];

@@ -22,6 +22,7 @@ struct cluster {
 	struct loop_timer *teller;
 	struct act_runs *acts;
 	struct port_turns turns;
+	struct bulletins *bulletins;	    /* NULL: none are written */
 	struct lease *lease;		    /* NULL: none is needed */
 	char lease_name[APP_LABEL * 2 + 8]; /* "Lease airis/airisd" */
 	int writers;			    /* apps that are followed to be acted on */
@@ -41,6 +42,12 @@ const struct lease *
 cluster_lease(const struct cluster *cluster)
 {
 	return cluster->lease;
+}
+
+const struct bulletins *
+cluster_bulletins(const struct cluster *cluster)
+{
+	return cluster->bulletins;
 }
 
 struct loop *
@@ -158,6 +165,7 @@ on_lease(void *ctx, bool other)
 
 	if (cluster->retiring)
 		loop_timer_set(cluster->retire, 0);
+	bulletins_poke(cluster->bulletins);
 	while (map_next(cluster->apps, &cursor, &name, &value)) {
 		struct port_app *app = value;
 
@@ -393,6 +401,28 @@ port_act(void *ctx, const struct app *app, const struct baseline *baseline, cons
 	return act_run(cluster->acts, app, act->urgent, &plan);
 }
 
+/* --- telling --- */
+
+static void
+port_tell(void *ctx, const struct app *app, const struct told *told)
+{
+	struct cluster *cluster = ctx;
+
+	if (cluster->bulletins != NULL)
+		bulletins_put(cluster->bulletins, app, told);
+}
+
+void
+cluster_tell_set(struct cluster *cluster, bool on)
+{
+	struct kube_fence fence = {.open = fence_open, .ctx = cluster};
+
+	if (on == (cluster->bulletins != NULL))
+		return;
+	bulletins_free(cluster->bulletins);
+	cluster->bulletins = on ? bulletins_new(cluster->loop, cluster->kube, &fence) : NULL;
+}
+
 struct cluster_port
 cluster_port(struct cluster *cluster)
 {
@@ -403,7 +433,8 @@ cluster_port(struct cluster *cluster)
 	    .verify = port_verify_app,
 	    .act = port_act,
 	    .review = port_review,
-	    .review_cancel = port_review_cancel};
+	    .review_cancel = port_review_cancel,
+	    .tell = port_tell};
 }
 
 /* --- life --- */
@@ -470,6 +501,7 @@ cluster_free(struct cluster *cluster)
 	map_free(cluster->apps, NULL);
 	act_runs_free(cluster->acts);
 	reviews_free(cluster->turns.reviews);
+	bulletins_free(cluster->bulletins);
 	lease_free(cluster->lease);
 	kube_free(cluster->kube);
 	port_index_free(cluster->index);

@@ -275,6 +275,8 @@ ask_what(struct review *review, struct cluster *cluster, const struct app *app)
 	if (lease != NULL && !lease_held(lease))
 		review->count = rights_of_lease(
 		    lease_namespace(lease), lease_name(lease), review->rights, review->count);
+	if (cluster_bulletins(cluster) != NULL)
+		review->count = rights_of_events(app->namespace, review->rights, review->count);
 	headroom_of(app, &objects, &review->headroom);
 	observe_done(&objects);
 	review->needs_room = review->headroom.pods > 0;

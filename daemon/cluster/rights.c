@@ -141,6 +141,21 @@ rights_of_lease(const char *ns, const char *name, struct right rights[RIGHTS_MAX
 	return count;
 }
 
+int
+rights_of_events(const char *ns, struct right rights[RIGHTS_MAX], int count)
+{
+	struct right *right = &rights[count];
+
+	if (count == RIGHTS_MAX)
+		return count;
+	*right = (struct right){.verb = "create",
+	    .group = "",
+	    .resource = "events",
+	    .spare = ", which shows on the workload what becomes of a rollout (clusters[].events)"};
+	str_copy(right->namespace, sizeof(right->namespace), ns);
+	return count + 1;
+}
+
 json_t *
 rights_question(const struct right *right)
 {

@@ -24,6 +24,8 @@ int rights_of(
     const struct app *app, const struct observe_objects *objects, struct right rights[RIGHTS_MAX]);
 /* Those that the Lease needs on top of count others; how many there are then. */
 int rights_of_lease(const char *ns, const char *name, struct right rights[RIGHTS_MAX], int count);
+/* Likewise, that Events need. */
+int rights_of_events(const char *ns, struct right rights[RIGHTS_MAX], int count);
 /* A SelfSubjectAccessReview that asks for one. A new reference. */
 json_t *rights_question(const struct right *right);
 /* Whether its answer allows that. body is that of a 2xx; NULL or no such review: -1, and e says so.

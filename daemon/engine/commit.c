@@ -31,6 +31,7 @@ struct batch {
 	struct journal_write *writes; /* strings owned */
 	int count;
 	struct answer *answers;
+	struct telling *tellings;
 	bool urgent; /* it was handed over as that */
 	bool sends;  /* an act waits for it: */
 	uint64_t attempt;
@@ -67,6 +68,7 @@ batch_free(struct batch *batch)
 		batch->answers = answer->next;
 		free(answer);
 	}
+	outbox_tellings_free(batch->tellings);
 	app_free(batch->app);
 	free(batch->writes);
 	free(batch);
@@ -112,6 +114,18 @@ void
 commit_write(struct entry *entry, const struct journal_write *write)
 {
 	batch_add(commit_open(entry), write);
+}
+
+void
+commit_telling(struct entry *entry, struct telling *telling)
+{
+	struct batch *batch = commit_open(entry);
+	struct telling **at = &batch->tellings;
+	while (*at != NULL)
+		at = &(*at)->next;
+	*at = telling;
+	telling->write = batch->count - 1;
+	assert(batch->writes[telling->write].kind == JOURNAL_EVENT);
 }
 
 void
@@ -217,6 +231,7 @@ tell(struct engine *engine, struct batch *batch)
 		    .actor = write->actor};
 		tell_event(engine, entry, &row);
 	}
+	outbox_tell(batch->tellings, batch->writes);
 }
 
 static void

@@ -7,10 +7,13 @@
 struct app_entry;
 struct batch;
 struct entry;
+struct telling;
 
 void commit_event(struct entry *entry, const struct event *event, const char *actor);
 void commit_events(struct entry *entry, const struct events *events, const char *actor);
 void commit_write(struct entry *entry, const struct journal_write *write);
+/* Of the event that was written last; taken. */
+void commit_telling(struct entry *entry, struct telling *telling);
 void commit_audit(struct entry *entry, const struct chain_row *row);
 void commit_reply(struct entry *entry, const struct engine_reply *reply, enum engine_result result,
     const char *id, const char *why);

@@ -1,5 +1,6 @@
 /* What is to be told. Always true: a row is in the batch of its event, so a crash loses neither or
- * both; who is told is who was subscribed at that moment. */
+ * both; who is told is who was subscribed at that moment. What the cluster is told has no row: that
+ * is for people who look at it now, and worth no write. */
 #include "engine/outbox.h"
 
 #include <string.h>
@@ -33,15 +34,70 @@ data_text(const struct entry *entry, const char *actor)
 	return text;
 }
 
-void
-outbox_note(struct entry *entry, enum event_kind kind, int64_t at_ms,
+/* --- the cluster ------------------------------------------------------------------------------ */
+
+struct telling *
+outbox_telling(struct engine *engine, const struct rollout *r, enum event_kind kind,
     const struct notice_mark *before, const char *actor)
+{
+	const struct engine_ports *ports = &engine->ports;
+	const struct cluster_port *cluster = ports->cluster(ports->ctx, r->app->cluster);
+	enum notice notice = notice_of(r, kind, before);
+	if (notice == NOTICES || cluster == NULL || cluster->tell == NULL)
+		return NULL;
+	const char *by = actor != NULL ? actor : "";
+	struct telling *telling = mem_alloc(sizeof(*telling));
+	telling->engine = engine;
+	telling->app = app_share(r->app);
+	telling->notice = notice;
+	telling->bad = told_is_bad(notice, by);
+	str_copy(telling->rollout, sizeof(telling->rollout), r->id);
+	told_text(r, notice, by, telling->text);
+	return telling;
+}
+
+static void
+tell(const struct telling *telling, const struct journal_write *write)
+{
+	const struct engine_ports *ports = &telling->engine->ports;
+	const struct cluster_port *port = ports->cluster(ports->ctx, telling->app->cluster);
+	const struct told told = {.notice = telling->notice,
+	    .bad = telling->bad,
+	    .rollout = telling->rollout,
+	    .seq = write->number,
+	    .at_ms = write->at_ms,
+	    .text = telling->text};
+	if (port != NULL && port->tell != NULL)
+		port->tell(port->ctx, telling->app, &told);
+}
+
+void
+outbox_tell(const struct telling *tellings, const struct journal_write *writes)
+{
+	for (; tellings != NULL; tellings = tellings->next)
+		tell(tellings, &writes[tellings->write]);
+}
+
+void
+outbox_tellings_free(struct telling *tellings)
+{
+	while (tellings != NULL) {
+		struct telling *next = tellings->next;
+		app_free(tellings->app);
+		free(tellings);
+		tellings = next;
+	}
+}
+
+/* --- the hooks -------------------------------------------------------------------------------- */
+
+static void
+note_hooks(struct entry *entry, enum notice notice, int64_t at_ms, const char *actor)
 {
 	const struct notice_port *port = &entry->engine->ports.notices;
 	const struct rollout *r = entry->rollout;
 	const char *hooks[NOTICE_HOOKS];
-	enum notice notice = notice_of(r, kind, before);
-	if (port->hooks == NULL || notice == NOTICES)
+	if (port->hooks == NULL)
 		return;
 	int count = port->hooks(port->ctx, r->app, notice, hooks);
 	char *text = count > 0 ? data_text(entry, actor) : NULL;
@@ -57,6 +113,19 @@ outbox_note(struct entry *entry, enum event_kind kind, int64_t at_ms,
 					.at_ms = at_ms});
 	}
 	free(text);
+}
+
+void
+outbox_note(struct entry *entry, enum event_kind kind, int64_t at_ms,
+    const struct notice_mark *before, const char *actor)
+{
+	struct telling *telling =
+	    outbox_telling(entry->engine, entry->rollout, kind, before, actor);
+	enum notice notice = notice_of(entry->rollout, kind, before);
+	if (telling != NULL)
+		commit_telling(entry, telling);
+	if (notice != NOTICES)
+		note_hooks(entry, notice, at_ms, actor);
 }
 
 void

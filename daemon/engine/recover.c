@@ -6,8 +6,11 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "engine/engine_room.h"
+#include "engine/outbox.h"
 
 #define PAGE 500
+/* An older notice was told, or is of no more use. */
+#define TOLD_MS (INT64_C(10) * 60 * 1000)
 
 struct folding {
 	struct rollout *rollout;
@@ -15,7 +18,23 @@ struct folding {
 	int count;
 	int rc;
 	struct err *e;
+	struct engine *engine;	     /* NULL: nobody is told */
+	struct telling *telling;     /* the newest notice; owned */
+	struct journal_write notice; /* when it was */
 };
+
+/* What happened right before a crash may not have been told. */
+static void
+note_telling(struct folding *f, const struct event *event, const struct notice_mark *before)
+{
+	struct telling *telling =
+	    outbox_telling(f->engine, f->rollout, event->kind, before, event->actor);
+	if (telling == NULL)
+		return;
+	outbox_tellings_free(f->telling);
+	f->telling = telling;
+	f->notice = (struct journal_write){.number = f->last_seq, .at_ms = event->at_ms};
+}
 
 static bool
 fold_row(void *ctx, const struct journal_row *row)
@@ -24,6 +43,7 @@ fold_row(void *ctx, const struct journal_row *row)
 	struct err e;
 	struct event event = {
 	    .kind = event_of(row->name), .at_ms = row->at_ms, .actor = row->actor};
+	struct notice_mark before = notice_mark(f->rollout);
 	f->count++;
 	f->last_seq = row->seq;
 	event.data = jsonx_parse(row->text, strlen(row->text), 1 << 20, &e);
@@ -35,27 +55,38 @@ fold_row(void *ctx, const struct journal_row *row)
 			(long long)row->seq, row->name);
 	else
 		f->rc = rollout_fold(f->rollout, &event, f->e);
+	if (f->rc == 0 && f->engine != NULL)
+		note_telling(f, &event, &before);
 	json_decref(event.data);
 	f->rollout->last_seq = row->seq;
 	return f->rc == 0;
+}
+
+static int
+fold_all(const struct journal_port *journal, const char *id, struct folding *f)
+{
+	f->rollout = rollout_new(id);
+	do {
+		f->count = 0;
+		if (journal->events(journal->ctx, id, f->last_seq, PAGE, fold_row, f, f->e) < 0)
+			f->rc = -1;
+	} while (f->rc == 0 && f->count == PAGE);
+	if (f->rc == 0 && f->rollout->app == NULL)
+		f->rc = err_set(f->e, "no rollout %s", id);
+	if (f->rc == 0)
+		return 0;
+	rollout_free(f->rollout);
+	outbox_tellings_free(f->telling);
+	return -1;
 }
 
 int
 recover_rollout(
     const struct journal_port *journal, const char *id, struct rollout **rollout, struct err *e)
 {
-	struct folding f = {.rollout = rollout_new(id), .e = e};
-	do {
-		f.count = 0;
-		if (journal->events(journal->ctx, id, f.last_seq, PAGE, fold_row, &f, e) < 0)
-			f.rc = -1;
-	} while (f.rc == 0 && f.count == PAGE);
-	if (f.rc == 0 && f.rollout->app == NULL)
-		f.rc = err_set(e, "no rollout %s", id);
-	if (f.rc < 0) {
-		rollout_free(f.rollout);
+	struct folding f = {.e = e};
+	if (fold_all(journal, id, &f) < 0)
 		return -1;
-	}
 	*rollout = f.rollout;
 	return 0;
 }
@@ -150,9 +181,10 @@ answers_lost(struct entry *entry)
 static int
 load_rollout(struct engine *engine, const char *id, struct err *e)
 {
-	struct rollout *rollout;
-	if (recover_rollout(&engine->ports.journal, id, &rollout, e) < 0)
+	struct folding f = {.engine = engine, .e = e};
+	if (fold_all(&engine->ports.journal, id, &f) < 0)
 		return err_wrap(e, "rollout %s", id);
+	struct rollout *rollout = f.rollout;
 	struct entry *entry = engine_entry_new(engine, rollout);
 	if (rollout->last_ms > engine->wall_base_ms)
 		engine->wall_base_ms = rollout->last_ms; /* the clock was set back meanwhile */
@@ -160,6 +192,9 @@ load_rollout(struct engine *engine, const char *id, struct err *e)
 		entry->back_ms = engine->wall_base_ms;
 	entry->asking.back_ms = engine->wall_base_ms;
 	entry->known = true;
+	if (engine->wall_base_ms - f.notice.at_ms < TOLD_MS)
+		outbox_tell(f.telling, &f.notice);
+	outbox_tellings_free(f.telling);
 	answers_lost(entry);
 	engine_mark(entry);
 	return 0;

@@ -10,6 +10,7 @@
 #include "model/baseline.h"
 #include "model/findings.h"
 #include "model/observed.h"
+#include "model/told.h"
 
 struct cluster_events {
 	void *ctx;
@@ -46,6 +47,9 @@ struct cluster_port {
 	    void (*done)(void *done_ctx, uint64_t number, const struct findings *found),
 	    void *done_ctx);
 	void (*review_cancel)(void *ctx, uint64_t number); /* then it never comes */
+	/* Shows a durable notice on the app's workload, if it can; nobody waits for it. The same
+	 * one again changes nothing. NULL: it shows none. */
+	void (*tell)(void *ctx, const struct app *app, const struct told *told);
 };
 
 #endif

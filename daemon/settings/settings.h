@@ -37,7 +37,7 @@ struct settings_lease { /* who may write in the cluster */
 struct settings_cluster {
 	char name[KEYS_LABEL];
 	char kubeconfig[SETTINGS_PATH], context[256];
-	bool in_cluster, exec, http2;
+	bool in_cluster, exec, http2, events;
 	int qps, burst;
 	int64_t request_timeout_ms;
 	struct settings_lease lease;

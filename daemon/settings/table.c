@@ -272,6 +272,10 @@ static const struct key cluster_keys[] = {
     {"burst", &keys_int, "40", "requests at once", IN_CLUSTER(burst), .min = 1, .max = 10000},
     {"requestTimeout", &keys_duration, "10s", "how long one request may take",
 	IN_CLUSTER(request_timeout_ms), .min = SECOND_MS, .max = MINUTE_MS},
+    {"events", &keys_bool, "true",
+	"show what becomes of a rollout as Events of its workload, in kubectl describe; needs the "
+	"right to create events",
+	IN_CLUSTER(events)},
     {"lease", &keys_object, "{}",
 	"of two airisd that know the cluster one writes at a time: who holds this Lease",
 	.inside = lease_keys},

@@ -103,6 +103,12 @@ const struct metric_family metric_families[METRIC_COUNT] = {
 	GAUGE("Lists that are kept; with fewer watches than that, some of what is known is old.")},
     [METRIC_KUBE_REFRESHES] = {"airis_kube_credential_refreshes_total", BY("cluster"),
 	COUNTER("How often credentials were read or made again.")},
+    [METRIC_KUBE_EVENTS] = {"airis_kube_events_total", BY("cluster", "result"),
+	COUNTER("Events about rollouts. All that are not written are dropped: full: there were "
+		"too many at once; late: the cluster was away for too long; forbidden: airisd may "
+		"not create events.")},
+    [METRIC_KUBE_EVENTS_WAITING] = {"airis_kube_events_waiting", BY("cluster"),
+	GAUGE("Events about rollouts that are still to be written.")},
     [METRIC_LEASE_WANTED] = {"airis_lease_wanted", BY("cluster"),
 	GAUGE("1 while there is something to write, for which the Lease is needed.")},
     [METRIC_LEASE_HELD] = {"airis_lease_held", BY("cluster"),

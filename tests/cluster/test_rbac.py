@@ -94,6 +94,10 @@ def test_it_is_enough(lab, prometheus, tmp_path, mode):
         assert shop.lost() == {}
         hpa = lab.kube.get("HorizontalPodAutoscaler", shop.namespace, shop.name)
         assert hpa["spec"]["minReplicas"] == 2
+        last = "airis_kube_events_waiting{cluster=\"default\"} 0"
+        wait_for("the Events", lambda: last in daemon.call("GET", "/metrics").text)
+        reasons = {e["reason"] for e in lab.kube.list("Event", shop.namespace)}
+        assert {"RolloutStarted", "RolloutSucceeded", "RolloutAborted"} <= reasons
         found = codes(daemon)
         assert {"200", "201"} <= found and not {"401", "403"} & found, found
     finally:
@@ -117,8 +121,10 @@ def test_it_is_no_more(lab):
     apply_rbac(lab.kube, shop)
     assert allowed(lab, shop, "patch", "apps", "deployments", shop.name)
     assert allowed(lab, shop, "delete", "apps", "deployments", shop.name + "-canary")
+    assert allowed(lab, shop, "create", "", "events")
     istio = "networking.istio.io"
     for what in (("delete", "apps", "deployments", shop.name), ("get", "", "secrets"),
+                 ("list", "", "events"), ("patch", "", "events"), ("delete", "", "events"),
                  ("patch", "apps", "deployments", "other"), ("create", "", "pods"),
                  ("delete", "", "services", shop.name), ("delete", "", "pods"),
                  ("create", "", "pods/exec"), ("patch", "", "services", shop.name),
@@ -197,6 +203,33 @@ def without(rules, resource, verb):
         if verbs:
             kept.append({**rule, "verbs": verbs})
     return kept
+
+
+def test_events_may_stay_unwritten(lab, tmp_path):
+    """Without the right one line says so before the start, and a release needs it for nothing."""
+    shop = Shop(lab, replicas=2).create()
+    apply_rbac(lab.kube, shop)
+    role = PLACES["Role"].format(shop.namespace) + "/airisd"
+    whole = lab.kube.call("GET", role)
+    lab.kube.call("PUT", role, {**whole, "rules": without(whole["rules"], "events", "create")})
+    wait_for("the denial", lambda: not allowed(lab, shop, "create", "", "events"), 20)
+    daemon = Daemon(str(tmp_path), kubeconfig(lab, str(tmp_path)),
+                    lease={"name": "airisd"}).start()
+    try:
+        daemon.apply(shop.app(gates=[], canary={"weights": [100], "hold": "1h"}))
+        answer = daemon.call("POST", f"/v1/apps/{shop.name}/preflight", {}).json
+        (found,) = answer["findings"]
+        assert answer["ok"] and found["severity"] == "warns"
+        assert "may not create events in namespace" in found["text"]
+        rid = daemon.start_rollout(shop.name, shop.image_of("2.0"))
+        daemon.wait_stage(rid, "canary 100%", 60)
+        assert daemon.command(rid, "abort").status == 200
+        daemon.wait_phase(rid, "aborted", 60)
+        text = daemon.process.text()
+        assert text.count("no Events about rollouts in namespace") == 1, text
+        assert "User \"system:serviceaccount:airis:airisd\" cannot create resource" in text
+    finally:
+        daemon.stop()
 
 
 def test_a_verb_that_is_missing_is_said_before_a_start(lab, tmp_path):

@@ -505,6 +505,7 @@ find_cluster(void *ctx, const char *name)
 {
 	static struct cluster_port port;
 	port = (struct cluster_port){.ctx = ctx,
+	    .tell = ((struct world *)ctx)->tell,
 	    .follow = cluster_follow,
 	    .unfollow = cluster_unfollow,
 	    .observe = cluster_observe,

@@ -112,6 +112,8 @@ struct world {
 	/* how it behaves */
 	int64_t pods_late, mesh_late;
 	const struct notice_port *notices; /* the same: nobody is told */
+	/* The clusters show notices; ctx is the world. */
+	void (*tell)(void *ctx, const struct app *app, const struct told *told);
 	const struct mesh_port *mesh; /* of the engine's next life; NULL: nobody can be asked */
 	char never_ready[24], never_reason[24]; /* pods of this image */
 	bool breaks_laws;			/* foreign edits: losses are not airisd's */

@@ -89,6 +89,62 @@ compare(struct world *w, const char *id)
 	assert_int_equal(b.all, a.all - a.count[NOTICE_STAGE]);
 }
 
+/* What the cluster was told, in that order; the same one again is counted apart. */
+static struct {
+	int64_t seqs[64];
+	enum notice notices[64];
+	int count, again;
+} shown;
+
+static void
+on_tell(void *ctx, const struct app *app, const struct told *told)
+{
+	(void)ctx;
+	assert_string_equal(app->name, "web");
+	assert_true(told->at_ms > 0 && strlen(told->text) > 10);
+	for (int i = 0; i < shown.count; i++)
+		if (shown.seqs[i] == told->seq) {
+			assert_int_equal(shown.notices[i], told->notice);
+			shown.again++;
+			return;
+		}
+	assert_true(shown.count == 0 || shown.seqs[shown.count - 1] < told->seq);
+	shown.seqs[shown.count] = told->seq;
+	shown.notices[shown.count++] = told->notice;
+}
+
+static bool
+is_of_kind(enum notice notice, const char *kind)
+{
+	const char *of = notice == NOTICE_STARTED ? "created"
+			 : notice == NOTICE_STAGE ? "stage"
+						  : "phase";
+	return strcmp(of, kind) == 0;
+}
+
+static bool
+find_shown(void *ctx, const struct journal_row *row)
+{
+	int *found = ctx;
+	for (int i = 0; i < shown.count; i++)
+		*found += shown.seqs[i] == row->seq && is_of_kind(shown.notices[i], row->name);
+	return true;
+}
+
+/* Nothing was shown that is not in the journal as just that; a crash costs the last word of one
+ * that had ended at most. */
+static void
+compare_shown(struct world *w, const char *id, bool crashed)
+{
+	struct journal_port journal = store_port(w->store);
+	struct err e;
+	int found = 0, all = rows_of(w, "a").all;
+	assert_int_equal(journal.events(journal.ctx, id, 0, 0, find_shown, &found, &e), 0);
+	assert_int_equal(found, shown.count);
+	assert_true(shown.count <= all && shown.count >= all - crashed);
+	assert_true(crashed ? shown.again <= 1 : shown.again == 0);
+}
+
 /* False: it was over before the crash. */
 static bool
 release(enum world_crash crash, int at, bool aborted)
@@ -96,6 +152,8 @@ release(enum world_crash crash, int at, bool aborted)
 	struct world *w = world_new(7, "");
 	char id[ID_SIZE];
 	w->notices = &port;
+	w->tell = on_tell;
+	memset(&shown, 0, sizeof(shown));
 	world_crash(w);
 	w->crashes = 0;
 	str_copy(id, sizeof(id), world_start(w, "web:2"));
@@ -113,6 +171,7 @@ release(enum world_crash crash, int at, bool aborted)
 	world_until_phase(w, id, aborted ? PHASE_ABORTED : PHASE_SUCCEEDED);
 	bool hit = w->crashes > 0;
 	compare(w, id);
+	compare_shown(w, id, hit);
 	world_free(w);
 	return hit;
 }
@@ -126,6 +185,31 @@ a_crash_loses_no_notice_and_invents_none(void **state)
 			for (int at = 1; release((enum world_crash)crash, at, aborted); at++)
 				;
 	assert_true(written > 0);
+}
+
+/* Not before it is durable, and after a crash again, if it is not long ago. */
+static void
+the_last_word_is_told_again(void **state)
+{
+	(void)state;
+	struct world *w = world_new(7, "");
+	char id[ID_SIZE];
+	w->tell = on_tell;
+	memset(&shown, 0, sizeof(shown));
+	world_crash(w);
+	str_copy(id, sizeof(id), world_start(w, "web:2"));
+	world_must(w, id, COMMAND_PAUSE);
+	world_run(w, 1000);
+	int before = shown.count;
+	assert_int_equal(shown.notices[before - 1], NOTICE_PAUSED);
+	assert_int_equal(shown.again, 0);
+	world_crash(w);
+	assert_int_equal(shown.again, 1);
+	world_run(w, 11 * 60 * 1000);
+	world_crash(w);
+	assert_int_equal(shown.again, 1);
+	assert_int_equal(shown.count, before);
+	world_free(w);
 }
 
 static void
@@ -205,6 +289,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_crash_loses_no_notice_and_invents_none),
+	    cmocka_unit_test(the_last_word_is_told_again),
 	    cmocka_unit_test(what_is_delivered_is_dropped),
 	};
 	return cmocka_run_group_tests_name("engine_outbox", tests, NULL, NULL);

@@ -273,6 +273,25 @@ of_the_lease_creating_may_not_be_needed(void **state)
 	findings_done(&found);
 }
 
+/* Nobody is kept from a release by what is shown of it. */
+static void
+events_are_a_warning_at_most(void **state)
+{
+	struct right rights[RIGHTS_MAX];
+	struct findings found = {0};
+
+	(void)state;
+	assert_int_equal(rights_of_events("prod", rights, RIGHTS_MAX), RIGHTS_MAX);
+	assert_int_equal(rights_of_events("prod", rights, 0), 1);
+	assert_int_equal(judge(&rights[0], "{'status': {'allowed': false}}", &found), 0);
+	assert_int_equal(found.problems.count, 0);
+	assert_string_equal(found.warnings.items[0].text,
+	    "airisd may not create events in namespace prod, which shows on the workload what "
+	    "becomes of a rollout (clusters[].events): allow it in a Role there: apiGroups "
+	    "[\"\"], resources [events], verbs [create]");
+	findings_done(&found);
+}
+
 int
 main(void)
 {
@@ -285,6 +304,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(colours_are_switched_by_a_service, setup, teardown),
 	    cmocka_unit_test_setup_teardown(the_other_colour_gets_a_budget, setup, teardown),
 	    cmocka_unit_test_setup_teardown(colours_are_weighed_by_a_route, setup, teardown),
+	    cmocka_unit_test(events_are_a_warning_at_most),
 	    cmocka_unit_test(a_question_names_all_of_it),
 	    cmocka_unit_test(a_denial_says_what_to_do),
 	    cmocka_unit_test(what_is_no_answer_allows_and_denies_nothing),
