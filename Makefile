@@ -20,7 +20,7 @@ all:
 .SECONDARY:
 .PHONY: all clean help format check-format deps unit unit-programs lint tidy test-lint fuzz \
 	fuzz-programs force docs install uninstall test asan crash test-cluster test-mesh demo deb \
-	bench model mutants simulate coverage soak
+	bench model mutants simulate coverage soak venv
 
 # --- flags ------------------------------------------------------------------------------------
 # Hardening after the OpenSSF guide, as far as gcc 12 has it. SAN=1 (address, undefined) and
@@ -114,7 +114,8 @@ help:
 	@echo "make tidy          clang-tidy; make test-lint: does the linter find what it should?"
 	@echo "make fuzz          every fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)"
 	@echo "make format        apply the formatter; check-format only looks"
-	@echo "make deps          install the Debian packages this needs"
+	@echo "make deps          install the Debian packages this needs; venv: programs of PyPI that"
+	@echo "                   a test runs, in $(O)/venv (make test does it)"
 	@echo "make test          deps, build, unit, e2e; closes with: N passed, N failed"
 	@echo "make asan          unit and e2e under ASan and UBSan, in $(O)/asan"
 	@echo "make crash         airisd killed at each of its failpoints, in every scenario, in twenty"
@@ -287,6 +288,11 @@ fuzz: $(fuzz_targets)
 
 deps:
 	@tools/deps.sh
+
+# Programs of PyPI that tests/e2e/test_openapi.py runs, of the versions in the file; airis itself
+# needs none. Made anew when the file changes.
+venv:
+	@tools/venv.sh $(O)/venv tests/e2e/openapi/requirements.txt
 
 # --- testing all, showing all -----------------------------------------------------------------
 

@@ -5,8 +5,8 @@ set -eu
 
 packages="build-essential lintian pkg-config libevent-dev libcurl4-openssl-dev libmicrohttpd-dev
 libjansson-dev libsqlite3-dev libyaml-dev libssl-dev libgnutls28-dev libcmocka-dev prometheus
-python3 python3-pytest python3-yaml curl jq sqlite3 procps openssl mandoc iproute2 systemd
-clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 cppcheck git"
+python3 python3-venv python3-pytest python3-yaml curl jq sqlite3 procps openssl mandoc iproute2
+systemd clang-14 libclang-rt-14-dev clang-format-14 clang-tidy-14 cppcheck git"
 
 missing=
 for package in $packages; do

@@ -30,6 +30,18 @@ static const struct {
     [CODE_INTERNAL] = {"internal", "Internal Server Error", 500},
 };
 
+const char *
+api_code_name(enum api_code code)
+{
+	return codes[code].name;
+}
+
+int
+api_code_status(enum api_code code)
+{
+	return codes[code].status;
+}
+
 #define EXTRA_MAX 2
 
 /* extra: more headers, at most EXTRA_MAX and then NULL; or NULL. */

@@ -26,6 +26,8 @@ enum api_code { /* of a problem; each has its status */
 	CODE_INTERNAL,
 	CODE_COUNT
 };
+const char *api_code_name(enum api_code code);
+int api_code_status(enum api_code code);
 
 void api_answer(struct api *api, uint64_t number, int status, json_t *body); /* takes body */
 void api_answer_at(struct api *api, uint64_t number, int status, const char *location,

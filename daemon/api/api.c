@@ -278,6 +278,7 @@ api_free(struct api *api)
 	rate_free(api->asks);
 	rate_free(api->logins);
 	free(api->stats.cells);
+	free(api->description);
 	free(api->token.file);
 	mem_wipe(&api->token, sizeof(api->token));
 	free(api);

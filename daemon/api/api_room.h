@@ -50,6 +50,7 @@ struct api {
 	bool flush_due;
 	struct map *asked; /* request number -> struct asked: not answered yet */
 	struct api_stats stats;
+	char *description; /* /openapi.json; NULL: nobody has asked yet */
 };
 
 struct api_route;

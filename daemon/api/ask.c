@@ -2,6 +2,7 @@
 #include <string.h>
 #include <strings.h>
 #include "api/ask.h"
+#include "api/routes.h"
 #include "base/jsonx.h"
 
 #define NAMES_MAX 12
@@ -197,7 +198,7 @@ check_object(struct call *call, const json_t *json, const struct key *table, voi
 }
 
 bool
-api_ask_body(struct call *call, const struct key *table, void *record, bool empty_ok)
+api_ask_body(struct call *call, void *record)
 {
 	char type[64];
 	size_t length;
@@ -205,14 +206,14 @@ api_ask_body(struct call *call, const struct key *table, void *record, bool empt
 	(void)httpd_body(call->request, &length);
 	if (!is_unpacked(call))
 		return false;
-	if (length == 0 && empty_ok)
+	if (length == 0 && call->route->empty)
 		return true;
 	media_type(call, type);
 	if (strcmp(type, "application/json") != 0)
 		return refuse_type(call, type, "application/json");
 	if (!parse_json(call, &json))
 		return false;
-	bool good = check_object(call, json, table, record);
+	bool good = check_object(call, json, call->route->body, record);
 	json_decref(json);
 	return good;
 }
@@ -283,6 +284,23 @@ parse_image(const struct key *key, const json_t *value, void *slot, struct keys_
 		str_copy(slot, APP_IMAGE, text);
 }
 
-const struct key_type api_key_free = {.name = "text", .parse = parse_free};
-const struct key_type api_key_image = {
-    .name = "image such as registry.example/shop/web:1.2", .parse = parse_image};
+const struct key_type api_key_free = {.name = "text",
+    .schema = "{\"type\": \"string\", \"pattern\": "
+	      "\"^[^\\\\x00-\\\\x08\\\\x0b\\\\x0c\\\\x0e-\\\\x1f\\\\x7f]*$\"}",
+    .parse = parse_free};
+/* As model/app_image.c takes them. */
+#define WORD "[a-z0-9]+"
+#define PLAIN WORD "((__?|-+)" WORD ")*"
+#define PART WORD "((\\\\.|__?|-+)" WORD ")*"
+#define HOST_LABEL "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+#define PORT                                                                                       \
+	":0*([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]" \
+	")"
+#define HOST HOST_LABEL "((\\\\." HOST_LABEL ")+(" PORT ")?|" PORT ")"
+#define TAG ":[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+#define DIGEST "@[a-z0-9]+:[0-9a-f]{32,}"
+
+const struct key_type api_key_image = {.name = "image such as registry.example/shop/web:1.2",
+    .schema = "{\"type\": \"string\", \"maxLength\": 511, \"pattern\": \"^((" HOST "|" PLAIN
+	      ")/(" PART "/)*)?" PART "(" TAG ")?(" DIGEST ")?$\"}",
+    .parse = parse_image};

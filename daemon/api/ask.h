@@ -13,8 +13,8 @@ bool api_ask_query(struct call *call, const char *allowed);
 bool api_ask_limit(struct call *call, int *limit);
 bool api_ask_number(struct call *call, const char *name, int64_t *number);
 bool api_ask_flag(struct call *call, const char *name, bool *flag);
-/* A JSON object by a table of keys; empty_ok: no body at all is {}. */
-bool api_ask_body(struct call *call, const struct key *table, void *record, bool empty_ok);
+/* A JSON object by the route's table of keys. */
+bool api_ask_body(struct call *call, void *record);
 /* JSON or YAML, with the lines where things stand; both are the caller's. */
 bool api_ask_document(struct call *call, json_t **document, struct yaml_lines **lines);
 

@@ -52,8 +52,10 @@ static bool
 ask_after(struct call *call, int64_t *after)
 {
 	const char *last = httpd_header(call->request, "Last-Event-ID");
+	if (!api_ask_number(call, "after", after))
+		return false;
 	if (last == NULL || last[0] == '\0')
-		return api_ask_number(call, "after", after);
+		return true;
 	if (str_number(last, 0, INT64_MAX, after) == 0)
 		return true;
 	api_problem(call->api, call->number, CODE_BAD_REQUEST,

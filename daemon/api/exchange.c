@@ -19,7 +19,7 @@ struct exchange_body {
 	char token[JWT_MAX + 1];
 };
 
-static const struct key exchange_keys[] = {
+const struct key api_exchange_keys[] = {
     {.name = "token",
 	.type = &keys_text,
 	.help = "of the CI system, with the audience of airisd's settings",
@@ -131,7 +131,7 @@ api_exchange_token(struct call *call)
 	if (!httpd_is_local(call->request) &&
 	    (!api_limit_logins(call, address) || !api_limit_rate(call, address)))
 		return;
-	if (!api_ask_body(call, exchange_keys, &body, false))
+	if (!api_ask_body(call, &body))
 		return;
 	if (call->api->ports.oidc == NULL) {
 		api_problem(call->api, call->number, CODE_UNAUTHORIZED,

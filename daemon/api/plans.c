@@ -51,7 +51,7 @@ struct plan_body {
 	char app[APP_LABEL], image[APP_IMAGE];
 };
 
-static const struct key plan_keys[] = {
+const struct key api_plan_keys[] = {
     {.name = "app",
 	.type = &keys_label,
 	.help = "the app",
@@ -69,18 +69,17 @@ void
 api_make_plan(struct call *call)
 {
 	struct plan_body body = {0};
-	if (api_ask_body(call, plan_keys, &body, false) &&
-	    api_may_app(call, RIGHT_RELEASE, body.app))
+	if (api_ask_body(call, &body) && api_may_app(call, RIGHT_RELEASE, body.app))
 		plan_release(call, body.app, body.image);
 }
 
-static const struct key preflight_keys[] = {{.name = NULL}};
+const struct key api_preflight_keys[] = {{.name = NULL}};
 
 void
 api_make_preflight(struct call *call)
 {
 	int nothing;
-	if (api_ask_body(call, preflight_keys, &nothing, true))
+	if (api_ask_body(call, &nothing))
 		plan_release(call, call->arg, "");
 }
 

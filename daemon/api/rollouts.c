@@ -185,7 +185,7 @@ struct start_body {
 	int to;
 };
 
-static const struct key start_keys[] = {
+const struct key api_start_keys[] = {
     {.name = "app",
 	.type = &keys_label,
 	.help = "the app",
@@ -259,9 +259,8 @@ api_start_rollout(struct call *call)
 	struct start_body body = {0};
 	const char *key;
 	int64_t wait_ms;
-	if (!ask_key(call, &key) || !api_ask_wait(call, &wait_ms) ||
-	    !api_ask_body(call, start_keys, &body, false) || !check_start(call, &body) ||
-	    !api_may_app(call, RIGHT_RELEASE, body.app))
+	if (!ask_key(call, &key) || !api_ask_wait(call, &wait_ms) || !api_ask_body(call, &body) ||
+	    !check_start(call, &body) || !api_may_app(call, RIGHT_RELEASE, body.app))
 		return;
 	struct engine_start start = {.app = body.app,
 	    .image = body.undo ? NULL : body.image,
@@ -292,8 +291,8 @@ struct command_body {
 		.offset = offsetof(struct command_body, reason), .max = API_TEXT                   \
 	}
 
-static const struct key command_keys[] = {REASON_KEY, {.name = NULL}};
-static const struct key promote_keys[] = {REASON_KEY,
+const struct key api_command_keys[] = {REASON_KEY, {.name = NULL}};
+const struct key api_promote_keys[] = {REASON_KEY,
     {.name = "full",
 	.type = &keys_bool,
 	.help = "to all of the traffic, past every stage",
@@ -306,9 +305,7 @@ api_give_command(struct call *call)
 	struct command_body body = {0};
 	enum command command = command_of(strrchr(httpd_path(call->request), '/') + 1);
 	int64_t wait_ms;
-	if (!api_id_ok(call) || !api_ask_wait(call, &wait_ms) ||
-	    !api_ask_body(
-		call, command == COMMAND_PROMOTE ? promote_keys : command_keys, &body, true) ||
+	if (!api_id_ok(call) || !api_ask_wait(call, &wait_ms) || !api_ask_body(call, &body) ||
 	    !api_may_command(call, command, body.full))
 		return;
 	failpoint("request:command");

@@ -16,7 +16,7 @@ struct token_body {
 	int64_t life_ms;
 };
 
-static const struct key token_keys[] = {
+const struct key api_token_keys[] = {
     {.name = "role",
 	.type = &keys_choice,
 	.help = "what it may",
@@ -150,7 +150,7 @@ void
 api_make_token(struct call *call)
 {
 	struct token_body body = {.role = ROLE_VIEWER};
-	if (!api_ask_body(call, token_keys, &body, false) || !check_note(call, body.note))
+	if (!api_ask_body(call, &body) || !check_note(call, body.note))
 		return;
 	int64_t now_ms = engine_now_ms(call->api->engine);
 	struct token token = {.created_ms = now_ms,

@@ -94,4 +94,6 @@ parse_globs(const struct key *key, const json_t *value, void *slot, struct keys_
 
 const struct key_type keys_globs = {.name = "list of 1 to 16 names, * stands for any characters",
     .bare = true,
+    .schema = "{\"type\": \"array\", \"minItems\": 1, \"maxItems\": 16, \"items\": "
+	      "{\"type\": \"string\", \"pattern\": \"^[a-z0-9*-]{1,63}$\"}}",
     .parse = parse_globs};

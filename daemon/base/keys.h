@@ -12,6 +12,7 @@
 #include "base/str.h"
 
 #define KEYS_LABEL 64 /* RFC 1123 label and NUL */
+#define KEYS_LABEL_PATTERN "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 
 struct key;
 
@@ -24,6 +25,9 @@ struct keys_at {
 struct key_type {
 	const char *name; /* "duration such as 5m"; reads well after "expected: " */
 	bool bare;	  /* defaults are written as JSON, not as text */
+	/* JSON Schema of what it takes, without what the key says; NULL: the key says it all, or it
+	 * is nowhere published. It refuses nothing that parse takes. */
+	const char *schema;
 	/* Checks value and stores it at slot; adds to at->errors and leaves slot alone if bad. */
 	void (*parse)(const struct key *key, const json_t *value, void *slot, struct keys_at *at);
 };
@@ -69,6 +73,9 @@ void keys_leave(struct keys_at *at, size_t mark);
 void keys_allowed(const struct key *key, struct str *to);
 /* A line per key below prefix: path, type, default, help. */
 void keys_reference(const struct key *table, const char *prefix, struct str *to);
+/* JSON Schema of an object that the table reads. What needs more than one key is not in it, and
+ * lengths are in characters there and in bytes here. New reference. */
+json_t *keys_schema(const struct key *table);
 
 /* The candidate that looks most like text, for "did you mean"; NULL: none does. */
 const char *keys_nearest(const char *text, const char *const *candidates, size_t count);

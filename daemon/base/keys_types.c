@@ -153,15 +153,30 @@ parse_list(const struct key *key, const json_t *value, void *slot, struct keys_a
 	}
 }
 
-const struct key_type keys_text = {.name = "text", .parse = parse_text};
+const struct key_type keys_text = {.name = "text",
+    .schema =
+	"{\"type\": \"string\", \"minLength\": 1, \"pattern\": \"^[^\\\\x00-\\\\x1f\\\\x7f]*$\"}",
+    .parse = parse_text};
 const struct key_type keys_label = {
-    .name = "name of at most 63 characters a-z, 0-9 and - (a DNS label)", .parse = parse_label};
-const struct key_type keys_name = {
-    .name = "name in a-z, 0-9, - and . (a DNS name)", .parse = parse_name};
-const struct key_type keys_int = {.name = "whole number", .bare = true, .parse = parse_int};
-const struct key_type keys_real = {.name = "number", .bare = true, .parse = parse_real};
-const struct key_type keys_duration = {.name = "duration such as 1m30s", .parse = parse_duration};
-const struct key_type keys_bool = {.name = "true or false", .bare = true, .parse = parse_bool};
+    .name = "name of at most 63 characters a-z, 0-9 and - (a DNS label)",
+    .schema = "{\"type\": \"string\", \"pattern\": \"" KEYS_LABEL_PATTERN "\"}",
+    .parse = parse_label};
+const struct key_type keys_name = {.name = "name in a-z, 0-9, - and . (a DNS name)",
+    .schema = "{\"type\": \"string\", \"pattern\": "
+	      "\"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\\\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$\"}",
+    .parse = parse_name};
+const struct key_type keys_int = {
+    .name = "whole number", .bare = true, .schema = "{\"type\": \"integer\"}", .parse = parse_int};
+const struct key_type keys_real = {
+    .name = "number", .bare = true, .schema = "{\"type\": \"number\"}", .parse = parse_real};
+const struct key_type keys_duration = {.name = "duration such as 1m30s",
+    .schema = "{\"type\": \"string\", \"minLength\": 2, \"pattern\": "
+	      "\"^([0-9]{1,15}d)?([0-9]{1,15}h)?([0-9]{1,15}m)?([0-9]{1,15}s)?([0-9]{1,15}ms)?$\"}",
+    .parse = parse_duration};
+const struct key_type keys_bool = {.name = "true or false",
+    .bare = true,
+    .schema = "{\"type\": \"boolean\"}",
+    .parse = parse_bool};
 const struct key_type keys_choice = {.name = "choice", .parse = parse_choice};
 const struct key_type keys_either = {.name = "choice", .parse = parse_either};
 const struct key_type keys_object = {.name = "object", .bare = true, .parse = parse_object};

@@ -23,6 +23,19 @@ struct draft {
 	int kind;
 };
 
+/* JSON Schemas of what its table reads: pods or percent, names, names of gates. */
+#define SHARE_SCHEMA(least)                                                                        \
+	"{\"anyOf\": [{\"type\": \"integer\", \"minimum\": " least ", \"maximum\": 10000}, "       \
+	"{\"type\": \"string\", \"pattern\": \"^0*([" least "-9]|[1-9][0-9]|100)%$\"}]}"
+#define NAMES_SCHEMA                                                                               \
+	"{\"type\": \"array\", \"minItems\": 1, \"maxItems\": 16, \"uniqueItems\": true, "         \
+	"\"items\": {\"type\": \"string\", \"minLength\": 1, \"maxLength\": 63, "                  \
+	"\"pattern\": \"^[^\\\\x00-\\\\x1f\\\\x7f]*$\"}}"
+
+#define GATES_SCHEMA                                                                               \
+	"{\"type\": \"array\", \"items\": {\"type\": \"string\", \"pattern\": "                    \
+	"\"" KEYS_LABEL_PATTERN "\"}}"
+
 extern const struct key app_keys[]; /* for a struct draft */
 /* The sizes of a canary's stages, when all its weights are known; app_canary.c. */
 void app_finish_sizes(const json_t *spec, struct draft *draft, struct keys_at *at);

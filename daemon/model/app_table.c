@@ -213,10 +213,15 @@ parse_pods(const struct key *key, const json_t *value, void *slot, struct keys_a
 	stage->pods = !share.percent;
 }
 
-static const struct key_type type_share = {
-    .name = "number of pods, or percent such as \"25%\"", .bare = true, .parse = parse_share};
+static const struct key_type type_share = {.name = "number of pods, or percent such as \"25%\"",
+    .bare = true,
+    .schema = SHARE_SCHEMA("0"),
+    .parse = parse_share};
 static const struct key_type type_pods = {
-    .name = "number of pods from 1, or percent such as \"25%\"", .bare = true, .parse = parse_pods};
+    .name = "number of pods from 1, or percent such as \"25%\"",
+    .bare = true,
+    .schema = SHARE_SCHEMA("1"),
+    .parse = parse_pods};
 
 /* slot: the draft */
 static void
@@ -238,24 +243,41 @@ parse_batches(const struct key *key, const json_t *value, void *slot, struct key
 	}
 }
 
-static const struct key_type type_query = {
-    .name = "PromQL of at most 8192 bytes", .parse = parse_query};
+static const struct key_type type_query = {.name = "PromQL of at most 8192 bytes",
+    .schema = "{\"type\": \"string\", \"maxLength\": 8192, \"pattern\": \"^[^\\\\x00]+$\"}",
+    .parse = parse_query};
 static const struct key_type type_condition = {
-    .name = "text such as \">= 0.99\" (< <= > >= == != and a number)", .parse = parse_condition};
+    .name = "text such as \">= 0.99\" (< <= > >= == != and a number)",
+    .schema = "{\"type\": \"string\", \"pattern\": \"^ *([<>]=?|[=!]=) *[^ \\\\x00][^\\\\x00]*$\"}",
+    .parse = parse_condition};
 static const struct key_type type_label_key = {
-    .name = "key of a label, such as track or example.com/track", .parse = parse_label_key};
-static const struct key_type type_routes = {
-    .name = "list of 1 to 16 names of http routes", .bare = true, .parse = parse_routes};
-static const struct key_type type_rules = {
-    .name = "list of 1 to 16 names of rules", .bare = true, .parse = parse_routes};
-static const struct key_type type_weights = {
-    .name = "list of 1 to 32 whole numbers from 1 to 100", .bare = true, .parse = parse_weights};
+    .name = "key of a label, such as track or example.com/track",
+    .schema = "{\"type\": \"string\", \"pattern\": "
+	      "\"^([a-z0-9.-]+/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$\"}",
+    .parse = parse_label_key};
+static const struct key_type type_routes = {.name = "list of 1 to 16 names of http routes",
+    .bare = true,
+    .schema = NAMES_SCHEMA,
+    .parse = parse_routes};
+static const struct key_type type_rules = {.name = "list of 1 to 16 names of rules",
+    .bare = true,
+    .schema = NAMES_SCHEMA,
+    .parse = parse_routes};
+static const struct key_type type_weights = {.name = "list of 1 to 32 whole numbers from 1 to 100",
+    .bare = true,
+    .schema = "{\"type\": \"array\", \"minItems\": 1, \"maxItems\": 32, \"items\": {\"type\": "
+	      "\"integer\", \"minimum\": 1, \"maximum\": 100}}",
+    .parse = parse_weights};
 static const struct key_type type_batches = {
     .name = "list of 1 to 32 numbers of pods, or percents such as \"25%\"",
     .bare = true,
+    .schema = "{\"type\": \"array\", \"minItems\": 1, \"maxItems\": 32, \"items\": " SHARE_SCHEMA(
+	"1") "}",
     .parse = parse_batches};
-static const struct key_type type_gate_names = {
-    .name = "list of names of gates", .bare = true, .parse = parse_gate_names};
+static const struct key_type type_gate_names = {.name = "list of names of gates",
+    .bare = true,
+    .schema = GATES_SCHEMA,
+    .parse = parse_gate_names};
 
 /* --- the tables ------------------------------------------------------------------------------ */
 

@@ -27,6 +27,7 @@ EXPECTED = """
 GET    /healthz                     yes yes yes yes yes yes yes yes yes yes
 GET    /readyz                      yes yes yes yes yes yes yes yes yes yes
 GET    /metrics                     yes yes yes yes yes yes yes yes yes yes
+GET    /openapi.json                yes yes yes yes yes yes yes yes yes yes
 GET    /v1/version                  yes yes yes yes yes yes yes 401 401 401
 GET    /v1/clusters                 yes yes yes yes yes yes yes 401 401 401
 GET    /v1/mesh                     yes yes yes yes yes yes yes 401 401 401
@@ -71,9 +72,9 @@ def routes_of_the_daemon():
     with open(os.path.join(ROOT, "daemon", "api", "routes.c"), encoding="utf-8") as f:
         text = f.read()
     text = text[text.index("api_routes[] = {"):]
-    found = set(re.findall(r'\{"([A-Z]+)", "(/[^"]*)"', text))
+    found = set(re.findall(r'ROUTE\(\s*"([A-Z]+)", "(/[^"]*)"', text))
     return found | {("POST", "/v1/rollouts/{id}/" + name)
-                    for name in re.findall(r'COMMAND\("([a-z]+)"', text)}
+                    for name in re.findall(r'COMMAND\(\s*"([a-z]+)"', text)}
 
 
 class Tcp:

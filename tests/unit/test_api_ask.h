@@ -52,7 +52,7 @@ finish(struct raw *raw)
 /* The last answer. */
 static struct {
 	int status;
-	char head[8192], body[65536];
+	char head[8192], body[131072];
 	json_t *json; /* NULL: it was none */
 } got;
 

@@ -125,6 +125,11 @@ test_pages(void **state)
 	expect_problem(404, "not_found", NOBODY);
 	(void)say(BY_TOKEN, "GET", path_of(id, "/events"), SSE "Last-Event-ID: x\r\n", NULL);
 	expect_problem(400, "bad_request", "Last-Event-ID");
+	/* It wins, but what is wrong is told all the same. */
+	char *both = str_format("/v1/rollouts/%s/events?after=x", id);
+	(void)say(BY_TOKEN, "GET", both, "Last-Event-ID: 1\r\n", NULL);
+	expect_problem(400, "bad_request", "after is");
+	free(both);
 }
 
 static void

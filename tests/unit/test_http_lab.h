@@ -117,7 +117,7 @@ struct raw {
 	bool closed;
 	const char *needle;
 	size_t length;
-	char text[65536];
+	char text[131072];
 };
 
 static unused bool
