@@ -55,6 +55,7 @@ static const struct parameter headers[] = {
     {"If-None-Match", NULL, "tags", "304 if the app is one of these: * or ETags", NULL},
     {"Idempotency-Key", NULL, "key", "the same start again finds the rollout that it has started",
 	NULL},
+    {"traceparent", NULL, "visible", "the trace that the rollout becomes part of (W3C)", NULL},
     {"Last-Event-ID", NULL, "digits", "where a stream goes on", NULL},
     {"X-Airis-Actor", NULL, "visible", "who acts, for people; decides nothing", NULL},
 };

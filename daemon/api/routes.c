@@ -74,7 +74,7 @@ const struct api_route api_routes[] = {
 	MAY(RELEASE, BODY), .acts = "start", .query = "wait", .max_body = BODY,
 	.body = api_start_keys, .rule = RULE_START,
 	.example = "{\"app\": \"web\", \"image\": \"shop/web:1.4\", \"why\": \"the new basket\"}",
-	.headers = "Idempotency-Key", .made = MADE_MAYBE,
+	.headers = "Idempotency-Key traceparent", .made = MADE_MAYBE,
 	.refuses = BIT(NOT_FOUND) | BIT(CONFLICT) | BIT(KEY_REUSED)),
     ROUTE("GET", "/v1/rollouts/{id}", api_get_rollout, "getRollout", "Rollout",
 	"a rollout, at once or when it stands", MAY(READ, ROLLOUT), .query = "wait after"),

@@ -26,6 +26,7 @@ static const struct {
     {"label", "{\"type\": \"string\", \"pattern\": \"" KEYS_LABEL_PATTERN "\"}"},
     {"rollout", "{\"type\": \"string\", \"pattern\": \"^r-" ID "\"}"},
     {"token", "{\"type\": \"string\", \"pattern\": \"^[0-9a-z]{8}$\"}"},
+    {"trace", "{\"type\": \"string\", \"pattern\": \"^[0-9a-f]{32}$\"}"},
     {"wait", "{\"type\": \"string\", \"pattern\": \"^([0-9]|[1-4][0-9]|5[0-5])s$\"}"},
     /* What no argument of a query may have, however it is written. */
     {"argument", "{\"type\": \"string\", \"pattern\": \"^[^\\\\x00]*$\"}"},
@@ -78,7 +79,7 @@ static const struct {
 	"id:rollout app:text namespace:text cluster:text phase:phase reason:text "
 	"release:Release stage:Stage? ladder:[Rung] weight:Weight? stable:Side canary:Side? "
 	"batch:Batch? gates:[Gate] blocked_on:Blocked? started:time ended:time? "
-	"superseded_by:text? cursor:count stale:text"},
+	"superseded_by:text? trace:trace cursor:count stale:text"},
     {"Release", "number:int " RELEASE " known_good:flag"},
     {"Stage", "index:count name:text entered:time? settled:time? hold_until:time?"},
     {"Rung", "index:count name:text weight:int? batch:text? hold:text approve:flag gates:[text] "
