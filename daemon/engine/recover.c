@@ -27,6 +27,8 @@ struct folding {
 static void
 note_telling(struct folding *f, const struct event *event, const struct notice_mark *before)
 {
+	if (f->engine->wall_base_ms - event->at_ms >= TOLD_MS)
+		return;
 	struct telling *telling =
 	    outbox_telling(f->engine, f->rollout, event->kind, before, event->actor);
 	if (telling == NULL)
