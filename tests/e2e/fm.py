@@ -228,4 +228,4 @@ class Shops:
             for kind in ("VirtualService", "HTTPRoute", "DestinationRule", "HorizontalPodAutoscaler",
                          "Deployment", "Service"):
                 for obj in shop.kube.list(kind, shop.namespace):
-                    shop.kube.delete(kind, shop.namespace, obj["metadata"]["name"])
+                    shop.kube.remove(kind, shop.namespace, obj["metadata"]["name"])

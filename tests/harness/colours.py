@@ -110,4 +110,4 @@ class ColourShop(Shop):
         for kind in ("HorizontalPodAutoscaler", "PodDisruptionBudget", "Service", "Deployment"):
             for name in (self.name, self.preview, self.green, "guard"):
                 if self.kube.get(kind, self.namespace, name):
-                    self.kube.delete(kind, self.namespace, name)
+                    self.kube.remove(kind, self.namespace, name)

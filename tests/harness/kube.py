@@ -131,6 +131,14 @@ class Kube:
     def delete(self, kind, namespace, name):
         return self.call("DELETE", self.path(kind, namespace, name))
 
+    def remove(self, kind, namespace, name):
+        """Deletes it, if nobody else has: an airisd that is still at work may."""
+        try:
+            self.delete(kind, namespace, name)
+        except Refused as e:
+            if e.status != 404:
+                raise
+
     def set_ready(self, namespace, pod, ready):
         """Makes a running pod ready or unready, as its kubelet would."""
         def mend(condition):

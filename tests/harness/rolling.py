@@ -96,7 +96,7 @@ class RollingShop(Shop):
     def delete(self):
         for kind in ("HorizontalPodAutoscaler", "Service", self.WORKLOAD):
             if self.kube.get(kind, self.namespace, self.name):
-                self.kube.delete(kind, self.namespace, self.name)
+                self.kube.remove(kind, self.namespace, self.name)
 
 
 class StatefulShop(RollingShop):

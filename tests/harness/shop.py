@@ -216,4 +216,4 @@ class Shop:
                      "Deployment"):
             for name in (self.name, f"{self.name}-canary"):
                 if self.kube.get(kind, self.namespace, name):
-                    self.kube.delete(kind, self.namespace, name)
+                    self.kube.remove(kind, self.namespace, name)

@@ -103,5 +103,5 @@ class WeightedShop(ColourShop):
 
     def delete(self):
         if self.vs():
-            self.kube.delete(self.kind, self.namespace, self.name)
+            self.kube.remove(self.kind, self.namespace, self.name)
         super().delete()
