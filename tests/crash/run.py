@@ -173,18 +173,30 @@ class Run:
         self.check_promises()
 
     def check_intents(self):
-        """Nothing was asked of the cluster whose intent is not durable; where the lab knows what it
-        was asked. The database is looked at as a copy, it is airisd's to mend."""
+        """Nothing was asked of the cluster whose intent is not durable, where the lab knows what it
+        was asked; and it was told of nothing that has not happened. The database is looked at as a
+        copy, it is airisd's to mend."""
         copy = os.path.join(self.folder, "dead")
         os.makedirs(copy)
         for name in glob.glob(self.daemon.database + "*"):
             shutil.copy(name, copy)
         sent = [r for r in self.lab.requests_seen() if r["user_agent"].startswith("airisd")
-                and r["method"] != "GET" and f"/{self.shop.namespace}/" in r["path"]]
+                and r["method"] != "GET" and f"/{self.shop.namespace}/" in r["path"]
+                and not r["path"].partition("?")[0].endswith("/events")]
         with contextlib.closing(sqlite3.connect(os.path.join(copy, "airis.db"))) as db:
             if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'events'").fetchone():
                 meant = db.execute("SELECT count(*) FROM events WHERE kind = 'act'").fetchone()[0]
                 must(len(sent) <= meant, f"{len(sent)} writes were sent, {meant} are durable")
+                durable = set(db.execute("SELECT rollout, seq FROM events"))
+                told = set(self.told())
+                must(told <= durable, f"{told - durable} was told and is not durable")
+
+    def told(self):
+        """Of which events Kubernetes has an Event: (rollout, sequence number)."""
+        for event in self.kube.list("Event", self.shop.namespace):
+            if event.get("reportingComponent") == "airis.io/airisd":
+                rollout, _, seq = event["metadata"]["name"].rpartition(".")[2].rpartition("-")
+                yield rollout, int(seq)
 
     def airisd(self, *args, env=None):
         return subprocess.run([os.path.join(CRASH_BUILD, "airisd"), "--config", self.daemon.config,

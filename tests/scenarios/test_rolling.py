@@ -72,7 +72,7 @@ def test_a_batch_is_held_without_airisd(scene):
 
 def test_a_bad_release_stops_in_the_first_batch(scene):
     shop = scene.rolling()
-    rid = scene.begin(shop, "2.0-err60")
+    rid = scene.begin(shop, "2.0-err100")
     ended = scene.airisd.wait_phase(rid, "aborted", 90)
     assert "gate success-rate" in ended["reason"] and '"batch 1 pod"' in ended["reason"]
     assert acts(scene.airisd.events(rid), "roll") == [1]
