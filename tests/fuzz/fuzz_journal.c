@@ -11,7 +11,9 @@
 #include "base/log.h"
 #include "model/command.h"
 #include "model/decide.h"
+#include "model/told.h"
 #include "mutate.h"
+#include "traces/spans.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -28,12 +30,30 @@ show(const struct rollout *r, const struct observed *seen)
 
 	look.seen = *seen;
 	json = api_rollout_json(&look);
-	assert(json_object_size(json) == 20);
+	assert(json_object_size(json) == 21);
 	json_object_foreach(json, name, key)
 	{
 		assert(key != NULL);
 	}
 	json_decref(json);
+	for (int i = 0; i < NOTICES; i++) {
+		char text[TOLD_TEXT];
+		told_text(r, (enum notice)i, "", text);
+		assert(text[0] != '\0' && str_utf8_ok(text, strlen(text)));
+	}
+}
+
+static struct spans *spans;
+
+/* It has all that a receiver wants, whatever the journal says. */
+static void
+take_span(void *ctx, json_t *span)
+{
+	(void)ctx;
+	assert(strlen(jsonx_text(span, "traceId")) == 32);
+	assert(strlen(jsonx_text(span, "spanId")) == 16);
+	assert(jsonx_text(span, "name") != NULL);
+	json_decref(span);
 }
 
 /* A row as the store gives it. */
@@ -72,6 +92,8 @@ fold_strange(struct rollout *r, const json_t *item, unsigned *shown)
 	memcpy(&before, r, sizeof(before));
 	if (rollout_fold(r, &event, &e) < 0)
 		assert(e.text[0] != '\0' && memcmp(&before, r, sizeof(before)) == 0);
+	else
+		spans_event(spans, r, &event, take_span, NULL);
 }
 
 /* What the daemon makes itself always fits. */
@@ -81,9 +103,11 @@ fold_own(struct rollout *r, struct events *events)
 	int count = events->count;
 	struct err e = {""};
 
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count; i++) {
 		if (rollout_fold(r, &events->list[i], &e) < 0)
 			log_fatal("%s: %s", event_name(events->list[i].kind), e.text);
+		spans_event(spans, r, &events->list[i], take_span, NULL);
+	}
 	events_done(events);
 	return count;
 }
@@ -165,6 +189,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	see(data[0], &seen);
 	r = rollout_new("r-00000000000000000000000000");
+	spans = spans_new();
 	json_array_foreach(list, i, item)
 	{
 		fold_strange(r, item, &shown);
@@ -177,6 +202,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		command_all(r, &seen, now_ms);
 		show(r, &seen);
 	}
+	spans_free(spans);
 	rollout_free(r);
 	json_decref(list);
 	return 0;
