@@ -394,7 +394,7 @@ def test_daemonset_surges(space):
         most.add(len(pods))
         return set(space.tags("agent").values()) == {"2"}
     space.until("new pods everywhere", done, 30)
-    assert most == {3, 4}
+    assert most <= {3, 4} and 4 in most  # between two nodes there are three, for a moment
     space.until_status("DaemonSet", "agent", updatedNumberScheduled=3, numberAvailable=3)
 
 
