@@ -54,7 +54,6 @@ POST   /v1/rollouts/{id}/approve    403 403 yes yes yes 404 404 401 401 401
 POST   /v1/tokens                   403 403 403 403 yes 403 403 401 401 401
 GET    /v1/tokens                   403 403 403 403 yes 403 403 401 401 401
 POST   /v1/tokens/exchange          yes yes yes yes yes yes yes yes yes yes
-GET    /v1/audit                    403 403 403 403 yes 403 403 401 401 401
 DELETE /v1/tokens/{id}              403 403 403 403 yes 403 403 401 401 401
 """
 
@@ -63,7 +62,7 @@ def expected():
     table = {}
     for line in EXPECTED.strip().splitlines():
         method, path, *cells = line.split()
-        assert len(cells) == len(COLUMNS), line
+        assert len(cells) == len(COLUMNS) and (method, path) not in table, line
         table[method, path] = dict(zip(COLUMNS, cells))
     return table
 
