@@ -47,5 +47,7 @@ must_check int str_real(const char *text, double *value); /* strict strtod; fini
 bool str_is_dns_label(const char *text);
 bool str_is_dns_name(const char *text);
 void str_time_text(int64_t wall_ms, char *to, size_t size); /* RFC 3339, UTC, ms */
+/* The same with six digits, which is how Kubernetes wants a MicroTime. */
+void str_micro_text(int64_t wall_ms, char *to, size_t size);
 
 #endif

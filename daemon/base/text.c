@@ -171,3 +171,12 @@ str_time_text(int64_t wall_ms, char *to, size_t size)
 	str_print(to, size, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", parts.tm_year + 1900,
 	    parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, (int)ms);
 }
+
+void
+str_micro_text(int64_t wall_ms, char *to, size_t size)
+{
+	char ms[40];
+
+	str_time_text(wall_ms, ms, sizeof(ms));
+	(void)str_print(to, size, "%.*s000Z", (int)strcspn(ms, "Z"), ms);
+}

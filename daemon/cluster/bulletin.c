@@ -52,18 +52,23 @@ bulletin_name(const struct bulletin *bulletin, char to[BULLETIN_NAME])
 	str_copy(to + length, BULLETIN_NAME - length, tail);
 }
 
-/* Of microseconds, as metav1.MicroTime has it; and of seconds. */
 static json_t *
-time_json(int64_t at_ms, bool fine)
+micro_json(int64_t at_ms)
 {
-	char text[64], out[72];
+	char text[40];
+
+	str_micro_text(at_ms, text, sizeof(text));
+	return json_string(text);
+}
+
+/* Whole seconds, as a Time of Kubernetes is. */
+static json_t *
+second_json(int64_t at_ms)
+{
+	char text[40], out[40];
 
 	str_time_text(at_ms, text, sizeof(text)); /* "2026-01-31T12:00:00.123Z" */
-	int whole = (int)strcspn(text, ".");
-	if (fine)
-		str_print(out, sizeof(out), "%.*s000Z", (int)strlen(text) - 1, text);
-	else
-		str_print(out, sizeof(out), "%.*sZ", whole, text);
+	str_print(out, sizeof(out), "%.*sZ", (int)strcspn(text, "."), text);
 	return json_string(out);
 }
 
@@ -81,8 +86,8 @@ bulletin_json(const struct bulletin *bulletin, const char *uid, const char *inst
 	    bulletin->bad ? "Warning" : "Normal", "reason", reasons[bulletin->notice], "action",
 	    "Rollout", "message", bulletin->text, "source", "component", "airisd",
 	    "reportingComponent", CONTROLLER, "reportingInstance", instance, "eventTime",
-	    time_json(bulletin->at_ms, true), "firstTimestamp", time_json(bulletin->at_ms, false),
-	    "lastTimestamp", time_json(bulletin->at_ms, false), "count", 1);
+	    micro_json(bulletin->at_ms), "firstTimestamp", second_json(bulletin->at_ms),
+	    "lastTimestamp", second_json(bulletin->at_ms), "count", 1);
 }
 
 enum bulletin_verdict

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/backoff.h"
 #include "base/clock.h"
+#include "base/id.h"
 #include "base/jsonx.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -40,8 +42,9 @@ struct bulletins {
 	int count;
 	uint64_t request; /* for the first; 0: none */
 	struct loop_timer *timer;
-	int64_t pause_ms, not_before_ms; /* after failures */
-	struct map *forbidden;		 /* namespace -> struct ban */
+	int failures; /* in a row */
+	int64_t not_before_ms;
+	struct map *forbidden; /* namespace -> struct ban */
 	bool said_refused;
 	uint64_t counts[BULLETINS_RESULTS];
 	char instance[128];
@@ -158,12 +161,8 @@ refuse(struct bulletins *b, const struct kube_answer *answer)
 static void
 try_again(struct bulletins *b, const struct kube_answer *answer)
 {
-	b->pause_ms = b->pause_ms == 0 ? FIRST_PAUSE_MS : b->pause_ms * 2;
-	if (b->pause_ms > LAST_PAUSE_MS)
-		b->pause_ms = LAST_PAUSE_MS;
-	int64_t pause_ms = b->pause_ms;
-	if (answer->retry_after_ms > pause_ms)
-		pause_ms = answer->retry_after_ms < LATE_MS ? answer->retry_after_ms : LATE_MS;
+	static const struct backoff backoff = {FIRST_PAUSE_MS, LAST_PAUSE_MS, LATE_MS};
+	int64_t pause_ms = backoff_ms(&backoff, ++b->failures, answer->retry_after_ms, id_random());
 	b->not_before_ms = clock_mono_ms() + pause_ms;
 	log_debug("cluster", "%s: an Event is not written: %s; again in %" PRId64 " ms",
 	    kube_name(b->kube), answer->message, pause_ms);
@@ -187,7 +186,7 @@ take_answer(struct bulletins *b, const struct kube_answer *answer, const char *r
 
 	b->request = 0;
 	if (verdict != BULLETIN_AGAIN)
-		b->pause_ms = 0;
+		b->failures = 0;
 	switch (verdict) {
 	case BULLETIN_DONE:
 		is_written(b);

@@ -152,10 +152,7 @@ static void on_answer(void *ctx, const struct kube_answer *answer);
 static void
 now_text(char *to, size_t size)
 {
-	char ms[32];
-
-	str_time_text(clock_wall_ms(), ms, sizeof(ms)); /* a MicroTime has six digits */
-	str_print(to, size, "%.*s000Z", (int)strcspn(ms, "Z"), ms);
+	str_micro_text(clock_wall_ms(), to, size);
 }
 
 static void
